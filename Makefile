@@ -1,0 +1,38 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`. Both set up by themselves.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.edgewise-installed
+OUT ?= runs/demo
+
+.PHONY: setup demo test lint types train-demo bench clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: setup
+	$(BIN)/edgewise discover --model demo --task ioi --out $(OUT)
+	$(BIN)/edgewise show $(OUT)
+	@echo "The circuit and its scores are in $(OUT): circuit.json, scores.safetensors, run.json"
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+
+test: setup lint types
+	$(BIN)/python -m pytest -n 2
+
+train-demo: setup
+	$(BIN)/python scripts/train_demo.py
+
+bench: setup
+	$(BIN)/python benchmarks/eap.py
+
+clean:
+	rm -rf .venv runs .mypy_cache .pytest_cache .ruff_cache

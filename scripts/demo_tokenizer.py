@@ -1,0 +1,42 @@
+"""The demo model's tokenizer: one token a word, a mark or two digits, with or without a space before it."""
+
+from __future__ import annotations
+
+import re
+
+from tokenizers import Regex, Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Split
+from transformers import PreTrainedTokenizerFast
+
+from edgewise.tasks import docstring, greater_than, ioi, words
+
+UNKNOWN, PADDING = "<unk>", "<pad>"
+CONTEXT = 64
+_PIECE = r'"""|[A-Za-z_]+|[0-9]{2}|[^A-Za-z0-9_\s]|[0-9]'
+_FIELD = r"\{\w+\}"
+
+
+def vocabulary() -> list[str]:
+    """Return every token in order: special ones, the templates' words, two-digit numbers, the word lists."""
+    templates = [*ioi.TEMPLATES.values(), greater_than.TEMPLATE, docstring.TEMPLATE]
+    fixed = [piece for text in templates for piece in re.findall(_PIECE, re.sub(_FIELD, " ", text))]
+    lists = (words.NAMES, words.PLACES, words.OBJECTS, words.EVENTS, words.ARGUMENTS, words.THINGS)
+    listed = [word for one in lists for word in one]
+    return list(dict.fromkeys([UNKNOWN, PADDING, *fixed, *greater_than.TWO_DIGITS, *listed]))
+
+
+def build_tokenizer() -> PreTrainedTokenizerFast:
+    """Build the tokenizer as `transformers` saves and loads it."""
+    model = WordLevel({token: i for i, token in enumerate(vocabulary())}, unk_token=UNKNOWN)
+    backend = Tokenizer(model)
+    # Only the pieces are kept: whitespace separates words and is no token itself.
+    backend.pre_tokenizer = Split(Regex(_PIECE), behavior="removed", invert=True)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend,
+        unk_token=UNKNOWN,
+        pad_token=PADDING,
+        model_max_length=CONTEXT,
+        padding_side="right",
+        clean_up_tokenization_spaces=False,
+    )

@@ -1,0 +1,186 @@
+"""The one batch loop that every attribution method runs in.
+
+It is a generator of states: whoever drives it shows the progress, stores the state, or stops anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+
+from edgewise.attribution.method import Method
+from edgewise.attribution.state import AttributionState, Level
+from edgewise.engine.batches import Batch, plan
+from edgewise.engine.memory import default_batch_size
+from edgewise.engine.metric_gradient import MetricPoint, metric_at, metric_values
+from edgewise.errors import DataError, VanishingGradientError
+from edgewise.graph import EdgeScores, NodeScores
+from edgewise.metrics import Metric, get_metric
+from edgewise.models import Model
+from edgewise.registry import Registry
+from edgewise.tasks import PromptPair, PromptSet, validate
+
+METHODS = Registry("method", {"eap": "edgewise.attribution.eap:EAP"})
+
+# Below this the largest |dL/dlogits| counts as zero: rounding, not a slope.
+FLAT = 1e-6
+
+AnyMetric = str | Metric | Callable[..., Any]
+
+
+def score_edges(
+    model: Model,
+    prompts: PromptSet | Sequence[PromptPair],
+    *,
+    method: str = "eap",
+    metric: AnyMetric | None = None,
+    level: Level = "edge",
+    batch_size: int | None = None,
+    per_prompt: bool = False,
+) -> EdgeScores | NodeScores:
+    """Score every edge of a model's graph on some prompts.
+
+    A score estimates ``L(patched) - L(clean)``, L the metric averaged over prompts: negative where the edge helps.
+
+    Args:
+        model: a loaded model, in evaluation mode; it is untouched afterwards.
+        prompts: pairs of clean and corrupted prompts.
+        method: a name in ``METHODS``.
+        metric: a metric's name, a ``Metric``, or a function of (logits ``[batch, n_positions, vocab]``, batch) to
+            ``[batch]``; the prompt set's own by default.
+        level: ``"edge"``, or ``"node"`` for node attribution patching (the paper's footnote 1).
+        batch_size: prompts a micro-batch; by default what memory allows.
+        per_prompt: keep every prompt's own scores too.
+
+    Returns:
+        Mean, standard error and mean of absolutes over prompts, per edge (or per node).
+
+    Raises:
+        UnknownNameError: no such method or metric.
+        DataError: a prompt the model cannot take.
+        MetricError: a metric that cannot be computed on these prompts, or whose gradient vanishes.
+        ScoreError: logits or scores that are not finite.
+    """
+    *_, last = attribute(
+        model,
+        prompts,
+        method=method,
+        metric=metric,
+        level=level,
+        batch_size=batch_size,
+        per_prompt=per_prompt,
+    )
+    return last.scores()
+
+
+def attribute(
+    model: Model,
+    prompts: PromptSet | Sequence[PromptPair],
+    *,
+    method: str = "eap",
+    metric: AnyMetric | None = None,
+    level: Level = "edge",
+    batch_size: int | None = None,
+    per_prompt: bool = False,
+    state: AttributionState | None = None,
+) -> Iterator[AttributionState]:
+    """`score_edges` as a generator: yields the state after every micro-batch, the last one finished.
+
+    Args:
+        model: see `score_edges`, as all that follow.
+        prompts: the same prompts in the same order when a pass is resumed.
+        method: likewise.
+        metric: likewise.
+        level: likewise.
+        batch_size: likewise; a resumed pass uses its own.
+        per_prompt: likewise.
+        state: where an earlier pass stopped; None to begin.
+    """
+    chosen, measured, pairs = _checked(model, prompts, method, metric, level)
+    if state is None:
+        longest = max(len(pair) for pair in pairs)
+        rows = default_batch_size(model, longest) if batch_size is None else batch_size
+        if rows < 1:
+            raise DataError(f"batch size {rows}: give at least 1")
+        state = AttributionState.start(
+            model.graph, level=level, batch_size=rows, total=len(pairs), per_prompt=per_prompt
+        )
+    if state.total != len(pairs):
+        raise DataError(f"the stored state is of {state.total} prompts, but {len(pairs)} were given; begin again")
+    done = 0
+    for rows_at_once in plan(pairs, state.batch_size):
+        if done >= state.done:
+            state = _step(model, pairs, rows_at_once, chosen, measured, state)
+            if state.finished:
+                _refuse_flat(measured, state.steepest)
+            yield state
+        done += len(rows_at_once)
+    if done == state.done and not state.finished:
+        raise DataError("the stored state does not fit these prompts; begin again")
+
+
+def _checked(
+    model: Model,
+    prompts: PromptSet | Sequence[PromptPair],
+    method: str,
+    metric: AnyMetric | None,
+    level: str,
+) -> tuple[Method, Metric, tuple[PromptPair, ...]]:
+    chosen: Method = METHODS.load(method)
+    default = prompts.metric if isinstance(prompts, PromptSet) else "logit-diff"
+    measured = get_metric(default if metric is None else metric)
+    if measured.flat_at_clean:
+        raise VanishingGradientError(
+            f"metric {measured.name!r} has no gradient at the clean run: {measured.flat_at_clean}, so {chosen.name!r}"
+            " would score every edge zero; use logit-diff, prob-diff or log-prob"
+        )
+    if level not in ("edge", "node"):
+        raise DataError(f"level {level!r} is not known; use 'edge' or 'node'")
+    model.require_eval()
+    pairs = tuple(prompts)
+    validate(
+        pairs,
+        vocab_size=model.vocab_size,
+        max_positions=model.max_positions,
+        require_answers="answers" in measured.needs,
+    )
+    measured.check(pairs)
+    return chosen, measured, pairs
+
+
+def _step(
+    model: Model,
+    pairs: Sequence[PromptPair],
+    rows: list[int],
+    method: Method,
+    metric: Metric,
+    state: AttributionState,
+) -> AttributionState:
+    batch = Batch.of([pairs[i] for i in rows], model.device)
+    points: list[MetricPoint] = []
+
+    def logit_gradient(logits: torch.Tensor) -> torch.Tensor:
+        points.append(metric_at(metric, logits, batch.metric))
+        return points[-1].gradient
+
+    scored = method.score(model, batch, logit_gradient)
+    corrupted = metric_values(metric, scored.corrupted_logits, batch.metric, scored.clean_logits)
+    return state.after(
+        rows,
+        scored.edges.cpu().numpy(),
+        points[0].values.double().cpu().numpy(),
+        corrupted.double().cpu().numpy(),
+        float(points[0].gradient.abs().max()),
+    )
+
+
+def _refuse_flat(metric: Metric, steepest: float) -> None:
+    if steepest < FLAT:
+        raise VanishingGradientError(
+            f"metric {metric.name!r} is flat at the clean run: its largest |dL/dlogits| over all prompts is"
+            f" {steepest:.1e}, below {FLAT:.0e}, so a gradient says nothing about any edge; use logit-diff or log-prob"
+        )
+
+

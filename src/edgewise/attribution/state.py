@@ -1,0 +1,150 @@
+"""Where a scoring pass stands: enough to go on after a kill, and to give the scores at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from edgewise.attribution.moments import Array, Moments
+from edgewise.errors import ScoreError
+from edgewise.graph import EdgeScores, Graph, NodeScores
+
+Level = Literal["edge", "node"]
+Block = tuple[npt.NDArray[np.int64], npt.NDArray[np.floating[Any]]]
+
+
+@dataclass(frozen=True)
+class AttributionState:
+    """The sums over the micro-batches done so far.
+
+    Args:
+        graph: the model's graph.
+        level: ``"edge"``, or ``"node"``: a node's score is the sum of its outgoing edges' scores, which is the
+            gradient at its output times its change.
+        batch_size: prompts a micro-batch; a resumed pass uses it again.
+        done: prompts done.
+        total: prompts in all.
+        moments: of the per-prompt scores.
+        clean_metric: the metric of every prompt on the clean run, ``[total]``, NaN where not yet done.
+        corrupted_metric: likewise on the corrupted run.
+        steepest: the largest ``|dL/dlogits|`` seen.
+        blocks: the micro-batches' own scores with the indices of their prompts, where per-prompt scores were asked
+            for; None otherwise.
+    """
+
+    graph: Graph
+    level: Level
+    batch_size: int
+    done: int
+    total: int
+    moments: Moments
+    clean_metric: Array
+    corrupted_metric: Array
+    steepest: float = 0.0
+    blocks: tuple[Block, ...] | None = None
+
+    @classmethod
+    def start(
+        cls, graph: Graph, *, level: Level, batch_size: int, total: int, per_prompt: bool
+    ) -> AttributionState:
+        """Before the first micro-batch; ``per_prompt`` says whether single prompts' scores are kept."""
+        shape = (graph.n_sources, graph.n_destinations) if level == "edge" else (graph.n_sources,)
+        unknown = np.full(total, np.nan)
+        blocks = () if per_prompt else None
+        return cls(graph, level, batch_size, 0, total, Moments.none(shape), unknown, unknown, blocks=blocks)
+
+    @property
+    def finished(self) -> bool:
+        """Whether every prompt is done."""
+        return self.done == self.total
+
+    def after(
+        self,
+        rows: list[int],
+        scores: npt.NDArray[np.floating[Any]],
+        clean_metric: Array,
+        corrupted_metric: Array,
+        steepest: float,
+    ) -> AttributionState:
+        """The state after one more micro-batch: ``scores`` are ``[batch, n_sources, n_destinations]``."""
+        values = scores if self.level == "edge" else scores.sum(-1)
+        blocks = None if self.blocks is None else (*self.blocks, (np.array(rows), values))
+        return replace(
+            self,
+            done=self.done + len(rows),
+            moments=self.moments.add(values),
+            clean_metric=_with_rows(self.clean_metric, rows, clean_metric),
+            corrupted_metric=_with_rows(self.corrupted_metric, rows, corrupted_metric),
+            steepest=max(self.steepest, steepest),
+            blocks=blocks,
+        )
+
+    def tensors(self) -> dict[str, npt.NDArray[Any]]:
+        """Everything but the graph as arrays, for storage."""
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "progress": np.array([self.batch_size, self.done, self.total], dtype=np.int64),
+            "steepest": np.array([self.steepest]),
+            "mean": self.moments.mean,
+            "squares": self.moments.squares,
+            "mean_abs": self.moments.mean_abs,
+            "clean_metric": self.clean_metric,
+            "corrupted_metric": self.corrupted_metric,
+        }
+        if self.blocks:
+            rows, scores = (np.concatenate(part) for part in zip(*self.blocks, strict=True))
+            arrays |= {"rows": rows, "per_prompt": scores}
+        return arrays
+
+    @classmethod
+    def from_tensors(
+        cls, arrays: Mapping[str, npt.NDArray[Any]], graph: Graph, *, level: Level, per_prompt: bool
+    ) -> AttributionState:
+        """The state that `tensors` described, of a pass that was started with the same level and ``per_prompt``."""
+        blocks = ((arrays["rows"], arrays["per_prompt"]),) if "rows" in arrays else ()
+        batch_size, done, total = (int(number) for number in arrays["progress"])
+        return cls(
+            graph,
+            level,
+            batch_size,
+            done,
+            total,
+            Moments(done, arrays["mean"], arrays["squares"], arrays["mean_abs"]),
+            arrays["clean_metric"],
+            arrays["corrupted_metric"],
+            float(arrays["steepest"][0]),
+            blocks if per_prompt else None,
+        )
+
+    def scores(self) -> EdgeScores | NodeScores:
+        """The scores of a finished pass: mean over prompts, standard error, mean of absolutes.
+
+        Raises:
+            ScoreError: the pass is not finished.
+        """
+        if not self.finished:
+            raise ScoreError(f"{self.done} of {self.total} prompts are scored; finish the pass first")
+        kind = NodeScores if self.level == "node" else EdgeScores
+        return kind(
+            self.graph,
+            self.moments.mean,
+            stderr=self.moments.stderr(),
+            mean_abs=self.moments.mean_abs,
+            per_prompt=self._per_prompt(),
+            n_prompts=self.total,
+        )
+
+    def _per_prompt(self) -> npt.NDArray[Any] | None:
+        if not self.blocks:
+            return None
+        rows, scores = (np.concatenate(part) for part in zip(*self.blocks, strict=True))
+        return scores[np.argsort(rows)]
+
+
+def _with_rows(into: npt.NDArray[Any], rows: list[int], values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    changed = into.copy()
+    changed[rows] = values
+    return changed

@@ -1,0 +1,176 @@
+"""`edgewise discover`: from a model and prompts to a run folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from edgewise.cli import output
+from edgewise.cli.progress import ShownProgress
+from edgewise.errors import RunError
+
+if TYPE_CHECKING:
+    from edgewise.graph.scores import Ranking
+    from edgewise.runs.config import Level
+
+EXAMPLES = """Examples:
+
+edgewise discover --model demo --task ioi --out runs/demo
+
+edgewise discover --model gpt2 --task ioi --n 200 --top 400 --out runs/ioi
+
+edgewise discover --model gpt2 --task ioi --option order=abba --dtype float64 --out runs/abba
+
+edgewise discover --model ./my-model --data prompts.csv --metric prob-diff --out runs/mine
+
+edgewise discover --model gpt2 --data prompts.jsonl --level node --json --out runs/nodes
+"""
+
+_PROMPTS, _SCORES, _CIRCUIT, _MACHINE = "Prompts", "Scores", "Circuit", "Model and machine"
+
+
+def _option(group: str, *names: str, help: str) -> Any:
+    return typer.Option(*names, help=help, rich_help_panel=group)
+
+
+def discover(
+    model: Annotated[str, _option(_MACHINE, "--model", help="Bundled name, folder or hub name.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the result; made if need be.")],
+    task: Annotated[
+        str | None, _option(_PROMPTS, "--task", help="A task; see `edgewise list tasks`.")
+    ] = None,
+    data: Annotated[
+        str | None, _option(_PROMPTS, "--data", help="A CSV, JSONL or Parquet file of prompts.")
+    ] = None,
+    n: Annotated[
+        int | None, _option(_PROMPTS, "--n", help="Number of prompts: 100 of a task, all of a file.")
+    ] = None,
+    seed: Annotated[int, _option(_PROMPTS, "--seed", help="Seed of the task's generator.")] = 0,
+    split: Annotated[
+        str, _option(_PROMPTS, "--split", help="discovery or held-out; no prompt is in both.")
+    ] = "discovery",
+    option: Annotated[
+        list[str] | None, _option(_PROMPTS, "--option", help="An option of the task, name=value; repeatable.")
+    ] = None,
+    bos: Annotated[
+        bool | None,
+        _option(_PROMPTS, "--bos/--no-bos", help="BOS before prompts; by default as the tokenizer does."),
+    ] = None,
+    drop_invalid: Annotated[
+        bool, _option(_PROMPTS, "--drop-invalid", help="Leave out and count rows that cannot be used.")
+    ] = False,
+    method: Annotated[
+        str, _option(_SCORES, "--method", help="How to score; see `edgewise list methods`.")
+    ] = "eap",
+    metric: Annotated[
+        str | None,
+        _option(_SCORES, "--metric", help="By default that of the task; see `edgewise list metrics`."),
+    ] = None,
+    level: Annotated[str, _option(_SCORES, "--level", help="edge or node.")] = "edge",
+    per_prompt: Annotated[
+        bool, _option(_SCORES, "--per-prompt", help="Store every prompt's scores too.")
+    ] = False,
+    top: Annotated[int | None, _option(_CIRCUIT, "--top", help="Keep so many edges (or nodes).")] = None,
+    threshold: Annotated[
+        float | None,
+        _option(_CIRCUIT, "--threshold", help="Keep what ranks at or above this, in metric units."),
+    ] = None,
+    fraction: Annotated[
+        float | None,
+        _option(_CIRCUIT, "--fraction", help="Keep this share: by default 0.01 of edges, 0.1 of nodes."),
+    ] = None,
+    by: Annotated[str, _option(_CIRCUIT, "--by", help="Rank by abs, signed, helpful or mean-abs.")] = "abs",
+    greedy: Annotated[bool, _option(_CIRCUIT, "--greedy", help="Grow the circuit from logits back.")] = False,
+    prune: Annotated[
+        bool, _option(_CIRCUIT, "--prune", help="Drop kept edges on no path from input to logits.")
+    ] = False,
+    dtype: Annotated[
+        str, _option(_MACHINE, "--dtype", help="float32, float64, bfloat16 or float16.")
+    ] = "float32",
+    device: Annotated[str, _option(_MACHINE, "--device", help="cpu, cuda, cuda:1, mps.")] = "cpu",
+    batch_size: Annotated[
+        int | None,
+        _option(_MACHINE, "--batch-size", help="Prompts at a time; by default what memory allows."),
+    ] = None,
+    ignore_config: Annotated[
+        list[str] | None,
+        _option(_MACHINE, "--ignore-config", help="A config attribute you vouch for; repeatable."),
+    ] = None,
+    trust_remote_code: Annotated[
+        bool, _option(_MACHINE, "--trust-remote-code", help="Run code that the hub repository carries.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Compute again, in place of what OUT holds.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Score every edge of a model on pairs of prompts and keep the edges that matter.
+
+    The result goes to a folder: run.json, scores.safetensors, circuit.json. A finished run of the same
+    command is shown again; a run that was stopped goes on where it was.
+    """
+    from edgewise.cli.quiet import quiet_transformers
+    from edgewise.report.document import run_document
+    from edgewise.report.text import show_run
+    from edgewise.runs.config import RunConfig
+    from edgewise.runs.discover import discover as discover_run
+    from edgewise.runs.selection import Selection
+
+    quiet_transformers()
+    config = RunConfig(
+        model=model,
+        task=task,
+        data=data,
+        options=parse_options(option or ()),
+        n=n,
+        seed=seed,
+        split=split,
+        method=method,
+        level=cast("Level", level),  # the config refuses what is none
+        metric=metric,
+        selection=Selection(top, threshold, fraction, cast("Ranking", by), greedy, prune),
+        dtype=dtype,
+        device=device,
+        batch_size=batch_size,
+        bos=bos,
+        per_prompt=per_prompt,
+        drop_invalid=drop_invalid,
+        ignore_config=tuple(ignore_config or ()),
+        trust_remote_code=trust_remote_code,
+    )
+    with ShownProgress() as shown:
+        run = discover_run(config, out, overwrite=overwrite, on_progress=shown)
+    output.warn(run.record.warnings)
+    if as_json:
+        output.document(run_document(run))
+        return
+    output.result(show_run(run))
+    verb = "Found the finished run in" if run.reused else "Wrote"
+    output.result(f"\n{verb} {run.folder}")
+
+
+def parse_options(given: list[str] | tuple[()]) -> dict[str, Any]:
+    """Read ``name=value`` options; a value that is JSON (a number, true, a list) is taken as that.
+
+    Raises:
+        RunError: an option without ``=``, or named twice.
+    """
+    options: dict[str, Any] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise RunError(f"--option {text!r} is not name=value; write for example --option template=3")
+        if name in options:
+            raise RunError(f"--option {name} is given twice; give it once")
+        options[name] = _value(value)
+    return options
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -1,0 +1,102 @@
+"""The command `edgewise`: its verbs, and errors as one line.
+
+Exit codes: 0 done; 1 a check failed; 2 anything wrong with what the user gave; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Sequence
+from importlib.metadata import version as package_version
+
+import typer
+
+from edgewise.cli import check, discover, listing, show
+from edgewise.cli.quiet import quiet_libraries
+from edgewise.errors import EdgewiseError
+
+app = typer.Typer(
+    name="edgewise",
+    help="Find the edges of a language model's computational graph that carry a behaviour.",
+    epilog="Begin with: edgewise discover --model demo --task ioi --out runs/demo",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("discover", epilog=discover.EXAMPLES)(discover.discover)
+app.command("list", epilog=listing.EXAMPLES)(listing.list_names)
+app.command("show", epilog=show.EXAMPLES)(show.show)
+app.command("check", epilog=check.EXAMPLES)(check.check)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"edgewise {package_version('edgewise')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _edgewise(
+    version: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Print the version and stop."
+    ),
+) -> None:
+    """Options that stand before the verb; each does its work in its callback."""
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; a user's error is one line on stderr, without a traceback.
+
+    Args:
+        arguments: the command line after the program's name; that of the process by default.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    quiet_libraries()
+    with warnings.catch_warnings():
+        if not sys.warnoptions:
+            warnings.simplefilter("ignore")
+        try:
+            code = app(given, standalone_mode=False, prog_name="edgewise")
+        except EdgewiseError as error:
+            return _fail(str(error))
+        except (KeyboardInterrupt, typer.Abort):
+            code = 130
+        except OSError as error:
+            return _fail(_about_file(error))
+        except Exception as error:
+            return _fail(_about_usage(error, given))
+    if code == 130:
+        _say(_interrupted(given))
+    return code if isinstance(code, int) else 0
+
+
+def _fail(message: str) -> int:
+    _say(f"error: {' '.join(message.split())}")
+    return 2
+
+
+def _say(message: str) -> None:
+    typer.echo(f"edgewise: {message}", err=True)
+
+
+def _about_file(error: OSError) -> str:
+    if error.filename is None:
+        return f"{error.strerror or error}; check the paths given, and the space left on the disk"
+    return f"{error.filename}: {error.strerror}; check the path and its permissions"
+
+
+def _about_usage(error: Exception, given: Sequence[str]) -> str:
+    """One line for typer's own usage errors; raises again what is no usage error."""
+    message = getattr(error, "format_message", None)
+    if message is None:
+        raise error
+    verb = next((word for word in given if not word.startswith("-")), "")
+    known = {command.name for command in app.registered_commands}
+    return f"{message().rstrip('.')}; see `edgewise {f'{verb} ' if verb in known else ''}--help`"
+
+
+def _interrupted(given: Sequence[str]) -> str:
+    if given and given[0] == "discover":
+        return "interrupted; start the same command again to go on from here"
+    return "interrupted"

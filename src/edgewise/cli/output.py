@@ -1,0 +1,36 @@
+"""What every verb prints with: results (text or one JSON document) on stdout, warnings on stderr."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import typer
+
+
+def result(text: str) -> None:
+    """Print a result for people."""
+    typer.echo(text)
+
+
+def document(values: Any) -> None:
+    """Print one JSON document; numbers that JSON does not have become null."""
+    typer.echo(json.dumps(_finite(values), indent=2, allow_nan=False))
+
+
+def warn(messages: Iterable[str]) -> None:
+    """Print warnings on stderr, one line each."""
+    for message in messages:
+        typer.echo(f"edgewise: warning: {' '.join(message.split())}", err=True)
+
+
+def _finite(values: Any) -> Any:
+    if isinstance(values, dict):
+        return {str(key): _finite(value) for key, value in values.items()}
+    if isinstance(values, list | tuple):
+        return [_finite(value) for value in values]
+    if isinstance(values, float) and not math.isfinite(values):
+        return None
+    return values

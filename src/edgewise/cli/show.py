@@ -1,0 +1,37 @@
+"""`edgewise show`: what a finished run found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgewise.cli import output
+
+EXAMPLES = """Examples:
+
+edgewise show runs/demo
+
+edgewise show runs/demo --top 100
+
+edgewise show runs/demo --json
+"""
+
+
+def show(
+    folder: Annotated[Path, typer.Argument(help="The --out of a finished run.", metavar="DIR")],
+    top: Annotated[int, typer.Option("--top", help="Number of edges (or nodes) to list.", min=1)] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Show a finished run: best edges with standard errors, counts, the metric on clean and corrupted."""
+    from edgewise.report.document import run_document
+    from edgewise.report.text import show_run
+    from edgewise.runs.folder import load_run
+
+    run = load_run(folder)
+    output.warn(run.record.warnings)
+    if as_json:
+        output.document(run_document(run, top))
+    else:
+        output.result(show_run(run, top))

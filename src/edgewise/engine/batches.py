@@ -1,0 +1,76 @@
+"""From prompt pairs to padded tensors, and the plan that divides prompts into micro-batches.
+
+Rows are padded on the right with their own last token: in a causal model nothing a row reads comes after its last
+token, so no mask is needed and a row scores what it scores alone. Tokens after the last position that is read are cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from edgewise.metrics import MetricBatch
+from edgewise.tasks import PromptPair
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some prompts as tensors.
+
+    Args:
+        clean: token ids ``[batch, pos]``.
+        corrupted: token ids ``[batch, pos]``.
+        positions: where logits are read, ``[batch, n_positions]``; padded with the row's last read position.
+        metric: answers and masks for the metric.
+        start: the first position at which any of the pairs differ, or that any of them reads; under resample
+            ablation nothing before it can matter.
+    """
+
+    clean: Int[Tensor, "batch pos"]
+    corrupted: Int[Tensor, "batch pos"]
+    positions: Int[Tensor, "batch n_positions"]
+    metric: MetricBatch
+    start: int
+
+    @property
+    def n_rows(self) -> int:
+        """Number of prompts."""
+        return self.clean.shape[0]
+
+    @property
+    def span(self) -> slice:
+        """The positions that can contribute under resample ablation."""
+        return slice(self.start, self.clean.shape[1])
+
+    @classmethod
+    def of(cls, pairs: Sequence[PromptPair], device: torch.device) -> Batch:
+        """Pad prompt pairs into one batch on a device."""
+        length = max(max(pair.positions) for pair in pairs) + 1
+        reads = max(len(pair.positions) for pair in pairs)
+        start = min(min(pair.first_difference(), *pair.positions) for pair in pairs)
+        return cls(
+            clean=_ids([pair.clean for pair in pairs], length, device),
+            corrupted=_ids([pair.corrupted for pair in pairs], length, device),
+            positions=_ids([pair.positions for pair in pairs], reads, device),
+            metric=MetricBatch.from_pairs(pairs, device),
+            start=start,
+        )
+
+
+def plan(pairs: Sequence[PromptPair], batch_size: int) -> list[list[int]]:
+    """Divide prompts into micro-batches of at most ``batch_size``, prompts of like length together.
+
+    Returns:
+        Lists of indices into ``pairs``; every index once, the order the same for the same prompts.
+    """
+    order = sorted(range(len(pairs)), key=lambda i: (max(pairs[i].positions), pairs[i].first_difference(), i))
+    return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
+
+
+def _ids(rows: Sequence[tuple[int, ...]], length: int, device: torch.device) -> Tensor:
+    padded = [row[:length] + row[-1:] * (length - len(row)) for row in rows]
+    return torch.tensor(padded, dtype=torch.long, device=device)

@@ -1,0 +1,64 @@
+"""Borrowing a model: hooks and frozen parameters for the time of a run, and no trace afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+Watch = Callable[[Tensor], Tensor | None]
+
+
+class Hooks:
+    """Hooks on modules, taken off together. A hook sees one tensor and may return another to stand in for it."""
+
+    def __init__(self) -> None:
+        self._handles: list[RemovableHandle] = []
+
+    def before(self, module: nn.Module, watch: Watch) -> None:
+        """Call ``watch`` with the module's first argument (or its keyword ``hidden_states``) before it runs."""
+
+        def pre_hook(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            if args:
+                replaced = watch(args[0])
+                return None if replaced is None else ((replaced, *args[1:]), kwargs)
+            replaced = watch(kwargs["hidden_states"])
+            return None if replaced is None else (args, {**kwargs, "hidden_states": replaced})
+
+        self._handles.append(module.register_forward_pre_hook(pre_hook, with_kwargs=True))
+
+    def after(self, module: nn.Module, watch: Watch) -> None:
+        """Call ``watch`` with the module's output (the first of a tuple) after it ran."""
+
+        def hook(_: nn.Module, __: Any, output: Any) -> Any:
+            if isinstance(output, tuple):
+                replaced = watch(output[0])
+                return None if replaced is None else (replaced, *output[1:])
+            return watch(output)
+
+        self._handles.append(module.register_forward_hook(hook))
+
+    def remove(self) -> None:
+        """Take every hook off again."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+
+
+@contextmanager
+def borrowed(module: nn.Module) -> Iterator[Hooks]:
+    """Hooks on a model whose parameters need no gradient meanwhile; afterwards all is as before, errors included."""
+    parameters = list(module.parameters())
+    flags = [parameter.requires_grad for parameter in parameters]
+    hooks = Hooks()
+    try:
+        for parameter in parameters:
+            parameter.requires_grad_(False)
+        yield hooks
+    finally:
+        hooks.remove()
+        for parameter, flag in zip(parameters, flags, strict=True):
+            parameter.requires_grad_(flag)

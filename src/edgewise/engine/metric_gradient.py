@@ -1,0 +1,72 @@
+"""The metric's own gradient, taken on the logits before the model's backward pass begins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from edgewise.errors import ScoreError
+from edgewise.metrics import Metric, MetricBatch
+
+
+@dataclass(frozen=True)
+class MetricPoint:
+    """A metric at some logits.
+
+    Args:
+        values: L of each prompt, ``[batch]``.
+        gradient: ``dL/dlogits`` of each prompt's own L, ``[batch, n_positions, vocab]``.
+    """
+
+    values: Float[Tensor, " batch"]
+    gradient: Float[Tensor, "batch n_positions vocab"]
+
+
+def metric_at(metric: Metric, logits: Float[Tensor, "batch n_positions vocab"], batch: MetricBatch) -> MetricPoint:
+    """A metric's values and gradient at the clean logits.
+
+    Raises:
+        ScoreError: the metric is not finite on a prompt.
+    """
+    if metric.needs_clean_logits:
+        batch = replace(batch, clean_logits=logits)
+    with torch.enable_grad():
+        point = logits.detach().requires_grad_(True)
+        values = metric(point, batch)
+        gradient: Tensor | None = None
+        if values.requires_grad:
+            (gradient,) = torch.autograd.grad(values.sum(), point, allow_unused=True)
+    if gradient is None:
+        gradient = torch.zeros_like(logits)
+    require_finite(metric, values)
+    return MetricPoint(values.detach(), gradient)
+
+
+def metric_values(
+    metric: Metric,
+    logits: Float[Tensor, "batch n_positions vocab"],
+    batch: MetricBatch,
+    clean_logits: Float[Tensor, "batch n_positions vocab"],
+) -> Float[Tensor, " batch"]:
+    """A metric's values, with the clean logits given to a metric that compares with them."""
+    if metric.needs_clean_logits:
+        batch = replace(batch, clean_logits=clean_logits)
+    with torch.no_grad():
+        return metric(logits, batch)
+
+
+def require_finite(metric: Metric, values: Float[Tensor, " batch"]) -> None:
+    """Refuse NaN and infinite metric values.
+
+    Raises:
+        ScoreError: naming the first prompt of the batch on which it happens.
+    """
+    bad = (~torch.isfinite(values)).nonzero()
+    if len(bad):
+        raise ScoreError(
+            f"metric {metric.name!r} is {values[bad[0]].item()} on a clean prompt: the model's logits are not finite there;"
+            " check its weights, or use --dtype float32"
+        )

@@ -1,0 +1,96 @@
+"""Every error a user can cause, as one tree.
+
+    EdgewiseError
+    ├── UnknownNameError         no task, metric, method or model of that name
+    ├── ModelError               a model that cannot be used as it is
+    │   └── UnsupportedModelError    an architecture or setting that is not understood
+    ├── DataError                prompts, answers or a data file
+    ├── MetricError              a metric that cannot be computed on these prompts
+    │   └── VanishingGradientError   its gradient is zero, so a gradient method says nothing
+    ├── SelectionError           edges, nodes or counts that the graph does not have
+    ├── FormatError              a file or dict that is not in the format it claims
+    ├── ScoreError               scores that are not numbers, or of the wrong shape
+    └── RunError                 a run folder
+        └── RunConflictError         it holds another run
+
+A message is one line: what is wrong, where (row, field, file), and what to do about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+__all__ = [
+    "DataError",
+    "EdgewiseError",
+    "FormatError",
+    "MetricError",
+    "ModelError",
+    "RunConflictError",
+    "RunError",
+    "ScoreError",
+    "SelectionError",
+    "UnknownNameError",
+    "UnsupportedModelError",
+    "VanishingGradientError",
+    "did_you_mean",
+]
+
+
+class EdgewiseError(Exception):
+    """Base of every error that edgewise raises on purpose."""
+
+
+class UnknownNameError(EdgewiseError):
+    """A name that is in no registry; the message suggests near ones."""
+
+
+class ModelError(EdgewiseError):
+    """A model that cannot be used as it is, for example one in training mode."""
+
+
+class UnsupportedModelError(ModelError):
+    """An architecture or config attribute that edgewise does not understand, and so refuses."""
+
+
+class DataError(EdgewiseError):
+    """Prompts or answers that cannot be used; the message names the row and the field."""
+
+
+class MetricError(EdgewiseError):
+    """A metric that cannot be computed on these prompts, or that returned the wrong shape."""
+
+
+class VanishingGradientError(MetricError):
+    """A metric whose gradient is zero at the point where a gradient method needs it."""
+
+
+class SelectionError(EdgewiseError):
+    """An edge, node or count that the graph does not have."""
+
+
+class FormatError(EdgewiseError):
+    """A file or dict that is not in the format it claims; the message names the field."""
+
+
+class ScoreError(EdgewiseError):
+    """Scores of the wrong shape, or not finite on an edge that exists."""
+
+
+class RunError(EdgewiseError):
+    """A run folder that cannot be read, written or resumed."""
+
+
+class RunConflictError(RunError):
+    """The run folder already holds a different run."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ``"; did you mean 'x'?"`` for the known name nearest to `name`, or ``""`` when none is near.
+
+    Case is ignored in the comparison.
+    """
+    by_lower = {candidate.lower(): candidate for candidate in known}
+    near = get_close_matches(name.lower(), by_lower, n=1)
+    return f"; did you mean '{by_lower[near[0]]}'?" if near else ""

@@ -1,0 +1,107 @@
+"""A circuit: the edges that are kept. All others are patched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgewise.errors import SelectionError
+from edgewise.graph.arrays import BoolArray, read_only
+from edgewise.graph.graph import Graph
+
+__all__ = ["Circuit"]
+
+
+@dataclass(frozen=True, eq=False)
+class Circuit:
+    """A set of edges of one graph, equal by value.
+
+    Args:
+        graph: the graph the edges belong to.
+        mask: bool `[n_sources, n_destinations]`, True where the edge is kept; copied and read-only.
+
+    Raises:
+        SelectionError: a wrong shape, a mask that is not bool, or an edge that the graph does not have.
+    """
+
+    graph: Graph
+    mask: BoolArray
+
+    def __post_init__(self) -> None:
+        """Copy, check and freeze the mask."""
+        mask = np.array(self.mask)
+        if mask.shape != self.graph.mask.shape or mask.dtype != np.bool_:
+            needed = list(self.graph.mask.shape)
+            raise SelectionError(
+                f"circuit mask is {mask.dtype} {list(mask.shape)}; this graph needs bool {needed}"
+            )
+        extra = np.argwhere(mask & ~self.graph.mask)
+        if len(extra):
+            name = self.graph.edge_name(*extra[0].tolist())
+            raise SelectionError(f"circuit mask holds '{name}', which is not an edge of the graph")
+        object.__setattr__(self, "mask", read_only(mask))
+
+    @classmethod
+    def from_edges(cls, graph: Graph, names: Iterable[str]) -> Circuit:
+        """Build a circuit from edge names. Raises SelectionError for a name that is no edge of the graph."""
+        mask = np.zeros_like(graph.mask)
+        for name in names:
+            mask[graph.edge(name)] = True
+        return cls(graph, mask)
+
+    @classmethod
+    def full(cls, graph: Graph) -> Circuit:
+        """Return the circuit that keeps every edge."""
+        return cls(graph, graph.mask)
+
+    @classmethod
+    def empty(cls, graph: Graph) -> Circuit:
+        """Return the circuit that keeps no edge."""
+        return cls(graph, np.zeros_like(graph.mask))
+
+    @property
+    def n_edges(self) -> int:
+        """Number of edges kept."""
+        return int(self.mask.sum())
+
+    def edges(self) -> tuple[str, ...]:
+        """Return the names of the edges kept, source after source."""
+        return tuple(self.graph.edge_name(i, j) for i, j in np.argwhere(self.mask).tolist())
+
+    @property
+    def node_mask(self) -> BoolArray:
+        """Bool `[n_sources]`: the sources at either end of a kept edge.
+
+        An edge into ``a3.kv0<k>`` ends at every head of that group.
+        """
+        read = (self.graph.reads & self.mask.any(axis=0)).any(axis=1)
+        return np.asarray(self.mask.any(axis=1) | read, dtype=np.bool_)
+
+    def nodes(self) -> tuple[str, ...]:
+        """Return the nodes at either end of a kept edge, in source order, ``logits`` last."""
+        names = [self.graph.sources[i] for i in np.flatnonzero(self.node_mask)]
+        return (*names, "logits") if self.mask[:, self.graph.logits].any() else tuple(names)
+
+    def complement(self) -> Circuit:
+        """Return the circuit of the edges that this one patches."""
+        return Circuit(self.graph, self.graph.mask & ~self.mask)
+
+    def __contains__(self, name: str) -> bool:
+        """Whether the edge of that name is kept. Raises SelectionError when the graph has no such edge."""
+        return bool(self.mask[self.graph.edge(name)])
+
+    def __eq__(self, other: object) -> bool:
+        """Whether graph and edges are the same."""
+        if not isinstance(other, Circuit):
+            return NotImplemented
+        return self.graph == other.graph and bool(np.array_equal(self.mask, other.mask))
+
+    def __hash__(self) -> int:
+        """Hash by value, in step with equality."""
+        return hash((self.graph, self.mask.tobytes()))
+
+    def __repr__(self) -> str:
+        """Show the graph and how many of its edges are kept."""
+        return f"Circuit({self.graph!r}, {self.n_edges} of {self.graph.n_edges} edges)"

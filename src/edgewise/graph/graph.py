@@ -1,0 +1,238 @@
+"""The residual-stream graph of a transformer: who writes, who reads, and which edges exist.
+
+Sources, in order: ``input``, then for every layer its heads ``a3.h0, a3.h1, ...`` and its MLP ``m3``.
+Destinations, in order: for every layer all ``<q>``, all ``<k>``, all ``<v>``, then the MLP; last ``logits``.
+An edge leads from a source to every destination that is computed after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from edgewise.errors import SelectionError, did_you_mean
+from edgewise.graph.arrays import BoolArray, read_only
+from edgewise.graph.spec import GraphSpec
+
+__all__ = ["Graph"]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """All sources, all destinations and the mask of the edges that exist; two graphs of one spec are equal.
+
+    With L layers, H heads, K key/value heads and M = 1 with MLPs, else 0:
+    ``n_sources = 1 + L (H + M)`` and ``n_destinations = L (H + 2 K + M) + 1``.
+
+    Args:
+        spec: the model's shape.
+
+    Attributes:
+        sources: names of the nodes that write, `[n_sources]`.
+        destinations: names of the places that read, `[n_destinations]`.
+        mask: bool `[n_sources, n_destinations]`, True where an edge exists.
+        reads: bool `[n_sources, n_destinations]`, True where the destination is an input of the source's own
+            node: ``a3.h7`` reads ``a3.h7<q>`` and the k and v of its key/value head. ``input`` reads nothing.
+    """
+
+    spec: GraphSpec
+    sources: tuple[str, ...] = field(init=False, compare=False, repr=False)
+    destinations: tuple[str, ...] = field(init=False, compare=False, repr=False)
+    mask: BoolArray = field(init=False, compare=False, repr=False)
+    reads: BoolArray = field(init=False, compare=False, repr=False)
+    n_edges: int = field(init=False, compare=False, repr=False)
+    _source_index: dict[str, int] = field(init=False, compare=False, repr=False)
+    _destination_index: dict[str, int] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Derive names, masks and look-up tables from the spec."""
+        sources, destinations = _source_names(self.spec), _destination_names(self.spec)
+        derived = {
+            "sources": sources,
+            "destinations": destinations,
+            "_source_index": {name: i for i, name in enumerate(sources)},
+            "_destination_index": {name: j for j, name in enumerate(destinations)},
+        }
+        for name, value in derived.items():
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "mask", read_only(self._edge_mask()))
+        object.__setattr__(self, "reads", read_only(self._read_mask()))
+        object.__setattr__(self, "n_edges", int(self.mask.sum()))
+
+    # Sizes and names
+
+    @property
+    def n_sources(self) -> int:
+        """Number of nodes that write to the residual stream."""
+        return len(self.sources)
+
+    @property
+    def n_destinations(self) -> int:
+        """Number of places that read from the residual stream."""
+        return len(self.destinations)
+
+    def source_index(self, name: str) -> int:
+        """Return the row of a source. Raises SelectionError when there is no such source."""
+        index = self._source_index.get(name)
+        if index is None:
+            raise SelectionError(f"unknown source '{name}'{did_you_mean(name, self.sources)}")
+        return index
+
+    def destination_index(self, name: str) -> int:
+        """Return the column of a destination. Raises SelectionError when there is no such destination."""
+        index = self._destination_index.get(name)
+        if index is None:
+            raise SelectionError(f"unknown destination '{name}'{self._destination_hint(name)}")
+        return index
+
+    def edge(self, name: str) -> tuple[int, int]:
+        """Return (source row, destination column) of an edge such as ``"a0.h1->m3"``.
+
+        Raises:
+            SelectionError: not an edge name, an unknown end, or a destination computed before the source.
+        """
+        source, arrow, destination = name.partition("->")
+        if not arrow:
+            raise SelectionError(
+                f"'{name}' is not an edge name; write 'source->destination', e.g. 'a0.h1->m3'"
+            )
+        try:
+            i, j = self.source_index(source), self.destination_index(destination)
+        except SelectionError as error:
+            raise SelectionError(f"edge '{name}': {error}") from None
+        if not self.mask[i, j]:
+            raise SelectionError(
+                f"edge '{name}' does not exist: {destination} does not read after {source} writes"
+            )
+        return i, j
+
+    def edge_name(self, i: int, j: int) -> str:
+        """Return the name of the edge from source row `i` to destination column `j`."""
+        return f"{self.sources[i]}->{self.destinations[j]}"
+
+    def edges(self) -> Iterator[tuple[int, int, str]]:
+        """Iterate over (row, column, name) of every edge, source after source."""
+        for i, j in np.argwhere(self.mask).tolist():
+            yield i, j, self.edge_name(i, j)
+
+    # Layout: where a layer's nodes lie on the two axes
+
+    @property
+    def input_source(self) -> int:
+        """Row of ``input``."""
+        return 0
+
+    @property
+    def logits(self) -> int:
+        """Column of ``logits``."""
+        return self.n_destinations - 1
+
+    def head_sources(self, layer: int) -> slice:
+        """Rows of a layer's heads."""
+        start = self._first_row(layer)
+        return slice(start, start + self.spec.n_heads)
+
+    def mlp_source(self, layer: int) -> int:
+        """Row of a layer's MLP. Raises SelectionError for an attention-only graph."""
+        return self._require_mlp(self._first_row(layer) + self.spec.n_heads)
+
+    def q(self, layer: int) -> slice:
+        """Columns of a layer's query inputs, one for each head."""
+        start = self._first_column(layer)
+        return slice(start, start + self.spec.n_heads)
+
+    def k(self, layer: int) -> slice:
+        """Columns of a layer's key inputs, one for each key/value head."""
+        start = self.q(layer).stop
+        return slice(start, start + self.spec.kv_heads)
+
+    def v(self, layer: int) -> slice:
+        """Columns of a layer's value inputs, one for each key/value head."""
+        start = self.k(layer).stop
+        return slice(start, start + self.spec.kv_heads)
+
+    def attention(self, layer: int) -> slice:
+        """Columns of a layer's query, key and value inputs together."""
+        return slice(self.q(layer).start, self.v(layer).stop)
+
+    def mlp(self, layer: int) -> int:
+        """Column of a layer's MLP. Raises SelectionError for an attention-only graph."""
+        return self._require_mlp(int(self.v(layer).stop))
+
+    def sources_before_attention(self, layer: int) -> int:
+        """Return how many leading rows feed a layer's attention."""
+        return self._first_row(layer)
+
+    def sources_before_mlp(self, layer: int) -> int:
+        """Return how many leading rows feed a layer's MLP: its own block's heads too, unless parallel."""
+        own_heads = 0 if self.spec.parallel else self.spec.n_heads
+        return self._require_mlp(self._first_row(layer) + own_heads)
+
+    # How it is derived
+
+    def _first_row(self, layer: int) -> int:
+        return 1 + self._layer(layer) * (self.spec.n_heads + self.spec.has_mlp)
+
+    def _first_column(self, layer: int) -> int:
+        return self._layer(layer) * (self.spec.n_heads + 2 * self.spec.kv_heads + self.spec.has_mlp)
+
+    def _layer(self, layer: int) -> int:
+        if not 0 <= layer < self.spec.n_layers:
+            raise SelectionError(f"no layer {layer}: layers run from 0 to {self.spec.n_layers - 1}")
+        return layer
+
+    def _require_mlp(self, index: int) -> int:
+        if not self.spec.has_mlp:
+            raise SelectionError("this graph is attention-only: it has no MLP")
+        return index
+
+    def _edge_mask(self) -> BoolArray:
+        mask = np.zeros((self.n_sources, self.n_destinations), dtype=np.bool_)
+        for layer in range(self.spec.n_layers):
+            mask[: self.sources_before_attention(layer), self.attention(layer)] = True
+            if self.spec.has_mlp:
+                mask[: self.sources_before_mlp(layer), self.mlp(layer)] = True
+        mask[:, self.logits] = True
+        return mask
+
+    def _read_mask(self) -> BoolArray:
+        reads = np.zeros((self.n_sources, self.n_destinations), dtype=np.bool_)
+        own = np.eye(self.spec.n_heads, dtype=np.bool_)
+        group = np.repeat(np.eye(self.spec.kv_heads, dtype=np.bool_), self.spec.group_size, axis=0)
+        for layer in range(self.spec.n_layers):
+            heads = self.head_sources(layer)
+            reads[heads, self.q(layer)] = own
+            reads[heads, self.k(layer)] = reads[heads, self.v(layer)] = group
+            if self.spec.has_mlp:
+                reads[self.mlp_source(layer), self.mlp(layer)] = True
+        return reads
+
+    def _destination_hint(self, name: str) -> str:
+        """Say what to write instead: the inputs of a head, or the key/value head that serves it."""
+        head, _, letter = name.partition("<")
+        row = self._source_index.get(head)
+        if row is None or row == self.input_source:
+            return did_you_mean(name, self.destinations)
+        inputs = [self.destinations[j] for j in np.flatnonzero(self.reads[row])]
+        meant = [place for place in inputs if letter and place.endswith(f"<{letter.lower()}")]
+        return f"; did you mean '{meant[0]}'?" if meant else f"; {head} reads at {', '.join(inputs)}"
+
+
+def _source_names(spec: GraphSpec) -> tuple[str, ...]:
+    names = ["input"]
+    for layer in range(spec.n_layers):
+        names += [f"a{layer}.h{head}" for head in range(spec.n_heads)]
+        names += [f"m{layer}"] if spec.has_mlp else []
+    return tuple(names)
+
+
+def _destination_names(spec: GraphSpec) -> tuple[str, ...]:
+    kv = "kv" if spec.is_grouped else "h"
+    names = []
+    for layer in range(spec.n_layers):
+        names += [f"a{layer}.h{head}<q>" for head in range(spec.n_heads)]
+        names += [f"a{layer}.{kv}{head}<{letter}>" for letter in "kv" for head in range(spec.kv_heads)]
+        names += [f"m{layer}"] if spec.has_mlp else []
+    return (*names, "logits")

@@ -1,0 +1,101 @@
+"""Grouped-query attention seen one query head at a time, and back.
+
+Natively a key or value input belongs to a key/value head that serves a group of query heads. Formats that
+know only query heads give each of them its own k and v input: membership is copied, and each copy gets an
+equal share of the score, so that a group's scores add up to the native one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, overload
+
+import numpy as np
+
+from edgewise.errors import SelectionError
+from edgewise.graph.circuit import Circuit
+from edgewise.graph.graph import Graph
+from edgewise.graph.scores import EdgeScores
+from edgewise.graph.spec import GraphSpec
+
+__all__ = ["kv_head_view", "query_head_graph", "query_head_view"]
+
+
+def query_head_graph(graph: Graph) -> Graph:
+    """Return the graph with one key and one value input for every query head."""
+    return Graph(replace(graph.spec, n_kv_heads=graph.spec.n_heads))
+
+
+@overload
+def query_head_view(native: Circuit) -> Circuit: ...
+@overload
+def query_head_view(native: EdgeScores) -> EdgeScores: ...
+def query_head_view(native: Circuit | EdgeScores) -> Circuit | EdgeScores:
+    """Return the same circuit or scores on `query_head_graph`; unchanged when heads are not grouped.
+
+    A circuit's membership is copied to every query head of a group. Scores, and their spread, are divided by
+    the group's size on the k and v inputs.
+    """
+    if not native.graph.spec.is_grouped:
+        return native
+    graph = query_head_graph(native.graph)
+    column = _native_column(native.graph)
+    if isinstance(native, Circuit):
+        return Circuit(graph, native.mask[:, column])
+    copies = np.bincount(column)[column].astype(native.values.dtype)
+    return replace(
+        native,
+        graph=graph,
+        values=native.values[:, column] / copies,
+        stderr=None if native.stderr is None else native.stderr[:, column] / copies,
+        mean_abs=None if native.mean_abs is None else native.mean_abs[:, column] / copies,
+        per_prompt=None if native.per_prompt is None else native.per_prompt[..., column] / copies,
+    )
+
+
+@overload
+def kv_head_view(by_query: Circuit, spec: GraphSpec) -> Circuit: ...
+@overload
+def kv_head_view(by_query: EdgeScores, spec: GraphSpec) -> EdgeScores: ...
+def kv_head_view(by_query: Circuit | EdgeScores, spec: GraphSpec) -> Circuit | EdgeScores:
+    """Return the circuit or scores of a query-head graph on the native graph of `spec`.
+
+    Membership is joined: an edge is kept when any copy in its group is. Scores are summed over the group, and
+    are unscored when any of them is. Spreads do not follow from those of the parts and are dropped.
+
+    Raises:
+        SelectionError: `by_query` is not on the query-head graph of `spec`.
+    """
+    graph = Graph(spec)
+    if by_query.graph != query_head_graph(graph):
+        raise SelectionError(f"cannot group the heads of {by_query.graph.spec} as {spec}: the shapes differ")
+    if not spec.is_grouped:
+        return by_query
+    column = _native_column(graph)
+    if isinstance(by_query, Circuit):
+        return Circuit(graph, _join(np.logical_or, by_query.mask, column))
+    per_prompt = by_query.per_prompt
+    return EdgeScores(
+        graph,
+        _join(np.add, by_query.values, column),
+        per_prompt=None if per_prompt is None else _join(np.add, per_prompt, column),
+        n_prompts=by_query.n_prompts,
+        allow_unscored=by_query.allow_unscored,
+    )
+
+
+def _native_column(graph: Graph) -> np.ndarray[Any, np.dtype[np.intp]]:
+    """For every destination of the query-head graph, the native destination it is a copy of."""
+    columns: list[int] = []
+    for layer in range(graph.spec.n_layers):
+        columns += range(graph.q(layer).start, graph.q(layer).stop)
+        for part in (graph.k(layer), graph.v(layer)):
+            columns += np.repeat(np.arange(part.start, part.stop), graph.spec.group_size).tolist()
+        columns += [graph.mlp(layer)] if graph.spec.has_mlp else []
+    return np.array([*columns, graph.logits], dtype=np.intp)
+
+
+def _join(add: np.ufunc, array: np.ndarray[Any, Any], column: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Combine along the last axis the copies of each native column."""
+    first_copy = np.flatnonzero(np.diff(column, prepend=-1))
+    return np.asarray(add.reduceat(array, first_copy, axis=-1), dtype=array.dtype)

@@ -1,0 +1,168 @@
+"""Scores of edges and of nodes: signed estimates of L(patched) - L(clean), as frozen values.
+
+L is the task metric, higher is better, so an edge that helps the metric has a negative score.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+
+from edgewise.errors import ScoreError, UnknownNameError, did_you_mean
+from edgewise.graph.arrays import BoolArray, FloatArray, read_only
+from edgewise.graph.graph import Graph
+
+__all__ = ["RANKINGS", "EdgeScores", "NodeScores", "Ranking"]
+
+Ranking: TypeAlias = Literal["abs", "signed", "helpful", "mean-abs"]
+RANKINGS: tuple[Ranking, ...] = ("abs", "signed", "helpful", "mean-abs")
+
+
+@dataclass(frozen=True, eq=False)
+class EdgeScores:
+    """One signed number for each edge, with its spread over prompts where it is known.
+
+    Args:
+        graph: the graph the scores belong to.
+        values: mean over prompts of the signed score, `[n_sources, n_destinations]`, in units of the metric.
+            What stands where no edge exists does not matter; it becomes NaN.
+        stderr: standard error of that mean, same shape; NaN where it is undefined (one prompt).
+        mean_abs: mean over prompts of |score|, same shape.
+        per_prompt: `[n_prompts, n_sources, n_destinations]`.
+        n_prompts: number of prompts; taken from `per_prompt` when that is given.
+        allow_unscored: accept NaN on an edge that exists, meaning "not scored".
+
+    Raises:
+        ScoreError: a wrong shape, a value on an existing edge that is not finite, a negative spread.
+
+    All arrays are copied and read-only; float32 and float64 are kept, other types become float32 or float64.
+    """
+
+    graph: Graph
+    values: FloatArray
+    stderr: FloatArray | None = None
+    mean_abs: FloatArray | None = None
+    per_prompt: FloatArray | None = None
+    n_prompts: int | None = None
+    allow_unscored: bool = False
+
+    def __post_init__(self) -> None:
+        """Copy, check and freeze the arrays."""
+        _freeze(self, self.graph.mask)
+
+    def ranking(self, by: Ranking = "abs") -> FloatArray:
+        """Return what edges are ranked by, highest first: `[n_sources, n_destinations]`, NaN where unscored.
+
+        ``abs``: |mean score|. ``signed``: the mean score. ``helpful``: minus the mean score, so that
+        edges whose patching lowers the metric come first. ``mean-abs``: mean over prompts of |score|.
+
+        Raises:
+            UnknownNameError: no such ranking.
+            ScoreError: ``mean-abs`` of scores that were computed without it.
+        """
+        return _ranking(self.values, self.mean_abs, by)
+
+    def _entry(self, index: tuple[int, ...]) -> str:
+        return f"edge '{self.graph.edge_name(*index)}'"
+
+
+@dataclass(frozen=True, eq=False)
+class NodeScores:
+    """One signed number for each source node, with its spread over prompts where it is known.
+
+    Args:
+        graph: the graph the scores belong to.
+        values: mean over prompts of the signed score, `[n_sources]`, in units of the metric.
+        stderr: standard error of that mean, same shape; NaN where it is undefined (one prompt).
+        mean_abs: mean over prompts of |score|, same shape.
+        per_prompt: `[n_prompts, n_sources]`.
+        n_prompts: number of prompts; taken from `per_prompt` when that is given.
+        allow_unscored: accept NaN, meaning "not scored".
+
+    Raises:
+        ScoreError: a wrong shape, a value that is not finite, a negative spread.
+    """
+
+    graph: Graph
+    values: FloatArray
+    stderr: FloatArray | None = None
+    mean_abs: FloatArray | None = None
+    per_prompt: FloatArray | None = None
+    n_prompts: int | None = None
+    allow_unscored: bool = False
+
+    def __post_init__(self) -> None:
+        """Copy, check and freeze the arrays."""
+        _freeze(self, np.ones(self.graph.n_sources, dtype=np.bool_))
+
+    def ranking(self, by: Ranking = "abs") -> FloatArray:
+        """Return what nodes are ranked by, highest first: `[n_sources]`; see `EdgeScores.ranking`."""
+        return _ranking(self.values, self.mean_abs, by)
+
+    def _entry(self, index: tuple[int, ...]) -> str:
+        return f"node '{self.graph.sources[index[0]]}'"
+
+
+def _freeze(scores: EdgeScores | NodeScores, exists: BoolArray) -> None:
+    """Replace every array of `scores` by a checked, read-only copy that is NaN outside `exists`."""
+    for field in ("values", "stderr", "mean_abs", "per_prompt"):
+        given = getattr(scores, field)
+        if given is None:
+            continue
+        array = _copy(field, given, exists, prompt_axis=field == "per_prompt")
+        _check(scores, field, array, exists)
+        object.__setattr__(scores, field, read_only(array))
+    if scores.per_prompt is not None:
+        held = scores.per_prompt.shape[0]
+        if scores.n_prompts not in (None, held):
+            raise ScoreError(f"n_prompts is {scores.n_prompts}, but per_prompt holds {held} prompts")
+        object.__setattr__(scores, "n_prompts", held)
+
+
+def _copy(field: str, given: Any, exists: BoolArray, *, prompt_axis: bool) -> FloatArray:
+    array = np.array(given)
+    if array.shape[int(prompt_axis) :] != exists.shape or array.ndim != exists.ndim + prompt_axis:
+        wanted = f"{'[n_prompts, ' if prompt_axis else '['}{', '.join(map(str, exists.shape))}]"
+        raise ScoreError(f"{field} has shape {list(array.shape)}; this graph needs {wanted}")
+    if array.dtype not in (np.float32, np.float64):
+        array = array.astype(np.float32 if array.dtype == np.float16 else np.float64)
+    array[..., ~exists] = np.nan
+    return array
+
+
+def _check(scores: EdgeScores | NodeScores, field: str, array: FloatArray, exists: BoolArray) -> None:
+    """Refuse the first entry that is not finite, or negative where only a size makes sense."""
+    nan_is_fine = scores.allow_unscored or field == "stderr"
+    wrong = np.isinf(array) if nan_is_fine else ~np.isfinite(array)
+    if field in ("stderr", "mean_abs"):
+        wrong |= array < 0
+    found = np.argwhere(wrong & exists)
+    if not len(found):
+        return
+    first = tuple(found[0].tolist())
+    index = first[array.ndim - exists.ndim :]
+    where = f" in prompt {first[0] + 1}" if field == "per_prompt" else ""
+    place = f"{'the score' if field == 'values' else field} of {scores._entry(index)}{where}"
+    if np.isfinite(array[first]):
+        raise ScoreError(f"{place} is {array[first]}; it cannot be negative")
+    raise ScoreError(
+        f"{place} is {array[first]}; scores must be finite "
+        "(half precision overflows: try dtype float32; or check the model and the metric for NaN)"
+    )
+
+
+def _ranking(values: FloatArray, mean_abs: FloatArray | None, by: Ranking) -> FloatArray:
+    if by not in RANKINGS:
+        listed = ", ".join(RANKINGS)
+        raise UnknownNameError(
+            f"unknown ranking '{by}'{did_you_mean(by, RANKINGS) or '.'} Known rankings: {listed}."
+        )
+    if by == "mean-abs":
+        if mean_abs is None:
+            raise ScoreError(
+                "these scores hold no mean of absolutes; rank by 'abs', or score again to get it"
+            )
+        return mean_abs
+    return {"abs": np.abs, "signed": np.positive, "helpful": np.negative}[by](values)

@@ -1,0 +1,156 @@
+"""From scores to circuits: top n, threshold, greedy from the logits back, and pruning as its own step.
+
+No selection prunes by itself: asked for n edges, it keeps n. Equal ranks are ordered by source, then by
+destination. An edge without a score is never selected.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from typing import Any
+
+import numpy as np
+
+from edgewise.errors import SelectionError
+from edgewise.graph.arrays import BoolArray, FloatArray
+from edgewise.graph.circuit import Circuit
+from edgewise.graph.graph import Graph
+from edgewise.graph.scores import EdgeScores, NodeScores, Ranking
+
+__all__ = ["greedy", "prune", "threshold", "threshold_nodes", "top_fraction", "top_n", "top_nodes"]
+
+
+def top_n(scores: EdgeScores, n: int, by: Ranking = "abs") -> Circuit:
+    """Return the circuit of exactly the `n` edges of highest rank.
+
+    Args:
+        scores: scores of every edge.
+        n: number of edges.
+        by: what edges are ranked by, see `EdgeScores.ranking`.
+
+    Raises:
+        SelectionError: `n` is negative or larger than the number of scored edges.
+    """
+    ranks = scores.ranking(by)
+    _check_count(n, ranks, "edges")
+    mask = np.zeros_like(scores.graph.mask)
+    mask[np.unravel_index(_best(ranks, n), mask.shape)] = True
+    return Circuit(scores.graph, mask)
+
+
+def top_fraction(scores: EdgeScores, fraction: float, by: Ranking = "abs") -> Circuit:
+    """Return the circuit of the highest-ranked edges, at most `fraction` (0 to 1) of all: rounded down.
+
+    Raises:
+        SelectionError: `fraction` is not between 0 and 1, or so many edges are not scored.
+    """
+    if not 0 <= fraction <= 1:
+        raise SelectionError(f"fraction {fraction} is not between 0 and 1; for a percentage, divide by 100")
+    # 0.29 of 100 edges are 29, though 0.29 * 100 is 28.999...
+    return top_n(scores, math.floor(fraction * scores.graph.n_edges + 1e-9), by)
+
+
+def threshold(scores: EdgeScores, x: float, by: Ranking = "abs") -> Circuit:
+    """Return the circuit of every edge of rank `x` or more, `x` in units of the metric.
+
+    Raises:
+        SelectionError: `x` is not a number.
+    """
+    return Circuit(scores.graph, _at_least(scores.ranking(by), x))
+
+
+def greedy(scores: EdgeScores, n: int, by: Ranking = "abs") -> Circuit:
+    """Return `n` edges grown from the logits back, so that every one of them leads to the logits.
+
+    Step by step, the highest-ranked edge into a node already reached is kept and its source counts as
+    reached. A head that is reached can be entered at its query, key and value inputs alike.
+
+    Raises:
+        SelectionError: `n` is negative or larger than the number of scored edges that lead to the logits.
+    """
+    graph, ranks = scores.graph, scores.ranking(by)
+    _check_count(n, ranks, "edges")
+    mask, open_columns = np.zeros_like(graph.mask), np.zeros(graph.n_destinations, dtype=np.bool_)
+    heap: list[tuple[float, int, int]] = []
+    entered = [graph.logits]
+    for step in range(n):
+        for j in entered:
+            open_columns[j] = True
+            for i in np.flatnonzero(~np.isnan(ranks[:, j])).tolist():
+                heapq.heappush(heap, (-float(ranks[i, j]), i, j))
+        if not heap:
+            raise SelectionError(
+                f"only {step} scored edges lead to logits, {n} were asked for; ask for fewer"
+            )
+        _, i, j = heapq.heappop(heap)
+        mask[i, j] = True
+        entered = np.flatnonzero(graph.reads[i] & ~open_columns).tolist()
+    return Circuit(graph, mask)
+
+
+def prune(circuit: Circuit) -> Circuit:
+    """Return a new circuit without the edges that lie on no path from ``input`` to ``logits``.
+
+    A path enters a head at its query, its key or its value input and leaves at the head's output.
+    """
+    graph, mask = circuit.graph, circuit.mask
+    # Every node reads only from nodes that stand before it in source order: one sweep each way is enough.
+    fed = np.zeros(graph.n_sources, dtype=np.bool_)
+    fed[graph.input_source] = True
+    for k in range(graph.n_sources):
+        fed[k] |= (mask[:, graph.reads[k]].any(axis=1) & fed).any()
+    heard = np.zeros(graph.n_destinations, dtype=np.bool_)
+    heard[graph.logits] = True
+    for k in reversed(range(graph.n_sources)):
+        if (mask[k] & heard).any():
+            heard |= graph.reads[k]
+    return Circuit(graph, mask & fed[:, None] & heard[None, :])
+
+
+def top_nodes(scores: NodeScores, n: int, by: Ranking = "abs") -> Circuit:
+    """Return all edges among the `n` nodes of highest rank, and from them to the logits.
+
+    ``input`` is a node like the others. An edge into a shared key/value input is kept when any of the heads
+    that read it is among the nodes.
+
+    Raises:
+        SelectionError: `n` is negative or larger than the number of scored nodes.
+    """
+    ranks = scores.ranking(by)
+    _check_count(n, ranks, "nodes")
+    chosen = np.zeros(scores.graph.n_sources, dtype=np.bool_)
+    chosen[_best(ranks, n)] = True
+    return _between(scores.graph, chosen)
+
+
+def threshold_nodes(scores: NodeScores, x: float, by: Ranking = "abs") -> Circuit:
+    """Return all edges among the nodes of rank `x` or more, and from them to the logits; see `top_nodes`.
+
+    Raises:
+        SelectionError: `x` is not a number.
+    """
+    return _between(scores.graph, _at_least(scores.ranking(by), x))
+
+
+def _between(graph: Graph, chosen: BoolArray) -> Circuit:
+    ends = np.array(graph.reads[chosen].any(axis=0), dtype=np.bool_)
+    ends[graph.logits] = True
+    return Circuit(graph, graph.mask & chosen[:, None] & ends[None, :])
+
+
+def _at_least(ranks: FloatArray, x: float) -> BoolArray:
+    if math.isnan(x):
+        raise SelectionError("threshold is not a number; give a value in units of the metric")
+    return np.asarray(ranks >= x, dtype=np.bool_)
+
+
+def _best(ranks: FloatArray, n: int) -> np.ndarray[Any, np.dtype[np.intp]]:
+    """Flat indices of the n highest ranks; the stable sort puts ties in source order and NaN last."""
+    return np.argsort(-ranks, axis=None, kind="stable")[:n]
+
+
+def _check_count(n: int, ranks: FloatArray, what: str) -> None:
+    scored = int((~np.isnan(ranks)).sum())
+    if not 0 <= n <= scored:
+        raise SelectionError(f"cannot select {n} {what}: there are {scored}; ask for 0 to {scored}")

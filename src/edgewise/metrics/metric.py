@@ -1,0 +1,90 @@
+"""A metric as a value: its function, what it needs, and what it must return."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from edgewise.errors import MetricError
+from edgewise.metrics.batch import HasAnswers, MetricBatch
+
+MetricFunction = Callable[[Tensor, MetricBatch], Tensor]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A function from logits to one number a prompt, with what has to be known about it.
+
+    Args:
+        name: what messages and results call it.
+        fn: logits `[batch, n_positions, vocab]`, at least float32, and a `MetricBatch` to values `[batch]`.
+        summary: one line for lists.
+        needs: the fields of a prompt that must not be empty, of "answers" and "wrong_answers".
+        needs_clean_logits: whether `MetricBatch.clean_logits` must be filled.
+        flat_at_clean: why its gradient vanishes at the clean run, where gradient methods need it; None if it
+            does not.
+        higher_is_better: False for a distance or a loss.
+    """
+
+    name: str
+    fn: MetricFunction
+    summary: str
+    needs: tuple[str, ...] = ()
+    needs_clean_logits: bool = False
+    flat_at_clean: str | None = None
+    higher_is_better: bool = True
+
+    def check(self, pairs: Sequence[HasAnswers]) -> None:
+        """Refuse prompts that lack a field the metric needs.
+
+        Raises:
+            MetricError: naming the first such row, the field and the fix.
+        """
+        for index, pair in enumerate(pairs):
+            for field in self.needs:
+                if not getattr(pair, field):
+                    row = getattr(pair, "row", 0) or index + 1
+                    raise MetricError(
+                        f"metric '{self.name}' needs {field}, and row {row} has none; "
+                        f"add {field} to the row or use {self._alternative(field)}"
+                    )
+
+    def __call__(
+        self, logits: Float[Tensor, "batch n_positions vocab"], batch: MetricBatch
+    ) -> Float[Tensor, "batch"]:
+        """Value of each prompt, computed in float32 or the logits' own precision where that is higher.
+
+        Args:
+            logits: at the positions each prompt reads, right-padded.
+            batch: the answers.
+
+        Raises:
+            MetricError: clean logits are needed and absent, or the function's result is not `[batch]` floats.
+        """
+        if self.needs_clean_logits and batch.clean_logits is None:
+            raise MetricError(
+                f"metric '{self.name}' compares with the clean run; fill MetricBatch.clean_logits"
+            )
+        values = self.fn(logits.to(torch.promote_types(logits.dtype, torch.float32)), batch)
+        self._check_result(values, logits)
+        return values
+
+    def _alternative(self, field: str) -> str:
+        return "the metric 'log-prob'" if field == "wrong_answers" else "the metric 'kl'"
+
+    def _check_result(self, values: object, logits: Tensor) -> None:
+        expected = [logits.shape[0]]
+        if not isinstance(values, Tensor):
+            raise MetricError(
+                f"metric '{self.name}' returned {type(values).__name__}; return a tensor of shape {expected}"
+            )
+        if list(values.shape) != expected or not values.is_floating_point():
+            kind = str(values.dtype).removeprefix("torch.")
+            raise MetricError(
+                f"metric '{self.name}' returned {kind} of shape {list(values.shape)} for logits "
+                f"{list(logits.shape)}; return one float a prompt, shape {expected}"
+            )

@@ -1,0 +1,9 @@
+"""Hugging Face models and where they read and write the residual stream."""
+
+from __future__ import annotations
+
+from edgewise.models.load import load_model, wire
+from edgewise.models.model import Model
+from edgewise.models.wiring import Wiring
+
+__all__ = ["Model", "Wiring", "load_model", "wire"]

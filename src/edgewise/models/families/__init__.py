@@ -1,0 +1,1 @@
+"""One file a family of models: how its modules map to a ``Wiring``."""

@@ -1,0 +1,186 @@
+"""From a name, a folder or a loaded module to a ``Model``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+
+from edgewise.errors import EdgewiseError, ModelError, UnknownNameError, UnsupportedModelError, did_you_mean
+from edgewise.models.catalogue import BUNDLED, FAMILIES, KNOWN
+from edgewise.models.model import Model
+from edgewise.models.wiring import Wiring
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def load_model(
+    model: str | Path | nn.Module,
+    *,
+    dtype: str | torch.dtype | None = None,
+    device: str | torch.device | None = None,
+    tokenizer: Any | None = None,
+    ignore_config: Collection[str] = (),
+    trust_remote_code: bool = False,
+) -> Model:
+    """Load a decoder-only Hugging Face language model, or take one that is loaded.
+
+    The model is used as ``transformers`` loads it: no weight is folded, centred or copied.
+
+    Args:
+        model: a bundled name (``"demo"``), a hub name (``"gpt2"``), a folder, or a loaded module.
+        dtype: its floating-point type; float32 by default, a loaded module's own.
+        device: where it runs; the CPU by default, a loaded module's own.
+        tokenizer: a Hugging Face tokenizer; by default the one stored with the model, if there is one.
+        ignore_config: config attributes that are not understood but that you know to change nothing.
+        trust_remote_code: run code that the hub repository carries; off by default.
+
+    Returns:
+        The model with its wiring, in evaluation mode.
+
+    Raises:
+        ModelError: no such model, a folder without config or weights, or a loaded module in training mode.
+        UnsupportedModelError: an architecture or config attribute that is not understood.
+    """
+    if isinstance(model, nn.Module):
+        name = getattr(model.config, "name_or_path", "") or type(model).__name__
+        loaded = Model(name, wire(model, ignore_config), tokenizer)
+        loaded.require_eval()
+        if dtype is not None or device is not None:
+            raise ModelError(
+                f"model {name!r} is already loaded: dtype and device are its own; call model.to(...) yourself"
+            )
+        return loaded
+    name = str(model)
+    source = _find(name)
+    config = _pretrained(name, AutoConfig, source, trust_remote_code=trust_remote_code)
+    family_of(_architecture(config), config, ignore_config)
+    module = _pretrained(
+        name,
+        AutoModelForCausalLM,
+        source,
+        config=config,
+        dtype=_dtype(dtype) or torch.float32,
+        trust_remote_code=trust_remote_code,
+    )
+    module = module.eval().to(_device(device))
+    return Model(name, wire(module, ignore_config), tokenizer or _tokenizer(source, trust_remote_code))
+
+
+def wire(module: nn.Module, ignore_config: Collection[str] = ()) -> Wiring:
+    """The wiring of a loaded module.
+
+    Raises:
+        UnsupportedModelError: a class or config attribute that is not understood.
+    """
+    config = getattr(module, "config", None)
+    if not isinstance(module, PreTrainedModel) or config is None:
+        raise UnsupportedModelError(
+            f"{type(module).__name__} is not a transformers language model; give one of {', '.join(FAMILIES)}"
+        )
+    family = family_of(type(module).__name__, config, ignore_config)
+    wiring: Wiring = family.wire(module)
+    return wiring
+
+
+def family_of(architecture: str, config: Any, ignore_config: Collection[str] = ()) -> Any:
+    """The family's module for a class name, after its config was checked."""
+    if architecture not in FAMILIES:
+        near = did_you_mean(architecture, FAMILIES)
+        raise UnsupportedModelError(
+            f"architecture {architecture!r} is not supported{near}; supported: {', '.join(FAMILIES)}"
+        )
+    family = import_module(FAMILIES[architecture])
+    family.UNDERSTOOD.check(config, ignore_config)
+    return family
+
+
+def _architecture(config: Any) -> str:
+    named = (config.architectures or ["(none named in config.json)"])[0]
+    return str(named)
+
+
+def _find(name: str) -> str:
+    """The folder or hub name to load from; a name that can be neither is refused at once."""
+    if name in BUNDLED:
+        return str(Path(__file__).parent / BUNDLED[name])
+    folder = Path(name)
+    if folder.is_dir():
+        _check_folder(folder)
+        return name
+    if folder.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
+        raise ModelError(f"model {name!r}: there is no such folder; give a folder, a hub name or 'demo'")
+    if folder.is_file():
+        raise ModelError(f"model {name!r} is a file; give the folder that holds config.json and the weights")
+    return name
+
+
+def _check_folder(folder: Path) -> None:
+    config = folder / "config.json"
+    if not config.is_file():
+        raise ModelError(f"model folder {str(folder)!r} has no config.json; give a folder saved by save_pretrained")
+    try:
+        json.loads(config.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ModelError(f"model folder {str(folder)!r}: config.json is not JSON ({error}); save it again") from None
+    if not any(folder.glob("*.safetensors")) and not any(folder.glob("*.bin")):
+        raise ModelError(
+            f"model folder {str(folder)!r} has no weights (*.safetensors or *.bin); save the model there again"
+        )
+
+
+def _pretrained(name: str, loader: Any, source: str, **options: Any) -> Any:
+    """``from_pretrained``, with what can go wrong there said in one line."""
+    try:
+        return loader.from_pretrained(source, **options)
+    except EdgewiseError:
+        raise
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        raise _load_error(name, source, error) from error
+
+
+def _load_error(name: str, source: str, error: Exception) -> EdgewiseError:
+    reason = " ".join(str(error).split())
+    if Path(source).is_dir():
+        return ModelError(f"model folder {source!r} cannot be loaded: {reason:.300}")
+    near = did_you_mean(name, KNOWN)
+    return UnknownNameError(
+        f"unknown model {name!r}{near or ';'} it is no folder here, and the hub did not give it"
+        f" (check the name, the network, and `hf auth login` for gated models): {reason:.160}"
+    )
+
+
+def _tokenizer(source: str, trust_remote_code: bool) -> Any | None:
+    """The tokenizer stored with the model, or None: data may be token ids."""
+    if Path(source).is_dir() and not any(
+        (Path(source) / file).is_file() for file in ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
+    ):
+        return None
+    try:
+        return AutoTokenizer.from_pretrained(source, trust_remote_code=trust_remote_code)
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _dtype(dtype: str | torch.dtype | None) -> torch.dtype | None:
+    if dtype is None or isinstance(dtype, torch.dtype):
+        return dtype
+    if dtype not in DTYPES:
+        raise ModelError(f"dtype {dtype!r} is not known{did_you_mean(dtype, DTYPES)}; use one of {', '.join(DTYPES)}")
+    return DTYPES[dtype]
+
+
+def _device(device: str | torch.device | None) -> torch.device:
+    try:
+        chosen = torch.device(device or "cpu")
+        torch.empty(0, device=chosen)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(f"device {str(device)!r} cannot be used here: {reason}; use 'cpu'") from None
+    return chosen

@@ -1,0 +1,76 @@
+"""A loaded model: the untouched Hugging Face module, its tokenizer and its wiring."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import nn
+
+from edgewise.errors import ModelError
+from edgewise.graph import Graph
+from edgewise.models.wiring import Wiring
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """What every method takes.
+
+    Args:
+        name: what the user called it, for messages and records.
+        wiring: where the module reads and writes the residual stream.
+        tokenizer: its Hugging Face tokenizer, or None where data are token ids.
+    """
+
+    name: str
+    wiring: Wiring
+    tokenizer: Any | None = None
+
+    @property
+    def module(self) -> nn.Module:
+        """The Hugging Face model itself."""
+        return self.wiring.module
+
+    @property
+    def config(self) -> Any:
+        """The Hugging Face config."""
+        return self.module.config
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The model's residual-stream graph."""
+        return Graph(self.wiring.spec)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The floating-point type of the weights."""
+        return next(self.module.parameters()).dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where token ids go."""
+        return next(self.module.parameters()).device
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of token ids that can be embedded and predicted."""
+        return int(self.config.vocab_size)
+
+    @property
+    def max_positions(self) -> int | None:
+        """The context in tokens, where the model states one."""
+        limit = getattr(self.config, "max_position_embeddings", None)
+        return None if limit is None else int(limit)
+
+    def require_eval(self) -> None:
+        """Refuse a model in training mode: dropout would put noise into scores, even on identical prompts.
+
+        Raises:
+            ModelError: naming the first module that is in training mode.
+        """
+        for name, module in self.module.named_modules():
+            if module.training:
+                where = f"its module {name!r}" if name else "the model"
+                raise ModelError(f"model {self.name!r}: {where} is in training mode; call model.eval() first")

@@ -1,0 +1,106 @@
+"""Names for things that are imported only when they are used.
+
+A registry maps a name to ``"module:attribute"``. Listing names imports nothing, so the command line
+can complete and suggest them without loading torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from operator import attrgetter
+from typing import Any
+
+from edgewise.errors import EdgewiseError, UnknownNameError, did_you_mean
+
+__all__ = ["Registry"]
+
+
+class Registry:
+    """A lazy, ordered table of names of one kind, such as "metric" or "task"."""
+
+    def __init__(self, kind: str, entries: Mapping[str, str]) -> None:
+        """Build the table.
+
+        Args:
+            kind: singular noun for messages, e.g. ``"metric"``.
+            entries: name -> ``"package.module:attribute"``.
+
+        Raises:
+            EdgewiseError: a target that is not of that form.
+        """
+        self.kind = kind
+        self._targets: dict[str, str] = {}
+        for name, target in entries.items():
+            self.register(name, target)
+
+    def names(self) -> tuple[str, ...]:
+        """Return every name, in the order of registration."""
+        return tuple(self._targets)
+
+    def __contains__(self, name: object) -> bool:
+        """Whether the name is registered."""
+        return name in self._targets
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names, in the order of registration."""
+        return iter(self.names())
+
+    def __len__(self) -> int:
+        """Return the number of names."""
+        return len(self._targets)
+
+    def register(self, name: str, target: str) -> None:
+        """Add one name.
+
+        Args:
+            name: what users type.
+            target: ``"package.module:attribute"``; it is not imported yet.
+
+        Raises:
+            EdgewiseError: the name is taken, or the target is not of that form.
+        """
+        if name in self._targets:
+            raise EdgewiseError(
+                f"{self.kind} '{name}' is already registered as '{self._targets[name]}'; choose another name"
+            )
+        module, colon, attribute = target.partition(":")
+        if not (module and colon and attribute):
+            raise EdgewiseError(f"{self.kind} '{name}': target '{target}' is not 'module:attribute'")
+        self._targets[name] = target
+
+    def load(self, name: str) -> Any:
+        """Import and return what the name stands for.
+
+        Raises:
+            UnknownNameError: no such name; the message suggests a near one and lists all.
+            EdgewiseError: the target's module has no such attribute.
+        """
+        if name not in self._targets:
+            near = did_you_mean(name, self._targets)
+            listed = f"Known {_plural(self.kind)}: {', '.join(self._targets) or 'none'}."
+            raise UnknownNameError(f"unknown {self.kind} '{name}'{near or '.'} {listed}")
+        module, _, attribute = self._targets[name].partition(":")
+        try:
+            return attrgetter(attribute)(import_module(module))
+        except AttributeError as error:
+            # An AttributeError from inside the module's own code is a defect there, not a bad target.
+            if error.name != attribute.rpartition(".")[2]:
+                raise
+            raise EdgewiseError(f"{self.kind} '{name}': module '{module}' has no '{attribute}'") from error
+
+    def describe(self, name: str) -> str:
+        """Return one line on what the name stands for: its `summary`, else its docstring's first line.
+
+        Raises:
+            UnknownNameError: no such name.
+        """
+        loaded = self.load(name)
+        summary = getattr(loaded, "summary", None)
+        text = summary if isinstance(summary, str) else (getattr(loaded, "__doc__", None) or "")
+        lines = text.strip().splitlines()
+        return lines[0].strip() if lines else ""
+
+
+def _plural(noun: str) -> str:
+    return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"

@@ -1,0 +1,1 @@
+"""What a reader sees of scores, circuits and stored runs: rows, plain text and JSON documents."""

@@ -1,0 +1,65 @@
+"""The best edges (or nodes) of some scores as rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgewise.graph import Circuit, EdgeScores, NodeScores
+from edgewise.graph.arrays import FloatArray
+from edgewise.graph.scores import Ranking
+
+
+@dataclass(frozen=True)
+class Row:
+    """One edge or node.
+
+    Args:
+        name: such as ``"a0.h1->m3"``.
+        score: mean over prompts, in units of the metric.
+        stderr: standard error of that mean; None where it is not known.
+        mean_abs: mean over prompts of |score|; None where it is not known.
+        in_circuit: whether the circuit keeps it.
+    """
+
+    name: str
+    score: float
+    stderr: float | None
+    mean_abs: float | None
+    in_circuit: bool
+
+
+def best(scores: EdgeScores | NodeScores, circuit: Circuit, top: int, by: Ranking = "abs") -> tuple[Row, ...]:
+    """Return the `top` edges (or nodes) of highest rank, best first; ties by source, then destination.
+
+    Args:
+        scores: what to rank; entries without a score are left out.
+        circuit: the edges kept.
+        top: number of rows at most.
+        by: the ranking, see `EdgeScores.ranking`.
+    """
+    ranks = scores.ranking(by)
+    flat = np.argsort(-ranks, axis=None, kind="stable")[: max(top, 0)]
+    chosen = [np.unravel_index(index, ranks.shape) for index in flat if not np.isnan(ranks.flat[index])]
+    kept = circuit.mask if isinstance(scores, EdgeScores) else circuit.node_mask
+    return tuple(
+        Row(
+            _name(scores, tuple(map(int, at))),
+            float(scores.values[at]),
+            _number(scores.stderr, at),
+            _number(scores.mean_abs, at),
+            bool(kept[at]),
+        )
+        for at in chosen
+    )
+
+
+def _name(scores: EdgeScores | NodeScores, at: tuple[int, ...]) -> str:
+    return scores.graph.edge_name(*at) if isinstance(scores, EdgeScores) else scores.graph.sources[at[0]]
+
+
+def _number(array: FloatArray | None, at: tuple[np.intp, ...]) -> float | None:
+    if array is None or np.isnan(array[at]):
+        return None
+    return float(array[at])

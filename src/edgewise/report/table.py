@@ -1,0 +1,24 @@
+"""Plain text tables: columns parted by two spaces, so that they survive pipes, logs and READMEs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
+    """Return a table as text.
+
+    Args:
+        header: one heading a column.
+        rows: cells, as many a row as headings.
+        right: numbers of the columns to align on the right.
+    """
+    lines = [header, *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )

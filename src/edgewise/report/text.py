@@ -1,0 +1,80 @@
+"""Circuits and runs as plain text."""
+
+from __future__ import annotations
+
+from edgewise.graph import Circuit, EdgeScores, NodeScores
+from edgewise.graph.scores import Ranking
+from edgewise.report.rows import Row, best
+from edgewise.report.table import table
+from edgewise.runs.folder import Run
+from edgewise.runs.record import RunRecord
+
+DEFAULT_TOP = 20
+
+
+def show(
+    circuit: Circuit, scores: EdgeScores | NodeScores, top: int = DEFAULT_TOP, by: Ranking = "abs"
+) -> str:
+    """Return a table of the best edges (or nodes) and what the circuit keeps.
+
+    Args:
+        circuit: the edges kept.
+        scores: of the circuit's graph; negative where the edge helps the metric.
+        top: number of rows at most.
+        by: the ranking, see `EdgeScores.ranking`.
+    """
+    return f"{_circuit_line(circuit)}\n\n{_rows(best(scores, circuit, top, by), scores)}"
+
+
+def show_run(run: Run, top: int = DEFAULT_TOP) -> str:
+    """Return what `edgewise show` prints: what was run, the metric, the counts, and the best edges."""
+    record = run.record
+    head = "\n".join((_what(record), _how(record), "", _metric(record), ""))
+    return f"{head}\n{show(run.circuit, run.scores, top, record.config.selection.by)}"
+
+
+def _what(record: RunRecord) -> str:
+    prompts, config = record.prompts, record.config
+    dropped = f" ({prompts.dropped} rows dropped)" if prompts.dropped else ""
+    how = f"{config.method}, {record.metric.name}"
+    return f"{config.model} on {prompts.name}: {prompts.n} prompts{dropped}, {how}"
+
+
+def _how(record: RunRecord) -> str:
+    config = record.config
+    rule = config.selection.describe(config.level)
+    machine = f"{config.dtype} on {config.device}, {record.timing['total']:.1f} s"
+    return f"{config.level}s kept: {rule}; {machine}"
+
+
+def _metric(record: RunRecord) -> str:
+    metric = record.metric
+    rows = [
+        ("clean", _plain(metric.clean), _plain(metric.clean_stderr)),
+        ("corrupted", _plain(metric.corrupted), _plain(metric.corrupted_stderr)),
+    ]
+    return table(("prompts", metric.name, "stderr"), rows, right=(1, 2))
+
+
+def _circuit_line(circuit: Circuit) -> str:
+    graph = circuit.graph
+    return (
+        f"circuit: {circuit.n_edges:,} of {graph.n_edges:,} edges, "
+        f"{len(circuit.nodes()):,} of {graph.n_sources + 1:,} nodes"
+    )
+
+
+def _rows(rows: tuple[Row, ...], scores: EdgeScores | NodeScores) -> str:
+    what = "edge" if isinstance(scores, EdgeScores) else "node"
+    cells = [
+        (str(number), row.name, _plain(row.score), _plain(row.stderr), "yes" if row.in_circuit else "no")
+        for number, row in enumerate(rows, start=1)
+    ]
+    return table(("#", what, "score", "stderr", "in circuit"), cells, right=(0, 2, 3))
+
+
+def _plain(number: float | None) -> str:
+    """Four digits after the point, or four that count where that would hide the number."""
+    if number is None:
+        return "-"
+    return f"{number:.4f}" if number == 0 or abs(number) >= 0.01 else f"{number:.3e}"

@@ -1,0 +1,139 @@
+"""What a run is asked to do: one frozen value in `run.json` that decides whether two runs are the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from types import MappingProxyType
+from typing import Any, Literal, TypeAlias
+
+from edgewise.errors import FormatError, RunError, did_you_mean
+from edgewise.runs.selection import Selection
+
+Level: TypeAlias = Literal["edge", "node"]
+LEVELS: tuple[Level, ...] = ("edge", "node")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that decides a run's result, apart from the contents of the model and of the data file.
+
+    Args:
+        model: bundled name, folder or hub name.
+        task: name of a task; either this or `data`.
+        data: path of a CSV, JSONL or Parquet file of prompts; either this or `task`.
+        options: the task's own options, JSON values by name.
+        n: number of prompts; None means 100 of a task, all of a file.
+        seed: seed of the task's generator.
+        split: which of the task's two disjoint sets of prompts, ``"discovery"`` or ``"held-out"``.
+        method: how edges are scored.
+        level: ``"edge"`` or ``"node"``.
+        metric: name of the metric; None means the one that belongs to the prompts.
+        selection: which edges (or nodes) make the circuit.
+        dtype: floating-point type of the model; float64 also stores scores in float64.
+        device: where the model runs.
+        batch_size: prompts in a micro-batch; None leaves it to the memory budget.
+        bos: whether prompts begin with the BOS token; None means as the tokenizer does, and never for ids.
+        per_prompt: also store the score of every prompt.
+        drop_invalid: leave out rows of a file that cannot be used, instead of refusing the file.
+        ignore_config: config attributes of the model that the user vouches for.
+        trust_remote_code: run code that the model's hub repository carries.
+
+    Raises:
+        RunError: neither or both of task and data, options without a task, a count below one, no such level.
+    """
+
+    model: str
+    task: str | None = None
+    data: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    n: int | None = None
+    seed: int = 0
+    split: str = "discovery"
+    method: str = "eap"
+    level: Level = "edge"
+    metric: str | None = None
+    selection: Selection = field(default_factory=Selection)
+    dtype: str = "float32"
+    device: str = "cpu"
+    batch_size: int | None = None
+    bos: bool | None = None
+    per_prompt: bool = False
+    drop_invalid: bool = False
+    ignore_config: tuple[str, ...] = ()
+    trust_remote_code: bool = False
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without a model, and freeze the collections."""
+        if (self.task is None) == (self.data is None):
+            given = "both a task and a data file" if self.task else "neither a task nor a data file"
+            raise RunError(f"{given} given; give exactly one of --task and --data")
+        if self.options and self.task is None:
+            raise RunError(
+                f"options {sorted(self.options)} belong to a task, not to --data; leave --option out"
+            )
+        if self.level not in LEVELS:
+            near = did_you_mean(self.level, LEVELS)
+            raise RunError(f"unknown level '{self.level}'{near or ';'} use one of {', '.join(LEVELS)}")
+        for name in ("n", "batch_size"):
+            count = getattr(self, name)
+            if count is not None and count < 1:
+                raise RunError(f"{name} is {count}; give at least 1")
+        object.__setattr__(self, "options", MappingProxyType(_json_values(self.options)))
+        object.__setattr__(self, "ignore_config", tuple(self.ignore_config))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the config as a dict of JSON values."""
+        plain = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        return plain | {
+            "options": dict(self.options),
+            "selection": self.selection.to_json(),
+            "ignore_config": list(self.ignore_config),
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> RunConfig:
+        """Read back what `to_json` gave.
+
+        Raises:
+            FormatError: a field that is unknown or missing.
+        """
+        unknown = sorted(set(values) - {entry.name for entry in fields(cls)})
+        if unknown:
+            raise FormatError(f"config: field '{unknown[0]}' is unknown; was it written by a newer edgewise?")
+        try:
+            return cls(**{**values, "selection": Selection.from_json(values.get("selection", {}))})
+        except TypeError as error:
+            raise FormatError(f"config: {error}") from error
+
+    def differences(self, other: RunConfig) -> tuple[str, ...]:
+        """Return one phrase for each field in which `other` differs, e.g. ``"seed is 0 there, 1 here"``.
+
+        Args:
+            other: the config of now ("here"); `self` is the one that was found ("there").
+        """
+        there, here = _flat(self), _flat(other)
+        return tuple(
+            f"{name} is {_shown(there[name])} there, {_shown(here[name])} here"
+            for name in here
+            if there[name] != here[name]
+        )
+
+
+def _flat(config: RunConfig) -> dict[str, Any]:
+    values = config.to_json()
+    selection = values.pop("selection")
+    return values | {f"selection {name}": value for name, value in selection.items()}
+
+
+def _shown(value: Any) -> str:
+    return "not set" if value is None else json.dumps(value)
+
+
+def _json_values(options: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        loaded: dict[str, Any] = json.loads(json.dumps(dict(options), sort_keys=True))
+    except (TypeError, ValueError) as error:
+        raise RunError(f"task options must be JSON values: {error}") from error
+    return loaded

@@ -1,0 +1,106 @@
+"""Prompts for a model: a task's or a file's, checked against the model's vocabulary and context."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from edgewise import tasks
+from edgewise.errors import DataError
+from edgewise.metrics import get_metric
+from edgewise.models import Model
+from edgewise.runs.config import RunConfig
+from edgewise.tasks import PromptSet, TextEncoder, validate
+from edgewise.tasks import files as task_files
+
+DEFAULT_N = 100
+
+
+def make_task(name: str, model: Any, *, n: int = DEFAULT_N, seed: int = 0, **options: Any) -> PromptSet:
+    """Make the prompts of a published task for a model.
+
+    Args:
+        name: a task's name; `edgewise list tasks` shows them.
+        model: a `Model`, or a Hugging Face tokenizer where there is none yet.
+        n: number of prompts.
+        seed: seed of the generator.
+        **options: `split`, `bos` and the task's own options.
+
+    Returns:
+        The prompts, checked against the model's vocabulary and context where a model is given.
+
+    Raises:
+        UnknownNameError: no such task.
+        DataError: no tokenizer, words that are not single tokens, prompts longer than the context.
+    """
+    if not isinstance(model, Model):
+        return tasks.make_task(name, model, n=n, seed=seed, **options)
+    prompts = tasks.make_task(name, model.tokenizer, n=n, seed=seed, **options)
+    checked = validate(
+        prompts.pairs, vocab_size=model.vocab_size, max_positions=model.max_positions, origin=f"task '{name}'"
+    )
+    return replace(prompts, pairs=checked.pairs, warnings=(*prompts.warnings, *checked.warnings))
+
+
+def read_prompts(
+    path: str | Path,
+    model: Model,
+    *,
+    n: int | None = None,
+    bos: bool | None = None,
+    drop_invalid: bool = False,
+    require_answers: bool = True,
+) -> PromptSet:
+    """Read a CSV, JSONL or Parquet file of prompts, as text or as token ids, for a model.
+
+    Args:
+        path: the file: fields `clean`, `corrupted`, `answers`, `wrong_answers` and optionally `positions`.
+        model: whose tokenizer, vocabulary and context they are for.
+        n: use the first `n` usable rows; None uses all.
+        bos: put BOS before every prompt; None means as the tokenizer does for text, and never for ids.
+        drop_invalid: leave out unusable rows and count them, instead of refusing the file.
+        require_answers: refuse rows without answers; some metrics need none.
+
+    Raises:
+        DataError: naming the row, the field and the fix.
+    """
+    encoder = None if model.tokenizer is None else TextEncoder(model.tokenizer, bos)
+    prompts = task_files.read_prompts(
+        Path(path),
+        encoder,
+        drop_invalid=drop_invalid,
+        bos=bos,
+        vocab_size=model.vocab_size,
+        max_positions=model.max_positions,
+        require_answers=require_answers,
+    )
+    if n is None:
+        return prompts
+    if n > len(prompts):
+        raise DataError(
+            f"{path}: {n} prompts asked for, but it has {len(prompts)} usable rows; give a smaller --n"
+        )
+    return prompts[:n]
+
+
+def prompts_of(config: RunConfig, model: Model) -> PromptSet:
+    """Make or read the prompts that a run asks for; raises as `make_task` and `read_prompts`."""
+    if config.data is not None:
+        return read_prompts(
+            config.data,
+            model,
+            n=config.n,
+            bos=config.bos,
+            drop_invalid=config.drop_invalid,
+            require_answers=config.metric is None or "answers" in get_metric(config.metric).needs,
+        )
+    return make_task(
+        str(config.task),  # a config holds exactly one of the two
+        model,
+        n=config.n or DEFAULT_N,
+        seed=config.seed,
+        split=config.split,
+        bos=config.bos,
+        **config.options,
+    )

@@ -1,0 +1,164 @@
+"""What `run.json` says: the config, what it was run with, and the numbers that are not scores."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from edgewise.errors import EdgewiseError, FormatError
+from edgewise.runs.config import RunConfig
+
+FORMAT = "edgewise-run"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class MetricSummary:
+    """Mean and standard error over prompts of the metric, before anything is patched and after everything is.
+
+    A standard error is None for one prompt.
+    """
+
+    name: str
+    clean: float
+    clean_stderr: float | None
+    corrupted: float
+    corrupted_stderr: float | None
+
+
+@dataclass(frozen=True)
+class PromptSummary:
+    """Which prompts were run: how many, how many were dropped, and the SHA-256 of all their ids."""
+
+    name: str
+    n: int
+    dropped: int
+    bos: bool
+    fingerprint: str
+    info: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Sizes of the graph and of the circuit."""
+
+    edges: int
+    sources: int
+    destinations: int
+    circuit_edges: int
+    circuit_nodes: int
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A finished run without its arrays.
+
+    Args:
+        config: what was asked for.
+        identity: fingerprints of the model's files and of the data file.
+        versions: of edgewise, torch, transformers, numpy and python.
+        model: architecture, shape of the graph, dtype and device.
+        prompts: which prompts were run.
+        metric: its values.
+        counts: sizes of the graph and the circuit.
+        batch_size: the micro-batch that was used; None where the method has none.
+        timing: seconds, by step.
+        warnings: one line each.
+        finished: when it ended, UTC.
+    """
+
+    config: RunConfig
+    identity: Mapping[str, str | None] = field(hash=False)
+    versions: Mapping[str, str] = field(hash=False)
+    model: Mapping[str, Any] = field(hash=False)
+    prompts: PromptSummary
+    metric: MetricSummary
+    counts: Counts
+    batch_size: int | None
+    timing: Mapping[str, float] = field(hash=False)
+    warnings: tuple[str, ...]
+    finished: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as a dict of JSON values."""
+        plain = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        nested = {name: asdict(plain[name]) for name in ("prompts", "metric", "counts")}
+        mappings = {name: dict(plain[name]) for name in ("identity", "versions", "model", "timing")}
+        head = {"format": FORMAT, "format_version": FORMAT_VERSION}
+        return (
+            head
+            | plain
+            | nested
+            | mappings
+            | {"config": self.config.to_json(), "warnings": list(self.warnings)}
+        )
+
+    def to_bytes(self) -> bytes:
+        """Return the text of `run.json`."""
+        return (json.dumps(self.to_json(), indent=2, allow_nan=False) + "\n").encode()
+
+    @classmethod
+    def from_json(cls, values: Any, where: str = "run.json") -> RunRecord:
+        """Read back what `to_json` gave.
+
+        Raises:
+            FormatError: not a record of ours; it names the field.
+        """
+        if not isinstance(values, dict) or values.get("format") != FORMAT:
+            raise FormatError(f"{where}: not written by edgewise (field 'format' is not '{FORMAT}')")
+        if values.get("format_version") != FORMAT_VERSION:
+            raise FormatError(
+                f"{where}: field 'format_version' is {values.get('format_version')!r}, and this edgewise "
+                f"reads {FORMAT_VERSION}; use the edgewise that wrote it"
+            )
+        missing = [entry.name for entry in fields(cls) if entry.name not in values]
+        if missing:
+            raise FormatError(f"{where}: field '{missing[0]}' is missing; run again with --overwrite")
+        try:
+            return cls(
+                **{entry.name: values[entry.name] for entry in fields(cls)}
+                | {
+                    "config": RunConfig.from_json(values["config"]),
+                    "prompts": PromptSummary(**values["prompts"]),
+                    "metric": MetricSummary(**values["metric"]),
+                    "counts": Counts(**values["counts"]),
+                    "warnings": tuple(values["warnings"]),
+                }
+            )
+        except (TypeError, EdgewiseError) as error:
+            raise FormatError(f"{where}: {error}; run again with --overwrite") from error
+
+
+def differences(record: RunRecord, config: RunConfig, identity: Mapping[str, str | None]) -> tuple[str, ...]:
+    """Return what makes a recorded run another one than that asked for; empty when they are the same.
+
+    A fingerprint that is not known on one side says nothing.
+    """
+    contents = tuple(
+        f"the files behind {name} have changed"
+        for name, now in identity.items()
+        if now is not None and record.identity.get(name) not in (None, now)
+    )
+    return record.config.differences(config) + contents
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a result depends on."""
+    packages = ("edgewise", "torch", "transformers", "numpy")
+    return {"python": platform.python_version()} | {package: _version(package) for package in packages}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # a source tree on the path, not installed
+        return "unknown"
+
+
+def without_timing(record: RunRecord) -> RunRecord:
+    """Return the record without what differs between two runs of one config: for comparing results."""
+    return replace(record, timing={}, finished="")

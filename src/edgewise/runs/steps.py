@@ -1,0 +1,54 @@
+"""What a long run tells whoever waits for it, and how long its steps took."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands.
+
+    Args:
+        step: what it is doing, e.g. ``"scoring prompts"``.
+        done: how much of it is done.
+        total: of how much; None while that is not known.
+    """
+
+    step: str
+    done: int = 0
+    total: int | None = None
+
+
+Report: TypeAlias = Callable[[Progress], None]
+
+
+@dataclass
+class Steps:
+    """Announces each step of a run and adds up its seconds.
+
+    Args:
+        report: called when a step begins, and by the step itself as it goes on.
+        seconds: by step.
+    """
+
+    report: Report
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextlib.contextmanager
+    def step(self, key: str, words: str) -> Iterator[None]:
+        """Time one step: `key` names it in `run.json`, `words` to the user."""
+        self.report(Progress(words))
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[key] = self.seconds.get(key, 0.0) + time.perf_counter() - begun
+
+
+def silent(progress: Progress) -> None:
+    """Report nothing."""

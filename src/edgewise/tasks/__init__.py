@@ -1,0 +1,93 @@
+"""Prompts: published tasks by name, files of the user's own, and the values both become.
+
+Adding a task is one module with a function `make` and one row in `TASKS`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import replace
+from typing import Any, Literal, get_args
+
+from edgewise.errors import DataError
+from edgewise.registry import Registry
+from edgewise.tasks.encode import TextEncoder, Tokenizer
+from edgewise.tasks.prompts import PromptPair, PromptSet, Validated, validate
+
+__all__ = [
+    "TASKS",
+    "PromptPair",
+    "PromptSet",
+    "Split",
+    "TextEncoder",
+    "Tokenizer",
+    "Validated",
+    "make_task",
+    "validate",
+]
+
+Split = Literal["discovery", "held-out"]
+
+TASKS = Registry(
+    "task",
+    {
+        "ioi": "edgewise.tasks.ioi:make",
+        "greater-than": "edgewise.tasks.greater_than:make",
+        "docstring": "edgewise.tasks.docstring:make",
+        "induction": "edgewise.tasks.induction:make",
+    },
+)
+
+
+def make_task(
+    name: str,
+    tokenizer: Tokenizer | None,
+    *,
+    n: int = 100,
+    seed: int = 0,
+    split: Split = "discovery",
+    bos: bool | None = None,
+    **options: Any,
+) -> PromptSet:
+    """Make the prompts of a published task for a model's tokenizer.
+
+    Args:
+        name: a name in `TASKS`.
+        tokenizer: the model's tokenizer (Hugging Face).
+        n: how many prompts.
+        seed: the same seed gives the same prompts.
+        split: "discovery" to find a circuit, "held-out" to test it; no prompt is in both.
+        bos: put BOS before every prompt; None does as the tokenizer does by default.
+        **options: what the task itself offers, such as `template`.
+
+    Returns:
+        `n` prompts; `info` records task, n, seed, split and options.
+
+    Raises:
+        UnknownNameError: no such task.
+        DataError: no tokenizer, a wrong argument, or words that are not single tokens for this tokenizer.
+    """
+    make = TASKS.load(name)
+    if tokenizer is None:
+        raise DataError(
+            f"task {name!r} is text and the model has no tokenizer; name one, or give token ids in a file"
+        )
+    if n < 1:
+        raise DataError(f"task {name!r}, n: {n} prompts asked for; ask for at least 1")
+    if split not in get_args(Split):
+        raise DataError(f"task {name!r}, split: {split!r} is not one of {', '.join(get_args(Split))}")
+    _refuse_unknown_options(name, make, options)
+    prompts: PromptSet = make(TextEncoder(tokenizer, bos), n=n, seed=seed, split=split, **options)
+    recorded = {"task": name, "n": n, "seed": seed, "split": split, **options}
+    return replace(prompts, info={**recorded, **prompts.info})
+
+
+def _refuse_unknown_options(name: str, make: Any, options: dict[str, Any]) -> None:
+    parameters = inspect.signature(make).parameters.values()
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters):
+        return
+    known = [p.name for p in parameters if p.name not in ("encoder", "n", "seed", "split")]
+    unknown = [option for option in options if option not in known]
+    if unknown:
+        offered = ", ".join(known) or "none"
+        raise DataError(f"task {name!r} has no option {unknown[0]!r}; its options: {offered}")

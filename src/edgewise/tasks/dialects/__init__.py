@@ -1,0 +1,23 @@
+"""Dialects of prompt files: how each library names and writes a pair and its answers.
+
+A dialect is recognised by the fields of the file, never by its name. Adding one is one module and one row.
+"""
+
+from __future__ import annotations
+
+from edgewise.tasks.dialects.autocircuit import AUTO_CIRCUIT
+from edgewise.tasks.dialects.dialect import Dialect, RawPrompt
+from edgewise.tasks.dialects.eapig import EAP_IG_INDICES, EAP_IG_YEARS
+from edgewise.tasks.dialects.edgepruning import EDGE_PRUNING
+from edgewise.tasks.dialects.own import OWN
+from edgewise.tasks.tables import Table
+
+__all__ = ["DIALECTS", "Dialect", "RawPrompt", "recognise"]
+
+DIALECTS = (AUTO_CIRCUIT, EAP_IG_INDICES, EAP_IG_YEARS, EDGE_PRUNING, OWN)
+"""In the order they are tried; our own takes any file and comes last, so that messages name our fields."""
+
+
+def recognise(table: Table) -> Dialect:
+    """Return the first dialect whose fields the table has."""
+    return next(dialect for dialect in DIALECTS if dialect.recognises(table))

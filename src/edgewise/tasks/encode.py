@@ -1,0 +1,175 @@
+"""Text to token ids, for any Hugging Face tokenizer, without surprises from special tokens.
+
+A prompt gets at most what its tokenizer puts before text by default (BOS, or CLS where that plays its part),
+and never what it puts after (EOS, SEP): the last token of a prompt is where the answer is predicted.
+An answer is one token, read as the continuation of its prompt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
+
+from edgewise.errors import DataError
+
+_PROBE = "a"
+
+
+@runtime_checkable
+class Tokenizer(Protocol):
+    """What is used of a Hugging Face tokenizer (`PreTrainedTokenizerBase`)."""
+
+    @property
+    def bos_token_id(self) -> int | None:
+        """Id of the beginning-of-sequence token."""
+        ...
+
+    @property
+    def eos_token_id(self) -> int | None:
+        """Id of the end-of-sequence token."""
+        ...
+
+    @property
+    def unk_token_id(self) -> int | None:
+        """Id of the unknown token."""
+        ...
+
+    def __call__(self, text: list[str], **options: Any) -> Any:
+        """Encode texts; the result maps "input_ids" to one list of ids a text."""
+        ...
+
+    def decode(self, token_ids: list[int]) -> Any:
+        """Text of the ids."""
+        ...
+
+
+class TextEncoder:
+    """Encode prompts and answers with one tokenizer and one choice of BOS.
+
+    Args:
+        tokenizer: a Hugging Face tokenizer.
+        bos: put BOS before every prompt (True), never (False), or as the tokenizer does by default (None).
+
+    Raises:
+        DataError: BOS is asked for and the tokenizer has no such token.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, bos: bool | None = None) -> None:
+        """Find out what the tokenizer does by default, once."""
+        self.tokenizer = tokenizer
+        default = self._default_prefix()
+        self._prefix = self._chosen_prefix(default, bos)
+
+    @property
+    def bos(self) -> bool:
+        """Whether prompts begin with BOS."""
+        return bool(self._prefix)
+
+    @property
+    def prefix(self) -> tuple[int, ...]:
+        """The ids put before every prompt: BOS, or nothing."""
+        return self._prefix
+
+    def prompt(self, text: str) -> list[int]:
+        """Token ids of a prompt; text that already begins with BOS does not get a second one."""
+        ids = self._plain([text])[0]
+        prefix = list(self._prefix)
+        return ids if prefix and ids[: len(prefix)] == prefix else prefix + ids
+
+    def answer(self, prompt_text: str, answer_text: str) -> int:
+        """Id of the answer as the one token that continues the prompt.
+
+        Args:
+            prompt_text: the prompt, without the answer.
+            answer_text: the answer as it would follow, with its leading space if it has one.
+
+        Raises:
+            DataError: the answer is not one token there; the message says how it splits and what would work.
+        """
+        return self.answers(prompt_text, [answer_text])[0]
+
+    def answers(self, prompt_text: str, answer_texts: Sequence[str]) -> list[int]:
+        """Ids of several answers to one prompt, each as `answer` gives it."""
+        texts = [prompt_text, *(prompt_text + text for text in answer_texts), *answer_texts]
+        prompt, *rest = self._plain(texts)
+        joined, alone = rest[: len(answer_texts)], rest[len(answer_texts) :]
+        return [
+            self._one_token(prompt_text, prompt, text, together, by_itself)
+            for text, together, by_itself in zip(answer_texts, joined, alone, strict=True)
+        ]
+
+    def single(self, text: str) -> int | None:
+        """Id of the text by itself if it is exactly one known token, else None (for choosing word lists)."""
+        ids = self._plain([text])[0]
+        return ids[0] if len(ids) == 1 and ids[0] != self.unknown_id else None
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Text of the ids, special tokens included."""
+        return str(self.tokenizer.decode(list(ids)))
+
+    @property
+    def unknown_id(self) -> int | None:
+        """Id that stands for words the tokenizer does not know; None where it knows all text.
+
+        Byte-level tokenizers give BOS or EOS that name too, and never produce it for text.
+        """
+        unknown = self.tokenizer.unk_token_id
+        return None if unknown in (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id) else unknown
+
+    def _plain(self, texts: Sequence[str]) -> list[list[int]]:
+        encoded = self.tokenizer(
+            list(texts), add_special_tokens=False, padding=False, truncation=False, verbose=False
+        )
+        return [list(ids) for ids in encoded["input_ids"]]
+
+    def _default_prefix(self) -> tuple[int, ...]:
+        plain = self._plain([_PROBE])[0]
+        full = list(self.tokenizer([_PROBE], padding=False, truncation=False, verbose=False)["input_ids"][0])
+        starts = range(len(full) - len(plain) + 1) if plain else range(0)
+        before = next((i for i in starts if full[i : i + len(plain)] == plain), None)
+        if before is None:  # the probe left no trace to find: an unknown word that is dropped
+            before = int(full[:1] == [self.tokenizer.bos_token_id])
+        return tuple(full[:before])
+
+    def _chosen_prefix(self, default: tuple[int, ...], bos: bool | None) -> tuple[int, ...]:
+        if bos is None:
+            return default
+        if not bos:
+            return ()
+        if default:
+            return default
+        if self.tokenizer.bos_token_id is None:
+            raise DataError("BOS was asked for, but the tokenizer has no BOS token; leave --bos out")
+        return (int(self.tokenizer.bos_token_id),)
+
+    def _one_token(
+        self, prompt_text: str, prompt: list[int], text: str, together: list[int], alone: list[int]
+    ) -> int:
+        if not text:
+            raise DataError("answer '' is empty; give one token")
+        if together[: len(prompt)] == prompt and len(together) == len(prompt) + 1:
+            found = together[-1]
+        elif len(alone) == 1 and together[: len(prompt)] != prompt and not prompt_text[-1:].isspace():
+            # The tokenizer would fuse prompt and answer (" 17" and "00" into " 1700", or two words that no
+            # space parts), but the prompt ends where it ends: the token by itself is the one that is read.
+            found = alone[0]
+        else:
+            raise DataError(self._why_not_one(prompt_text, prompt, text, together, alone))
+        if found == self.unknown_id:
+            raise DataError(f"answer {text!r} is unknown to the tokenizer; use a word of its vocabulary")
+        return found
+
+    def _why_not_one(
+        self, prompt_text: str, prompt: list[int], text: str, together: list[int], alone: list[int]
+    ) -> str:
+        if prompt_text[-1:].isspace() and together[: len(prompt)] != prompt:
+            return (
+                f"answer {text!r} fuses with the space the prompt ends in; "
+                f"end the prompt without it and give the answer as {' ' + text.lstrip()!r}"
+            )
+        pieces = together[len(prompt) :] if together[: len(prompt)] == prompt else alone
+        shown = [self.decode([piece]) for piece in pieces]
+        spaced = " " + text
+        if not text[:1].isspace() and self.single(spaced) is not None:
+            return f"answer {text!r} is {len(pieces)} tokens {shown}; write {spaced!r}, which is one token"
+        return f"answer {text!r} is {len(pieces)} tokens {shown}; use an answer that is one token"

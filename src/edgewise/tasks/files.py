@@ -1,0 +1,150 @@
+"""Prompts from a data file: read the rows, recognise whose they are, encode them, check every one.
+
+Fields of our own: `clean`, `corrupted`, `answers`, `wrong_answers` and, where another position than the last
+token is read, `positions`; prompts and answers as text or as token ids. Files of other libraries are
+recognised by theirs. Rows are numbered from 1 without the header; in JSON lines the number is the line's.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgewise.errors import DataError
+from edgewise.tasks.build import PairBuilder
+from edgewise.tasks.dialects import Dialect, RawPrompt, recognise
+from edgewise.tasks.encode import TextEncoder
+from edgewise.tasks.prompts import PromptPair, PromptSet, validate
+from edgewise.tasks.tables import Record, Table, read_table
+
+
+def read_prompts(
+    path: str | os.PathLike[str],
+    encoder: TextEncoder | None,
+    *,
+    vocab_size: int | None,
+    max_positions: int | None = None,
+    drop_invalid: bool = False,
+    bos: bool | None = None,
+    require_answers: bool = True,
+) -> PromptSet:
+    """Read prompts from a CSV, JSON, JSON lines or Parquet file.
+
+    Args:
+        path: the file.
+        encoder: the model's tokenizer, wrapped; None for a model without one, whose data must be ids.
+        vocab_size: number of token ids of the model; None leaves ids unchecked.
+        max_positions: its context in tokens; None if it has no limit.
+        drop_invalid: leave unusable rows out and count them instead of refusing the file.
+        bos: put BOS before every prompt; None does as the tokenizer does by default for text, and puts none
+            before ids.
+        require_answers: refuse rows without answers; metrics such as `kl` need none.
+
+    Returns:
+        The prompts, named after the file; `info` records the path, the dialect and the number of rows.
+
+    Raises:
+        DataError: the file cannot be read, lacks a field, or has an unusable row; the message names the row,
+            the field and the fix.
+    """
+    path = Path(path)
+    table = read_table(path)
+    dialect = recognise(table)
+    required = tuple(name for name in dialect.required if require_answers or name != "answers")
+    _check_columns(path, table, required)
+    rows = _build_rows(path, table, dialect, required, PairBuilder(encoder, bos), drop_invalid)
+    unusable = len(table.records) - len(rows.pairs)
+    checked = validate(
+        rows.pairs,
+        vocab_size=vocab_size,
+        max_positions=max_positions,
+        drop_invalid=drop_invalid,
+        require_answers=require_answers,
+        origin=str(path),
+    )
+    notes = _notes(path, dialect, rows, could_be_text=encoder is not None and not table.typed)
+    return PromptSet(
+        name=path.stem,
+        pairs=checked.pairs,
+        metric=dialect.metric,
+        bos=rows.bos,
+        dropped=unusable + checked.dropped,
+        warnings=(*notes, *rows.warnings, *checked.warnings),
+        info={"file": str(path), "dialect": dialect.name, "rows": len(table.records)},
+    )
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """What became of the rows: pairs, warnings, and whether the prompts are ids and begin with BOS."""
+
+    pairs: tuple[PromptPair, ...]
+    warnings: tuple[str, ...]
+    are_ids: bool
+    bos: bool
+
+
+def _check_columns(path: Path, table: Table, required: Sequence[str]) -> None:
+    missing = [name for name in required if name not in table.columns]
+    if missing:
+        raise DataError(
+            f"{path}: missing field {missing[0]!r}; the file has {', '.join(table.columns) or 'no fields'}; "
+            f"add it, so that every row has {', '.join(required)}"
+        )
+
+
+def _build_rows(
+    path: Path,
+    table: Table,
+    dialect: Dialect,
+    required: Sequence[str],
+    builder: PairBuilder,
+    drop_invalid: bool,
+) -> _Rows:
+    pairs: list[PromptPair] = []
+    warnings: list[str] = []
+    first: RawPrompt | None = None
+    for record in table.records:
+        where = f"{path}: row {record.row}"
+        try:
+            raw = _meaning(record, dialect, required, table.typed)
+            first = first or raw
+            _check_alike(raw, first)
+            built = builder.build(raw, record.row)
+        except DataError as error:
+            if not drop_invalid:
+                raise DataError(f"{where}, {error}") from error
+            warnings.append(f"{where} dropped: {error}")
+            continue
+        pairs.append(built.pair)
+        warnings += [f"{where}: {remark}" for remark in built.remarks]
+    if first is None or not pairs:
+        raise DataError(f"{path}: none of the {len(warnings)} rows can be used; the first: {warnings[0]}")
+    return _Rows(tuple(pairs), tuple(warnings), not isinstance(first.clean, str), builder.bos(first))
+
+
+def _meaning(record: Record, dialect: Dialect, required: Sequence[str], typed: bool) -> RawPrompt:
+    missing = [name for name in required if record.fields.get(name) is None]
+    if missing:
+        raise DataError(f"{missing[0]}: missing; add the field to the row")
+    return dialect.read(record.fields, typed)
+
+
+def _check_alike(raw: RawPrompt, first: RawPrompt) -> None:
+    if isinstance(raw.clean, str) != isinstance(first.clean, str):
+        kinds = ("text", "token ids") if isinstance(raw.clean, str) else ("token ids", "text")
+        raise DataError(f"clean: {kinds[0]}, where the rows before have {kinds[1]}; give all rows alike")
+
+
+def _notes(path: Path, dialect: Dialect, rows: _Rows, could_be_text: bool) -> tuple[str, ...]:
+    """Warnings on the file as a whole."""
+    notes = []
+    if rows.are_ids and could_be_text:
+        notes.append(
+            f"{path}: prompts of whole numbers are read as token ids; text of numbers needs JSON lines"
+        )
+    if dialect.bos_note and not rows.bos:
+        notes.append(f"{path}: {dialect.bos_note}")
+    return tuple(notes)

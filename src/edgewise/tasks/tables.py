@@ -1,0 +1,165 @@
+"""Data files as rows of named fields: CSV, JSON, JSON lines and Parquet.
+
+Only the container is read here; what the fields mean is the business of `edgewise.tasks.dialects`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgewise.errors import DataError
+
+
+@dataclass(frozen=True)
+class Record:
+    """One row: its 1-based number (the line number in JSON lines) and its fields."""
+
+    row: int
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of a file.
+
+    Args:
+        records: the rows in order, at least one.
+        typed: whether a value can be told to be text, a number or a list; in CSV all values are text.
+    """
+
+    records: tuple[Record, ...]
+    typed: bool
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every field name of any row, in the order of first appearance."""
+        return tuple(dict.fromkeys(name for record in self.records for name in record.fields))
+
+
+def read_table(path: Path) -> Table:
+    """Read a file by its extension.
+
+    Raises:
+        DataError: unknown extension, unreadable, not UTF-8, not the format it claims, or without rows.
+    """
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        raise DataError(
+            f"{path}: unknown extension {path.suffix!r}; give a {', '.join(_READERS)} file with the fields "
+            "clean, corrupted, answers, wrong_answers"
+        )
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise DataError(f"{path}: cannot be read ({reason}); check the path") from error
+    records = reader(path, content)
+    if not records:
+        raise DataError(f"{path}: no rows; give at least one prompt")
+    return Table(records, typed=path.suffix.lower() != ".csv")
+
+
+def _csv(path: Path, content: bytes) -> tuple[Record, ...]:
+    rows = csv.reader(io.StringIO(_text(path, content), newline=""), strict=True)
+    try:
+        filled = [cells for cells in rows if cells]
+    except csv.Error as error:
+        raise DataError(
+            f"{path}, line {rows.line_num}: invalid CSV ({error}); quote cells that hold commas or quotes, "
+            'and double the quotes inside: "[""a"", ""b""]"'
+        ) from error
+    if not filled:
+        return ()
+    header = [name.strip() for name in filled[0]]
+    repeated = [name for i, name in enumerate(header) if name in header[:i]]
+    if repeated:
+        raise DataError(f"{path}: two columns are named {repeated[0]!r}; name each once")
+    return tuple(_csv_record(path, row, header, cells) for row, cells in enumerate(filled[1:], start=1))
+
+
+def _csv_record(path: Path, row: int, header: Sequence[str], cells: Sequence[str]) -> Record:
+    if len(cells) != len(header):
+        raise DataError(
+            f"{path}: row {row} has {len(cells)} cells where the header has {len(header)}; "
+            "quote cells that hold commas"
+        )
+    return Record(row, dict(zip(header, cells, strict=True)))
+
+
+def _json_lines(path: Path, content: bytes) -> tuple[Record, ...]:
+    lines = _text(path, content).split("\n")
+    filled = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+    return tuple(_json_line(path, number, line) for number, line in filled)
+
+
+def _json_line(path: Path, number: int, line: str) -> Record:
+    try:
+        value = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise DataError(
+            f"{path}, line {number}: invalid JSON ({error.msg} at column {error.colno}); "
+            "write one object a line"
+        ) from error
+    return Record(number, _an_object(value, f"{path}, line {number}"))
+
+
+def _json(path: Path, content: bytes) -> tuple[Record, ...]:
+    try:
+        document = json.loads(_text(path, content))
+    except json.JSONDecodeError as error:
+        hint = "; one object a line belongs in a .jsonl file" if error.msg == "Extra data" else ""
+        raise DataError(
+            f"{path}, line {error.lineno}: invalid JSON ({error.msg} at column {error.colno}){hint}"
+        ) from error
+    rows = document.get("prompts") if isinstance(document, dict) else document
+    if not isinstance(rows, list):
+        raise DataError(f'{path}: neither a list of rows nor {{"prompts": [rows]}}; write one of them')
+    return tuple(
+        Record(row, _an_object(value, f"{path}, row {row}")) for row, value in enumerate(rows, start=1)
+    )
+
+
+def _an_object(value: object, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise DataError(f'{where}: {type(value).__name__} where a row belongs; write {{"clean": ..., ...}}')
+    return value
+
+
+def _parquet(path: Path, content: bytes) -> tuple[Record, ...]:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise DataError(
+            f"{path}: reading Parquet needs pyarrow; install it with: pip install 'edgewise[parquet]'"
+        ) from error
+    try:
+        rows = pyarrow.parquet.read_table(pyarrow.BufferReader(content)).to_pylist()
+    except (pyarrow.ArrowException, OSError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise DataError(f"{path}: not a readable Parquet file ({reason}); write it again") from error
+    return tuple(Record(row, fields) for row, fields in enumerate(rows, start=1))
+
+
+def _text(path: Path, content: bytes) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise DataError(
+            f"{path}, line {line}: not UTF-8 (byte {content[error.start]:#04x}); save the file as UTF-8"
+        ) from error
+
+
+_READERS: Mapping[str, Callable[[Path, bytes], tuple[Record, ...]]] = {
+    ".csv": _csv,
+    ".jsonl": _json_lines,
+    ".json": _json,
+    ".parquet": _parquet,
+}

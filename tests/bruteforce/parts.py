@@ -1,0 +1,126 @@
+"""The pieces of a transformer as plain tensors and formulas: norms, attention heads, MLPs, rotary angles.
+
+Nothing here comes from the package under test or from the Hugging Face classes it hooks: each formula is
+written out, in the dtype of the tensors given (the tests give float64).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Norm:
+    """LayerNorm (`centred`) or RMSNorm with gain, optional bias and epsilon."""
+
+    centred: bool
+    gain: Float[Tensor, "d_model"]
+    bias: Float[Tensor, "d_model"] | None
+    epsilon: float
+
+    def __call__(self, x: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos d_model"]:
+        if self.centred:
+            x = x - x.mean(-1, keepdim=True)
+        scaled = x / torch.sqrt((x * x).mean(-1, keepdim=True) + self.epsilon) * self.gain
+        return scaled if self.bias is None else scaled + self.bias
+
+
+@dataclass(frozen=True)
+class Projection:
+    """One head's q, k or v: its own weight and bias."""
+
+    weight: Float[Tensor, "d_model d_head"]
+    bias: Float[Tensor, "d_head"] | None
+
+    def __call__(self, x: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos d_head"]:
+        projected = x @ self.weight
+        return projected if self.bias is None else projected + self.bias
+
+
+@dataclass(frozen=True)
+class Rotary:
+    """Rotary position embedding of the first `dims` coordinates of a head, paired as (i, i + dims / 2)."""
+
+    dims: int
+    base: float
+
+    def __call__(self, x: Float[Tensor, "batch pos d_head"]) -> Float[Tensor, "batch pos d_head"]:
+        half = self.dims // 2
+        exponents = torch.arange(half, dtype=x.dtype) / half
+        angles = torch.arange(x.shape[1], dtype=x.dtype)[:, None] * self.base**-exponents
+        first, second, rest = x[..., :half], x[..., half : self.dims], x[..., self.dims :]
+        turned_first = first * angles.cos() - second * angles.sin()
+        turned_second = second * angles.cos() + first * angles.sin()
+        return torch.cat([turned_first, turned_second, rest], dim=-1)
+
+
+@dataclass(frozen=True)
+class Attention:
+    """The heads of one layer; `k` and `v` have one entry a key/value head, the others one a query head."""
+
+    q: tuple[Projection, ...]
+    k: tuple[Projection, ...]
+    v: tuple[Projection, ...]
+    output: tuple[Float[Tensor, "d_head d_model"], ...]
+    output_bias: Float[Tensor, "d_model"] | None
+    scale: float
+
+    def group_of(self, head: int) -> int:
+        """The key/value head that query head `head` reads: consecutive query heads share one."""
+        return head * len(self.k) // len(self.q)
+
+
+@dataclass(frozen=True)
+class Mlp:
+    """out(act(x W_in + b_in)), or gated: out(act(x W_gate + b_gate) * (x W_in + b_in))."""
+
+    w_in: Float[Tensor, "d_model d_mlp"]
+    b_in: Float[Tensor, "d_mlp"] | None
+    w_out: Float[Tensor, "d_mlp d_model"]
+    b_out: Float[Tensor, "d_model"] | None
+    activation: Callable[[Tensor], Tensor]
+    w_gate: Float[Tensor, "d_model d_mlp"] | None = None
+    b_gate: Float[Tensor, "d_mlp"] | None = None
+
+    def __call__(self, x: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos d_model"]:
+        hidden = _affine(x, self.w_in, self.b_in)
+        if self.w_gate is None:
+            hidden = self.activation(hidden)
+        else:
+            hidden = self.activation(_affine(x, self.w_gate, self.b_gate)) * hidden
+        return _affine(hidden, self.w_out, self.b_out)
+
+
+def pattern(
+    q: Float[Tensor, "batch pos d_head"], k: Float[Tensor, "batch pos d_head"], scale: float
+) -> Tensor:
+    """Causal softmax attention of one head: `[batch, query, key]`, rows sum to one."""
+    scores = torch.einsum("bqd,bkd->bqk", q, k) * scale
+    later = torch.ones(scores.shape[1:], dtype=torch.bool).triu(1)
+    return scores.masked_fill(later, -math.inf).softmax(-1)
+
+
+def gelu_tanh(x: Tensor) -> Tensor:
+    return x * 0.5 * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
+
+
+def gelu_erf(x: Tensor) -> Tensor:
+    return x * 0.5 * (1 + torch.erf(x / math.sqrt(2)))
+
+
+def silu(x: Tensor) -> Tensor:
+    return x * torch.sigmoid(x)
+
+
+def identity(x: Tensor) -> Tensor:
+    return x
+
+
+def _affine(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    return x @ weight if bias is None else x @ weight + bias

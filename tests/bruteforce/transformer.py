@@ -1,0 +1,184 @@
+"""A transformer in which every edge of the computational graph is its own tensor.
+
+A destination (each head's q, k and v input by itself, each MLP, the logits) does not read a residual stream.
+It adds up its own list of edge tensors `[batch, pos, d_model]`, one for each earlier source, and the
+constants that belong to no source (biases of earlier attention output projections), and applies the norm:
+
+    in_v = constants + sum over u of edge(u, v)
+    edge(u, v) = o_u + mask[u, v] * (replacement_u - o_u)      o_u: the output of u in this very run
+
+So autograd gives dL/d(edge) with no argument about shared endpoints, and any set of edges can be patched,
+wholly (mask 1) or by a fraction. A mask may differ from row to row of the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from bruteforce.parts import Attention, Mlp, Norm, Rotary, pattern
+
+Edge = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Block:
+    attention_norm: Norm
+    attention: Attention
+    mlp_norm: Norm | None = None
+    mlp: Mlp | None = None
+
+
+@dataclass(frozen=True)
+class Transformer:
+    """Weights and wiring. `parallel`: attention and MLP of a block read the same sources."""
+
+    embedding: Float[Tensor, "vocab d_model"]
+    blocks: tuple[Block, ...]
+    final_norm: Norm
+    unembedding: Float[Tensor, "d_model vocab"]
+    positions: Float[Tensor, "max_pos d_model"] | None = None
+    rotary: Rotary | None = None
+    unembedding_bias: Float[Tensor, "vocab"] | None = None
+    parallel: bool = False
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """`input`, then layer by layer the heads and the MLP."""
+        names = ["input"]
+        for layer, block in enumerate(self.blocks):
+            names += head_names(block, layer)
+            names += [f"m{layer}"] if block.mlp is not None else []
+        return tuple(names)
+
+    @property
+    def destinations(self) -> tuple[str, ...]:
+        """Layer by layer all q, all k, all v, then the MLP; `logits` last."""
+        names: list[str] = []
+        for layer, block in enumerate(self.blocks):
+            for letter in "qkv":
+                names += [f"{name}<{letter}>" for name in reader_names(block, layer, letter)]
+            names += [f"m{layer}"] if block.mlp is not None else []
+        return (*names, "logits")
+
+
+@dataclass(frozen=True)
+class Patch:
+    """How far each edge is replaced, and each source's replacement `[batch, pos, d_model]`.
+
+    The mask, `[source, destination]` or one a row of the batch, holds 0 (current output) to 1 (replacement);
+    numbers outside that range go on along the same line.
+    """
+
+    mask: Float[Tensor, "*batch source destination"]
+    replacements: Mapping[str, Float[Tensor, "batch pos d_model"]]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one forward pass computed. `inputs` is what each destination read, before its norm."""
+
+    logits: Float[Tensor, "batch pos vocab"]
+    outputs: Mapping[str, Float[Tensor, "batch pos d_model"]]
+    edges: Mapping[Edge, Float[Tensor, "batch pos d_model"]]
+    inputs: Mapping[str, Float[Tensor, "batch pos d_model"]]
+    patterns: Mapping[str, Float[Tensor, "batch query key"]]
+
+
+def run(model: Transformer, tokens: Int[Tensor, "batch pos"], patch: Patch | None = None) -> Run:
+    """Run the model; with gradients enabled, anything computed from the logits has one for every edge."""
+    return _Pass(model, patch).forward(tokens)
+
+
+def head_names(block: Block, layer: int) -> list[str]:
+    return [f"a{layer}.h{head}" for head in range(len(block.attention.q))]
+
+
+def reader_names(block: Block, layer: int, letter: str) -> list[str]:
+    """The heads that own a layer's q, k or v inputs; key/value heads are named `kv` where they are shared."""
+    attention = block.attention
+    if letter == "q" or len(attention.k) == len(attention.q):
+        return head_names(block, layer)
+    return [f"a{layer}.kv{group}" for group in range(len(attention.k))]
+
+
+@dataclass
+class _Pass:
+    """One forward pass under way: what has been written so far, in order."""
+
+    model: Transformer
+    patch: Patch | None
+    outputs: dict[str, Tensor] = field(default_factory=dict)
+    edges: dict[Edge, Tensor] = field(default_factory=dict)
+    inputs: dict[str, Tensor] = field(default_factory=dict)
+    patterns: dict[str, Tensor] = field(default_factory=dict)
+    constants: list[Tensor] = field(default_factory=list)
+
+    def forward(self, tokens: Tensor) -> Run:
+        model = self.model
+        embedded = model.embedding[tokens]
+        if model.positions is not None:
+            embedded = embedded + model.positions[: tokens.shape[1]]
+        # A leaf, so that every edge downstream has a gradient although no weight has one.
+        self.outputs["input"] = embedded.detach().requires_grad_(torch.is_grad_enabled())
+        for layer, block in enumerate(model.blocks):
+            self._block(layer, block)
+        logits = (
+            model.final_norm(self._read("logits", list(self.outputs), self.constants)) @ model.unembedding
+        )
+        if model.unembedding_bias is not None:
+            logits = logits + model.unembedding_bias
+        return Run(logits, self.outputs, self.edges, self.inputs, self.patterns)
+
+    def _block(self, layer: int, block: Block) -> None:
+        earlier, constants = list(self.outputs), list(self.constants)
+        self.outputs.update(self._heads(layer, block, earlier, constants))
+        if block.attention.output_bias is not None:
+            self.constants.append(block.attention.output_bias)
+        if block.mlp is None or block.mlp_norm is None:
+            return
+        if not self.model.parallel:
+            earlier, constants = list(self.outputs), list(self.constants)
+        self.outputs[f"m{layer}"] = block.mlp(block.mlp_norm(self._read(f"m{layer}", earlier, constants)))
+
+    def _heads(
+        self, layer: int, block: Block, earlier: list[str], constants: list[Tensor]
+    ) -> dict[str, Tensor]:
+        attention, turn = block.attention, self.model.rotary or (lambda x: x)
+
+        def project(letter: str) -> list[Tensor]:
+            owners = reader_names(block, layer, letter)
+            reads = [self._read(f"{owner}<{letter}>", earlier, constants) for owner in owners]
+            projections = getattr(attention, letter)
+            return [p(block.attention_norm(x)) for p, x in zip(projections, reads, strict=True)]
+
+        q, k, v = [turn(x) for x in project("q")], [turn(x) for x in project("k")], project("v")
+        written = {}
+        for head, name in enumerate(head_names(block, layer)):
+            group = attention.group_of(head)
+            self.patterns[name] = pattern(q[head], k[group], attention.scale)
+            written[name] = self.patterns[name] @ v[group] @ attention.output[head]
+        return written
+
+    def _read(self, destination: str, earlier: list[str], constants: list[Tensor]) -> Tensor:
+        total = torch.zeros_like(self.outputs["input"])
+        for constant in constants:
+            total = total + constant
+        for source in earlier:
+            edge = self._edge(source, destination)
+            self.edges[source, destination] = edge
+            total = total + edge
+        self.inputs[destination] = total
+        return total
+
+    def _edge(self, source: str, destination: str) -> Tensor:
+        current = self.outputs[source]
+        if self.patch is None:
+            return current.clone()
+        i, j = self.model.sources.index(source), self.model.destinations.index(destination)
+        amount = self.patch.mask[..., i, j].reshape(-1, 1, 1)
+        return current + amount * (self.patch.replacements[source] - current)

@@ -1,0 +1,57 @@
+"""What a fresh process loads and prints: help without torch, and nothing on the terminal but ours."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = ("torch", "transformers", "numpy", "pyarrow")
+
+
+def python(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.run(command, check=True, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import edgewise",
+        "import edgewise; dir(edgewise); edgewise.__version__; edgewise.EdgewiseError",
+        "from edgewise.cli.main import run; run(['--help'])",
+        "from edgewise.cli.main import run; run(['discover', '--help'])",
+    ],
+)
+def test_help_and_import_load_nothing_heavy(code: str) -> None:
+    said = python(f"{code}\nimport sys; print([name for name in {HEAVY} if name in sys.modules])")
+    assert said.stdout.splitlines()[-1] == "[]"
+    assert said.stderr == ""
+
+
+def test_a_real_process_prints_the_result_and_nothing_else(model: Path, data: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "edgewise", "discover", "--model", str(model), "--data", str(data)]
+    done = subprocess.run(
+        [*command, "--json", "--out", str(tmp_path / "run")], check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert json.loads(done.stdout)["run"]["counts"]["edges"] == 262
+
+
+def test_a_real_process_refuses_in_one_line(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "edgewise", "show", str(tmp_path / "none")],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.splitlines() == [
+        f"edgewise: error: {tmp_path / 'none'}: no such run folder; "
+        "give the --out of a finished `edgewise discover`"
+    ]

@@ -1,0 +1,36 @@
+"""Random graph shapes and scores for the property tests of this room."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec
+
+
+@st.composite
+def graphs(draw: Any, max_layers: int = 3) -> Graph:
+    kv_heads, group = draw(st.integers(1, 2)), draw(st.integers(1, 3))
+    has_mlp = draw(st.booleans())
+    parallel = has_mlp and draw(st.booleans())
+    return Graph(
+        GraphSpec(draw(st.integers(1, max_layers)), kv_heads * group, 8, kv_heads, has_mlp, parallel)
+    )
+
+
+@st.composite
+def circuits(draw: Any) -> Circuit:
+    graph = draw(graphs())
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    density = draw(st.sampled_from([0.05, 0.2, 0.5, 0.9]))
+    return Circuit(graph, graph.mask & (rng.random(graph.mask.shape) < density))
+
+
+@st.composite
+def tied_scores(draw: Any) -> EdgeScores:
+    """Scores with many ties: the integers from -3 to 3."""
+    graph = draw(graphs(max_layers=2))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    return EdgeScores(graph, rng.integers(-3, 4, graph.mask.shape).astype(np.float64))

@@ -1,0 +1,169 @@
+"""Values of every metric by hand, by plain numpy and scipy, and gradients by finite differences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import log_softmax, softmax
+from scipy.stats import entropy
+
+from edgewise.metrics import METRICS, MetricBatch, get_metric
+
+GRADIENT_METRICS = [name for name in METRICS.names() if name != "accuracy"]
+
+
+@dataclass(frozen=True)
+class Row:
+    answers: tuple[int, ...]
+    wrong_answers: tuple[int, ...]
+    positions: tuple[int, ...]
+
+
+ROWS = (
+    Row((0,), (1,), (4,)),
+    Row((2, 3), (0, 1, 5), (2, 4, 5)),
+    Row((6,), (2, 5), (1, 3)),
+)
+"""Different numbers of answers, wrong answers and positions: everything is padded somewhere."""
+VOCABULARY, POSITIONS = 7, 3
+
+
+def random_case(seed):
+    generator = torch.Generator().manual_seed(seed)
+    logits = 3 * torch.randn(len(ROWS), POSITIONS, VOCABULARY, generator=generator, dtype=torch.float64)
+    clean = 3 * torch.randn(len(ROWS), POSITIONS, VOCABULARY, generator=generator, dtype=torch.float64)
+    return logits, MetricBatch.from_pairs(ROWS).with_clean_logits(clean)
+
+
+def by_numpy(name, row, logits, clean):
+    """One row of one metric at one position, from its definition."""
+    p, log_p = softmax(logits), log_softmax(logits)
+    right, wrong = list(row.answers), list(row.wrong_answers)
+    return {
+        "logit-diff": np.mean(logits[right]) - np.mean(logits[wrong]),
+        "logit-diff-max": np.mean(logits[right]) - np.max(logits[wrong]),
+        "prob-diff": p[right].sum() - p[wrong].sum(),
+        "log-prob": np.log(np.exp(log_p[right]).sum()),
+        "kl": entropy(softmax(clean), p),
+        "accuracy": float(np.argmax(logits) in right),
+    }[name]
+
+
+@pytest.mark.parametrize("name", METRICS.names())
+def test_values_agree_with_numpy_and_scipy_over_padded_answers_and_positions(name):
+    for seed in range(5):
+        logits, batch = random_case(seed)
+        expected = [
+            np.mean(
+                [
+                    by_numpy(name, row, logits[i, p].numpy(), batch.clean_logits[i, p].numpy())
+                    for p in range(len(row.positions))
+                ]
+            )
+            for i, row in enumerate(ROWS)
+        ]
+        np.testing.assert_allclose(get_metric(name)(logits, batch).numpy(), expected, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        # logits 1, 2, 4, 0 with answers {2, 0}, wrong {1, 3}: means 2.5 and 1; largest wrong 2
+        ("logit-diff", 1.5),
+        ("logit-diff-max", 0.5),
+        # e^1 + e^2 + e^4 + e^0 = 65.7055; right e^4 + e^1 = 57.3164, wrong e^2 + 1 = 8.38906
+        ("prob-diff", 0.744647),
+        ("log-prob", -0.136595),
+        ("accuracy", 1.0),
+        # from the uniform distribution: -ln 4 - (1/4) sum of log p = -1.386294 + ln 65.7055 - 1.75
+        ("kl", 1.048888),
+    ],
+)
+def test_values_by_hand(name, expected):
+    batch = MetricBatch.from_pairs([Row((2, 0), (1, 3), (0,))]).with_clean_logits(torch.zeros(1, 1, 4))
+    (value,) = get_metric(name)(torch.tensor([[[1.0, 2.0, 4.0, 0.0]]]), batch)
+    assert value.item() == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", GRADIENT_METRICS)
+def test_gradients_agree_with_finite_differences_and_vanish_at_padding(name):
+    logits, batch = random_case(7)
+    metric = get_metric(name)
+    gradient = torch.func.grad(lambda z: metric(z, batch).sum())(logits)
+    step = 1e-6
+    numerical = torch.zeros_like(logits)
+    for index in np.ndindex(*logits.shape):
+        up, down = logits.clone(), logits.clone()
+        up[index] += step
+        down[index] -= step
+        numerical[index] = (metric(up, batch).sum() - metric(down, batch).sum()) / (2 * step)
+    torch.testing.assert_close(gradient, numerical, rtol=0, atol=1e-8)
+    assert gradient[0, 0].abs().max() > 1e-3
+    assert gradient[0, 1:].abs().max() == 0, "row 0 reads one position; the others are padding"
+
+
+@pytest.mark.parametrize("name", METRICS.names())
+def test_padding_cannot_reach_a_value(name):
+    logits, batch = random_case(1)
+    metric = get_metric(name)
+    spoiled = torch.where(batch.position_mask[..., None], logits, torch.full_like(logits, 1e30))
+    assert torch.equal(metric(spoiled, batch), metric(logits, batch))
+    alone = [
+        metric(
+            logits[i : i + 1, : len(row.positions)],
+            MetricBatch.from_pairs([row]).with_clean_logits(
+                batch.clean_logits[i : i + 1, : len(row.positions)]
+            ),
+        )
+        for i, row in enumerate(ROWS)
+    ]
+    torch.testing.assert_close(metric(logits, batch), torch.cat(alone), rtol=1e-14, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", METRICS.names())
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_half_precision_logits_are_computed_in_float32(name, dtype):
+    logits, batch = random_case(2)
+    batch = batch.with_clean_logits(batch.clean_logits.to(dtype))
+    rounded = logits.to(dtype)
+    values = get_metric(name)(rounded, batch)
+    assert values.dtype == torch.float32
+    exact = get_metric(name)(rounded.double(), batch)
+    torch.testing.assert_close(values.double(), exact, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["logit-diff", "logit-diff-max", "prob-diff", "log-prob", "kl", "accuracy"])
+def test_a_constant_added_to_all_logits_changes_nothing(name):
+    logits, batch = random_case(3)
+    metric = get_metric(name)
+    torch.testing.assert_close(metric(logits + 5, batch), metric(logits, batch), rtol=0, atol=1e-12)
+
+
+def test_probabilities_stay_finite_for_large_logits():
+    batch = MetricBatch.from_pairs([Row((0,), (1,), (0,))]).with_clean_logits(
+        torch.tensor([[[0.0, 1e4, 0.0]]])
+    )
+    logits = torch.tensor([[[1e4, 0.0, 0.0]]])
+    assert get_metric("prob-diff")(logits, batch).item() == 1.0
+    assert get_metric("log-prob")(logits, batch).item() == 0.0
+    assert get_metric("kl")(logits, batch).item() == pytest.approx(1e4)
+
+
+def test_kl_ignores_tokens_that_both_runs_rule_out():
+    logits = torch.tensor([[[0.0, 1.0, float("-inf")]]])
+    batch = MetricBatch.from_pairs([Row((0,), (), (0,))]).with_clean_logits(logits)
+    assert get_metric("kl")(logits, batch).item() == 0.0
+
+
+@pytest.mark.parametrize("name", METRICS.names())
+def test_metrics_that_say_they_are_flat_are_and_the_others_are_not(name):
+    logits, batch = random_case(4)
+    batch = batch.with_clean_logits(logits)
+    metric = get_metric(name)
+    at = logits.clone().requires_grad_()
+    values = metric(at, batch)
+    size = torch.autograd.grad(values.sum(), at)[0].abs().max().item() if values.requires_grad else 0.0
+    assert (size < 1e-6) is (metric.flat_at_clean is not None)

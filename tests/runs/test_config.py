@@ -1,0 +1,108 @@
+"""The config of a run: JSON and back, refusals, and what tells two of them apart."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import FrozenInstanceError, replace
+
+import pytest
+
+from edgewise.errors import EdgewiseError, FormatError, RunError, SelectionError, UnknownNameError
+from edgewise.runs.config import RunConfig
+from edgewise.runs.selection import Selection
+
+FULL = RunConfig(
+    model="gpt2",
+    task="ioi",
+    options={"template": "all", "order": "abba"},
+    n=25,
+    seed=3,
+    split="held-out",
+    level="node",
+    metric="prob-diff",
+    selection=Selection(threshold=0.25, by="mean-abs", prune=True),
+    dtype="float64",
+    device="cuda:1",
+    batch_size=4,
+    bos=False,
+    per_prompt=True,
+    ignore_config=("new_attribute",),
+)
+
+
+@pytest.mark.parametrize("config", [FULL, RunConfig(model="demo", data="rows.csv", drop_invalid=True)])
+def test_json_and_back(config: RunConfig) -> None:
+    text = json.dumps(config.to_json(), allow_nan=False)
+    assert RunConfig.from_json(json.loads(text)) == config
+    assert hash(RunConfig.from_json(json.loads(text))) == hash(config)
+
+
+def test_it_is_frozen_and_owns_its_options() -> None:
+    options = {"order": "abba"}
+    config = RunConfig(model="demo", task="ioi", options=options)
+    options["order"] = "baba"
+    assert config.options["order"] == "abba"
+    with pytest.raises(TypeError):
+        config.options["order"] = "baba"  # type: ignore[index]
+    with pytest.raises(FrozenInstanceError):
+        config.seed = 1  # type: ignore[misc]
+
+
+def test_differences_name_field_and_both_values() -> None:
+    other = replace(FULL, seed=4, metric=None, selection=Selection(top=7, by="mean-abs", prune=True))
+    assert FULL.differences(other) == (
+        "seed is 3 there, 4 here",
+        'metric is "prob-diff" there, not set here',
+        "selection top is not set there, 7 here",
+        "selection threshold is 0.25 there, not set here",
+    )
+    assert FULL.differences(replace(FULL)) == ()
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({}, "neither a task nor a data file"),
+        ({"task": "ioi", "data": "a.csv"}, "both a task and a data file"),
+        ({"data": "a.csv", "options": {"order": "abba"}}, "'order'.*--data"),
+        ({"task": "ioi", "level": "nodes"}, "did you mean 'node'"),
+        ({"task": "ioi", "n": 0}, "n is 0; give at least 1"),
+        ({"task": "ioi", "batch_size": -2}, "batch_size is -2"),
+        ({"task": "ioi", "options": {"order": object()}}, "JSON"),
+    ],
+)
+def test_what_cannot_be_run_is_refused(fields: dict[str, object], message: str) -> None:
+    with pytest.raises(RunError, match=message):
+        RunConfig(model="demo", **fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"model": "demo", "task": "ioi", "colour": "red"}, "colour"),
+        ({"model": "demo", "task": "ioi", "selection": {"best": 3}}, "selection.best"),
+        ({"task": "ioi"}, "model"),
+    ],
+)
+def test_json_of_something_else_is_refused_by_field(values: dict[str, object], field: str) -> None:
+    with pytest.raises(FormatError, match=field):
+        RunConfig.from_json(values)
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind", "message"),
+    [
+        ({"top": 3, "threshold": 0.1}, SelectionError, "--top and --threshold given; give one"),
+        ({"threshold": 0.1, "fraction": 0.1}, SelectionError, "give one of"),
+        ({"top": 0}, SelectionError, "at least 1"),
+        ({"fraction": 1.5}, SelectionError, "above 0 and at most 1"),
+        ({"threshold": float("nan")}, SelectionError, "finite"),
+        ({"threshold": 0.1, "greedy": True}, SelectionError, "not --threshold"),
+        ({"by": "absolute"}, UnknownNameError, "Known rankings: abs"),
+    ],
+)
+def test_rules_that_make_no_sense_are_refused(
+    fields: dict[str, object], kind: type[EdgewiseError], message: str
+) -> None:
+    with pytest.raises(kind, match=message):
+        Selection(**fields)  # type: ignore[arg-type]

@@ -1,0 +1,24 @@
+"""The tokenizers that the task generators are tested with."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import pytest
+from transformers import AutoTokenizer
+
+
+@pytest.fixture(scope="session")
+def gpt2_tokenizer(shared):
+    return AutoTokenizer.from_pretrained(shared / "gpt2-tokenizer")
+
+
+@pytest.fixture(scope="session")
+def demo_tokenizer():
+    return AutoTokenizer.from_pretrained(str(files("edgewise.models") / "demo"))
+
+
+@pytest.fixture(params=["demo", "gpt2"])
+def any_tokenizer(request):
+    """The demo model's own tokenizer and GPT-2's, one after the other."""
+    return request.getfixturevalue(f"{request.param}_tokenizer")

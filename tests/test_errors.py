@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import inspect
+
+import edgewise.errors as errors
+from edgewise.errors import did_you_mean
+
+TREE = {
+    "EdgewiseError": "Exception",
+    "UnknownNameError": "EdgewiseError",
+    "ModelError": "EdgewiseError",
+    "UnsupportedModelError": "ModelError",
+    "DataError": "EdgewiseError",
+    "MetricError": "EdgewiseError",
+    "VanishingGradientError": "MetricError",
+    "SelectionError": "EdgewiseError",
+    "FormatError": "EdgewiseError",
+    "ScoreError": "EdgewiseError",
+    "RunError": "EdgewiseError",
+    "RunConflictError": "RunError",
+}
+
+
+def test_the_tree_is_what_users_catch() -> None:
+    classes = dict(inspect.getmembers(errors, inspect.isclass))
+    found = {name: c.__bases__[0].__name__ for name, c in classes.items() if issubclass(c, Exception)}
+    assert found == TREE
+    assert set(errors.__all__) == {*TREE, "did_you_mean"}
+
+
+def test_the_docstring_shows_the_whole_tree() -> None:
+    assert errors.__doc__ is not None
+    for name, parent in TREE.items():
+        (line,) = [line for line in errors.__doc__.splitlines() if name in line.split()]
+        depth = line.index(name)
+        if parent in TREE:
+            (above,) = [line for line in errors.__doc__.splitlines() if parent in line.split()]
+            assert depth == above.index(parent) + 4
+
+
+def test_near_names_are_suggested_in_their_own_spelling() -> None:
+    assert did_you_mean("logit-dif", ["logit-diff", "kl"]) == "; did you mean 'logit-diff'?"
+    assert did_you_mean("IOI", ["ioi", "docstring"]) == "; did you mean 'ioi'?"
+    assert did_you_mean("zzz", ["ioi", "docstring"]) == ""
