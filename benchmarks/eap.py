@@ -17,20 +17,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
-from torch import Tensor, nn
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedModel
 
-from edgewise.attribution import score_edges
-from edgewise.models import load_model
+from edgewise import load_model, score_edges
 from edgewise.tasks import PromptPair
 
 
@@ -74,7 +72,9 @@ def prompts(case: Case, vocab_size: int) -> list[PromptPair]:
     pairs = []
     for _ in range(case.pairs):
         shared, rest = draw(case.first_difference), draw(case.length - case.first_difference)
-        other = [token if token != old else (old + 1) % vocab_size for token, old in zip(draw(len(rest)), rest)]
+        other = [
+            token if token != old else (old + 1) % vocab_size for token, old in zip(draw(len(rest)), rest, strict=True)
+        ]
         right, wrong = 1, 2
         pairs.append(PromptPair(shared + rest, shared + other, (right,), (wrong,)))
     return pairs
@@ -134,7 +134,16 @@ def prepare(case: Case) -> tuple[PreTrainedModel, list[PromptPair], Callable[[],
 
 def peak_of(name: str, side: str) -> float:
     """Peak resident memory in MB of a fresh process that does one side's work once."""
-    command = [sys.executable, __file__, "--case", name, "--peak", side, "--threads", str(torch.get_num_threads())]
+    command = [
+        sys.executable,
+        __file__,
+        "--case",
+        name,
+        "--peak",
+        side,
+        "--threads",
+        str(torch.get_num_threads()),
+    ]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
@@ -143,7 +152,9 @@ def run_once(name: str, side: str) -> None:
     case = CASES[name]
     module, pairs, ours = prepare(case)
     ours() if side == "ours" else bound(module, case, pairs)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    # VmHWM begins anew with the process; getrusage would inherit the parent's peak.
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    print(int(status.split("VmHWM:")[1].split()[0]) / 1024)
 
 
 def main() -> None:

@@ -33,8 +33,7 @@ class Measurement:
 def write_card(command: str, minutes: float, threads: int, prompts: int, found: Sequence[Measurement]) -> str:
     """Return the card's text."""
     rows = "\n".join(
-        f"| `{one.task}` | {_options(one.options)} | {MEASURED[one.task]} | {one.value:.4f} |"
-        for one in found
+        f"| `{one.task}` | {_options(one.options)} | {MEASURED[one.task]} | {one.value:.4f} |" for one in found
     )
     unit = "thread" if threads == 1 else "threads"
     return f"""\

@@ -171,54 +171,69 @@ def measure(
     return found
 
 
+def new_optimizer(model: GPT2LMHeadModel, decay: float) -> torch.optim.AdamW:
+    """AdamW that decays matrices only."""
+    matrices = [p for p in model.parameters() if p.dim() > 1]
+    vectors = [p for p in model.parameters() if p.dim() <= 1]
+    groups = [{"params": matrices, "weight_decay": decay}, {"params": vectors, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, betas=(0.9, 0.98))
+
+
+def train_step(
+    model: GPT2LMHeadModel, optimizer: torch.optim.Optimizer, pools: list[Pool], dice: torch.Generator
+) -> list[float]:
+    """One step on some prompts of every pool; return the answers' loss of each."""
+    model.train()
+    optimizer.zero_grad(set_to_none=True)
+    shown = []
+    for share, pool in zip(MIXTURE, pools, strict=True):
+        rows = torch.randint(len(pool.ids), (share.batch,), generator=dice)
+        answer, repeat = share_loss(model, pool, rows)
+        (answer + REPEAT_WEIGHT * repeat).backward()
+        shown.append(float(answer.detach()))
+    torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)
+    optimizer.step()
+    return shown
+
+
 def train(arguments: argparse.Namespace) -> tuple[GPT2LMHeadModel, PreTrainedTokenizerFast, float]:
     """Train, or go on from the saved state; return the model, its tokenizer and the minutes it took."""
     tokenizer = build_tokenizer()
     model = new_model(tokenizer, arguments.seed)
-    decayed = [p for p in model.parameters() if p.dim() > 1]
-    plain = [p for p in model.parameters() if p.dim() <= 1]
-    optimizer = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": arguments.decay}, {"params": plain, "weight_decay": 0.0}],
-        betas=(0.9, 0.98),
-    )
+    optimizer = new_optimizer(model, arguments.decay)
     state_file = arguments.work / "state.pt"
-    first, spent = 0, 0.0
-    if state_file.is_file():
-        state = torch.load(state_file, weights_only=True)
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        first, spent = state["step"], state["seconds"]
+    first, spent = load_state(state_file, model, optimizer)
     start = time.monotonic()
     pools: list[Pool] = []
     for step in range(first, arguments.steps):
         if not pools or step % POOL_STEPS == 0:
             pools = draw_pools(tokenizer, 1000 * arguments.seed + step // POOL_STEPS)
-        model.train()
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, arguments.steps, arguments.rate)
+        # Each step has dice of its own, so that a run that was killed goes on as if it had not been.
         dice = torch.Generator().manual_seed(1_000_003 * arguments.seed + step)
-        optimizer.zero_grad(set_to_none=True)
-        shown = []
-        for share, pool in zip(MIXTURE, pools, strict=True):
-            rows = torch.randint(len(pool.ids), (share.batch,), generator=dice)
-            answer, repeat = share_loss(model, pool, rows)
-            (answer + REPEAT_WEIGHT * repeat).backward()
-            shown.append(float(answer.detach()))
-        torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)
-        optimizer.step()
+        losses = train_step(model, optimizer, pools, dice)
         done = step + 1
         if done % SAVE_EVERY == 0 or done == arguments.steps:
             seconds = spent + time.monotonic() - start
             save_state(state_file, model, optimizer, done, seconds)
-            losses = " ".join(f"{value:.3f}" for value in shown)
+            shown = " ".join(f"{value:.3f}" for value in losses)
             found = " ".join(f"{one.task} {one.value:.4f}" for one in measure(model, tokenizer, 500, 1))
-            print(f"step {done} {seconds / 60:.1f} min  losses {losses}  held-out {found}", flush=True)
+            print(f"step {done} {seconds / 60:.1f} min  losses {shown}  held-out {found}", flush=True)
     return model, tokenizer, (spent + time.monotonic() - start) / 60
 
 
-def save_state(
-    path: Path, model: GPT2LMHeadModel, optimizer: torch.optim.Optimizer, step: int, seconds: float
-) -> None:
+def load_state(path: Path, model: GPT2LMHeadModel, optimizer: torch.optim.Optimizer) -> tuple[int, float]:
+    """Put a saved state into model and optimizer, if there is one; return steps done and seconds spent."""
+    if not path.is_file():
+        return 0, 0.0
+    state = torch.load(path, weights_only=True)
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    return state["step"], state["seconds"]
+
+
+def save_state(path: Path, model: GPT2LMHeadModel, optimizer: torch.optim.Optimizer, step: int, seconds: float) -> None:
     """Write the state so that a kill in the middle leaves the last one whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     state = {
@@ -240,9 +255,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=3e-3, help="highest learning rate")
     parser.add_argument("--decay", type=float, default=0.05, help="weight decay")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument(
-        "--work", type=Path, default=ROOT / "runs" / "train-demo", help="where the state is kept"
-    )
+    parser.add_argument("--work", type=Path, default=ROOT / "runs" / "train-demo", help="where the state is kept")
     parser.add_argument("--out", type=Path, default=ROOT / "src" / "edgewise" / "models" / "demo")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)

@@ -29,9 +29,7 @@ def test_loading_gives_the_attribute_also_a_nested_one() -> None:
 
 
 def test_nothing_is_imported_before_it_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "lazy_probe.py").write_text(
-        '"""."""\ndef thing():\n    """Do a thing.\n\n    At length.\n    """\n'
-    )
+    (tmp_path / "lazy_probe.py").write_text('"""."""\ndef thing():\n    """Do a thing.\n\n    At length.\n    """\n')
     monkeypatch.syspath_prepend(str(tmp_path))
     registry = Registry("task", {"probe": "lazy_probe:thing"})
     assert registry.names() == ("probe",)

@@ -86,9 +86,7 @@ def gpt_neox(
 
 FAMILIES: dict[str, Callable[..., PreTrainedModel]] = {
     "gpt2": gpt2,
-    "gpt2-scaled-by-layer": partial(
-        gpt2, scale_attn_by_inverse_layer_idx=True, tie_word_embeddings=False, n_inner=40
-    ),
+    "gpt2-scaled-by-layer": partial(gpt2, scale_attn_by_inverse_layer_idx=True, tie_word_embeddings=False, n_inner=40),
     "llama-grouped": llama,
     "llama-ungrouped": partial(llama, num_key_value_heads=4),
     "llama-biased-wide-heads": partial(

@@ -151,9 +151,7 @@ def _projections(weight: Tensor, bias: Tensor | None, heads: int) -> tuple[Proje
     return tuple(Projection(w.T, b) for w, b in _rows(weight, bias, heads))
 
 
-def _interleaved_projections(
-    weight: Tensor, bias: Tensor | None, heads: int
-) -> tuple[tuple[Projection, ...], ...]:
+def _interleaved_projections(weight: Tensor, bias: Tensor | None, heads: int) -> tuple[tuple[Projection, ...], ...]:
     """Splits a weight that has, head after head, that head's q, k and v rows: all q, all k, all v."""
     per_head = [_projections(w, b, 3) for w, b in _rows(weight, bias, heads)]
     return tuple(zip(*per_head, strict=True))

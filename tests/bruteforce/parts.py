@@ -97,9 +97,7 @@ class Mlp:
         return _affine(hidden, self.w_out, self.b_out)
 
 
-def pattern(
-    q: Float[Tensor, "batch pos d_head"], k: Float[Tensor, "batch pos d_head"], scale: float
-) -> Tensor:
+def pattern(q: Float[Tensor, "batch pos d_head"], k: Float[Tensor, "batch pos d_head"], scale: float) -> Tensor:
     """Causal softmax attention of one head: `[batch, query, key]`, rows sum to one."""
     scores = torch.einsum("bqd,bkd->bqk", q, k) * scale
     later = torch.ones(scores.shape[1:], dtype=torch.bool).triu(1)

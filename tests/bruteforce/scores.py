@@ -63,9 +63,7 @@ def edge_scores(
     return torch.stack([_edge_scores(model, prompt, metric) for prompt in prompts])
 
 
-def node_scores(
-    model: Transformer, prompts: Iterable[Prompt], metric: PromptMetric
-) -> Float[Tensor, "prompt source"]:
+def node_scores(model: Transformer, prompts: Iterable[Prompt], metric: PromptMetric) -> Float[Tensor, "prompt source"]:
     """Difference times gradient at the outputs of the nodes themselves, not summed from the edges."""
     rows = []
     for prompt in prompts:

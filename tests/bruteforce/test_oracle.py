@@ -171,9 +171,7 @@ def test_an_edge_into_a_head_changes_that_head_alone(family: str) -> None:
             owner, letter = destination[:-3], destination[-2]
             after = run(model, tokens(1), Patch(only(model, "a0.h1", destination), corrupted.outputs))
             attention = model.blocks[1].attention
-            readers = {name for i, name in enumerate(heads) if f"a1.kv{attention.group_of(i)}" == owner} or {
-                owner
-            }
+            readers = {name for i, name in enumerate(heads) if f"a1.kv{attention.group_of(i)}" == owner} or {owner}
             assert {u for u in heads if largest(after.outputs[u] - clean.outputs[u]) > 1e-9} == readers
             turned = {u for u in heads if largest(after.patterns[u] - clean.patterns[u]) > 1e-9}
             assert turned == (set() if letter == "v" else readers)

@@ -127,9 +127,7 @@ class _Pass:
         self.outputs["input"] = embedded.detach().requires_grad_(torch.is_grad_enabled())
         for layer, block in enumerate(model.blocks):
             self._block(layer, block)
-        logits = (
-            model.final_norm(self._read("logits", list(self.outputs), self.constants)) @ model.unembedding
-        )
+        logits = model.final_norm(self._read("logits", list(self.outputs), self.constants)) @ model.unembedding
         if model.unembedding_bias is not None:
             logits = logits + model.unembedding_bias
         return Run(logits, self.outputs, self.edges, self.inputs, self.patterns)
@@ -145,9 +143,7 @@ class _Pass:
             earlier, constants = list(self.outputs), list(self.constants)
         self.outputs[f"m{layer}"] = block.mlp(block.mlp_norm(self._read(f"m{layer}", earlier, constants)))
 
-    def _heads(
-        self, layer: int, block: Block, earlier: list[str], constants: list[Tensor]
-    ) -> dict[str, Tensor]:
+    def _heads(self, layer: int, block: Block, earlier: list[str], constants: list[Tensor]) -> dict[str, Tensor]:
         attention, turn = block.attention, self.model.rotary or (lambda x: x)
 
         def project(letter: str) -> list[Tensor]:

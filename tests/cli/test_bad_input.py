@@ -107,9 +107,7 @@ def test_rows_of_ids(cli: Cli, model: Path, tmp_path: Path, rows: list[Any], par
         (TEXT_ROW | {"corrupted": "Then Anna went and gave it to"}, ["row 1", "corrupted", "tokens where"]),
     ],
 )
-def test_rows_of_text(
-    cli: Cli, text_model: Path, tmp_path: Path, row: dict[str, Any], parts: list[str]
-) -> None:
+def test_rows_of_text(cli: Cli, text_model: Path, tmp_path: Path, row: dict[str, Any], parts: list[str]) -> None:
     data = write_rows(tmp_path / "rows.jsonl", [row])
     refused(cli("discover", "--model", text_model, "--data", data, "--out", tmp_path / "run"), *parts)
 
@@ -127,9 +125,7 @@ def test_rows_of_text(
         ("rows.xlsx", b"PK", ["rows.xlsx"]),
     ],
 )
-def test_data_files(
-    cli: Cli, model: Path, tmp_path: Path, name: str, content: bytes | None, parts: list[str]
-) -> None:
+def test_data_files(cli: Cli, model: Path, tmp_path: Path, name: str, content: bytes | None, parts: list[str]) -> None:
     if content is not None:
         (tmp_path / name).write_bytes(content)
     refused(cli("discover", "--model", model, "--data", tmp_path / name, "--out", tmp_path / "run"), *parts)
@@ -210,9 +206,7 @@ def test_kl_has_no_gradient_at_the_clean_run(cli: Cli, model: Path, data: Path, 
 
 def test_accuracy_has_no_gradient(cli: Cli, model: Path, data: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    refused(
-        cli("discover", "--model", model, "--data", data, "--metric", "accuracy", "--out", out), "gradient"
-    )
+    refused(cli("discover", "--model", model, "--data", data, "--metric", "accuracy", "--out", out), "gradient")
 
 
 def test_a_metric_that_is_saturated(cli: Cli, tmp_path: Path) -> None:
@@ -222,9 +216,7 @@ def test_a_metric_that_is_saturated(cli: Cli, tmp_path: Path) -> None:
         module.lm_head.weight.mul_(1e6)
     sure = save_model(tmp_path / "sure", module)
     data = write_rows(tmp_path / "rows.jsonl", id_rows(3))
-    result = cli(
-        "discover", "--model", sure, "--data", data, "--metric", "prob-diff", "--out", tmp_path / "run"
-    )
+    result = cli("discover", "--model", sure, "--data", data, "--metric", "prob-diff", "--out", tmp_path / "run")
     refused(result, "'prob-diff'", "1e-06", "use logit-diff")
 
 
@@ -258,9 +250,7 @@ def test_a_disk_that_is_full(
     refused(result, "No space left on device", "space left")
 
 
-def test_out_of_memory(
-    cli: Cli, model: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_out_of_memory(cli: Cli, model: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def exhausted(*_: Any, **__: Any) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB\nmore lines")
 

@@ -52,6 +52,5 @@ def test_a_real_process_refuses_in_one_line(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.splitlines() == [
-        f"edgewise: error: {tmp_path / 'none'}: no such run folder; "
-        "give the --out of a finished `edgewise discover`"
+        f"edgewise: error: {tmp_path / 'none'}: no such run folder; give the --out of a finished `edgewise discover`"
     ]

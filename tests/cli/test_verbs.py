@@ -171,9 +171,7 @@ def test_overwrite(cli: Cli, command: list[Any]) -> None:
     assert json.loads(cli("show", command[-1], "--json").out)["run"]["metric"]["name"] == "prob-diff"
 
 
-def test_an_interrupt_says_how_to_go_on(
-    cli: Cli, command: list[Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupt_says_how_to_go_on(cli: Cli, command: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 

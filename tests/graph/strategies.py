@@ -15,9 +15,7 @@ def graphs(draw: Any, max_layers: int = 3) -> Graph:
     kv_heads, group = draw(st.integers(1, 2)), draw(st.integers(1, 3))
     has_mlp = draw(st.booleans())
     parallel = has_mlp and draw(st.booleans())
-    return Graph(
-        GraphSpec(draw(st.integers(1, max_layers)), kv_heads * group, 8, kv_heads, has_mlp, parallel)
-    )
+    return Graph(GraphSpec(draw(st.integers(1, max_layers)), kv_heads * group, 8, kv_heads, has_mlp, parallel))
 
 
 @st.composite

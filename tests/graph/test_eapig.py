@@ -50,10 +50,7 @@ def tiny_file() -> dict[str, Any]:
             "m0": {"in_graph": True},
             "logits": {"in_graph": True},
         },
-        "edges": {
-            name: {"score": score, "in_graph": name in kept}
-            for name, score in zip(EDGES, turned, strict=True)
-        },
+        "edges": {name: {"score": score, "in_graph": name in kept} for name, score in zip(EDGES, turned, strict=True)},
     }
 
 
@@ -262,9 +259,7 @@ def test_bad_pt_is_refused_by_field(d: Any, message: str) -> None:
 
 
 def test_a_file_of_another_model_is_refused() -> None:
-    with pytest.raises(
-        FormatError, match="cfg: n_layers is 1, the model's is 2; the file is of another model"
-    ):
+    with pytest.raises(FormatError, match="cfg: n_layers is 1, the model's is 2; the file is of another model"):
         from_json_dict(tiny_file(), GraphSpec(2, 1, 4))
 
 

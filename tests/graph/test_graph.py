@@ -110,9 +110,7 @@ def test_layout_agrees_with_names(graph: Graph) -> None:
             whole.stop - whole.start
         )
         if graph.spec.has_mlp:
-            assert (
-                graph.sources[graph.mlp_source(layer)] == graph.destinations[graph.mlp(layer)] == f"m{layer}"
-            )
+            assert graph.sources[graph.mlp_source(layer)] == graph.destinations[graph.mlp(layer)] == f"m{layer}"
             assert graph.mask[:, graph.mlp(layer)].sum() == graph.sources_before_mlp(layer)
     assert graph.destinations[graph.logits] == "logits"
     assert graph.sources[graph.input_source] == "input"
@@ -190,9 +188,7 @@ def test_graphs_are_frozen_values() -> None:
     ("task", "spec", "n_edges"),
     [("ioi", GPT2, 963), ("greater_than", GPT2, 235), ("docstring", ATTN_ONLY_4L, 24)],
 )
-def test_published_circuits_are_edges_of_the_graph(
-    shared: Path, task: str, spec: GraphSpec, n_edges: int
-) -> None:
+def test_published_circuits_are_edges_of_the_graph(shared: Path, task: str, spec: GraphSpec, n_edges: int) -> None:
     names = json.loads((shared / "circuits" / f"{task}.json").read_text())
     circuit = Circuit.from_edges(Graph(spec), names)
     assert circuit.n_edges == n_edges

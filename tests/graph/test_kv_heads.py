@@ -24,17 +24,12 @@ def test_scores_are_shared_out_and_membership_copied_by_hand() -> None:
     values = np.zeros(GROUPED.mask.shape)
     values[GROUPED.edge("input->a0.kv1<k>")] = 6.0
     values[GROUPED.edge("input->a0.h3<q>")] = 5.0
-    seen = query_head_view(
-        EdgeScores(GROUPED, values, stderr=np.abs(values), per_prompt=np.stack([values, values]))
-    )
+    seen = query_head_view(EdgeScores(GROUPED, values, stderr=np.abs(values), per_prompt=np.stack([values, values])))
     found = {seen.graph.edge_name(i, j): seen.values[i, j] for i, j in np.argwhere(seen.values > 0).tolist()}
     assert found == {"input->a0.h3<q>": 5.0, "input->a0.h2<k>": 3.0, "input->a0.h3<k>": 3.0}
     assert seen.stderr is not None
     assert seen.per_prompt is not None
-    assert (
-        seen.stderr[seen.graph.edge("input->a0.h2<k>")]
-        == seen.per_prompt[(1, *seen.graph.edge("input->a0.h2<k>"))]
-    )
+    assert seen.stderr[seen.graph.edge("input->a0.h2<k>")] == seen.per_prompt[(1, *seen.graph.edge("input->a0.h2<k>"))]
 
     circuit = query_head_view(Circuit.from_edges(GROUPED, ["input->a0.kv0<v>", "a0.h1->m0"]))
     assert circuit.edges() == ("input->a0.h0<v>", "input->a0.h1<v>", "a0.h1->m0")

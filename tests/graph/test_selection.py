@@ -147,9 +147,7 @@ def test_greedy_by_hand() -> None:
 
 
 def test_greedy_enters_a_head_at_all_its_inputs() -> None:
-    scores = scores_of(
-        GRAPH, {"a1.h0->logits": 5.0, "m0->a1.h0<k>": 4.0, "a0.h1->a1.h0<v>": 3.0, "input->m0": 2.0}
-    )
+    scores = scores_of(GRAPH, {"a1.h0->logits": 5.0, "m0->a1.h0<k>": 4.0, "a0.h1->a1.h0<v>": 3.0, "input->m0": 2.0})
     assert greedy(scores, 4).edges() == ("input->m0", "a0.h1->a1.h0<v>", "m0->a1.h0<k>", "a1.h0->logits")
 
 

@@ -51,9 +51,7 @@ def test_networkx_has_one_edge_for_each_and_paths_as_pruning_sees_them(circuit: 
 
 def test_dot_by_hand() -> None:
     text = to_dot(Circuit.from_edges(GRAPH, NAMES), named_scores())
-    edges = re.findall(
-        r'"([^"]+)" -> "([^"]+)" \[color="(#\w+)", penwidth=([\d.]+)(?:, label="(\w)")?\];', text
-    )
+    edges = re.findall(r'"([^"]+)" -> "([^"]+)" \[color="(#\w+)", penwidth=([\d.]+)(?:, label="(\w)")?\];', text)
     assert edges == [
         ("input", "a1.h0", "#b2182b", "1.62", "k"),  # 0.5 + 4.5 / 4, red: patching it raises the metric
         ("input", "a1.h0", "#b2182b", "0.50", "v"),

@@ -51,9 +51,7 @@ def test_a_batch_may_have_no_wrong_answers_at_all():
     batch = MetricBatch.from_pairs([Row(wrong_answers=()), Row(wrong_answers=())])
     assert batch.wrong_answers.shape == (2, 0)
     values = get_metric("log-prob")(torch.zeros(2, 1, 4), batch)
-    assert values.tolist() == pytest.approx([-1.386294, -1.386294], abs=1e-6), (
-        "one of four equal tokens: -ln 4"
-    )
+    assert values.tolist() == pytest.approx([-1.386294, -1.386294], abs=1e-6), "one of four equal tokens: -ln 4"
 
 
 def test_batches_are_values():
@@ -64,9 +62,7 @@ def test_batches_are_values():
     assert filled.clean_logits is not None
     assert not filled.clean_logits.requires_grad
     moved = filled.to("meta")
-    assert {moved.answers.device.type, moved.position_mask.device.type, moved.clean_logits.device.type} == {
-        "meta"
-    }
+    assert {moved.answers.device.type, moved.position_mask.device.type, moved.clean_logits.device.type} == {"meta"}
     assert filled.answers.device.type == "cpu"
 
 
@@ -102,9 +98,7 @@ def test_a_row_without_wrong_answers_cannot_pass_for_a_number():
 
 
 def test_kl_without_clean_logits_is_refused():
-    with pytest.raises(
-        MetricError, match=r"metric 'kl' compares with the clean run; fill MetricBatch\.clean_logits"
-    ):
+    with pytest.raises(MetricError, match=r"metric 'kl' compares with the clean run; fill MetricBatch\.clean_logits"):
         get_metric("kl")(torch.zeros(1, 1, 4), MetricBatch.from_pairs([Row()]))
 
 
@@ -145,9 +139,7 @@ def test_a_wrong_result_is_refused(function, message):
 
 
 def test_a_metric_may_declare_what_it_needs():
-    distance = Metric(
-        "distance", lambda z, b: (z - b.clean_logits).abs().sum((1, 2)), "", needs_clean_logits=True
-    )
+    distance = Metric("distance", lambda z, b: (z - b.clean_logits).abs().sum((1, 2)), "", needs_clean_logits=True)
     batch = MetricBatch.from_pairs([Row()])
     with pytest.raises(MetricError, match="'distance' compares with the clean run"):
         distance(torch.ones(1, 1, 4), batch)

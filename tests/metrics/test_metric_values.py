@@ -114,9 +114,7 @@ def test_padding_cannot_reach_a_value(name):
     alone = [
         metric(
             logits[i : i + 1, : len(row.positions)],
-            MetricBatch.from_pairs([row]).with_clean_logits(
-                batch.clean_logits[i : i + 1, : len(row.positions)]
-            ),
+            MetricBatch.from_pairs([row]).with_clean_logits(batch.clean_logits[i : i + 1, : len(row.positions)]),
         )
         for i, row in enumerate(ROWS)
     ]
@@ -143,9 +141,7 @@ def test_a_constant_added_to_all_logits_changes_nothing(name):
 
 
 def test_probabilities_stay_finite_for_large_logits():
-    batch = MetricBatch.from_pairs([Row((0,), (1,), (0,))]).with_clean_logits(
-        torch.tensor([[[0.0, 1e4, 0.0]]])
-    )
+    batch = MetricBatch.from_pairs([Row((0,), (1,), (0,))]).with_clean_logits(torch.tensor([[[0.0, 1e4, 0.0]]]))
     logits = torch.tensor([[[1e4, 0.0, 0.0]]])
     assert get_metric("prob-diff")(logits, batch).item() == 1.0
     assert get_metric("log-prob")(logits, batch).item() == 0.0

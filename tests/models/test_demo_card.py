@@ -54,10 +54,7 @@ def measured(model, tokenizer, task, options):
     logits = last_logits(model, prompts)
     if task == "greater-than":
         probability = logits.double().softmax(-1)
-        return (
-            sum(float(p[list(pair.answers)].sum()) for p, pair in zip(probability, prompts, strict=True))
-            / PROMPTS
-        )
+        return sum(float(p[list(pair.answers)].sum()) for p, pair in zip(probability, prompts, strict=True)) / PROMPTS
     best = logits.argmax(-1).tolist()
     return sum(token == pair.answers[0] for token, pair in zip(best, prompts, strict=True)) / PROMPTS
 
@@ -123,7 +120,5 @@ def test_a_sentence_is_one_token_a_word_or_mark(tokenizer):
 
 
 def test_it_completes_the_readmes_sentence(model, tokenizer):
-    ids = tokenizer("Then, Mary and John went to the store. John gave a bag to", return_tensors="pt")[
-        "input_ids"
-    ]
+    ids = tokenizer("Then, Mary and John went to the store. John gave a bag to", return_tensors="pt")["input_ids"]
     assert tokenizer.decode(model(ids).logits[0, -1].argmax()) == "Mary"

@@ -21,9 +21,7 @@ TRY = (
 
 
 def other_process(folder: Path) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", TRY, str(folder)], check=True, capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-c", TRY, str(folder)], check=True, capture_output=True, text=True)
     return done.stdout
 
 

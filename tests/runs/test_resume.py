@@ -121,9 +121,7 @@ def test_the_chosen_micro_batch_is_used_again(
     assert seen == [6, 7]
 
 
-def test_an_unfinished_other_run_is_refused(
-    config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unfinished_other_run_is_refused(config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as stopped:
         stop_after(2, stopped, Stopped())
         with pytest.raises(Stopped):
@@ -169,9 +167,7 @@ def test_broken_progress_costs_only_time(config: RunConfig, tmp_path: Path, whol
     assert results(tmp_path / "run") == whole
 
 
-def test_seconds_of_earlier_processes_count(
-    config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_seconds_of_earlier_processes_count(config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as stopped:
         stop_after(4, stopped, Stopped())
         with pytest.raises(Stopped):

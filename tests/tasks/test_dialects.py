@@ -42,9 +42,7 @@ def test_eap_ig_indices_are_token_ids(tmp_path, gpt2, columns):
 
 
 def test_eap_ig_lists_of_indices_count_a_token_once(tmp_path, gpt2):
-    content = (
-        f'clean,corrupted,answers_idx,corrupted_answers_idx\na cat,a car,"[{MARY}, {JOHN}, {MARY}]","[7]"\n'
-    )
+    content = f'clean,corrupted,answers_idx,corrupted_answers_idx\na cat,a car,"[{MARY}, {JOHN}, {MARY}]","[7]"\n'
     prompts = read(tmp_path, "hypernymy.csv", content, gpt2)
     assert (prompts[0].answers, prompts[0].wrong_answers) == ((MARY, JOHN), (7,))
 
@@ -99,9 +97,7 @@ def test_auto_circuit_ids_need_no_tokenizer_and_answers_by_position_are_refused(
     prompts = read(tmp_path, "tracr.json", json.dumps({"prompts": [row]}), None)
     assert (prompts[0].clean, prompts[0].answers) == ((3, 0, 1), (1,))
     nested = {**row, "answers": [[1, 0]]}
-    with pytest.raises(
-        DataError, match=r"row 1, answers: .*other answers at each position, is not supported"
-    ):
+    with pytest.raises(DataError, match=r"row 1, answers: .*other answers at each position, is not supported"):
         read(tmp_path, "tracr.json", json.dumps({"prompts": [nested]}), None)
     with pytest.raises(DataError, match="missing field 'answers'"):
         read(tmp_path, "mini.json", '{"prompts": [{"clean": [1], "corrupt": [2]}]}', None)
@@ -122,9 +118,7 @@ def test_edge_pruning_marks_the_answer_in_the_text(tmp_path, gpt2):
     assert [gpt2.decode(pair.clean) for pair in prompts] == ["1 + 2 ="] * 3
     assert [gpt2.decode(pair.corrupted) for pair in prompts] == ["1 + 4 =", "2 + 1 =", "1 + 4 ="]
     assert [gpt2.decode(pair.answers) for pair in prompts] == [" 3"] * 3
-    assert [gpt2.decode(pair.wrong_answers) for pair in prompts] == [" 5", "", ""], (
-        "3 is no wrong answer to 3"
-    )
+    assert [gpt2.decode(pair.wrong_answers) for pair in prompts] == [" 5", "", ""], "3 is no wrong answer to 3"
     unmarked = json.dumps({"clean": "1 + 2 = 3", "corrupted": "1 + 4 = 5"})
     with pytest.raises(DataError, match="row 4, clean: no answer between <predict> and </predict>"):
         read(tmp_path, "sums.jsonl", "\n".join([*map(json.dumps, rows), unmarked]), gpt2)

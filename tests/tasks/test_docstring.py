@@ -119,14 +119,10 @@ def test_the_words_stand_where_the_published_prompts_have_them(shared, gpt2_toke
         changed = [i for i, (a, b) in enumerate(zip(clean, corrupted, strict=True)) if a != b]
         return [first[i] for i in (13, 17)], changed, clean.index(answer), len(clean)
 
-    theirs = {
-        str(shape(item["words"], item["corrupt_words"], item["correct"][0].strip())) for item in published
-    }
+    theirs = {str(shape(item["words"], item["corrupt_words"], item["correct"][0].strip())) for item in published}
     ours = set()
     for pair in make_task("docstring", gpt2_tokenizer, n=50):
-        clean, corrupted = (
-            re.findall(r"\w+", gpt2_tokenizer.decode(ids)) for ids in (pair.clean, pair.corrupted)
-        )
+        clean, corrupted = (re.findall(r"\w+", gpt2_tokenizer.decode(ids)) for ids in (pair.clean, pair.corrupted))
         ours.add(str(shape(clean, corrupted, words(gpt2_tokenizer, pair.answers)[0])))
     assert ours == theirs == {"([5, 6], [5, 6, 7, 13, 17], 7, 21)"}
     assert {len(item["wrong"]) for item in published} == {13}

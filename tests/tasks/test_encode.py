@@ -102,9 +102,7 @@ def test_gpt2_answers_are_read_as_continuations(gpt2):
     assert encoder.answer("gave it to", " Mary") == 5335
     with pytest.raises(DataError, match="' Zebulon' is 4 tokens"):
         encoder.answer("gave it to", " Zebulon")
-    with pytest.raises(
-        DataError, match=r"fuses with the space the prompt ends in; .* give the answer as ' Mary'"
-    ):
+    with pytest.raises(DataError, match=r"fuses with the space the prompt ends in; .* give the answer as ' Mary'"):
         encoder.answer("gave it to ", "Mary")
     with pytest.raises(DataError, match=r"write ' Stephanie', which is one token"):
         encoder.answer("gave it to", "Stephanie")

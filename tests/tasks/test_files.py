@@ -85,9 +85,7 @@ def test_ids_are_the_same_in_every_kind_of_file_and_need_no_tokenizer(tmp_path, 
     assert prompts[0].positions == (1, 2)
 
 
-@pytest.mark.parametrize(
-    "cells", ["1 2 3,1 5 3,7,9", '"1, 2, 3","1,5,3",7 ,"[9]"', '"[1, 2, 3]","[1,5,3]",[7],9']
-)
+@pytest.mark.parametrize("cells", ["1 2 3,1 5 3,7,9", '"1, 2, 3","1,5,3",7 ,"[9]"', '"[1, 2, 3]","[1,5,3]",[7],9'])
 def test_csv_cells_of_whole_numbers_are_ids(tmp_path, cells):
     path = tmp_path / "ids.csv"
     path.write_text(f"clean,corrupted,answers,wrong_answers\n{cells}\n")
@@ -285,8 +283,5 @@ def test_rows_that_look_wrong_are_warned_about_by_row(tmp_path, shared):
     ]
     warnings = read_prompts(write(tmp_path, ".jsonl", rows), gpt2, vocab_size=50257).warnings
     assert len(warnings) == 2
-    assert (
-        "row 1: answer 'Mary' continues the prompt's last word; if a new word is meant, write ' Mary'"
-        in warnings[0]
-    )
+    assert "row 1: answer 'Mary' continues the prompt's last word; if a new word is meant, write ' Mary'" in warnings[0]
     assert "row 2: clean ends in a space of its own" in warnings[1]

@@ -73,9 +73,7 @@ def test_bos_stands_before_clean_and_corrupted_alike(task, gpt2_tokenizer):
 
 @ALL
 def test_a_tokenizer_that_knows_too_few_of_the_words_is_refused_with_a_list_of_them(task):
-    with pytest.raises(
-        DataError, match=r"only \d+ of \d+ .* the task needs \d+.*Not single tokens: .*, "
-    ) as error:
+    with pytest.raises(DataError, match=r"only \d+ of \d+ .* the task needs \d+.*Not single tokens: .*, ") as error:
         make_task(task, word_tokenizer(), n=5)
     assert "\n" not in str(error.value)
 

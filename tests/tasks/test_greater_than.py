@@ -51,9 +51,7 @@ def test_gpt2_has_the_604_years_of_the_published_task(shared, gpt2_tokenizer):
 
 def test_gpt2_gets_the_published_tokens(shared, gpt2_tokenizer):
     published = json.loads((shared / "greater_than.json").read_text())
-    text = TEMPLATE.format(
-        noun=gpt2_tokenizer.decode(published["example_ids"][1:2]).strip(), century="16", digits="42"
-    )
+    text = TEMPLATE.format(noun=gpt2_tokenizer.decode(published["example_ids"][1:2]).strip(), century="16", digits="42")
     assert gpt2_tokenizer(text)["input_ids"] == published["example_ids"]
     assert {pair.corrupted[7] for pair in make_task("greater-than", gpt2_tokenizer, n=50)} == {486}
 

@@ -54,9 +54,7 @@ def test_trigger_takes_only_the_earlier_occurrence_of_the_last_word(any_tokenize
 
 @pytest.mark.parametrize(("length", "shortest"), [(4, 4), (6, 4), (12, 6), (16, 8)])
 def test_the_period_varies_up_to_the_length_asked_for(length, shortest, demo_tokenizer):
-    sequences = [
-        words(demo_tokenizer, p.clean) for p in make_task("induction", demo_tokenizer, n=300, length=length)
-    ]
+    sequences = [words(demo_tokenizer, p.clean) for p in make_task("induction", demo_tokenizer, n=300, length=length)]
     periods = {len(first_run(sequence)) for sequence in sequences}
     assert periods == set(range(shortest, length + 1))
 

@@ -182,5 +182,3 @@ def _refuse_flat(metric: Metric, steepest: float) -> None:
             f"metric {metric.name!r} is flat at the clean run: its largest |dL/dlogits| over all prompts is"
             f" {steepest:.1e}, below {FLAT:.0e}, so a gradient says nothing about any edge; use logit-diff or log-prob"
         )
-
-

@@ -48,9 +48,7 @@ class AttributionState:
     blocks: tuple[Block, ...] | None = None
 
     @classmethod
-    def start(
-        cls, graph: Graph, *, level: Level, batch_size: int, total: int, per_prompt: bool
-    ) -> AttributionState:
+    def start(cls, graph: Graph, *, level: Level, batch_size: int, total: int, per_prompt: bool) -> AttributionState:
         """Before the first micro-batch; ``per_prompt`` says whether single prompts' scores are kept."""
         shape = (graph.n_sources, graph.n_destinations) if level == "edge" else (graph.n_sources,)
         unknown = np.full(total, np.nan)
@@ -141,7 +139,8 @@ class AttributionState:
         if not self.blocks:
             return None
         rows, scores = (np.concatenate(part) for part in zip(*self.blocks, strict=True))
-        return scores[np.argsort(rows)]
+        ordered: npt.NDArray[Any] = scores[np.argsort(rows)]
+        return ordered
 
 
 def _with_rows(into: npt.NDArray[Any], rows: list[int], values: npt.NDArray[Any]) -> npt.NDArray[Any]:

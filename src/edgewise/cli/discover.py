@@ -39,15 +39,9 @@ def _option(group: str, *names: str, help: str) -> Any:
 def discover(
     model: Annotated[str, _option(_MACHINE, "--model", help="Bundled name, folder or hub name.")],
     out: Annotated[Path, typer.Option("--out", help="Folder for the result; made if need be.")],
-    task: Annotated[
-        str | None, _option(_PROMPTS, "--task", help="A task; see `edgewise list tasks`.")
-    ] = None,
-    data: Annotated[
-        str | None, _option(_PROMPTS, "--data", help="A CSV, JSONL or Parquet file of prompts.")
-    ] = None,
-    n: Annotated[
-        int | None, _option(_PROMPTS, "--n", help="Number of prompts: 100 of a task, all of a file.")
-    ] = None,
+    task: Annotated[str | None, _option(_PROMPTS, "--task", help="A task; see `edgewise list tasks`.")] = None,
+    data: Annotated[str | None, _option(_PROMPTS, "--data", help="A CSV, JSONL or Parquet file of prompts.")] = None,
+    n: Annotated[int | None, _option(_PROMPTS, "--n", help="Number of prompts: 100 of a task, all of a file.")] = None,
     seed: Annotated[int, _option(_PROMPTS, "--seed", help="Seed of the task's generator.")] = 0,
     split: Annotated[
         str, _option(_PROMPTS, "--split", help="discovery or held-out; no prompt is in both.")
@@ -62,17 +56,13 @@ def discover(
     drop_invalid: Annotated[
         bool, _option(_PROMPTS, "--drop-invalid", help="Leave out and count rows that cannot be used.")
     ] = False,
-    method: Annotated[
-        str, _option(_SCORES, "--method", help="How to score; see `edgewise list methods`.")
-    ] = "eap",
+    method: Annotated[str, _option(_SCORES, "--method", help="How to score; see `edgewise list methods`.")] = "eap",
     metric: Annotated[
         str | None,
         _option(_SCORES, "--metric", help="By default that of the task; see `edgewise list metrics`."),
     ] = None,
     level: Annotated[str, _option(_SCORES, "--level", help="edge or node.")] = "edge",
-    per_prompt: Annotated[
-        bool, _option(_SCORES, "--per-prompt", help="Store every prompt's scores too.")
-    ] = False,
+    per_prompt: Annotated[bool, _option(_SCORES, "--per-prompt", help="Store every prompt's scores too.")] = False,
     top: Annotated[int | None, _option(_CIRCUIT, "--top", help="Keep so many edges (or nodes).")] = None,
     threshold: Annotated[
         float | None,
@@ -87,9 +77,7 @@ def discover(
     prune: Annotated[
         bool, _option(_CIRCUIT, "--prune", help="Drop kept edges on no path from input to logits.")
     ] = False,
-    dtype: Annotated[
-        str, _option(_MACHINE, "--dtype", help="float32, float64, bfloat16 or float16.")
-    ] = "float32",
+    dtype: Annotated[str, _option(_MACHINE, "--dtype", help="float32, float64, bfloat16 or float16.")] = "float32",
     device: Annotated[str, _option(_MACHINE, "--device", help="cpu, cuda, cuda:1, mps.")] = "cpu",
     batch_size: Annotated[
         int | None,
@@ -102,9 +90,7 @@ def discover(
     trust_remote_code: Annotated[
         bool, _option(_MACHINE, "--trust-remote-code", help="Run code that the hub repository carries.")
     ] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Compute again, in place of what OUT holds.")
-    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Compute again, in place of what OUT holds.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Score every edge of a model on pairs of prompts and keep the edges that matter.

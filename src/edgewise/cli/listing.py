@@ -34,9 +34,7 @@ def list_names(
         return
     output.result(table((kind.removesuffix("s"), "what it is"), entries))
     if kind == "models":
-        output.result(
-            f"\nAny other folder or hub model of these classes works too: {', '.join(_families())}."
-        )
+        output.result(f"\nAny other folder or hub model of these classes works too: {', '.join(_families())}.")
 
 
 def _entries(kind: str) -> list[tuple[str, str]]:

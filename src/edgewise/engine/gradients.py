@@ -98,7 +98,9 @@ class DifferentiableRun:
             first, last = fused[0][1].start, fused[-1][1].stop
 
             def arrived(
-                gradient: Tensor, parts: list[tuple[Projection, slice]] = fused, at: slice = slice(first, last)
+                gradient: Tensor,
+                parts: list[tuple[Projection, slice]] = fused,
+                at: slice = slice(first, last),
             ) -> None:
                 pulled = head_gradients(
                     attention, [part for part, _ in parts], stream[0][:, self._span], gradient[:, self._span]
@@ -119,9 +121,7 @@ class DifferentiableRun:
             dtype = accumulation_dtype(gradient.dtype)
             x, upstream = stream[0][:, self._span].to(dtype), gradient[:, self._span].to(dtype)
             pulled = mlp.norm.pullback(x, upstream)
-            self._emit(
-                slice(column, column + 1), self._graph.sources_before_mlp(layer), self._span, pulled[None]
-            )
+            self._emit(slice(column, column + 1), self._graph.sources_before_mlp(layer), self._span, pulled[None])
 
         def tap(normed: Tensor) -> Tensor:
             # A view of its own: where attention and MLP share one normed stream, this gradient is the MLP's alone.
@@ -182,9 +182,7 @@ def _through_weight(attention: Attention, projection: Projection, upstream: Tens
     return pulled.view(heads, batch, pos, -1)
 
 
-def _by_module(
-    attention: Attention, columns: tuple[slice, slice, slice]
-) -> list[list[tuple[Projection, slice]]]:
+def _by_module(attention: Attention, columns: tuple[slice, slice, slice]) -> list[list[tuple[Projection, slice]]]:
     """q, k and v with their columns, those that one fused module computes together."""
     groups: dict[int, list[tuple[Projection, slice]]] = {}
     for projection, at in zip(attention.projections, columns, strict=True):

@@ -67,6 +67,6 @@ def require_finite(metric: Metric, values: Float[Tensor, " batch"]) -> None:
     bad = (~torch.isfinite(values)).nonzero()
     if len(bad):
         raise ScoreError(
-            f"metric {metric.name!r} is {values[bad[0]].item()} on a clean prompt: the model's logits are not finite there;"
+            f"metric {metric.name!r} is {values[bad[0]].item()} on a clean prompt: the model's logits are not finite;"
             " check its weights, or use --dtype float32"
         )

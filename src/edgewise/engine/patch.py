@@ -45,9 +45,7 @@ def patched_logits(
 
 
 @torch.no_grad()
-def recorded_outputs(
-    model: Model, ids: Int[Tensor, "batch pos"]
-) -> Float[Tensor, "source batch pos d_model"]:
+def recorded_outputs(model: Model, ids: Int[Tensor, "batch pos"]) -> Float[Tensor, "source batch pos d_model"]:
     """Every source's output in a plain run, in the accumulation type."""
     with borrowed(model.module) as hooks:
         outputs = SourceOutputs()
@@ -68,7 +66,13 @@ class _PatchedRun:
     """The hooks of one patched run: sources note their change, destinations read with their patches."""
 
     def __init__(
-        self, hooks: Hooks, wiring: Wiring, graph: Graph, positions: Tensor, mask: Tensor, replacements: Tensor
+        self,
+        hooks: Hooks,
+        wiring: Wiring,
+        graph: Graph,
+        positions: Tensor,
+        mask: Tensor,
+        replacements: Tensor,
     ) -> None:
         self._graph, self._mask = graph, mask.to(replacements)
         self._changes = replacements.clone()
@@ -130,9 +134,7 @@ class _PatchedRun:
             return None if read is None else mlp.norm(read[0].to(normed.dtype))
 
         hooks.before(mlp.module, patch)
-        hooks.after(
-            mlp.module, lambda out: self._note(slice(row, row + 1), out.to(self._changes.dtype)[None])
-        )
+        hooks.after(mlp.module, lambda out: self._note(slice(row, row + 1), out.to(self._changes.dtype)[None]))
 
     def _patch_logits(self, hooks: Hooks, wiring: Wiring, positions: Tensor) -> None:
         stream, column = _latest(hooks, wiring.final_norm), self._graph.logits

@@ -34,9 +34,7 @@ class Circuit:
         mask = np.array(self.mask)
         if mask.shape != self.graph.mask.shape or mask.dtype != np.bool_:
             needed = list(self.graph.mask.shape)
-            raise SelectionError(
-                f"circuit mask is {mask.dtype} {list(mask.shape)}; this graph needs bool {needed}"
-            )
+            raise SelectionError(f"circuit mask is {mask.dtype} {list(mask.shape)}; this graph needs bool {needed}")
         extra = np.argwhere(mask & ~self.graph.mask)
         if len(extra):
             name = self.graph.edge_name(*extra[0].tolist())

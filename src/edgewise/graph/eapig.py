@@ -60,8 +60,7 @@ def to_json_dict(
     written, values = _to_file(circuit, scores, node_scores)
     graph = written.graph
     nodes = {
-        name: {"in_graph": kept}
-        for name, kept in zip(graph.sources, _nodes_in_graph(written).tolist(), strict=True)
+        name: {"in_graph": kept} for name, kept in zip(graph.sources, _nodes_in_graph(written).tolist(), strict=True)
     }
     if node_scores is not None:
         for name, score in zip(graph.sources, _turned(node_scores.values).tolist(), strict=True):
@@ -172,9 +171,7 @@ def node_scores_from_pt_dict(d: Mapping[str, Any], spec: GraphSpec | None = None
     return _node_scores(graph, _array(d, "nodes_scores", (graph.n_sources,))) if "nodes_scores" in d else None
 
 
-def _to_file(
-    circuit: Circuit, scores: EdgeScores | None, node_scores: NodeScores | None
-) -> tuple[Circuit, FloatArray]:
+def _to_file(circuit: Circuit, scores: EdgeScores | None, node_scores: NodeScores | None) -> tuple[Circuit, FloatArray]:
     """Circuit and turned scores on the query-head graph."""
     for given in (scores, node_scores):
         if given is not None and given.graph != circuit.graph:
@@ -185,14 +182,10 @@ def _to_file(
     return written, _turned(query_head_view(scores).values)
 
 
-def _from_file(
-    graph: Graph, mask: BoolArray, values: FloatArray, spec: GraphSpec
-) -> tuple[Circuit, EdgeScores | None]:
+def _from_file(graph: Graph, mask: BoolArray, values: FloatArray, spec: GraphSpec) -> tuple[Circuit, EdgeScores | None]:
     infinite = np.argwhere(np.isinf(values))
     if len(infinite):
-        raise FormatError(
-            f"the score of '{graph.edge_name(*infinite[0].tolist())}' is infinite; scores are finite"
-        )
+        raise FormatError(f"the score of '{graph.edge_name(*infinite[0].tolist())}' is infinite; scores are finite")
     circuit = kv_head_view(Circuit(graph, mask), spec)
     missing = np.isnan(values[graph.mask])
     if missing.all():

@@ -39,9 +39,7 @@ def read_cfg(d: Mapping[str, Any], given: GraphSpec | None) -> GraphSpec:
     try:
         found = GraphSpec(
             **counts,
-            n_kv_heads=entry(
-                {"n_key_value_heads": None, **cfg}, "n_key_value_heads", (int, type(None)), "cfg"
-            ),
+            n_kv_heads=entry({"n_key_value_heads": None, **cfg}, "n_key_value_heads", (int, type(None)), "cfg"),
             has_mlp=not entry({"attn_only": False, **cfg}, "attn_only", bool, "cfg"),
             parallel=entry(cfg, "parallel_attn_mlp", bool, "cfg"),
         )
@@ -52,9 +50,7 @@ def read_cfg(d: Mapping[str, Any], given: GraphSpec | None) -> GraphSpec:
     for field in ("n_layers", "n_heads", "d_model", "has_mlp", "parallel"):
         in_file, wanted = getattr(found, field), getattr(given, field)
         if in_file != wanted:
-            raise FormatError(
-                f"cfg: {field} is {in_file}, the model's is {wanted}; the file is of another model"
-            )
+            raise FormatError(f"cfg: {field} is {in_file}, the model's is {wanted}; the file is of another model")
     return given
 
 

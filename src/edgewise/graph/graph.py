@@ -95,17 +95,13 @@ class Graph:
         """
         source, arrow, destination = name.partition("->")
         if not arrow:
-            raise SelectionError(
-                f"'{name}' is not an edge name; write 'source->destination', e.g. 'a0.h1->m3'"
-            )
+            raise SelectionError(f"'{name}' is not an edge name; write 'source->destination', e.g. 'a0.h1->m3'")
         try:
             i, j = self.source_index(source), self.destination_index(destination)
         except SelectionError as error:
             raise SelectionError(f"edge '{name}': {error}") from None
         if not self.mask[i, j]:
-            raise SelectionError(
-                f"edge '{name}' does not exist: {destination} does not read after {source} writes"
-            )
+            raise SelectionError(f"edge '{name}' does not exist: {destination} does not read after {source} writes")
         return i, j
 
     def edge_name(self, i: int, j: int) -> str:

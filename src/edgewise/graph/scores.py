@@ -156,13 +156,9 @@ def _check(scores: EdgeScores | NodeScores, field: str, array: FloatArray, exist
 def _ranking(values: FloatArray, mean_abs: FloatArray | None, by: Ranking) -> FloatArray:
     if by not in RANKINGS:
         listed = ", ".join(RANKINGS)
-        raise UnknownNameError(
-            f"unknown ranking '{by}'{did_you_mean(by, RANKINGS) or '.'} Known rankings: {listed}."
-        )
+        raise UnknownNameError(f"unknown ranking '{by}'{did_you_mean(by, RANKINGS) or '.'} Known rankings: {listed}.")
     if by == "mean-abs":
         if mean_abs is None:
-            raise ScoreError(
-                "these scores hold no mean of absolutes; rank by 'abs', or score again to get it"
-            )
+            raise ScoreError("these scores hold no mean of absolutes; rank by 'abs', or score again to get it")
         return mean_abs
     return {"abs": np.abs, "signed": np.positive, "helpful": np.negative}[by](values)

@@ -80,9 +80,7 @@ def greedy(scores: EdgeScores, n: int, by: Ranking = "abs") -> Circuit:
             for i in np.flatnonzero(~np.isnan(ranks[:, j])).tolist():
                 heapq.heappush(heap, (-float(ranks[i, j]), i, j))
         if not heap:
-            raise SelectionError(
-                f"only {step} scored edges lead to logits, {n} were asked for; ask for fewer"
-            )
+            raise SelectionError(f"only {step} scored edges lead to logits, {n} were asked for; ask for fewer")
         _, i, j = heapq.heappop(heap)
         mask[i, j] = True
         entered = np.flatnonzero(graph.reads[i] & ~open_columns).tolist()

@@ -45,9 +45,7 @@ class GraphSpec:
                 "every key/value head must serve the same number of query heads"
             )
         if self.parallel and not self.has_mlp:
-            raise ModelError(
-                "graph shape: parallel blocks need an MLP; use parallel=False with has_mlp=False"
-            )
+            raise ModelError("graph shape: parallel blocks need an MLP; use parallel=False with has_mlp=False")
 
     @property
     def kv_heads(self) -> int:

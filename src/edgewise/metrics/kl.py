@@ -36,8 +36,6 @@ KL = Metric(
     fn=kl,
     summary="KL(clean || patched) over the full vocabulary; lower is better",
     needs_clean_logits=True,
-    flat_at_clean=(
-        "KL(clean || patched) is at its minimum where nothing is patched, so its gradient there is zero"
-    ),
+    flat_at_clean=("KL(clean || patched) is at its minimum where nothing is patched, so its gradient there is zero"),
     higher_is_better=False,
 )

@@ -53,9 +53,7 @@ class Metric:
                         f"add {field} to the row or use {self._alternative(field)}"
                     )
 
-    def __call__(
-        self, logits: Float[Tensor, "batch n_positions vocab"], batch: MetricBatch
-    ) -> Float[Tensor, "batch"]:
+    def __call__(self, logits: Float[Tensor, "batch n_positions vocab"], batch: MetricBatch) -> Float[Tensor, "batch"]:
         """Value of each prompt, computed in float32 or the logits' own precision where that is higher.
 
         Args:
@@ -66,9 +64,7 @@ class Metric:
             MetricError: clean logits are needed and absent, or the function's result is not `[batch]` floats.
         """
         if self.needs_clean_logits and batch.clean_logits is None:
-            raise MetricError(
-                f"metric '{self.name}' compares with the clean run; fill MetricBatch.clean_logits"
-            )
+            raise MetricError(f"metric '{self.name}' compares with the clean run; fill MetricBatch.clean_logits")
         values = self.fn(logits.to(torch.promote_types(logits.dtype, torch.float32)), batch)
         self._check_result(values, logits)
         return values

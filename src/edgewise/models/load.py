@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
@@ -17,7 +18,12 @@ from edgewise.models.catalogue import BUNDLED, FAMILIES, KNOWN
 from edgewise.models.model import Model
 from edgewise.models.wiring import Wiring
 
-DTYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16, "float16": torch.float16}
+DTYPES = {
+    "float32": torch.float32,
+    "float64": torch.float64,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
 
 
 def load_model(
@@ -141,7 +147,7 @@ def _pretrained(name: str, loader: Any, source: str, **options: Any) -> Any:
         return loader.from_pretrained(source, **options)
     except EdgewiseError:
         raise
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise _load_error(name, source, error) from error
 
 

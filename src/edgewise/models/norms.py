@@ -11,7 +11,7 @@ and, with ``C`` the projector that removes the mean (the identity for RMSNorm),
 
     dy/dx^T v = s * (C - x_hat x_hat^T / D) (g * v).
 
-The Jacobian depends on the position alone, not on which head reads, so one set of statistics serves all heads of a block.
+The Jacobian depends on the position alone, not on which head reads: one set of statistics serves all heads of a block.
 """
 
 from __future__ import annotations

@@ -64,11 +64,13 @@ class OutputProjection:
 
     def heads(self, z: Float[Tensor, "... width"]) -> Float[Tensor, "... heads d_head"]:
         """The module's input, per head."""
-        return z.unflatten(-1, (self.n_heads, -1))
+        per_head: Tensor = z.unflatten(-1, (self.n_heads, -1))
+        return per_head
 
     def weight(self) -> Float[Tensor, "heads d_head d_model"]:
         """The slice of the weight that belongs to each head (``W_O``)."""
-        return input_major(self.module).unflatten(0, (self.n_heads, -1))
+        slices: Tensor = input_major(self.module).unflatten(0, (self.n_heads, -1))
+        return slices
 
     def bias(self) -> Float[Tensor, " d_model"] | None:
         """The bias: a constant that is added to the stream and belongs to no source."""

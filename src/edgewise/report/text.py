@@ -12,9 +12,7 @@ from edgewise.runs.record import RunRecord
 DEFAULT_TOP = 20
 
 
-def show(
-    circuit: Circuit, scores: EdgeScores | NodeScores, top: int = DEFAULT_TOP, by: Ranking = "abs"
-) -> str:
+def show(circuit: Circuit, scores: EdgeScores | NodeScores, top: int = DEFAULT_TOP, by: Ranking = "abs") -> str:
     """Return a table of the best edges (or nodes) and what the circuit keeps.
 
     Args:

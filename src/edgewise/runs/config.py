@@ -70,9 +70,7 @@ class RunConfig:
             given = "both a task and a data file" if self.task else "neither a task nor a data file"
             raise RunError(f"{given} given; give exactly one of --task and --data")
         if self.options and self.task is None:
-            raise RunError(
-                f"options {sorted(self.options)} belong to a task, not to --data; leave --option out"
-            )
+            raise RunError(f"options {sorted(self.options)} belong to a task, not to --data; leave --option out")
         if self.level not in LEVELS:
             near = did_you_mean(self.level, LEVELS)
             raise RunError(f"unknown level '{self.level}'{near or ';'} use one of {', '.join(LEVELS)}")

@@ -147,9 +147,7 @@ def _score(setup: _Setup, folder: Path, report: Report) -> tuple[AttributionStat
     except (RuntimeError, MemoryError) as error:
         if not _is_out_of_memory(error):
             raise
-        raise RunError(
-            f"out of memory on {setup.config.device} while scoring; give a smaller --batch-size"
-        ) from error
+        raise RunError(f"out of memory on {setup.config.device} while scoring; give a smaller --batch-size") from error
     if state is None:
         raise RunError(f"method '{setup.config.method}' gave no scores; use another one")
     return state, earlier
@@ -187,9 +185,7 @@ def _resume(setup: _Setup, folder: Path, key: Mapping[str, Any]) -> tuple[Attrib
     return state, checkpoint.seconds
 
 
-def _record(
-    setup: _Setup, state: AttributionState, circuit: Circuit, seconds: Mapping[str, float]
-) -> RunRecord:
+def _record(setup: _Setup, state: AttributionState, circuit: Circuit, seconds: Mapping[str, float]) -> RunRecord:
     config, prompts, graph = setup.config, setup.prompts, setup.model.graph
     rounded = {step: round(spent, 3) for step, spent in seconds.items()}
     return RunRecord(
@@ -206,9 +202,7 @@ def _record(
             dict(prompts.info),
         ),
         metric=_metric(get_metric(config.metric or prompts.metric).name, state),
-        counts=Counts(
-            graph.n_edges, graph.n_sources, graph.n_destinations, circuit.n_edges, len(circuit.nodes())
-        ),
+        counts=Counts(graph.n_edges, graph.n_sources, graph.n_destinations, circuit.n_edges, len(circuit.nodes())),
         batch_size=state.batch_size,
         timing=rounded | {"total": round(sum(seconds.values()), 3)},
         warnings=prompts.warnings,

@@ -68,9 +68,7 @@ def read_circuit(path: str | Path, spec: GraphSpec | None = None) -> tuple[Circu
         OSError: the file cannot be read.
     """
     path = Path(path)
-    read, convert = (
-        (_read_pt, eapig.from_pt_dict) if _suffix(path) == ".pt" else (_read_json, eapig.from_json_dict)
-    )
+    read, convert = (_read_pt, eapig.from_pt_dict) if _suffix(path) == ".pt" else (_read_json, eapig.from_json_dict)
     content = read(path)
     try:
         return convert(content, spec)

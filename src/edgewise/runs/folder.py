@@ -127,8 +127,7 @@ def refuse_other(folder: Path, differing: tuple[str, ...], what: str = "run") ->
     """Refuse a folder whose run differs from that asked for: RunConflictError with the differences."""
     if differing:
         raise RunConflictError(
-            f"{folder}: holds another {what} ({'; '.join(differing)}); "
-            "choose another folder, or --overwrite it"
+            f"{folder}: holds another {what} ({'; '.join(differing)}); choose another folder, or --overwrite it"
         )
 
 

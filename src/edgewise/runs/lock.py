@@ -31,8 +31,7 @@ def writing(folder: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout as error:
         raise RunConflictError(
-            f"{folder}: another process is writing to this run folder; "
-            "wait for it to end, or choose another folder"
+            f"{folder}: another process is writing to this run folder; wait for it to end, or choose another folder"
         ) from error
     except OSError as error:
         raise RunError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from error

@@ -78,9 +78,7 @@ def read_prompts(
     if n is None:
         return prompts
     if n > len(prompts):
-        raise DataError(
-            f"{path}: {n} prompts asked for, but it has {len(prompts)} usable rows; give a smaller --n"
-        )
+        raise DataError(f"{path}: {n} prompts asked for, but it has {len(prompts)} usable rows; give a smaller --n")
     return prompts[:n]
 
 

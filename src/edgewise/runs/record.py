@@ -89,13 +89,7 @@ class RunRecord:
         nested = {name: asdict(plain[name]) for name in ("prompts", "metric", "counts")}
         mappings = {name: dict(plain[name]) for name in ("identity", "versions", "model", "timing")}
         head = {"format": FORMAT, "format_version": FORMAT_VERSION}
-        return (
-            head
-            | plain
-            | nested
-            | mappings
-            | {"config": self.config.to_json(), "warnings": list(self.warnings)}
-        )
+        return head | plain | nested | mappings | {"config": self.config.to_json(), "warnings": list(self.warnings)}
 
     def to_bytes(self) -> bytes:
         """Return the text of `run.json`."""

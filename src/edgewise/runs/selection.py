@@ -44,18 +44,12 @@ class Selection:
         """Check the rule."""
         given = [name for name in ("top", "threshold", "fraction") if getattr(self, name) is not None]
         if len(given) > 1:
-            raise SelectionError(
-                f"--{given[0]} and --{given[1]} given; give one of --top, --threshold, --fraction"
-            )
+            raise SelectionError(f"--{given[0]} and --{given[1]} given; give one of --top, --threshold, --fraction")
         if self.by not in RANKINGS:
             near = did_you_mean(self.by, RANKINGS) or "."
-            raise UnknownNameError(
-                f"unknown ranking '{self.by}'{near} Known rankings: {', '.join(RANKINGS)}."
-            )
+            raise UnknownNameError(f"unknown ranking '{self.by}'{near} Known rankings: {', '.join(RANKINGS)}.")
         if self.greedy and self.threshold is not None:
-            raise SelectionError(
-                "--greedy needs a number of edges; give --top or --fraction, not --threshold"
-            )
+            raise SelectionError("--greedy needs a number of edges; give --top or --fraction, not --threshold")
         if self.top is not None and self.top < 1:
             raise SelectionError(f"--top is {self.top}; give at least 1")
         if self.fraction is not None and not 0 < self.fraction <= 1:
@@ -72,9 +66,7 @@ class Selection:
         """Read back what `to_json` gave. Raises FormatError for an unknown field."""
         unknown = sorted(set(values) - {entry.name for entry in fields(cls)})
         if unknown:
-            raise FormatError(
-                f"config: field 'selection.{unknown[0]}' is unknown; was it written by a newer edgewise?"
-            )
+            raise FormatError(f"config: field 'selection.{unknown[0]}' is unknown; was it written by a newer edgewise?")
         return cls(**values)
 
     def describe(self, level: str = "edge") -> str:
@@ -97,9 +89,7 @@ def require_fits(selection: Selection, graph: Graph, level: str) -> None:
     """
     total = graph.n_edges if level == "edge" else graph.n_sources
     if selection.top is not None and selection.top > total:
-        raise SelectionError(
-            f"--top is {selection.top}, but the model has {total} {level}s; give at most {total}"
-        )
+        raise SelectionError(f"--top is {selection.top}, but the model has {total} {level}s; give at most {total}")
     if selection.greedy and level == "node":
         raise SelectionError("--greedy chooses edges; leave it out with --level node")
 
@@ -117,11 +107,7 @@ def select(scores: EdgeScores | NodeScores, selection: Selection) -> Circuit:
     Raises:
         SelectionError: more edges or nodes asked for than there are, or `greedy` for nodes.
     """
-    chosen = (
-        _select_nodes(scores, selection)
-        if isinstance(scores, NodeScores)
-        else _select_edges(scores, selection)
-    )
+    chosen = _select_nodes(scores, selection) if isinstance(scores, NodeScores) else _select_edges(scores, selection)
     return prune(chosen) if selection.prune else chosen
 
 

@@ -69,9 +69,7 @@ def make_task(
     """
     make = TASKS.load(name)
     if tokenizer is None:
-        raise DataError(
-            f"task {name!r} is text and the model has no tokenizer; name one, or give token ids in a file"
-        )
+        raise DataError(f"task {name!r} is text and the model has no tokenizer; name one, or give token ids in a file")
     if n < 1:
         raise DataError(f"task {name!r}, n: {n} prompts asked for; ask for at least 1")
     if split not in get_args(Split):

@@ -33,9 +33,7 @@ class PairBuilder:
     def __init__(self, encoder: TextEncoder | None, bos: bool | None) -> None:
         """Settle what is put before ids."""
         if bos and encoder is None:
-            raise DataError(
-                "BOS was asked for, but the model has no tokenizer; write its id into the prompts"
-            )
+            raise DataError("BOS was asked for, but the model has no tokenizer; write its id into the prompts")
         self._encoder = encoder if encoder is None or bos is None else TextEncoder(encoder.tokenizer, bos)
         self._id_prefix = self._encoder.prefix if self._encoder and bos else ()
 
@@ -115,9 +113,7 @@ def _unknown_words(encoder: TextEncoder, pair: PromptPair) -> str | None:
 def _trailing_space(encoder: TextEncoder, text: str, pair: PromptPair) -> str | None:
     if text == text.rstrip() or tuple(encoder.prompt(text.rstrip())) == pair.clean:
         return None
-    return (
-        "clean ends in a space of its own, where tokenizers join it to the next word; end it before the space"
-    )
+    return "clean ends in a space of its own, where tokenizers join it to the next word; end it before the space"
 
 
 def _joined_word(encoder: TextEncoder, prompt: str, answer: str | int, token: int) -> str | None:
@@ -126,6 +122,4 @@ def _joined_word(encoder: TextEncoder, prompt: str, answer: str | int, token: in
     spaced = encoder.single(f" {answer}")
     if spaced is None or spaced == token:
         return None
-    return (
-        f"answer {answer!r} continues the prompt's last word; if a new word is meant, write {' ' + answer!r}"
-    )
+    return f"answer {answer!r} continues the prompt's last word; if a new word is meant, write {' ' + answer!r}"

@@ -47,9 +47,7 @@ _MOST_AROUND = 8
 _FEWEST_OPENERS = 5
 
 
-def make(
-    encoder: TextEncoder, *, n: int, seed: int, split: str, before: int = 2, after: int = 1
-) -> PromptSet:
+def make(encoder: TextEncoder, *, n: int, seed: int, split: str, before: int = 2, after: int = 1) -> PromptSet:
     """Name the next argument to document (metric logit-diff-max; corruption: five names replaced).
 
     The answer is the third matching argument; all other arguments drawn are wrong answers.
@@ -86,9 +84,7 @@ def _openers(encoder: TextEncoder, things: Singles) -> tuple[str, ...]:
     try:
         quotes = ('\ndef run(self):\n    """',)
         kind = "description words"
-        return single_tokens(
-            encoder, things.words, kind=kind, least=_FEWEST_OPENERS, contexts=quotes, space=""
-        ).words
+        return single_tokens(encoder, things.words, kind=kind, least=_FEWEST_OPENERS, contexts=quotes, space="").words
     except DataError:
         return things.words
 
@@ -115,9 +111,7 @@ def _draw(
     )
 
 
-def _draw_names(
-    rng: Random, names: tuple[str, ...], n_around: int, held_out: bool
-) -> tuple[list[str], list[str]]:
+def _draw_names(rng: Random, names: tuple[str, ...], n_around: int, held_out: bool) -> tuple[list[str], list[str]]:
     """Draw the matching arguments; and the method, those around them, those not in the clean prompt."""
     n_shown = 1 + n_around
     if held_out:

@@ -117,9 +117,7 @@ class TextEncoder:
         return None if unknown in (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id) else unknown
 
     def _plain(self, texts: Sequence[str]) -> list[list[int]]:
-        encoded = self.tokenizer(
-            list(texts), add_special_tokens=False, padding=False, truncation=False, verbose=False
-        )
+        encoded = self.tokenizer(list(texts), add_special_tokens=False, padding=False, truncation=False, verbose=False)
         return [list(ids) for ids in encoded["input_ids"]]
 
     def _default_prefix(self) -> tuple[int, ...]:
@@ -142,9 +140,7 @@ class TextEncoder:
             raise DataError("BOS was asked for, but the tokenizer has no BOS token; leave --bos out")
         return (int(self.tokenizer.bos_token_id),)
 
-    def _one_token(
-        self, prompt_text: str, prompt: list[int], text: str, together: list[int], alone: list[int]
-    ) -> int:
+    def _one_token(self, prompt_text: str, prompt: list[int], text: str, together: list[int], alone: list[int]) -> int:
         if not text:
             raise DataError("answer '' is empty; give one token")
         if together[: len(prompt)] == prompt and len(together) == len(prompt) + 1:

@@ -142,9 +142,7 @@ def _notes(path: Path, dialect: Dialect, rows: _Rows, could_be_text: bool) -> tu
     """Warnings on the file as a whole."""
     notes = []
     if rows.are_ids and could_be_text:
-        notes.append(
-            f"{path}: prompts of whole numbers are read as token ids; text of numbers needs JSON lines"
-        )
+        notes.append(f"{path}: prompts of whole numbers are read as token ids; text of numbers needs JSON lines")
     if dialect.bos_note and not rows.bos:
         notes.append(f"{path}: {dialect.bos_note}")
     return tuple(notes)

@@ -94,8 +94,7 @@ def usable_years(encoder: TextEncoder, digit_ids: Mapping[str, int]) -> tuple[st
         fitting = [
             century + digits
             for digits in TWO_DIGITS[2:99]
-            if digits in digit_ids
-            and encoder.prompt(f"The year {century}{digits}") == [*before, digit_ids[digits]]
+            if digits in digit_ids and encoder.prompt(f"The year {century}{digits}") == [*before, digit_ids[digits]]
         ]
         years.extend(fitting[1:-1])
     return tuple(years)

@@ -36,9 +36,7 @@ class Singles:
             return None
         total = len(self.ids) + len(self.left_out)
         listed = ", ".join(self.left_out)
-        return (
-            f"{len(self.left_out)} of {total} {self.kind} are not single tokens and were left out: {listed}"
-        )
+        return f"{len(self.left_out)} of {total} {self.kind} are not single tokens and were left out: {listed}"
 
 
 def single_tokens(

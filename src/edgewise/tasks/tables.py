@@ -86,8 +86,7 @@ def _csv(path: Path, content: bytes) -> tuple[Record, ...]:
 def _csv_record(path: Path, row: int, header: Sequence[str], cells: Sequence[str]) -> Record:
     if len(cells) != len(header):
         raise DataError(
-            f"{path}: row {row} has {len(cells)} cells where the header has {len(header)}; "
-            "quote cells that hold commas"
+            f"{path}: row {row} has {len(cells)} cells where the header has {len(header)}; quote cells that hold commas"
         )
     return Record(row, dict(zip(header, cells, strict=True)))
 
@@ -103,8 +102,7 @@ def _json_line(path: Path, number: int, line: str) -> Record:
         value = json.loads(line)
     except json.JSONDecodeError as error:
         raise DataError(
-            f"{path}, line {number}: invalid JSON ({error.msg} at column {error.colno}); "
-            "write one object a line"
+            f"{path}, line {number}: invalid JSON ({error.msg} at column {error.colno}); write one object a line"
         ) from error
     return Record(number, _an_object(value, f"{path}, line {number}"))
 
@@ -120,9 +118,7 @@ def _json(path: Path, content: bytes) -> tuple[Record, ...]:
     rows = document.get("prompts") if isinstance(document, dict) else document
     if not isinstance(rows, list):
         raise DataError(f'{path}: neither a list of rows nor {{"prompts": [rows]}}; write one of them')
-    return tuple(
-        Record(row, _an_object(value, f"{path}, row {row}")) for row, value in enumerate(rows, start=1)
-    )
+    return tuple(Record(row, _an_object(value, f"{path}, row {row}")) for row, value in enumerate(rows, start=1))
 
 
 def _an_object(value: object, where: str) -> dict[str, Any]:

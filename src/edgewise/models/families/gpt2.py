@@ -31,8 +31,10 @@ def wire(model: GPT2LMHeadModel) -> Wiring:
             module=layer,
             attention=Attention(
                 norm(layer.ln_1),
-                *(Projection(layer.attn.c_attn, stacked_heads(part, heads)) for part in range(3)),
-                OutputProjection(layer.attn.c_proj, heads),
+                q=Projection(layer.attn.c_attn, stacked_heads(0, heads)),
+                k=Projection(layer.attn.c_attn, stacked_heads(1, heads)),
+                v=Projection(layer.attn.c_attn, stacked_heads(2, heads)),
+                out=OutputProjection(layer.attn.c_proj, heads),
             ),
             mlp=Mlp(norm(layer.ln_2), layer.mlp),
         )

@@ -38,11 +38,10 @@ def wire(model: GPTNeoXForCausalLM) -> Wiring:
             module=layer,
             attention=Attention(
                 norm(layer.input_layernorm),
-                *(
-                    Projection(layer.attention.query_key_value, interleaved_heads(part, heads))
-                    for part in range(3)
-                ),
-                OutputProjection(layer.attention.dense, heads),
+                q=Projection(layer.attention.query_key_value, interleaved_heads(0, heads)),
+                k=Projection(layer.attention.query_key_value, interleaved_heads(1, heads)),
+                v=Projection(layer.attention.query_key_value, interleaved_heads(2, heads)),
+                out=OutputProjection(layer.attention.dense, heads),
             ),
             mlp=Mlp(norm(layer.post_attention_layernorm), layer.mlp),
         )

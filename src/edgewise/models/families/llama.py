@@ -41,7 +41,5 @@ def wire(model: LlamaForCausalLM) -> Wiring:
         )
         for layer in model.model.layers
     )
-    spec = GraphSpec(
-        n_layers=config.num_hidden_layers, n_heads=heads, n_kv_heads=kv_heads, d_model=config.hidden_size
-    )
+    spec = GraphSpec(n_layers=config.num_hidden_layers, n_heads=heads, n_kv_heads=kv_heads, d_model=config.hidden_size)
     return Wiring(model, spec, blocks, norm(model.model.norm), model.lm_head)
