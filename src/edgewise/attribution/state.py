@@ -138,9 +138,8 @@ class AttributionState:
     def _per_prompt(self) -> npt.NDArray[Any] | None:
         if not self.blocks:
             return None
-        rows, scores = (np.concatenate(part) for part in zip(*self.blocks, strict=True))
-        ordered: npt.NDArray[Any] = scores[np.argsort(rows)]
-        return ordered
+        rows, scores = zip(*self.blocks, strict=True)
+        return np.concatenate(scores)[np.argsort(np.concatenate(rows))]
 
 
 def _with_rows(into: npt.NDArray[Any], rows: list[int], values: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -21,7 +21,8 @@ HARMLESS = frozenset(
     vocab_size tie_word_embeddings use_cache output_attentions output_hidden_states return_dict chunk_size_feed_forward
     initializer_range bos_token_id eos_token_id pad_token_id sep_token_id decoder_start_token_id id2label label2id
     num_labels problem_type finetuning_task tokenizer_class prefix is_decoder is_encoder_decoder
-    cross_attention_hidden_size attn_implementation transformers.js_config transformers_weights gradient_checkpointing unsloth_version
+    cross_attention_hidden_size attn_implementation transformers.js_config transformers_weights
+    gradient_checkpointing unsloth_version
     unsloth_fixed base_model_tp_plan base_model_pp_plan rope_theta rope_scaling partial_rotary_factor
     torchscript experts_implementation""".split()
 )
