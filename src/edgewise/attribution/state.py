@@ -139,10 +139,11 @@ class AttributionState:
         if not self.blocks:
             return None
         rows, scores = zip(*self.blocks, strict=True)
-        return np.concatenate(scores)[np.argsort(np.concatenate(rows))]
+        ordered: npt.NDArray[Any] = np.concatenate(scores)[np.argsort(np.concatenate(rows))]
+        return ordered
 
 
 def _with_rows(into: npt.NDArray[Any], rows: list[int], values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    changed = into.copy()
+    changed: npt.NDArray[Any] = into.copy()
     changed[rows] = values
     return changed

@@ -12,6 +12,7 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers.utils import logging
 
 from edgewise.errors import EdgewiseError, ModelError, UnknownNameError, UnsupportedModelError, did_you_mean
 from edgewise.models.catalogue import BUNDLED, FAMILIES, KNOWN
@@ -143,12 +144,15 @@ def _check_folder(folder: Path) -> None:
 
 def _pretrained(name: str, loader: Any, source: str, **options: Any) -> Any:
     """``from_pretrained``, with what can go wrong there said in one line."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # a bar for every tensor; downloads have their own
     try:
         return loader.from_pretrained(source, **options)
-    except EdgewiseError:
-        raise
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise _load_error(name, source, error) from error
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def _load_error(name: str, source: str, error: Exception) -> EdgewiseError:
