@@ -168,18 +168,13 @@ def head_gradients(
     dtype = accumulation_dtype(gradient.dtype)
     x_hat, scale = attention.norm.standardise(stream.to(dtype))
     upstream = gradient.to(dtype) * scale
-    pulled = [_through_weight(attention, projection, upstream) for projection in projections]
-    gradients = pulled[0] if len(pulled) == 1 else torch.cat(pulled)
+    heads = [projection.view(upstream).permute(2, 0, 1, 3) for projection in projections]
+    gradients = x_hat.new_empty(sum(len(part) for part in heads), *x_hat.shape)
+    for projection, part, into in zip(projections, heads, gradients.split([len(part) for part in heads]), strict=True):
+        weight = attention.norm.fold(projection.weight().to(dtype)).permute(1, 2, 0)
+        torch.bmm(part.flatten(1, 2), weight, out=into.flatten(1, 2))
     along = torch.einsum("nbpd,bpd->nbp", gradients, x_hat) / x_hat.shape[-1]
     return gradients.addcmul_(along[..., None], x_hat, value=-1)
-
-
-def _through_weight(attention: Attention, projection: Projection, upstream: Tensor) -> Tensor:
-    weight = attention.norm.fold(projection.weight().to(upstream.dtype))
-    per_head = projection.view(upstream).permute(2, 0, 1, 3)
-    heads, batch, pos, d_head = per_head.shape
-    pulled = torch.bmm(per_head.reshape(heads, batch * pos, d_head), weight.permute(1, 2, 0))
-    return pulled.view(heads, batch, pos, -1)
 
 
 def _by_module(attention: Attention, columns: tuple[slice, slice, slice]) -> list[list[tuple[Projection, slice]]]:

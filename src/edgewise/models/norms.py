@@ -68,7 +68,7 @@ class Norm:
         """``C diag(g) W``: the gain and the centring moved into the weights that read the normed stream."""
         gain = self.gain().to(weight.dtype)
         folded = weight * gain.reshape(-1, *[1] * (weight.ndim - 1))
-        return folded - folded.mean(0, keepdim=True) if self.centred else folded
+        return folded.sub_(folded.mean(0, keepdim=True)) if self.centred else folded
 
     def pullback(
         self, x: Float[Tensor, "... d_model"], gradient: Float[Tensor, "... d_model"]
