@@ -62,10 +62,10 @@ def edge_scores(model: Model, batch: Batch, logit_gradient: LogitGradient) -> Ba
         scores = differences.new_zeros(batch.n_rows, graph.n_sources, graph.n_destinations)
 
         def consume(at: DestinationGradient) -> None:
-            known = differences[: at.n_sources]
+            known = differences[: at.n_sources, at.rows]
             if isinstance(at.positions, Tensor):
                 known = known[:, torch.arange(batch.n_rows)[:, None], at.positions - batch.start]
-            scores[:, : at.n_sources, at.columns] = edge_products(known, at.gradient)
+            scores[at.rows, : at.n_sources, at.columns] = edge_products(known, at.gradient)
 
         logits = clean.logits.detach()
         clean.backward(logit_gradient(logits), consume)

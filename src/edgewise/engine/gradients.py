@@ -11,7 +11,7 @@ The gradient with respect to an edge equals the gradient with respect to its des
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -33,17 +33,22 @@ class DestinationGradient:
     Args:
         columns: which destinations of the graph.
         n_sources: how many leading sources precede them.
+        rows: which prompts of the batch.
         positions: the positions that ``gradient`` covers: a span of the prompt, or indices ``[batch, pos]``.
         gradient: ``dL/d(in_v)``, ``[destination, batch, pos, d_model]``, in the accumulation type.
     """
 
     columns: slice
     n_sources: int
+    rows: slice
     positions: slice | Tensor
     gradient: Float[Tensor, "destination batch pos d_model"]
 
 
 Consume = Callable[[DestinationGradient], None]
+
+# Prompt tokens whose per-head gradients are made at a time: they, and their products, then stay in the cache.
+TOKENS_AT_ONCE = 128
 
 
 class DifferentiableRun:
@@ -84,10 +89,12 @@ class DifferentiableRun:
         self._consume = consume
         torch.autograd.backward(self.logits, logit_gradient.to(self.logits.dtype))
 
-    def _emit(self, columns: slice, n_sources: int, positions: slice | Tensor, gradient: Tensor) -> None:
+    def _emit(
+        self, columns: slice, n_sources: int, positions: slice | Tensor, gradient: Tensor, rows: slice = slice(None)
+    ) -> None:
         if self._consume is None:
             raise RuntimeError("a gradient arrived before backward() was called")
-        self._consume(DestinationGradient(columns, n_sources, positions, gradient))
+        self._consume(DestinationGradient(columns, n_sources, rows, positions, gradient))
 
     def _tap_attention(self, hooks: Hooks, layer: int, attention: Attention) -> None:
         stream: list[Tensor] = []
@@ -102,10 +109,10 @@ class DifferentiableRun:
                 parts: list[tuple[Projection, slice]] = fused,
                 at: slice = slice(first, last),
             ) -> None:
-                pulled = head_gradients(
-                    attention, [part for part, _ in parts], stream[0][:, self._span], gradient[:, self._span]
-                )
-                self._emit(at, n_sources, self._span, pulled)
+                projections = [part for part, _ in parts]
+                x, upstream = stream[0][:, self._span], gradient[:, self._span]
+                for rows, pulled in head_gradients(attention, projections, x, upstream):
+                    self._emit(at, n_sources, self._span, pulled, rows)
 
             def tap(output: Tensor, on_gradient: Callable[[Tensor], None] = arrived) -> None:
                 output.register_hook(on_gradient)
@@ -153,28 +160,37 @@ def head_gradients(
     projections: list[Projection],
     stream: Float[Tensor, "batch pos d_model"],
     gradient: Float[Tensor, "batch pos width"],
-) -> Float[Tensor, "destination batch pos d_model"]:
-    """``dL/d(in_v)`` for every head of some projections of one module.
+) -> Iterator[tuple[slice, Float[Tensor, "destination rows pos d_model"]]]:
+    """``dL/d(in_v)`` for every head of some projections of one module, a few prompts at a time.
 
     With ``g_v`` the gradient at a head's projection output, ``W_v`` its weights with the norm's gain and centring
     folded in, ``x_hat`` and ``s`` the norm's statistics: ``s (W_v g_v - x_hat (x_hat . W_v g_v) / d_model)``.
+    All heads of all prompts at once would be many times the size of the stream; a few prompts stay in the cache.
 
     Args:
         attention: the block's attention.
         projections: those of q, k, v that the module computes.
         stream: the stream in front of the attention's norm.
         gradient: the gradient at the module's output.
+
+    Yields:
+        Prompts of the batch and their gradients.
     """
     dtype = accumulation_dtype(gradient.dtype)
     x_hat, scale = attention.norm.standardise(stream.to(dtype))
     upstream = gradient.to(dtype) * scale
     heads = [projection.view(upstream).permute(2, 0, 1, 3) for projection in projections]
-    gradients = x_hat.new_empty(sum(len(part) for part in heads), *x_hat.shape)
-    for projection, part, into in zip(projections, heads, gradients.split([len(part) for part in heads]), strict=True):
-        weight = attention.norm.fold(projection.weight().to(dtype)).permute(1, 2, 0)
-        torch.bmm(part.flatten(1, 2), weight, out=into.flatten(1, 2))
-    along = torch.einsum("nbpd,bpd->nbp", gradients, x_hat) / x_hat.shape[-1]
-    return gradients.addcmul_(along[..., None], x_hat, value=-1)
+    weights = [attention.norm.fold(part.weight().to(dtype)).permute(1, 2, 0) for part in projections]
+    counts = [len(part) for part in heads]
+    at_once = max(1, TOKENS_AT_ONCE // stream.shape[1])
+    for first in range(0, len(stream), at_once):
+        rows = slice(first, min(first + at_once, len(stream)))
+        unit = x_hat[rows]
+        pulled = unit.new_empty(sum(counts), *unit.shape)
+        for part, weight, into in zip(heads, weights, pulled.split(counts), strict=True):
+            torch.bmm(part[:, rows].flatten(1, 2), weight, out=into.flatten(1, 2))
+        along = torch.einsum("nbpd,bpd->nbp", pulled, unit) / unit.shape[-1]
+        yield rows, pulled.addcmul_(along[..., None], unit, value=-1)
 
 
 def _by_module(attention: Attention, columns: tuple[slice, slice, slice]) -> list[list[tuple[Projection, slice]]]:
