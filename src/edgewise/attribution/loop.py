@@ -110,7 +110,7 @@ def attribute(
     if state.total != len(pairs):
         raise DataError(f"the stored state is of {state.total} prompts, but {len(pairs)} were given; begin again")
     done = 0
-    for rows_at_once in plan(pairs, state.batch_size):
+    for rows_at_once in plan(pairs, state.batch_size, padded=model.wiring.causal):
         if done >= state.done:
             state = _step(model, pairs, rows_at_once, chosen, measured, state)
             if state.finished:
@@ -143,6 +143,7 @@ def _checked(
     validate(
         pairs,
         vocab_size=model.vocab_size,
+        output_size=model.output_size,
         max_positions=model.max_positions,
         require_answers="answers" in measured.needs,
     )
@@ -158,7 +159,7 @@ def _step(
     metric: Metric,
     state: AttributionState,
 ) -> AttributionState:
-    batch = Batch.of([pairs[i] for i in rows], model.device)
+    batch = Batch.of([pairs[i] for i in rows], model.device, causal=model.wiring.causal)
     points: list[MetricPoint] = []
 
     def logit_gradient(logits: torch.Tensor) -> torch.Tensor:

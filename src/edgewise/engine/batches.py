@@ -2,6 +2,7 @@
 
 Rows are padded on the right with their own last token: in a causal model nothing a row reads comes after its last
 token, so no mask is needed and a row scores what it scores alone. Tokens after the last position that is read are cut.
+In a bidirectional model every token counts: rows of one length go together, and nothing is padded or cut.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Batch:
         positions: where logits are read, ``[batch, n_positions]``; padded with the row's last read position.
         metric: answers and masks for the metric.
         start: the first position at which any of the pairs differ, or that any of them reads; under resample
-            ablation nothing before it can matter.
+            ablation nothing before it can matter; 0 for a bidirectional model.
     """
 
     clean: Int[Tensor, "batch pos"]
@@ -47,11 +48,11 @@ class Batch:
         return slice(self.start, self.clean.shape[1])
 
     @classmethod
-    def of(cls, pairs: Sequence[PromptPair], device: torch.device) -> Batch:
-        """Pad prompt pairs into one batch on a device."""
-        length = max(max(pair.positions) for pair in pairs) + 1
+    def of(cls, pairs: Sequence[PromptPair], device: torch.device, *, causal: bool = True) -> Batch:
+        """Pad prompt pairs into one batch on a device; those for a bidirectional model are of one length."""
+        length = max(max(pair.positions) + 1 if causal else len(pair) for pair in pairs)
         reads = max(len(pair.positions) for pair in pairs)
-        start = min(min(pair.first_difference(), *pair.positions) for pair in pairs)
+        start = min(min(pair.first_difference(), *pair.positions) for pair in pairs) if causal else 0
         return cls(
             clean=_ids([pair.clean for pair in pairs], length, device),
             corrupted=_ids([pair.corrupted for pair in pairs], length, device),
@@ -61,14 +62,23 @@ class Batch:
         )
 
 
-def plan(pairs: Sequence[PromptPair], batch_size: int) -> list[list[int]]:
+def plan(pairs: Sequence[PromptPair], batch_size: int, *, padded: bool = True) -> list[list[int]]:
     """Divide prompts into micro-batches of at most ``batch_size``, prompts of like length together.
+
+    Args:
+        pairs: the prompts.
+        batch_size: prompts in a micro-batch at most.
+        padded: whether rows of a micro-batch may be padded to one length; if not, they are of one length.
 
     Returns:
         Lists of indices into ``pairs``; every index once, the order the same for the same prompts.
     """
-    order = sorted(range(len(pairs)), key=lambda i: (max(pairs[i].positions), pairs[i].first_difference(), i))
-    return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
+    if not padded:
+        lengths = sorted({len(pair) for pair in pairs})
+        groups = [[i for i, pair in enumerate(pairs) if len(pair) == length] for length in lengths]
+    else:
+        groups = [sorted(range(len(pairs)), key=lambda i: (max(pairs[i].positions), pairs[i].first_difference(), i))]
+    return [group[i : i + batch_size] for group in groups for i in range(0, len(group), batch_size)]
 
 
 def _ids(rows: Sequence[tuple[int, ...]], length: int, device: torch.device) -> Tensor:

@@ -95,7 +95,7 @@ def _random_batch(model: Model) -> Batch:
         return tuple(torch.randint(0, model.vocab_size, (count,), generator=generator).tolist())
 
     pairs = [PromptPair(draw(length), draw(length), (0,), (1,)) for _ in range(N_PROMPTS)]
-    return Batch.of(pairs, model.device)
+    return Batch.of(pairs, model.device, causal=model.wiring.causal)
 
 
 def _sums(model: Model, batch: Batch) -> tuple[Tensor, Tensor]:

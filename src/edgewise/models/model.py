@@ -22,11 +22,14 @@ class Model:
         name: what the user called it, for messages and records.
         wiring: where the module reads and writes the residual stream.
         tokenizer: its Hugging Face tokenizer, or None where data are token ids.
+        bos: whether text gets a beginning-of-sequence token when the user does not say; None does as the tokenizer
+            does by default.
     """
 
     name: str
     wiring: Wiring
     tokenizer: Any | None = None
+    bos: bool | None = None
 
     @property
     def module(self) -> nn.Module:
@@ -55,8 +58,13 @@ class Model:
 
     @property
     def vocab_size(self) -> int:
-        """Number of token ids that can be embedded and predicted."""
+        """Number of token ids that can be embedded."""
         return int(self.config.vocab_size)
+
+    @property
+    def output_size(self) -> int:
+        """Number of token ids that can be predicted; compiled models may predict others than they read."""
+        return int(getattr(self.config, "output_size", self.vocab_size))
 
     @property
     def max_positions(self) -> int | None:

@@ -7,6 +7,8 @@ For a stream vector ``x`` of width ``D``, gain ``g`` and bias ``b``::
     x_hat = c * s
     y = x_hat * g + b
 
+A model without norms reads the stream itself: then ``C`` and ``s`` are the identity, and ``x_hat`` counts as zero.
+
 and, with ``C`` the projector that removes the mean (the identity for RMSNorm),
 
     dy/dx^T v = s * (C - x_hat x_hat^T / D) (g * v).
@@ -28,21 +30,26 @@ class Norm:
     """A norm module and what must be known to differentiate it.
 
     Args:
-        module: the Hugging Face module itself; it is called for values, never changed.
+        module: the model's own module; it is called for values, never changed.
         centred: whether the mean is subtracted (LayerNorm) or not (RMSNorm).
         eps: the constant under the square root.
+        scaled: False where the module is the identity: a model without norms.
     """
 
     module: nn.Module
     centred: bool
     eps: float
+    scaled: bool = True
 
-    def gain(self) -> Tensor:
-        """The gain ``g``, ``[d_model]``."""
-        weight = self.module.weight
-        if not isinstance(weight, Tensor):  # pragma: no cover - a norm without a gain is refused when wired
-            raise TypeError("a norm's gain is a tensor")
-        return weight.detach()
+    @classmethod
+    def none(cls, module: nn.Module) -> Norm:
+        """The norm of a model without one, at the place of an identity module."""
+        return cls(module, centred=False, eps=0.0, scaled=False)
+
+    def gain(self) -> Tensor | None:
+        """The gain ``g``, ``[d_model]``, where the norm has one."""
+        weight = getattr(self.module, "weight", None)
+        return weight.detach() if isinstance(weight, Tensor) else None
 
     def bias(self) -> Tensor | None:
         """The bias ``b``, ``[d_model]``, where the norm has one."""
@@ -58,7 +65,9 @@ class Norm:
     def standardise(
         self, x: Float[Tensor, "... d_model"]
     ) -> tuple[Float[Tensor, "... d_model"], Float[Tensor, "... 1"]]:
-        """``x_hat`` and the inverse scale ``s`` of a stream ``x``."""
+        """``x_hat`` and the inverse scale ``s`` of a stream ``x``; zero and one where there is no norm."""
+        if not self.scaled:
+            return torch.zeros_like(x), torch.ones_like(x[..., :1])
         if self.centred:
             x = x - x.mean(-1, keepdim=True)
         scale = torch.rsqrt(x.square().mean(-1, keepdim=True) + self.eps)
@@ -66,16 +75,17 @@ class Norm:
 
     def fold(self, weight: Float[Tensor, "d_model ..."]) -> Float[Tensor, "d_model ..."]:
         """``C diag(g) W``: the gain and the centring moved into the weights that read the normed stream."""
-        gain = self.gain().to(weight.dtype)
-        folded = weight * gain.reshape(-1, *[1] * (weight.ndim - 1))
-        return folded.sub_(folded.mean(0, keepdim=True)) if self.centred else folded
+        gain = self.gain()
+        folded = weight if gain is None else weight * gain.to(weight.dtype).reshape(-1, *[1] * (weight.ndim - 1))
+        return folded - folded.mean(0, keepdim=True) if self.centred else folded
 
     def pullback(
         self, x: Float[Tensor, "... d_model"], gradient: Float[Tensor, "... d_model"]
     ) -> Float[Tensor, "... d_model"]:
         """The gradient at the stream from the gradient at the normed stream (both ``[..., d_model]``)."""
         x_hat, scale = self.standardise(x)
-        scaled = gradient * self.gain().to(gradient.dtype)
+        gain = self.gain()
+        scaled = gradient if gain is None else gradient * gain.to(gradient.dtype)
         along = (scaled * x_hat).mean(-1, keepdim=True)
         if self.centred:
             scaled = scaled - scaled.mean(-1, keepdim=True)

@@ -120,6 +120,8 @@ class Wiring:
         blocks: its decoder layers, first to last.
         final_norm: the norm in front of the unembedding.
         unembedding: the module that turns the normed stream into logits.
+        causal: whether a position reads none after it; False for bidirectional attention, where every position of a
+            prompt counts and no prompt can be padded.
     """
 
     module: nn.Module
@@ -127,6 +129,7 @@ class Wiring:
     blocks: tuple[Block, ...]
     final_norm: Norm
     unembedding: nn.Module
+    causal: bool = True
 
 
 def separate_heads(n_heads: int) -> HeadView:

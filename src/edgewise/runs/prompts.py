@@ -36,9 +36,14 @@ def make_task(name: str, model: Any, *, n: int = DEFAULT_N, seed: int = 0, **opt
     """
     if not isinstance(model, Model):
         return tasks.make_task(name, model, n=n, seed=seed, **options)
+    options["bos"] = _bos(model, options.get("bos"))
     prompts = tasks.make_task(name, model.tokenizer, n=n, seed=seed, **options)
     checked = validate(
-        prompts.pairs, vocab_size=model.vocab_size, max_positions=model.max_positions, origin=f"task '{name}'"
+        prompts.pairs,
+        vocab_size=model.vocab_size,
+        output_size=model.output_size,
+        max_positions=model.max_positions,
+        origin=f"task '{name}'",
     )
     return replace(prompts, pairs=checked.pairs, warnings=(*prompts.warnings, *checked.warnings))
 
@@ -65,13 +70,14 @@ def read_prompts(
     Raises:
         DataError: naming the row, the field and the fix.
     """
-    encoder = None if model.tokenizer is None else TextEncoder(model.tokenizer, bos)
+    encoder = None if model.tokenizer is None else TextEncoder(model.tokenizer, _bos(model, bos))
     prompts = task_files.read_prompts(
         Path(path),
         encoder,
         drop_invalid=drop_invalid,
         bos=bos,
         vocab_size=model.vocab_size,
+        output_size=model.output_size,
         max_positions=model.max_positions,
         require_answers=require_answers,
     )
@@ -102,3 +108,8 @@ def prompts_of(config: RunConfig, model: Model) -> PromptSet:
         bos=config.bos,
         **config.options,
     )
+
+
+def _bos(model: Model, asked: bool | None) -> bool | None:
+    """The user's choice for text, else the model's own, else None: as the tokenizer does."""
+    return model.bos if asked is None else asked

@@ -25,6 +25,7 @@ def read_prompts(
     encoder: TextEncoder | None,
     *,
     vocab_size: int | None,
+    output_size: int | None = None,
     max_positions: int | None = None,
     drop_invalid: bool = False,
     bos: bool | None = None,
@@ -35,7 +36,8 @@ def read_prompts(
     Args:
         path: the file.
         encoder: the model's tokenizer, wrapped; None for a model without one, whose data must be ids.
-        vocab_size: number of token ids of the model; None leaves ids unchecked.
+        vocab_size: number of token ids that the model reads; None leaves ids unchecked.
+        output_size: number of token ids that it predicts; None means as many as it reads.
         max_positions: its context in tokens; None if it has no limit.
         drop_invalid: leave unusable rows out and count them instead of refusing the file.
         bos: put BOS before every prompt; None does as the tokenizer does by default for text, and puts none
@@ -59,6 +61,7 @@ def read_prompts(
     checked = validate(
         rows.pairs,
         vocab_size=vocab_size,
+        output_size=output_size,
         max_positions=max_positions,
         drop_invalid=drop_invalid,
         require_answers=require_answers,

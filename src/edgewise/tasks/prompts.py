@@ -127,6 +127,7 @@ def validate(
     pairs: Sequence[PromptPair],
     *,
     vocab_size: int | None,
+    output_size: int | None = None,
     max_positions: int | None = None,
     drop_invalid: bool = False,
     require_answers: bool = True,
@@ -136,7 +137,8 @@ def validate(
 
     Args:
         pairs: the prompts (a `PromptSet` will do).
-        vocab_size: number of token ids of the model; None leaves ids unchecked.
+        vocab_size: number of token ids that the model reads; None leaves ids unchecked.
+        output_size: number of token ids that it predicts; None means as many as it reads.
         max_positions: its context in tokens; None if it has no limit.
         drop_invalid: leave unusable rows out and count them, with a warning for each, instead of refusing.
         require_answers: refuse rows without answers; metrics such as `kl` need none.
@@ -153,7 +155,7 @@ def validate(
     warnings: list[str] = []
     for index, pair in enumerate(pairs):
         row = f"row {pair.row or index + 1}"
-        problem = find_problem(pair, vocab_size, max_positions, require_answers)
+        problem = find_problem(pair, vocab_size, output_size or vocab_size, max_positions, require_answers)
         if problem and not drop_invalid:
             raise DataError(f"{prefix}{row}, {problem}")
         if problem:
@@ -168,14 +170,19 @@ def validate(
 
 
 def find_problem(
-    pair: PromptPair, vocab_size: int | None, max_positions: int | None, require_answers: bool = True
+    pair: PromptPair,
+    vocab_size: int | None,
+    output_size: int | None,
+    max_positions: int | None,
+    require_answers: bool = True,
 ) -> str | None:
     """What makes the pair unusable, from the field to the fix; None if nothing does."""
     return (
         _length_problem(pair, max_positions)
         or _answer_problem(pair, require_answers)
         or _position_problem(pair)
-        or (None if vocab_size is None else _vocabulary_problem(pair, vocab_size))
+        or _vocabulary_problem(pair, ("clean", "corrupted"), vocab_size)
+        or _vocabulary_problem(pair, ("answers", "wrong_answers"), output_size)
     )
 
 
@@ -220,8 +227,10 @@ def _position_problem(pair: PromptPair) -> str | None:
     return None
 
 
-def _vocabulary_problem(pair: PromptPair, vocab_size: int) -> str | None:
-    for name in ("clean", "corrupted", "answers", "wrong_answers"):
+def _vocabulary_problem(pair: PromptPair, fields: tuple[str, ...], vocab_size: int | None) -> str | None:
+    if vocab_size is None:
+        return None
+    for name in fields:
         outside = [token for token in getattr(pair, name) if not 0 <= token < vocab_size]
         if outside:
             return (
