@@ -16,6 +16,7 @@ $(STAMP): pyproject.toml constraints.txt
 demo: setup
 	$(BIN)/edgewise discover --model demo --task ioi --top 20 --out $(OUT)
 	@echo "The circuit and its scores are in $(OUT): circuit.json, scores.safetensors, run.json"
+	@echo "To see them, open $(OUT)/report.html"
 
 lint: setup
 	$(BIN)/ruff check .

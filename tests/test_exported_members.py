@@ -27,6 +27,7 @@ EXPORTED = [
     "__version__",
     "check_model",
     "discover",
+    "draw_circuit",
     "get_metric",
     "greedy",
     "load_model",

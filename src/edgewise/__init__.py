@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     )
     from edgewise.metrics import Metric, MetricBatch, get_metric
     from edgewise.models import Model, load_model
+    from edgewise.report.pictures import draw_circuit
     from edgewise.report.text import show
     from edgewise.runs.config import RunConfig
     from edgewise.runs.discover import discover
@@ -59,6 +60,7 @@ _HOMES = {
     ),
     "edgewise.metrics": ("Metric", "MetricBatch", "get_metric"),
     "edgewise.models": ("Model", "load_model"),
+    "edgewise.report.pictures": ("draw_circuit",),
     "edgewise.report.text": ("show",),
     "edgewise.runs.config": ("RunConfig",),
     "edgewise.runs.discover": ("discover",),
@@ -88,6 +90,7 @@ __all__ = [
     "__version__",
     "check_model",
     "discover",
+    "draw_circuit",
     "get_metric",
     "greedy",
     "load_model",

@@ -91,13 +91,18 @@ def discover(
         bool, _option(_MACHINE, "--trust-remote-code", help="Run code that the hub repository carries.")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Compute again, in place of what OUT holds.")] = False,
+    no_pictures: Annotated[
+        bool, typer.Option("--no-pictures", help="Leave out pictures and report.html; for sweeps.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Score every edge of a model on pairs of prompts and keep the edges that matter.
 
-    The result goes to a folder: run.json, scores.safetensors, circuit.json. A finished run of the same
-    command is shown again; a run that was stopped goes on where it was.
+    The result goes to a folder: run.json, scores.safetensors, circuit.json, and then pictures of it and a page
+    that shows it, report.html. A finished run of the same command is shown again; a run that was stopped goes on
+    where it was.
     """
+    from edgewise.cli.pictures import show_in_pictures
     from edgewise.cli.quiet import quiet_transformers
     from edgewise.report.document import run_document
     from edgewise.report.text import show_run
@@ -130,12 +135,14 @@ def discover(
     with ShownProgress() as shown:
         run = discover_run(config, out, overwrite=overwrite, on_progress=shown)
     output.warn(run.record.warnings)
+    page = None if no_pictures else show_in_pictures(run)
     if as_json:
         output.document(run_document(run))
         return
     output.result(show_run(run))
+    output.result(f"\nPictures and numbers on one page: {page}" if page else "")
     verb = "Found the finished run in" if run.reused else "Wrote"
-    output.result(f"\n{verb} {run.folder}")
+    output.result(f"{verb} {run.folder}")
 
 
 def parse_options(given: list[str] | tuple[()]) -> dict[str, Any]:

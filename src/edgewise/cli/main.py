@@ -12,7 +12,7 @@ from importlib.metadata import version as package_version
 
 import typer
 
-from edgewise.cli import check, discover, listing, show
+from edgewise.cli import check, discover, draw, listing, show
 from edgewise.cli.quiet import quiet_libraries
 from edgewise.errors import EdgewiseError
 
@@ -25,6 +25,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("discover", epilog=discover.EXAMPLES)(discover.discover)
+app.command("draw", epilog=draw.EXAMPLES)(draw.draw)
 app.command("list", epilog=listing.EXAMPLES)(listing.list_names)
 app.command("show", epilog=show.EXAMPLES)(show.show)
 app.command("check", epilog=check.EXAMPLES)(check.check)

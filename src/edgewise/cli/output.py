@@ -26,6 +26,11 @@ def warn(messages: Iterable[str]) -> None:
         typer.echo(f"edgewise: warning: {' '.join(message.split())}", err=True)
 
 
+def note(message: str) -> None:
+    """Print on stderr, in one line, what the user may want to know and need not act on."""
+    typer.echo(f"edgewise: {message}", err=True)
+
+
 def _finite(values: Any) -> Any:
     if isinstance(values, dict):
         return {str(key): _finite(value) for key, value in values.items()}

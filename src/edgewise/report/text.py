@@ -48,8 +48,8 @@ def _how(record: RunRecord) -> str:
 def _metric(record: RunRecord) -> str:
     metric = record.metric
     rows = [
-        ("clean", _plain(metric.clean), _plain(metric.clean_stderr)),
-        ("corrupted", _plain(metric.corrupted), _plain(metric.corrupted_stderr)),
+        ("clean", plain(metric.clean), plain(metric.clean_stderr)),
+        ("corrupted", plain(metric.corrupted), plain(metric.corrupted_stderr)),
     ]
     return table(("prompts", metric.name, "stderr"), rows, right=(1, 2))
 
@@ -65,13 +65,13 @@ def _circuit_line(circuit: Circuit) -> str:
 def _rows(rows: tuple[Row, ...], scores: EdgeScores | NodeScores) -> str:
     what = "edge" if isinstance(scores, EdgeScores) else "node"
     cells = [
-        (str(number), row.name, _plain(row.score), _plain(row.stderr), "yes" if row.in_circuit else "no")
+        (str(number), row.name, plain(row.score), plain(row.stderr), "yes" if row.in_circuit else "no")
         for number, row in enumerate(rows, start=1)
     ]
     return table(("#", what, "score", "stderr", "in circuit"), cells, right=(0, 2, 3))
 
 
-def _plain(number: float | None) -> str:
+def plain(number: float | None) -> str:
     """Four digits after the point, or four that count where that would hide the number."""
     if number is None:
         return "-"

@@ -18,6 +18,7 @@ from edgewise.runs.lock import writing
 from edgewise.runs.record import RunRecord
 
 RUN, SCORES, CIRCUIT = "run.json", "scores.safetensors", "circuit.json"
+PICTURES, PAGE = ("circuit.svg", "circuit.png", "scores.svg", "scores.png"), "report.html"
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,11 +48,14 @@ class Run:
 def write_run(folder: Path, record: RunRecord, scores: EdgeScores | NodeScores, circuit: Circuit) -> None:
     """Put a finished run in the place of whatever the folder held; the caller holds its lock.
 
-    `run.json` comes last: where it stands, the run is finished.
+    `run.json` comes last: where it stands, the run is finished. Pictures of what the folder held go first: a
+    kill in between leaves a run without pictures, never with another run's.
 
     Raises:
         OSError: the folder cannot be written; it is then as it was.
     """
+    for name in (*PICTURES, PAGE):
+        (folder / name).unlink(missing_ok=True)
     commit(
         folder,
         {

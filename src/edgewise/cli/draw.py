@@ -1,0 +1,55 @@
+"""`edgewise draw`: pictures and a page of a finished run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from edgewise.cli import output
+
+if TYPE_CHECKING:
+    from edgewise.report.pictures import Format
+
+EXAMPLES = """Examples:
+
+edgewise draw runs/demo
+
+edgewise draw runs/demo --top 50
+
+edgewise draw runs/demo --out figures --format svg
+"""
+
+
+def draw(
+    folder: Annotated[Path, typer.Argument(help="The --out of a finished run.", metavar="DIR")],
+    top: Annotated[
+        int | None, typer.Option("--top", help="Draw so many of the circuit's edges, the strongest.", min=1)
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for the files; DIR by default.")] = None,
+    picture_format: Annotated[
+        list[str] | None, typer.Option("--format", help="svg or png; repeatable, both by default.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Draw a finished run: its circuit, its scores, and a page with both; no model is loaded.
+
+    Files: circuit.svg, circuit.png, scores.svg, scores.png, report.html. Of a circuit with more than 300 edges
+    the 300 strongest are drawn, unless --top says otherwise.
+    """
+    from edgewise.cli.pictures import draw_run
+    from edgewise.report.scenes import run_choice
+    from edgewise.runs.folder import load_run
+
+    run = load_run(folder)
+    formats = cast("list[Format] | None", picture_format)  # an unknown one is refused
+    written = draw_run(run, out, top, formats)
+    choice = run_choice(run, top)
+    if as_json:
+        counts = {"drawn": len(choice.edges), "edges": choice.total}
+        output.document({"folder": str(run.folder), "files": [str(path) for path in written], **counts})
+        return
+    output.result(f"drew {len(choice.edges):,} of the circuit's {choice.total:,} edges")
+    for path in written:
+        output.result(str(path))

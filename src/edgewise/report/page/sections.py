@@ -1,0 +1,150 @@
+"""The parts of a run's page as HTML; every text that comes from a run is escaped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from edgewise.report.page.command import command_line
+from edgewise.report.rows import Row, best
+from edgewise.report.text import plain
+from edgewise.runs.folder import Run
+from edgewise.runs.record import RunRecord
+
+TABLE = 30
+"""Rows of the table of best edges."""
+_FILES = (
+    ("run.json", "config, versions, counts, the metric's values, timing"),
+    ("scores.safetensors", "every score, with standard errors; NaN where no edge exists"),
+    ("circuit.json", "the circuit in EAP-IG's format; there the sign of scores is turned"),
+    ("circuit.svg, circuit.png", "the picture of the circuit"),
+    ("scores.svg, scores.png", "the picture of the scores"),
+    ("report.html", "this page"),
+)
+
+
+def title_of(record: RunRecord) -> str:
+    """Return the page's title, not escaped."""
+    return f"{record.config.model} on {record.prompts.name}"
+
+
+def head(record: RunRecord) -> str:
+    """Return the title, a sentence on what was kept, and the numbers that matter most."""
+    counts, metric = record.counts, record.metric
+    kept = record.config.selection.describe(record.config.level)
+    lead = (
+        f"Edges of the residual-stream graph scored by {record.config.method} on {record.prompts.n:,} prompts; "
+        f"{record.config.level}s kept: {kept}."
+    )
+    numbers = (
+        ("edges kept", f"{counts.circuit_edges:,}", f"of {counts.edges:,}"),
+        ("nodes", f"{counts.circuit_nodes:,}", f"of {counts.sources + 1:,}"),
+        (f"{metric.name}, clean", *_with_error(metric.clean, metric.clean_stderr)),
+        (f"{metric.name}, corrupted", *_with_error(metric.corrupted, metric.corrupted_stderr)),
+    )
+    cells = "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{escape(value)} <small>{escape(rest)}</small></dd></div>"
+        for name, value, rest in numbers
+    )
+    return (
+        f'<h1>{escape(title_of(record))}</h1>\n<p class="lead">{escape(lead)}</p>\n<dl class="numbers">{cells}</dl>'
+        f"{_warnings(record.warnings)}"
+    )
+
+
+def _with_error(value: float, stderr: float | None) -> tuple[str, str]:
+    return plain(value), "" if stderr is None else f"± {plain(stderr)}"
+
+
+def _warnings(warnings: Sequence[str]) -> str:
+    lines = "".join(f"<li><strong>Warning:</strong> {escape(line)}</li>" for line in warnings)
+    return f'\n<ul class="warnings">{lines}</ul>' if lines else ""
+
+
+def figure(picture: str, caption: str) -> str:
+    """Return a picture (SVG text) with its caption."""
+    return f'<figure><div class="picture">{picture}</div><figcaption>{escape(caption)}</figcaption></figure>'
+
+
+def sign(run: Run) -> str:
+    """Return how a score is to be read."""
+    what, metric = run.config.level, escape(run.record.metric.name)
+    carries = "what it carries" if what == "edge" else "its output"
+    return (
+        "<h2>How to read a score</h2>\n"
+        f"<p>A score estimates how much {metric} would change if the {what} were patched: if {carries} on the "
+        "clean prompt were replaced by what it is on the corrupted one, all else left alone.</p>\n"
+        f'<p><b class="helps">Negative</b>: {metric} falls, so the {what} helps. <b class="harms">Positive</b>: '
+        f"{metric} rises, so the {what} works against the behaviour. Scores are means over prompts; ± and stderr are "
+        "standard errors of means.</p>"
+    )
+
+
+def table(run: Run) -> str:
+    """Return the best edges (or nodes) with their scores."""
+    what = run.config.level
+    rows = best(run.scores, run.circuit, TABLE, run.config.selection.by)
+    largest = max((abs(row.score) for row in rows), default=0.0) or 1.0
+    body = "\n".join(_row(number, row, largest) for number, row in enumerate(rows, start=1))
+    header = (
+        f'<th class="number">#</th><th>{what}</th><th class="number">score</th><th class="number">stderr</th>'
+        "<th>in circuit</th><th></th>"
+    )
+    return (
+        f"<h2>The {len(rows)} {what}s that rank highest</h2>\n"
+        f'<div class="scroll"><table><thead><tr>{header}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>'
+    )
+
+
+def _row(number: int, row: Row, largest: float) -> str:
+    colour = "helps" if row.score < 0 else "harms" if row.score > 0 else "plain"
+    share = 100 * abs(row.score) / largest
+    cells = (
+        f'<td class="number">{number}</td><td><code>{escape(row.name)}</code></td>'
+        f'<td class="number">{plain(row.score).replace("-", "−", 1)}</td>'
+        f'<td class="number">{plain(row.stderr)}</td><td>{"yes" if row.in_circuit else "no"}</td>'
+        f'<td class="bar"><i class="{colour}" style="width:{share:.1f}%"></i></td>'
+    )
+    start = "<tr>" if row.in_circuit else '<tr class="out">'
+    return f"{start}{cells}</tr>"
+
+
+def facts(record: RunRecord) -> str:
+    """Return what was run, on what, and how long it took."""
+    config, prompts = record.config, record.prompts
+    options = ", ".join(f"{name} {value}" for name, value in prompts.info.items() if name not in ("task", "n"))
+    dropped = f", {prompts.dropped:,} rows dropped" if prompts.dropped else ""
+    seconds = ", ".join(f"{step} {spent:.1f} s" for step, spent in record.timing.items() if step != "total")
+    rows = (
+        ("model", f"{config.model} ({record.model.get('architecture', 'unknown architecture')})"),
+        ("prompts", f"{prompts.n:,} of {prompts.name}{dropped}{f' ({options})' if options else ''}"),
+        ("method", f"{config.method}, {config.level}s"),
+        ("metric", record.metric.name),
+        ("kept", config.selection.describe(config.level)),
+        ("machine", f"{config.dtype} on {config.device}, {record.batch_size or 'all'} prompts at a time"),
+        ("time", f"{record.timing.get('total', 0.0):.1f} s ({seconds}), finished {record.finished}"),
+        ("versions", ", ".join(f"{name} {version}" for name, version in record.versions.items())),
+        ("model files", f"SHA-256 {record.identity.get('model') or 'not known'}"),
+        ("prompt ids", f"SHA-256 {prompts.fingerprint}"),
+    )
+    return f"<h2>What was run</h2>\n{_facts(rows)}"
+
+
+def _facts(rows: Iterable[tuple[str, str]]) -> str:
+    cells = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in rows)
+    return f'<dl class="facts">{cells}</dl>'
+
+
+def again(record: RunRecord) -> str:
+    """Return the command that makes the same run, and its config."""
+    config = json.dumps(record.config.to_json(), indent=2)
+    return (
+        f"<h2>The same run again</h2>\n<pre>{escape(command_line(record.config, 'runs/again'))}</pre>\n"
+        f"<details><summary>the config, as in run.json</summary><pre>{escape(config)}</pre></details>"
+    )
+
+
+def files() -> str:
+    """Return what stands in the run folder."""
+    return f"<h2>Files of the run</h2>\n{_facts(_FILES)}"

@@ -1,0 +1,138 @@
+"""The legend of a circuit: what colours, widths, line styles and shapes mean, in as many lines as it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from edgewise.report.picture.choice import Choice
+from edgewise.report.picture.glyphs import DASHES, glyph
+from edgewise.report.picture.palette import ON_TINT, class_colours, score_tint
+from edgewise.report.picture.scene import Shape, Text, box, moved, polyline, text_width
+from edgewise.report.picture.skeleton import THICKEST, THINNEST, kind
+
+SIZE = 11.0
+LINE_HEIGHT = 21.0
+_SPACE = 22.0
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A sample and its words: shapes around height 0, from 0 to `width` pixels."""
+
+    items: tuple[Shape | Text, ...]
+    width: float
+
+
+def legend(
+    choice: Choice, classes: Mapping[str, str], metric: str, room: float
+) -> tuple[tuple[Shape | Text, ...], float]:
+    """Return the legend's shapes from (0, 0) down, and its height in pixels.
+
+    Args:
+        choice: what the picture shows.
+        classes: class of each node drawn that has one.
+        metric: its name; empty where there are no scores.
+        room: pixels across.
+    """
+    groups = [_signs(choice, metric), [*_widths(choice), *_kinds(choice)], _inputs(choice), _classes(classes)]
+    items: list[Shape | Text] = []
+    height = 0.0
+    for group in groups:
+        if group:
+            lines = _flow(group, room)
+            for line in lines:
+                at = 0.0
+                for entry in line:
+                    items += moved(entry.items, at, height + LINE_HEIGHT / 2)
+                    at += entry.width + _SPACE
+                height += LINE_HEIGHT
+    return tuple(items), height
+
+
+def _flow(entries: Sequence[Entry], room: float) -> list[list[Entry]]:
+    lines: list[list[Entry]] = [[]]
+    used = 0.0
+    for entry in entries:
+        if lines[-1] and used + entry.width > room:
+            lines.append([])
+            used = 0.0
+        lines[-1].append(entry)
+        used += entry.width + _SPACE
+    return lines
+
+
+def _worded(sample: Sequence[Shape | Text], at: float, text: str) -> Entry:
+    words = Text(at, 4, text, SIZE)
+    return Entry((*sample, words), at + text_width(text, SIZE))
+
+
+def _stroke(width: float, colour: str, dash: tuple[float, ...] = (), length: float = 26.0) -> Shape:
+    return Shape(polyline([(0, 0), (length, 0)]), stroke=colour, width=width, dash=dash)
+
+
+def _signs(choice: Choice, metric: str) -> list[Entry]:
+    """Negative first: it is what helps, and what one looks for."""
+    if choice.node_scores:
+        what, samples = "node", [_swatch(score_tint(-1)), _swatch(score_tint(1))]
+    elif choice.largest > 0:
+        what, samples = "edge", [_stroke(4, "helps"), _stroke(4, "harms")]
+    else:
+        return []
+    meaning = f"score = estimated change of {metric or 'the metric'} when the {what} is patched"
+    return [
+        _worded([samples[0]], 34, f"negative: the {what} helps"),
+        _worded([samples[1]], 34, f"positive: the {what} harms"),
+        _worded([], 0, meaning),
+    ]
+
+
+def _swatch(tint: str) -> Shape:
+    return Shape(box(0, -7, 26, 14, 4), fill=tint, stroke="outline", width=0.8)
+
+
+def _tints(largest: float) -> list[Entry]:
+    shares = (-1.0, -0.5, 0.0, 0.5, 1.0)
+    return [_worded([_swatch(score_tint(share))], 34, short(share * largest)) for share in shares]
+
+
+def _widths(choice: Choice) -> list[Entry]:
+    if choice.largest_node:
+        return _tints(choice.largest_node)
+    largest = choice.largest
+    if not largest:
+        return []
+    shares = (1.0, 0.5, 0.1)
+    samples = [
+        _worded([_stroke(THINNEST + (THICKEST - THINNEST) * share, "plain")], 34, short(largest * share))
+        for share in shares
+    ]
+    return [_worded([], 0, "width: |score|"), *samples]
+
+
+def _inputs(choice: Choice) -> list[Entry]:
+    letters = {edge.letter for edge in choice.edges}
+    if letters <= {""}:
+        return []
+    words = {"q": "into a query", "k": "into a key", "v": "into a value, an MLP or the logits"}
+    shown = [(letter, text) for letter, text in words.items() if letter in letters or letter == "v"]
+    return [_worded([_stroke(2, "plain", DASHES[letter], 34)], 42, text) for letter, text in shown]
+
+
+def _kinds(choice: Choice) -> list[Entry]:
+    ends = {kind(name) for edge in choice.edges for name in (edge.source, edge.node)}
+    words = {"head": "attention head", "kv": "key/value head shared by a group of heads", "mlp": "MLP"}
+    return [_worded(glyph(what, 15, 0, 30, 15), 38, text) for what, text in words.items() if what in ends]
+
+
+def _classes(classes: Mapping[str, str]) -> list[Entry]:
+    names = tuple(dict.fromkeys(classes.values()))
+    return [
+        _worded([Shape(box(0, -7, 26, 14, 7), fill=tint, stroke=ON_TINT, width=0.7)], 34, name)
+        for name, tint in class_colours(names).items()
+    ]
+
+
+def short(number: float) -> str:
+    """Return a number with three digits that count, and no zeros behind them."""
+    return f"{number:.3g}".replace("-", "\u2212", 1) if number else "0"

@@ -1,0 +1,77 @@
+"""Colours by what they mean, for light paper and for dark screens.
+
+Blue and red stay apart for all common kinds of colour blindness, and their lightness differs from the grey of
+what has no sign. The classes of heads are the "light" scheme of Paul Tol's notes on colour schemes, which was
+made for cells with dark text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from edgewise.graph.views import HARMS, HELPS
+
+LIGHT: Mapping[str, str] = MappingProxyType(
+    {
+        "paper": "#ffffff",
+        "band": "#f6f7f8",
+        "ink": "#1b1f23",
+        "quiet": "#667078",
+        "faint": "#c3cad0",
+        "rule": "#dfe3e7",
+        "node": "#eceff1",
+        "mlp": "#dfe4e8",
+        "outline": "#5d6870",
+        "helps": HELPS,
+        "harms": HARMS,
+        "plain": "#7d868e",
+        "kept": "#0b7285",
+        "other": "#c9d0d6",
+    }
+)
+DARK: Mapping[str, str] = MappingProxyType(
+    {
+        "paper": "#15181b",
+        "band": "#1b1f23",
+        "ink": "#e6e9ec",
+        "quiet": "#9aa5ae",
+        "faint": "#4d575f",
+        "rule": "#31383e",
+        "node": "#2b3238",
+        "mlp": "#39424a",
+        "outline": "#9aa5ae",
+        "helps": "#6cb2ee",
+        "harms": "#f28b7d",
+        "plain": "#8b959d",
+        "kept": "#3bb8cc",
+        "other": "#4d575f",
+    }
+)
+CLASSES = ("#77aadd", "#99ddff", "#ffaabb", "#eedd88", "#44bb99", "#bbcc33", "#ee8866", "#dddddd")
+ON_TINT = "#1b1f23"
+"""Text on a class colour, which is the same on light and dark."""
+
+
+def colour(name: str) -> str:
+    """Return ``#rrggbb`` of a colour on light paper."""
+    return LIGHT.get(name, name)
+
+
+def class_colours(classes: tuple[str, ...]) -> dict[str, str]:
+    """Return a colour for each class of nodes, in their order; colours repeat after eight."""
+    return {name: CLASSES[index % len(CLASSES)] for index, name in enumerate(classes)}
+
+
+def score_tint(share: float) -> str:
+    """Return the colour of a node's score: `share` is the score over the largest |score|, -1 to 1."""
+    share = max(-1.0, min(1.0, share))
+    end = LIGHT["helps"] if share < 0 else LIGHT["harms"]
+    mixed = (round(245 + (int(end[at : at + 2], 16) - 245) * abs(share)) for at in (1, 3, 5))
+    return "#" + "".join(f"{value:02x}" for value in mixed)
+
+
+def on_tint(tint: str) -> str:
+    """Return the colour of text that can be read on a tint."""
+    red, green, blue = (int(tint[at : at + 2], 16) for at in (1, 3, 5))
+    return ON_TINT if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "#ffffff"

@@ -1,0 +1,82 @@
+"""A scene as SVG text, the same bytes for the same scene.
+
+Colours stand as attributes, for programs without style sheets, and as classes (``f-`` fill, ``s-`` stroke),
+by which a page can show them in its own light or dark.
+"""
+
+from __future__ import annotations
+
+import re
+from html import escape
+
+from edgewise.report.picture.palette import LIGHT, colour
+from edgewise.report.picture.scene import Scene, Shape, Text
+
+FONTS = "Helvetica, Arial, 'DejaVu Sans', sans-serif"
+_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def svg(scene: Scene, *, standalone: bool = True) -> str:
+    """Return a scene as one `<svg>` element.
+
+    Args:
+        scene: what to paint.
+        standalone: as a file of its own, with the XML declaration; False for a part of a page.
+    """
+    size = f'width="{_number(scene.width)}" height="{_number(scene.height)}"'
+    view = f'viewBox="0 0 {_number(scene.width)} {_number(scene.height)}"'
+    label = f'role="img" aria-label="{_text(scene.title)}"'
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} {view} {label} font-family="{FONTS}">',
+        f"<title>{_text(scene.title)}</title>",
+        *(_shape(item) if isinstance(item, Shape) else _words(item) for item in scene.items),
+        "</svg>",
+    ]
+    head = ['<?xml version="1.0" encoding="utf-8"?>'] if standalone else []
+    return "\n".join([*head, *lines, ""])
+
+
+def _shape(shape: Shape) -> str:
+    path = " ".join(letter + " ".join(map(_number, numbers)) for letter, numbers in shape.commands)
+    classes = [shape.role] if shape.role else []
+    paint = []
+    for letter, attribute, name in (("f", "fill", shape.fill), ("s", "stroke", shape.stroke)):
+        if name in LIGHT:
+            classes.append(f"{letter}-{name}")
+        if name or attribute == "fill":
+            paint.append(f'{attribute}="{colour(name) or "none"}"')
+    if shape.stroke:
+        paint.append(f'stroke-width="{_number(shape.width)}"')
+    if shape.dash:
+        paint.append(f'stroke-dasharray="{" ".join(map(_number, shape.dash))}"')
+    if shape.opacity < 1:
+        paint.append(f'opacity="{_number(shape.opacity)}"')
+    named = f' class="{" ".join(classes)}"' if classes else ""
+    title = f"<title>{_text(shape.title)}</title>" if shape.title else ""
+    start = f'<path{named} d="{path}" {" ".join(paint)}'
+    return f"{start}>{title}</path>" if title else f"{start}/>"
+
+
+def _words(text: Text) -> str:
+    at = f'x="{_number(text.x)}" y="{_number(text.y)}"'
+    extra = "" if text.anchor == "start" else f' text-anchor="{text.anchor}"'
+    extra += ' font-weight="bold"' if text.bold else ""
+    extra += f' transform="rotate(-90 {_number(text.x)} {_number(text.y)})"' if text.turned else ""
+    named = f' class="f-{text.colour}"' if text.colour in LIGHT else ""
+    size = f'font-size="{_number(text.size)}" fill="{colour(text.colour)}"'
+    return f"<text{named} {at} {size}{extra}>{_text(text.text)}</text>"
+
+
+def _number(value: float) -> str:
+    """Two digits after the point at most: a hundredth of a pixel is not seen."""
+    text = f"{value:.2f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def _text(text: str) -> str:
+    return escape(readable(text))
+
+
+def readable(text: str) -> str:
+    """Return the text with every character that XML and UTF-8 cannot hold replaced by U+FFFD."""
+    return _NOT_XML.sub("\ufffd", text)

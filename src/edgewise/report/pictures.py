@@ -1,0 +1,74 @@
+"""The files that show a run: pictures of its circuit and of its scores, and a page with both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias, get_args
+
+from edgewise.errors import UnknownNameError, did_you_mean
+from edgewise.graph import Circuit, EdgeScores, NodeScores
+from edgewise.report.page.page import page
+from edgewise.report.picture.choice import choose
+from edgewise.report.picture.circuit import Heading, circuit_scene
+from edgewise.report.picture.png import png
+from edgewise.report.picture.svg import svg
+from edgewise.report.scenes import run_circuit, run_scores
+from edgewise.runs.folder import Run
+from edgewise.runs.shown import PAGE
+
+Format: TypeAlias = Literal["svg", "png"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+
+
+def picture_files(run: Run, top: int | None = None, formats: Sequence[Format] = FORMATS) -> dict[str, bytes]:
+    """Return the pictures and the page of a run, file name -> content; the same run gives the same bytes.
+
+    Args:
+        run: a finished run.
+        top: draw so many edges of the circuit, the strongest; at most 300 by default.
+        formats: of the pictures; the page always has both pictures inside it.
+
+    Raises:
+        RunError: png without matplotlib.
+        SelectionError: `top` below one.
+        UnknownNameError: an unknown format.
+    """
+    for given in formats:
+        if given not in FORMATS:
+            near = did_you_mean(given, FORMATS) or ";"
+            raise UnknownNameError(f"unknown format '{given}'{near} use one of {', '.join(FORMATS)}")
+    scenes = {"circuit": run_circuit(run, top), "scores": run_scores(run)}
+    files: dict[str, bytes] = {}
+    for name, scene in scenes.items():
+        if "svg" in formats:
+            files[f"{name}.svg"] = svg(scene).encode()
+        if "png" in formats:
+            files[f"{name}.png"] = png(scene)
+    # The page comes last: where it stands, all of them do.
+    return files | {PAGE: page(run, top).encode()}
+
+
+def draw_circuit(
+    circuit: Circuit,
+    scores: EdgeScores | NodeScores | None = None,
+    *,
+    top: int | None = None,
+    title: str = "Circuit",
+    metric: str = "",
+) -> str:
+    """Return a picture of a circuit as SVG text, `input` at the bottom, `logits` on top.
+
+    Args:
+        circuit: the edges kept.
+        scores: of the circuit's graph, in units of the metric. Scores of edges give lines their width and
+            colour, scores of nodes colour the nodes.
+        top: number of edges at most, the strongest; 300 by default.
+        title: what stands above it.
+        metric: its name, for the legend.
+
+    Raises:
+        SelectionError: scores of another graph, or `top` below one.
+    """
+    drawn = choose(circuit, scores, top)
+    kept = f"{circuit.n_edges:,} of {circuit.graph.n_edges:,} edges"
+    return svg(circuit_scene(drawn, Heading(title, (kept,), metric)))

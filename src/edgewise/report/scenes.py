@@ -1,0 +1,47 @@
+"""The two pictures of a stored run, with what was run above them."""
+
+from __future__ import annotations
+
+from edgewise.report.picture.choice import Choice, choose
+from edgewise.report.picture.circuit import Heading, circuit_scene
+from edgewise.report.picture.scene import Scene
+from edgewise.report.picture.scores import scores_scene
+from edgewise.runs.folder import Run
+from edgewise.tasks.classes import head_classes
+
+
+def run_choice(run: Run, top: int | None = None) -> Choice:
+    """Return the edges that the picture of a run's circuit shows: the strongest `top`, or 300, at most."""
+    return choose(run.circuit, run.scores, top)
+
+
+def run_circuit(run: Run, top: int | None = None, heading: Heading | None = None) -> Scene:
+    """Return the picture of a run's circuit.
+
+    Args:
+        run: a finished run.
+        top: number of edges at most; 300 by default.
+        heading: what stands above it; by default what was run.
+    """
+    config, counts = run.config, run.record.counts
+    sizes = (
+        f"{counts.circuit_edges:,} of {counts.edges:,} edges",
+        f"{counts.circuit_nodes:,} of {counts.sources + 1:,} nodes",
+    )
+    above = heading or Heading(f"Circuit of {_what(run)}", (" · ".join((*sizes, *_how(run))),), run.record.metric.name)
+    classes = head_classes(config.task, config.model, run.circuit.graph.spec)
+    return circuit_scene(run_choice(run, top), above, classes)
+
+
+def run_scores(run: Run, heading: Heading | None = None) -> Scene:
+    """Return the picture of a run's scores."""
+    above = heading or Heading(f"Scores of {_what(run)}", (" · ".join(_how(run)),), run.record.metric.name)
+    return scores_scene(run.scores, run.circuit, above)
+
+
+def _what(run: Run) -> str:
+    return f"{run.config.model} on {run.record.prompts.name}"
+
+
+def _how(run: Run) -> tuple[str, ...]:
+    return run.config.method, run.record.metric.name, f"{run.record.prompts.n:,} prompts"
