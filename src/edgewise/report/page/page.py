@@ -7,7 +7,8 @@ from html import escape
 from edgewise.report.page import sections
 from edgewise.report.page.style import style
 from edgewise.report.picture.circuit import Heading
-from edgewise.report.picture.svg import readable, svg
+from edgewise.report.picture.scene import readable
+from edgewise.report.picture.svg import svg
 from edgewise.report.scenes import run_circuit, run_scores
 from edgewise.runs.folder import Run
 

@@ -74,8 +74,8 @@ class Line:
     Args:
         edge: what it stands for.
         width: pixels.
-        points: (x, y) where it bends: pairs of points between which a curve runs, joined by straight pieces;
-            the first lies on the source's top, the last at the destination's input.
+        points: (x, y), from the source's top to the destination's input; a curve runs from the first to the
+            second, a straight piece from the second to the third, and so on in turn.
     """
 
     edge: DrawnEdge
@@ -201,12 +201,13 @@ def _points(path: Sequence[Element], along: Sequence[float], frame: _Frame) -> t
     points: list[tuple[float, float]] = []
     for position, (element, x) in enumerate(zip(path, along, strict=True)):
         bottom, top = frame.rows.bottoms[element.row], frame.rows.tops[element.row]
-        if element.name and not _letters(element.name):
-            bottom = top - BODY  # an MLP beside heads has no inputs below it
         if position:
             points.append((x - frame.left, frame.y(bottom)))
         if position < len(path) - 1:
             points.append((x - frame.left, frame.y(top)))
+        elif not _letters(element.name) and bottom < top - BODY:
+            # an MLP beside heads has no inputs below it: straight up between theirs
+            points.append((x - frame.left, frame.y(top - BODY)))
     return tuple(points)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from edgewise.errors import RunError
 from edgewise.report.picture.palette import colour
-from edgewise.report.picture.scene import Scene, Shape, Text
+from edgewise.report.picture.scene import Scene, Shape, Text, readable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -105,7 +105,7 @@ def _words(text: Text) -> Any:
     return Words(
         text.x,
         text.y,
-        text.text,
+        readable(text.text),
         fontsize=text.size * 72 / _DPI,
         color=colour(text.colour),
         horizontalalignment=_SIDES[text.anchor],

@@ -94,7 +94,9 @@ def _notes(spread: Spread) -> tuple[str, ...]:
     if not len(positive):
         return (counts,)
     small = int((positive < _range(positive)[0]).sum())
-    return (counts, f"{small:,} smaller ones are counted in the first bar") if small else (counts,)
+    if small:
+        counts += f"; {small:,} too small for the axis {'is' if small == 1 else 'are'} in the first bar"
+    return (counts,)
 
 
 def _key(spread: Spread, at: float) -> _Items:

@@ -6,14 +6,12 @@ by which a page can show them in its own light or dark.
 
 from __future__ import annotations
 
-import re
 from html import escape
 
 from edgewise.report.picture.palette import LIGHT, colour
-from edgewise.report.picture.scene import Scene, Shape, Text
+from edgewise.report.picture.scene import Scene, Shape, Text, readable
 
 FONTS = "Helvetica, Arial, 'DejaVu Sans', sans-serif"
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def svg(scene: Scene, *, standalone: bool = True) -> str:
@@ -75,8 +73,3 @@ def _number(value: float) -> str:
 
 def _text(text: str) -> str:
     return escape(readable(text))
-
-
-def readable(text: str) -> str:
-    """Return the text with every character that XML and UTF-8 cannot hold replaced by U+FFFD."""
-    return _NOT_XML.sub("\ufffd", text)

@@ -1,0 +1,219 @@
+"""Pictures from the command line: drawn after every run, again on request, and never in a run's way."""
+
+from __future__ import annotations
+
+import builtins
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import tiny
+from cli.test_bad_input import refused
+from edgewise.graph import GraphSpec
+from edgewise.report.page.command import command_line
+from edgewise.runs.folder import load_run
+from stored import contents, id_rows, save_model, write_rows
+
+if TYPE_CHECKING:
+    from cli.conftest import Cli
+
+SHOWN = {"circuit.svg", "circuit.png", "scores.svg", "scores.png", "report.html"}
+STORED = {"run.json", "scores.safetensors", "circuit.json"}
+
+
+@pytest.fixture
+def command(model: Path, data: Path, tmp_path: Path) -> list[Any]:
+    return ["discover", "--model", model, "--data", data, "--out", tmp_path / "run"]
+
+
+@pytest.fixture
+def without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = builtins.__import__
+
+    def missing(name: str, *rest: Any, **named: Any) -> Any:
+        if name.partition(".")[0] == "matplotlib":
+            raise ModuleNotFoundError(f"No module named '{name}'", name=name)
+        return real(name, *rest, **named)
+
+    monkeypatch.setattr(builtins, "__import__", missing)
+
+
+def test_discover_ends_in_pictures(cli: Cli, command: list[Any]) -> None:
+    result = cli(*command)
+    assert result.code == 0
+    assert result.err == ""
+    assert set(contents(command[-1])) == STORED | SHOWN
+    assert f"{command[-1] / 'report.html'}\n" in result.out
+
+
+def test_a_finished_run_is_not_drawn_again_but_its_missing_pictures_are(cli: Cli, command: list[Any]) -> None:
+    cli(*command)
+    first = contents(command[-1])
+    times = {path.name: path.stat().st_mtime_ns for path in command[-1].iterdir()}
+    assert cli(*command).code == 0
+    assert {path.name: path.stat().st_mtime_ns for path in command[-1].iterdir()} == times
+    (command[-1] / "scores.png").unlink()
+    assert cli(*command).code == 0
+    assert contents(command[-1]) == first
+
+
+def test_overwrite_draws_again(cli: Cli, command: list[Any]) -> None:
+    cli(*command)
+    (command[-1] / "circuit.svg").write_text("mine")
+    cli(*command)
+    assert (command[-1] / "circuit.svg").read_text() == "mine"
+    cli(*command, "--overwrite")
+    assert (command[-1] / "circuit.svg").read_text().startswith("<?xml")
+
+
+def test_no_pictures_on_request(cli: Cli, command: list[Any]) -> None:
+    result = cli(*command, "--no-pictures")
+    assert set(contents(command[-1])) == STORED
+    assert "report.html" not in result.out
+    assert result.out.endswith(f"\n\nWrote {command[-1]}\n")
+    cli(*command)
+    assert set(contents(command[-1])) == STORED | SHOWN
+
+
+def test_a_kill_before_the_pictures_loses_nothing(
+    cli: Cli, command: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("edgewise.report.pictures.png", killed)
+    assert cli(*command).code == 130
+    assert set(contents(command[-1])) == STORED
+    monkeypatch.undo()
+    again = cli(*command)
+    assert "Found the finished run in" in again.out
+    assert set(contents(command[-1])) == STORED | SHOWN
+
+
+def test_draw_gives_the_bytes_of_discover(cli: Cli, command: list[Any]) -> None:
+    cli(*command)
+    first = contents(command[-1])
+    result = cli("draw", command[-1])
+    assert result.code == 0
+    assert result.err == ""
+    assert contents(command[-1]) == first
+    assert result.out.splitlines()[0] == "drew 2 of the circuit's 2 edges"
+    assert {Path(line).name for line in result.out.splitlines()[1:]} == SHOWN
+
+
+def test_draw_elsewhere_with_fewer_edges(cli: Cli, command: list[Any], tmp_path: Path) -> None:
+    cli(*command, "--top", 30)
+    before = contents(command[-1])
+    result = cli("draw", command[-1], "--top", 4, "--format", "svg", "--out", tmp_path / "new" / "figures")
+    assert result.code == 0
+    drawn = contents(tmp_path / "new" / "figures")
+    assert set(drawn) == {"circuit.svg", "scores.svg", "report.html"}
+    assert drawn["circuit.svg"].count(b'class="edge ') == 4
+    assert contents(command[-1]) == before
+
+
+def test_draw_as_json(cli: Cli, command: list[Any]) -> None:
+    cli(*command, "--top", 30, "--no-pictures")
+    said = json.loads(cli("draw", command[-1], "--top", 4, "--json").out)
+    assert (said["drawn"], said["edges"]) == (4, 30)
+    assert {Path(path).name for path in said["files"]} == SHOWN
+    assert all(Path(path).is_file() for path in said["files"])
+
+
+def test_of_too_many_edges_the_strongest_are_drawn_and_the_output_says_so(cli: Cli, tmp_path: Path) -> None:
+    folder = save_model(tmp_path / "wide", tiny.gpt2(n_head=8))
+    data = write_rows(tmp_path / "rows.jsonl", id_rows(3))
+    command = ["discover", "--model", folder, "--data", data, "--out", tmp_path / "run", "--top", 320]
+    result = cli(*command, "--json")
+    assert json.loads(result.out)["run"]["counts"]["circuit_edges"] == 320
+    assert "the picture shows the 300 strongest of 320 edges" in result.err
+    assert (tmp_path / "run" / "circuit.svg").read_text().count('class="edge ') == 300
+    assert cli("draw", tmp_path / "run", "--top", 320).err == ""
+    assert (tmp_path / "run" / "circuit.svg").read_text().count('class="edge ') == 320
+
+
+@pytest.mark.parametrize("family", ["llama-grouped", "gpt-neox-parallel"])
+@pytest.mark.parametrize("level", ["edge", "node"])
+def test_other_shapes_of_model(cli: Cli, data: Path, tmp_path: Path, family: str, level: str) -> None:
+    folder = save_model(tmp_path / "model", tiny.FAMILIES[family]())
+    command = ["discover", "--model", folder, "--data", data, "--out", tmp_path / "run", "--top", 10]
+    result = cli(*command, "--level", level)
+    assert result.code == 0
+    assert result.err == ""
+    assert set(contents(tmp_path / "run")) == STORED | SHOWN
+    assert isinstance(load_run(tmp_path / "run").circuit.graph.spec, GraphSpec)
+
+
+def test_the_command_on_the_page_asks_for_the_same_run(cli: Cli, command: list[Any]) -> None:
+    cli(*command, "--top", 7, "--dtype", "float64", "--no-bos", "--n", 3)
+    line = command_line(load_run(command[-1]).config, str(command[-1]))
+    words = shlex.split(line.replace("\\\n", " "))
+    assert words[0] == "edgewise"
+    assert "Found the finished run in" in cli(*words[1:]).out
+
+
+@pytest.mark.usefixtures("without_matplotlib")
+def test_discover_without_matplotlib(cli: Cli, command: list[Any]) -> None:
+    for said in ("Wrote", "Found the finished run in"):
+        result = cli(*command)
+        assert result.code == 0
+        assert f"{said} {command[-1]}" in result.out
+        assert (
+            result.err == "edgewise: no PNG pictures without matplotlib; get them with: pip install 'edgewise[plots]'\n"
+        )
+        assert set(contents(command[-1])) == STORED | {"circuit.svg", "scores.svg", "report.html"}
+
+
+@pytest.mark.usefixtures("without_matplotlib")
+def test_draw_without_matplotlib(cli: Cli, command: list[Any]) -> None:
+    cli(*command, "--no-pictures")
+    refused(cli("draw", command[-1]), "PNG", "pip install 'edgewise[plots]'")
+    assert set(contents(command[-1])) == STORED
+    assert cli("draw", command[-1], "--format", "svg").code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["--format", "pgn"], ["unknown format 'pgn'", "did you mean 'png'?", "svg, png"]),
+        (["--top", "0"], ["'--top'", "edgewise draw --help"]),
+        (["--tops", "3"], ["No such option: --tops"]),
+    ],
+)
+def test_wrong_arguments(cli: Cli, command: list[Any], arguments: list[str], parts: list[str]) -> None:
+    cli(*command, "--no-pictures")
+    refused(cli("draw", command[-1], *arguments), *parts)
+    assert set(contents(command[-1])) == STORED
+
+
+def test_nothing_to_draw(cli: Cli, tmp_path: Path) -> None:
+    refused(cli("draw", tmp_path / "none"), "no such run folder", "--out")
+    refused(cli("draw", tmp_path), "holds no run")
+    (tmp_path / "file").touch()
+
+
+def test_a_file_where_the_pictures_should_go(cli: Cli, command: list[Any], tmp_path: Path) -> None:
+    cli(*command, "--no-pictures")
+    (tmp_path / "file").touch()
+    refused(cli("draw", command[-1], "--out", tmp_path / "file"), str(tmp_path / "file"))
+
+
+def test_draw_loads_no_torch(cli: Cli, command: list[Any]) -> None:
+    cli(*command, "--no-pictures")
+    code = (
+        "import sys; from edgewise.cli.main import run; code = run(sys.argv[1:]);"
+        "print([name for name in ('transformers', 'matplotlib.pyplot') if name in sys.modules], code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code, "draw", str(command[-1])],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.splitlines()[-1] == "[] 0"
+    assert done.stderr == ""

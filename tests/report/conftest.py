@@ -1,0 +1,80 @@
+"""Stored runs of every shape of model, made without a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import pytest
+
+from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, NodeScores
+from edgewise.runs.config import RunConfig
+from edgewise.runs.folder import Run
+from edgewise.runs.record import Counts, MetricSummary, PromptSummary, RunRecord
+from edgewise.runs.selection import Selection, select
+
+SPECS = {
+    "sequential": GraphSpec(4, 4, 8),
+    "parallel": GraphSpec(4, 4, 8, parallel=True),
+    "grouped": GraphSpec(3, 8, 8, n_kv_heads=2),
+    "attention-only": GraphSpec(4, 8, 8, has_mlp=False),
+    "gpt2": GraphSpec(12, 12, 8),
+}
+MakeRun: TypeAlias = Callable[..., Run]
+
+
+def edge_scores(spec: GraphSpec, seed: int = 0) -> EdgeScores:
+    """Scores of both signs over several powers of ten, some of them exactly 0."""
+    graph, rng = Graph(spec), np.random.default_rng(seed)
+    values = rng.normal(size=graph.mask.shape) * np.exp(2 * rng.normal(size=graph.mask.shape))
+    values[rng.random(values.shape) < 0.02] = 0.0
+    return EdgeScores(graph, values, stderr=np.abs(values) / 5)
+
+
+def node_scores(spec: GraphSpec, seed: int = 0) -> NodeScores:
+    graph, rng = Graph(spec), np.random.default_rng(seed)
+    return NodeScores(graph, rng.normal(size=graph.n_sources))
+
+
+def make_run(
+    shape: str = "sequential", top: int = 20, level: str = "edge", folder: Path = Path("run"), **of: Any
+) -> Run:
+    """A finished run; `of` goes into its config."""
+    spec = SPECS[shape]
+    scores = edge_scores(spec) if level == "edge" else node_scores(spec)
+    settings: dict[str, Any] = {"model": "tiny", "task": "ioi", "level": level, "selection": Selection(top=top)}
+    config = RunConfig(**settings | of)
+    circuit = select(scores, config.selection)
+    return Run(folder, record(config, circuit), scores, circuit)
+
+
+def record(config: RunConfig, circuit: Circuit) -> RunRecord:
+    graph = circuit.graph
+    counts = Counts(graph.n_edges, graph.n_sources, graph.n_destinations, circuit.n_edges, len(circuit.nodes()))
+    return RunRecord(
+        config=config,
+        identity={"model": "ab" * 32, "data": None},
+        versions={"edgewise": "0.1.0"},
+        model={"architecture": "GPT2LMHeadModel"},
+        prompts=PromptSummary("ioi", 100, 0, False, "cd" * 32, {"task": "ioi", "seed": 0}),
+        metric=MetricSummary("logit-diff", 3.25, 0.125, -0.5, None),
+        counts=counts,
+        batch_size=32,
+        timing={"scoring": 0.25, "total": 0.5},
+        warnings=(),
+        finished="2024-05-01T10:00:00+00:00",
+    )
+
+
+def with_circuit(run: Run, circuit: Circuit) -> Run:
+    return replace(run, circuit=circuit, record=record(run.config, circuit))
+
+
+@pytest.fixture(params=sorted(SPECS))
+def shape(request: pytest.FixtureRequest) -> str:
+    """Every shape of model in turn."""
+    name: str = request.param
+    return name
