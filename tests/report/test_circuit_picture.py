@@ -124,6 +124,9 @@ def test_known_classes_are_coloured_and_named() -> None:
     assert set(fills.values()) <= set(CLASSES)
     assert len({title.split(", ")[1] for title in fills}) == len(set(fills.values()))
     assert "name mover" in words(root)
+    few = parsed(svg(run_circuit(run, top=60)))  # a class has one colour, whichever others are drawn
+    for path in of_role(few, "node"):
+        assert fills.get(title(path), path.get("fill")) == path.get("fill")
     other = parsed(svg(run_circuit(make_run("gpt2", top=300, model="mine"))))
     assert "name mover" not in words(other)
 

@@ -60,7 +60,7 @@ def test_the_page_says_what_was_run_and_found(shape: str, level: str) -> None:
         "3.2500 ± 0.1250",
         "-0.5000",
         f"{run.record.counts.circuit_edges} of {run.record.counts.edges:,}",
-        f"{level}s kept: top 5 by abs",
+        f"{level.capitalize()}s of the residual-stream graph, scored by eap on 100 prompts. Kept: top 5 by abs.",
         f"if the {level} were patched",
         "logit-diff falls",
         "finished 2024-05-01T10:00:00+00:00",
@@ -149,8 +149,8 @@ def test_the_picture_on_the_page_can_hold_fewer_edges() -> None:
             "--model demo --task ioi --n 5 --dtype float64 --seed 3 --top 20",
         ),
         (
-            RunConfig("my model", data="a b.csv", bos=False, per_prompt=True, ignore_config=("x", "y"), level="node"),
-            (RunConfig("m", task="t", n=3, split="held-out"), "--model m --task t --n 3 --split held-out"),
+            RunConfig("my model", data="a b.csv", bos=False, per_prompt=True, ignore_config=("x",), level="node"),
+            "--model 'my model' --data 'a b.csv' --level node --no-bos --per-prompt --ignore-config x",
         ),
         (
             RunConfig("m", task="t", selection=Selection(fraction=0.25, by="helpful", greedy=True, prune=True)),

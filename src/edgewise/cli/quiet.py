@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 
 
 def quiet_libraries() -> None:
-    """Silence the Hugging Face libraries, unless the user's environment asks for their output.
+    """Silence the Hugging Face libraries, unless the user's environment asks for their output, and matplotlib.
 
-    Bars of downloads stay where somebody watches: they can take minutes.
+    matplotlib would tell of the fonts it looks for and of the folder its cache is in. Bars of downloads stay
+    where somebody watches: they can take minutes.
     """
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     if not sys.stderr.isatty():
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 

@@ -34,8 +34,8 @@ def head(record: RunRecord) -> str:
     counts, metric = record.counts, record.metric
     kept = record.config.selection.describe(record.config.level)
     lead = (
-        f"Edges of the residual-stream graph scored by {record.config.method} on {record.prompts.n:,} prompts; "
-        f"{record.config.level}s kept: {kept}."
+        f"{record.config.level.capitalize()}s of the residual-stream graph, scored by {record.config.method} on "
+        f"{record.prompts.n:,} prompts. Kept: {kept}."
     )
     numbers = (
         ("edges kept", f"{counts.circuit_edges:,}", f"of {counts.edges:,}"),

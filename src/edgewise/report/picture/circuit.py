@@ -42,9 +42,12 @@ def circuit_scene(choice: Choice, heading: Heading, classes: Mapping[str, str] |
     layout = lay_out(choice)
     width = max(layout.width + 2 * _MARGIN + 2 * _NAMES, _LEAST_WIDTH)
     drawn = {node.name for node in layout.nodes}
-    known = {name: of for name, of in (classes or {}).items() if name in drawn}
+    known = {} if choice.node_scores else {name: of for name, of in (classes or {}).items() if name in drawn}
+    # Of all classes, drawn or not, so that a class has one colour in all pictures of a task.
+    colours = class_colours(tuple(dict.fromkeys((classes or {}).values())))
+    keys_of = {of: colours[of] for of in colours if of in known.values()}
     head, at = heading_items(_with_left_out(heading, choice), width)
-    keys, tall = legend(choice, {} if choice.node_scores else known, heading.metric, width - 2 * _MARGIN)
+    keys, tall = legend(choice, keys_of, heading.metric, width - 2 * _MARGIN)
     top = at + tall + 18
     left = (width - layout.width) / 2
     height = top + layout.height + _MARGIN
@@ -53,7 +56,7 @@ def circuit_scene(choice: Choice, heading: Heading, classes: Mapping[str, str] |
         *moved(_bands(layout, left, width), 0, top),
         *head,
         *moved(keys, _MARGIN, at),
-        *moved(_drawing(choice, layout, known), left, top),
+        *moved(_drawing(choice, layout, known, colours), left, top),
     )
     return Scene(width, height, heading.title, items)
 
@@ -96,8 +99,10 @@ def _bands(layout: Layout, left: float, width: float) -> list[Shape | Text]:
     return items
 
 
-def _drawing(choice: Choice, layout: Layout, classes: Mapping[str, str]) -> list[Shape | Text]:
-    tints = _tints(choice, layout, classes)
+def _drawing(
+    choice: Choice, layout: Layout, classes: Mapping[str, str], colours: Mapping[str, str]
+) -> list[Shape | Text]:
+    tints = _tints(choice, layout) if choice.node_scores else {name: colours[of] for name, of in classes.items()}
     return [
         *(_shared(*link) for link in layout.shared),
         # The strongest lines lie on top.
@@ -110,12 +115,9 @@ def _drawing(choice: Choice, layout: Layout, classes: Mapping[str, str]) -> list
     ]
 
 
-def _tints(choice: Choice, layout: Layout, classes: Mapping[str, str]) -> dict[str, str]:
-    if choice.node_scores:
-        drawn = {node.name: choice.node_scores[node.name] for node in layout.nodes if node.name in choice.node_scores}
-        return {name: score_tint(score / (choice.largest_node or 1.0)) for name, score in drawn.items()}
-    colours = class_colours(tuple(dict.fromkeys(classes.values())))
-    return {name: colours[of] for name, of in classes.items()}
+def _tints(choice: Choice, layout: Layout) -> dict[str, str]:
+    drawn = {node.name: choice.node_scores[node.name] for node in layout.nodes if node.name in choice.node_scores}
+    return {name: score_tint(score / (choice.largest_node or 1.0)) for name, score in drawn.items()}
 
 
 def _node_title(choice: Choice, name: str, classes: Mapping[str, str]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from edgewise.report.picture.choice import Choice
 from edgewise.report.picture.glyphs import DASHES, glyph
-from edgewise.report.picture.palette import ON_TINT, class_colours, score_tint
+from edgewise.report.picture.palette import ON_TINT, score_tint
 from edgewise.report.picture.scene import Shape, Text, box, moved, polyline, text_width
 from edgewise.report.picture.skeleton import THICKEST, THINNEST, kind
 
@@ -31,7 +31,7 @@ def legend(
 
     Args:
         choice: what the picture shows.
-        classes: class of each node drawn that has one.
+        classes: class -> colour, of the classes drawn.
         metric: its name; empty where there are no scores.
         room: pixels across.
     """
@@ -126,10 +126,9 @@ def _kinds(choice: Choice) -> list[Entry]:
 
 
 def _classes(classes: Mapping[str, str]) -> list[Entry]:
-    names = tuple(dict.fromkeys(classes.values()))
     return [
         _worded([Shape(box(0, -7, 26, 14, 7), fill=tint, stroke=ON_TINT, width=0.7)], 34, name)
-        for name, tint in class_colours(names).items()
+        for name, tint in classes.items()
     ]
 
 

@@ -6,7 +6,6 @@ Fonts are those that matplotlib carries, so that pictures of one run are equal w
 from __future__ import annotations
 
 import io
-import logging
 import warnings
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -43,8 +42,6 @@ def png(scene: Scene) -> bytes:
         raise RunError(MISSING)
     import matplotlib
 
-    # It tells of fonts it looks for and of caches it builds, which is none of the user's business here.
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     scale = min(_SHARP, (_MOST_PIXELS / max(scene.width * scene.height, 1)) ** 0.5)
     with warnings.catch_warnings(), matplotlib.rc_context():
         warnings.simplefilter("ignore")  # of letters that the font does not have
