@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("torch", "transformers", "numpy", "pyarrow")
+HEAVY = ("torch", "transformers", "numpy", "pyarrow", "matplotlib")
 
 
 def python(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
@@ -24,6 +24,7 @@ def python(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
         "import edgewise; dir(edgewise); edgewise.__version__; edgewise.EdgewiseError",
         "from edgewise.cli.main import run; run(['--help'])",
         "from edgewise.cli.main import run; run(['discover', '--help'])",
+        "from edgewise.cli.main import run; run(['draw', '--help'])",
     ],
 )
 def test_help_and_import_load_nothing_heavy(code: str) -> None:

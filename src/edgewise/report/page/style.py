@@ -61,7 +61,9 @@ dl.facts dd{margin:0;overflow-wrap:anywhere}
 summary{cursor:pointer;color:var(--quiet)}
 b.helps,b.harms{background:none}b.helps{color:var(--helps)}b.harms{color:var(--harms)}
 @media (max-width:34rem){dl.facts{grid-template-columns:1fr}dl.facts dd{margin-bottom:.5rem}}
-@media print{body{font-size:11pt}main{padding:0}h2,figure,tr,pre{break-inside:avoid}h2{break-after:avoid}
-.picture svg{max-height:24cm;width:auto}
+@media print{body{font-size:10pt}main{display:block;padding:0}figure{padding:0;margin-top:1.5rem}
+h2,figure,tr,pre{break-inside:avoid}h2{break-after:avoid;margin-top:1.8rem}
+th,td{padding-top:.15rem;padding-bottom:.15rem}
+.picture svg{max-height:22cm;width:auto}.picture,.scroll{overflow:visible}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 """
