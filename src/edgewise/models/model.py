@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from edgewise.errors import ModelError
-from edgewise.graph import Graph
+from edgewise.graph import Circuit, Graph
 from edgewise.models.wiring import Wiring
 
 
@@ -22,6 +22,7 @@ class Model:
         name: what the user called it, for messages and records.
         wiring: where the module reads and writes the residual stream.
         tokenizer: its Hugging Face tokenizer, or None where data are token ids.
+        circuit: its edges with an effect, where they are known by construction.
         bos: whether text gets a beginning-of-sequence token when the user does not say; None does as the tokenizer
             does by default.
     """
@@ -29,6 +30,7 @@ class Model:
     name: str
     wiring: Wiring
     tokenizer: Any | None = None
+    circuit: Circuit | None = None
     bos: bool | None = None
 
     @property
