@@ -23,6 +23,7 @@ from edgewise.tasks.singles import Singles, single_tokens
 from edgewise.tasks.split import draw_companions
 
 RIGHT, WRONG = "loud", "quiet"
+# The same words as in models.planted.language, which this room may not import; a test compares the two.
 INSTRUMENTS = tuple(
     """bagpipe banjo bassoon bell bugle carillon celesta cello cembalo chime clarinet clavichord cornet cymbal
     drum dulcimer fiddle fife flute glockenspiel gong guitar harmonium harp horn kazoo lute lyre mandolin maraca
@@ -53,10 +54,15 @@ def make(encoder: TextEncoder, *, n: int, seed: int, split: str) -> PromptSet:
 
 def _words(encoder: TextEncoder) -> Singles:
     wanted = (RIGHT, WRONG, *INSTRUMENTS, *(word.upper() for word in INSTRUMENTS))
-    try:
-        return single_tokens(encoder, wanted, kind="words", least=len(wanted), contexts=(" drum",))
-    except DataError as error:
-        raise DataError(f"task 'planted' is for planted models alone, such as --model planted:3: {error}") from None
+    words = single_tokens(encoder, wanted, kind="words", least=0, contexts=(" drum",))
+    if words.left_out:
+        some = ", ".join(words.left_out[:5]) + (", ..." if len(words.left_out) > 5 else "")
+        raise DataError(
+            f"task 'planted' is for planted models: only {len(words.ids)} of {len(wanted)} words are single tokens "
+            f"of this tokenizer, and the task needs {len(wanted)}; use such a model (--model planted:3) or another "
+            f"task. Not single tokens: {some}"
+        )
+    return words
 
 
 def _draw(rng: Random, words: Singles, held_out: bool) -> Draft:

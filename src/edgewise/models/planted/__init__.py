@@ -71,7 +71,7 @@ def seed_of(name: str) -> int:
     """The seed in a planted model's name. Raises ModelError where there is none."""
     seed = name.removeprefix(PREFIX).removeprefix(":")
     if not re.fullmatch(r"[0-9]{1,18}", seed):
-        wrong = f"{seed:.30} is not a seed" if seed else "the seed is missing"
+        wrong = f"'{seed:.30}' is not a seed" if seed else "the seed is missing"
         raise ModelError(
             f"model '{name:.30}': {wrong}; write {PREFIX}: and a whole number of at most 18 digits, such as {PREFIX}:3"
         )

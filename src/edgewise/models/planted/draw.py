@@ -1,14 +1,17 @@
 """From a seed to a program whose every planted edge has a clear effect.
 
 1. Draw the shape: one of those with 50 to 800 edges.
-2. Draw the wiring. A bit more than half of the nodes are eligible; the logits and eligible nodes read eligible nodes
-   or the input alone, so that whatever is not eligible stays unread. Nodes that are not eligible read anything.
+2. Draw the wiring. Some nodes are eligible; the logits and eligible nodes read eligible nodes or the input alone, so
+   that whatever is not eligible stays unread. Nodes that are not eligible read anything.
 3. Draw weights, most of them positive: loud words make large signals and quiet ones small, all the way to the logits,
    so effects keep their sign from prompt to prompt and do not cancel.
-4. Set the logits' bias half-way between loud and quiet prompts, so that the right answer wins on the loud ones.
-5. Go back to 2 with the next attempt's randomness unless the circuit is large and varied enough, every clean prompt
-   of a sample is answered right and every corrupted one wrong, and every edge's effect is clear: its mean over the
-   sample exceeds `MARGIN` by `ERRORS` standard errors of the mean of `PROMPTS` prompts.
+4. Set the logits' bias half-way between the clean prompts of a sample and the corrupted ones.
+5. Go back to 2 with the next attempt's randomness unless
+   - the circuit has at least 12 edges of at least 8 of the 15 kinds, the kind whose turn it is with this seed among
+     them, and at least two nodes are unread;
+   - the worst clean prompt is above the best corrupted one, by `GAP` of the difference of their means;
+   - every planted edge's effect is clear: its mean over the sample exceeds `MARGIN` by `ERRORS` standard errors of
+     the mean of `PROMPTS` prompts.
 
 Randomness is that of `random.Random`, which gives the same numbers on every machine. All numbers of a program are
 multiples of 1/64, so they are the same in float32 and float64. How a machine rounds decides nothing but whether an
@@ -31,8 +34,10 @@ from edgewise.models.planted.program import CHANNELS, IntArray, Patch, Program, 
 from edgewise.models.planted.shapes import shapes
 
 MARGIN, ERRORS, PROMPTS = 0.1, 4.0, 20
-LEAST_PLANTED, LEAST_KINDS = 12, 8
-_ATTEMPTS = 5000
+GAP = 0.25
+LEAST_PLANTED, LEAST_KINDS, LEAST_UNREAD = 12, 8, 2
+KINDS = tuple(f"{u}->{v}" for u in ("input", "head", "mlp") for v in ("q", "k", "v", "mlp", "logits"))
+_ATTEMPTS = 20_000
 _SAMPLE = 48
 _GRID = 64
 _SOURCE_KINDS = {"i": "input", "a": "head", "m": "mlp"}
@@ -71,11 +76,10 @@ def draw_program(seed: int) -> Program:
     for attempt in range(_ATTEMPTS):
         rng = Random(f"planted/{seed}/{attempt}")
         program = _Draw(rng, graph).program()
-        if not _is_varied(program.circuit()):
-            continue
-        fitted = _fitted(program, _Sample.draw(rng))
-        if fitted is not None:
-            return fitted
+        if _is_varied(program, KINDS[seed % len(KINDS)]):
+            fitted = _fitted(program, _Sample.draw(rng))
+            if fitted is not None:
+                return fitted
     raise ModelError(f"planted model of seed {seed}: no circuit found in {_ATTEMPTS} attempts; use another seed")
 
 
@@ -96,7 +100,10 @@ class _Draw:
 
     def __init__(self, rng: Random, graph: Graph) -> None:
         self._rng, self._graph = rng, graph
-        self._eligible = np.array([True, *(rng.random() < 0.6 for _ in graph.sources[1:])])
+        is_mlp = [name.startswith("m") for name in graph.sources]
+        head = min(0.6, 9 / graph.n_sources)  # larger circuits than that hardly ever come out clear
+        self._eligible = np.array([True, *(rng.random() < (0.7 if mlp else head) for mlp in is_mlp[1:])])
+        self._preference = np.where(is_mlp, graph.spec.n_heads / 2, 1.0)  # MLPs are few
         self._weights = np.zeros((signal_count(graph), graph.n_destinations))
         self._biases = np.zeros(graph.n_destinations)
 
@@ -133,7 +140,7 @@ class _Draw:
         n = min(len(rows), rng.randint(1, role.most))
         chosen: set[int] = set()
         while len(chosen) < n:
-            chosen.update(rng.choices(rows, [1 + role.late * row for row in rows]))
+            chosen.update(rng.choices(rows, [self._preference[row] * (1 + role.late * row) for row in rows]))
         for row in sorted(chosen):
             sign = -1 if rng.random() < role.negative else 1
             signal = rng.choice(range(*signals_of(row).indices(len(self._weights))))
@@ -173,8 +180,12 @@ class _Sample:
         return np.asarray(x[np.arange(len(x)), self.last])
 
 
-def _is_varied(circuit: Circuit) -> bool:
-    return circuit.n_edges >= LEAST_PLANTED and len(kinds(circuit)) >= LEAST_KINDS
+def _is_varied(program: Program, kind: str) -> bool:
+    circuit = program.circuit()
+    found = kinds(circuit)
+    unread = int((~program.live()[1:]).sum())
+    enough = circuit.n_edges >= LEAST_PLANTED and len(found) >= LEAST_KINDS and unread >= LEAST_UNREAD
+    return enough and kind in found
 
 
 def _with_bias(program: Program, bias: float) -> Program:
@@ -184,11 +195,12 @@ def _with_bias(program: Program, bias: float) -> Program:
 
 
 def _fitted(program: Program, sample: _Sample) -> Program | None:
-    """The program with the bias of its logits, or None if it answers a prompt wrong or an effect is not clear."""
+    """The program with the bias of its logits, or None if clean prompts or an effect do not stand out."""
     clean, corrupted = (sample.read(program.answer(tokens)) for tokens in (sample.clean, sample.corrupted))
-    bias = -round((clean.mean() + corrupted.mean()) / 2 * _GRID) / _GRID
-    if (clean + bias <= 0).any() or (corrupted + bias >= 0).any():
+    gap = clean.min() - corrupted.max()
+    if gap < GAP * (clean.mean() - corrupted.mean()):
         return None
+    bias = -round((clean.min() + corrupted.max()) / 2 * _GRID) / _GRID
     signals = program.signals(sample.corrupted)
     for row, column in np.argwhere(program.circuit().mask).tolist():
         effects = 2 * (sample.read(program.answer(sample.clean, Patch(row, column, signals))) - clean)
