@@ -22,16 +22,16 @@ class Model:
         name: what the user called it, for messages and records.
         wiring: where the module reads and writes the residual stream.
         tokenizer: its Hugging Face tokenizer, or None where data are token ids.
-        circuit: its edges with an effect, where they are known by construction.
         bos: whether text gets a beginning-of-sequence token when the user does not say; None does as the tokenizer
             does by default.
+        circuit: its edges with an effect, where they are known by construction.
     """
 
     name: str
     wiring: Wiring
     tokenizer: Any | None = None
-    circuit: Circuit | None = None
     bos: bool | None = None
+    circuit: Circuit | None = None
 
     @property
     def module(self) -> nn.Module:
