@@ -7,6 +7,8 @@ from importlib.resources import files
 import pytest
 from transformers import AutoTokenizer
 
+from edgewise.models.planted.language import build_tokenizer
+
 
 @pytest.fixture(scope="session")
 def gpt2_tokenizer(shared):
@@ -16,6 +18,19 @@ def gpt2_tokenizer(shared):
 @pytest.fixture(scope="session")
 def demo_tokenizer():
     return AutoTokenizer.from_pretrained(str(files("edgewise.models") / "demo"))
+
+
+@pytest.fixture(scope="session")
+def planted_tokenizer():
+    return build_tokenizer()
+
+
+@pytest.fixture(scope="session")
+def planted_bos_tokenizer():
+    """The planted models' tokenizer with a BOS token, which it puts nowhere by itself."""
+    tokenizer = build_tokenizer()
+    tokenizer.add_special_tokens({"bos_token": "<s>"})
+    return tokenizer
 
 
 @pytest.fixture(params=["demo", "gpt2"])

@@ -1,4 +1,4 @@
-"""What holds for every task, with the demo model's tokenizer and with GPT-2's."""
+"""What holds for every task, with every tokenizer that it is meant for."""
 
 from __future__ import annotations
 
@@ -9,11 +9,28 @@ from edgewise.metrics import METRICS
 from edgewise.tasks import TASKS, make_task, validate
 from tasks.small_tokenizers import word_tokenizer
 
+# Most tasks are in words that the demo model's tokenizer and GPT-2's both know; these are for their own alone.
+OWN_TOKENIZER = {"planted": "planted"}
+PAIRS = [
+    (task, tokenizer)
+    for task in TASKS
+    for tokenizer in ((OWN_TOKENIZER[task],) if task in OWN_TOKENIZER else ("demo", "gpt2"))
+]
+SMALLEST = [(task, OWN_TOKENIZER.get(task, "demo")) for task in TASKS]
+WITH_BOS = [(task, f"{OWN_TOKENIZER[task]}_bos" if task in OWN_TOKENIZER else "gpt2") for task in TASKS]
+
 ALL = pytest.mark.parametrize("task", TASKS.names())
+ALL_PAIRS = pytest.mark.parametrize(("task", "any_tokenizer"), PAIRS, indirect=["any_tokenizer"])
 SPLITS = ("discovery", "held-out")
 
 
-@ALL
+@pytest.fixture
+def any_tokenizer(request):
+    """A tokenizer by its name."""
+    return request.getfixturevalue(f"{request.param}_tokenizer")
+
+
+@ALL_PAIRS
 def test_the_same_seed_gives_the_same_prompts_and_another_seed_others(task, any_tokenizer):
     first, again = (make_task(task, any_tokenizer, n=20, seed=3) for _ in range(2))
     other = make_task(task, any_tokenizer, n=20, seed=4)
@@ -22,13 +39,13 @@ def test_the_same_seed_gives_the_same_prompts_and_another_seed_others(task, any_
     assert len({p.clean for p in first} & {p.clean for p in other}) < 5
 
 
-@ALL
+@ALL_PAIRS
 def test_a_longer_set_begins_with_the_shorter_one(task, any_tokenizer):
     short, long = (make_task(task, any_tokenizer, n=n, seed=1) for n in (5, 25))
     assert long.pairs[:5] == short.pairs
 
 
-@ALL
+@ALL_PAIRS
 def test_no_prompt_is_in_both_splits_under_any_seed(task, any_tokenizer):
     discovery, held_out = (
         {p.clean for seed in range(3) for p in make_task(task, any_tokenizer, n=150, seed=seed, split=split)}
@@ -39,7 +56,7 @@ def test_no_prompt_is_in_both_splits_under_any_seed(task, any_tokenizer):
     assert not discovery & held_out
 
 
-@ALL
+@ALL_PAIRS
 @pytest.mark.parametrize("split", SPLITS)
 def test_clean_and_corrupted_align_and_every_row_is_usable(task, split, any_tokenizer):
     prompts = make_task(task, any_tokenizer, n=100, split=split)
@@ -52,19 +69,19 @@ def test_clean_and_corrupted_align_and_every_row_is_usable(task, split, any_toke
     assert [p.row for p in prompts] == list(range(1, 101))
 
 
-@ALL
-def test_each_names_a_known_metric_and_records_how_it_was_made(task, demo_tokenizer):
-    prompts = make_task(task, demo_tokenizer, n=3, seed=9, split="held-out")
+@pytest.mark.parametrize(("task", "any_tokenizer"), SMALLEST, indirect=["any_tokenizer"])
+def test_each_names_a_known_metric_and_records_how_it_was_made(task, any_tokenizer):
+    prompts = make_task(task, any_tokenizer, n=3, seed=9, split="held-out")
     assert prompts.metric in METRICS.names()
     assert {"task": task, "n": 3, "seed": 9, "split": "held-out"}.items() <= prompts.info.items()
     assert prompts.warnings == ()
     assert prompts.bos is False
 
 
-@ALL
-def test_bos_stands_before_clean_and_corrupted_alike(task, gpt2_tokenizer):
-    plain, with_bos = (make_task(task, gpt2_tokenizer, n=3, bos=bos) for bos in (False, True))
-    bos = gpt2_tokenizer.bos_token_id
+@pytest.mark.parametrize(("task", "any_tokenizer"), WITH_BOS, indirect=["any_tokenizer"])
+def test_bos_stands_before_clean_and_corrupted_alike(task, any_tokenizer):
+    plain, with_bos = (make_task(task, any_tokenizer, n=3, bos=bos) for bos in (False, True))
+    bos = any_tokenizer.bos_token_id
     for pair, longer in zip(plain, with_bos, strict=True):
         assert longer.clean == (bos, *pair.clean)
         assert longer.corrupted == (bos, *pair.corrupted)

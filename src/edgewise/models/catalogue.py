@@ -15,6 +15,7 @@ FAMILIES = {
 # hub names worth listing and suggesting; any other model of a class above works too
 KNOWN = {
     "demo": "bundled; 4 layers, 4 heads, 479 edges; knows the four tasks",
+    "planted:SEED": "made on the spot; 50 to 800 edges, and the circuit of the task planted is known",
     "gpt2": "GPT-2 small, 32,491 edges",
     "gpt2-medium": "GPT-2 medium",
     "gpt2-large": "GPT-2 large",

@@ -17,6 +17,7 @@ from transformers.utils import logging
 from edgewise.errors import EdgewiseError, ModelError, UnknownNameError, UnsupportedModelError, did_you_mean
 from edgewise.models.catalogue import BUNDLED, FAMILIES, KNOWN
 from edgewise.models.model import Model
+from edgewise.models.planted import is_planted, load_planted
 from edgewise.models.wiring import Wiring
 
 DTYPES = {
@@ -41,7 +42,8 @@ def load_model(
     The model is used as ``transformers`` loads it: no weight is folded, centred or copied.
 
     Args:
-        model: a bundled name (``"demo"``), a hub name (``"gpt2"``), a folder, or a loaded module.
+        model: a bundled name (``"demo"``), a planted one (``"planted:3"``), a hub name (``"gpt2"``), a folder, or a
+            loaded module.
         dtype: its floating-point type; float32 by default, a loaded module's own.
         device: where it runs; the CPU by default, a loaded module's own.
         tokenizer: a Hugging Face tokenizer; by default the one stored with the model, if there is one.
@@ -52,7 +54,7 @@ def load_model(
         The model with its wiring, in evaluation mode.
 
     Raises:
-        ModelError: no such model, a folder without config or weights, or a loaded module in training mode.
+        ModelError: no such model, a folder without config or weights, a bad seed, or a loaded module in training mode.
         UnsupportedModelError: an architecture or config attribute that is not understood.
     """
     if isinstance(model, nn.Module):
@@ -65,6 +67,8 @@ def load_model(
             )
         return loaded
     name = str(model)
+    if is_planted(name):
+        return load_planted(name, _dtype(dtype) or torch.float32, _device(device), tokenizer)
     source = _find(name)
     config = _pretrained(name, AutoConfig, source, trust_remote_code=trust_remote_code)
     family_of(_architecture(config), config, ignore_config)

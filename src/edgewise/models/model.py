@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from edgewise.errors import ModelError
-from edgewise.graph import Graph
+from edgewise.graph import Circuit, Graph
 from edgewise.models.wiring import Wiring
 
 
@@ -24,12 +24,14 @@ class Model:
         tokenizer: its Hugging Face tokenizer, or None where data are token ids.
         bos: whether text gets a beginning-of-sequence token when the user does not say; None does as the tokenizer
             does by default.
+        circuit: its edges with an effect, where they are known by construction.
     """
 
     name: str
     wiring: Wiring
     tokenizer: Any | None = None
     bos: bool | None = None
+    circuit: Circuit | None = None
 
     @property
     def module(self) -> nn.Module:

@@ -43,7 +43,14 @@ def data_digest(path: str) -> str:
 
 
 def model_digest(name: str) -> str | None:
-    """Fingerprint of a model folder's files, or the cached commit of a hub model; None if not known."""
+    """Fingerprint of a model folder's files or a planted model's weights, or the cached commit of a hub model.
+
+    None if not known. Raises ModelError for a planted model without a seed.
+    """
+    from edgewise.models import planted
+
+    if planted.is_planted(name):
+        return planted.digest(name)
     folder = _bundled(name) or Path(name)
     if folder.is_dir():
         return _folder_digest(folder)

@@ -35,6 +35,7 @@ TASKS = Registry(
         "greater-than": "edgewise.tasks.greater_than:make",
         "docstring": "edgewise.tasks.docstring:make",
         "induction": "edgewise.tasks.induction:make",
+        "planted": "edgewise.tasks.planted:make",
     },
 )
 
