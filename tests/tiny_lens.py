@@ -206,7 +206,7 @@ def checkpoint(config: Mapping[str, Any], seed: int = 0) -> LensCheckpoint:
 def shapes(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
     """Name and shape of every parameter."""
     c = {"attn_only": False, "final_rms": False, "gated_mlp": False, "n_key_value_heads": None, **config}
-    norm = c.get("normalization_type", c.get("normalization"))
+    norm = c.get("normalization_type", c.get("normalization", "LN"))
     d, e, heads, m = c["d_model"], c["d_head"], c["n_heads"], c["d_mlp"]
     kv, mark = (c["n_key_value_heads"], "_") if c["n_key_value_heads"] else (heads, "")
     out = c.get("d_vocab_out", c["d_vocab"])
@@ -226,6 +226,9 @@ def shapes(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
         found |= {f"{mlp}.W_in": (d, m), f"{mlp}.b_in": (m,), f"{mlp}.W_out": (m, d), f"{mlp}.b_out": (d,)}
         found |= {f"{mlp}.W_gate": (d, m)} if c["gated_mlp"] else {}
         found |= _norm(f"{mlp}.ln", norm if norm == "LN" else None, m) if c["act_fn"] == "solu_ln" else {}
+        found |= (
+            {f"{mlp}.act_fn.{x}": () for x in ("alpha_p", "alpha_n", "beta", "eps")} if c["act_fn"] == "xielu" else {}
+        )
     found |= _norm("ln_final", "RMS" if norm == "LN" and c["final_rms"] else norm, d)
     return found | {"unembed.W_U": (d, out), "unembed.b_U": (out,)}
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from bruteforce import parts
@@ -16,6 +17,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": parts.relu,
     "gelu": parts.gelu_erf,
     "gelu_new": parts.gelu_tanh,
+    "gelu_fast": parts.gelu_rounded,
     "gelu_pytorch_tanh": parts.gelu_tanh,
     "silu": parts.silu,
     "solu": parts.solu,
@@ -79,11 +81,22 @@ def _projections(tensors: Mapping[str, Tensor], here: str, letter: str) -> tuple
     return tuple(Projection(w, None if biases is None else biases[head]) for head, w in enumerate(weights))
 
 
+def _xielu(tensors: Mapping[str, Tensor], here: str) -> Callable[[Tensor], Tensor]:
+    alpha_p, alpha_n, beta, eps = (tensors[f"{here}.act_fn.{x}"] for x in ("alpha_p", "alpha_n", "beta", "eps"))
+    up, down = (1 + alpha_p.exp()).log(), beta + (1 + alpha_n.exp()).log()
+
+    def xielu(x: Tensor) -> Tensor:
+        below = torch.where(x < eps, x, eps)
+        return beta * x + torch.where(x > 0, up * x**2, down * (below.exp() - 1 - x))
+
+    return xielu
+
+
 def _mlp(config: Mapping[str, Any], tensors: Mapping[str, Tensor], here: str) -> Mlp:
     gated, name = config.get("gated_mlp", False), config["act_fn"]
-    activation = ACTIVATIONS[name.removesuffix("_ln")]
+    activation = _xielu(tensors, here) if name == "xielu" else ACTIVATIONS[name.removesuffix("_ln")]
     if name.endswith("_ln"):
-        kind = config.get("normalization_type", config.get("normalization"))
+        kind = config.get("normalization_type", config.get("normalization", "LN"))
         norm, inner = _norm(config, tensors, f"{here}.ln", kind if kind == "LN" else "LNPre"), activation
 
         def activation(x: Tensor) -> Tensor:

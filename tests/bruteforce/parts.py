@@ -138,6 +138,10 @@ def silu(x: Tensor) -> Tensor:
     return x * torch.sigmoid(x)
 
 
+def gelu_rounded(x: Tensor) -> Tensor:
+    return x * 0.5 * (1 + torch.tanh(0.7978845608 * x + 0.7978845608 * 0.044715 * x**3))
+
+
 def relu(x: Tensor) -> Tensor:
     return torch.where(x > 0, x, torch.zeros_like(x))
 

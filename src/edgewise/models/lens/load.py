@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 import torch
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, PreTrainedConfig
 
 from edgewise.models.lens.checkpoint import read_tensors
 from edgewise.models.lens.config import LensConfig
@@ -52,10 +52,10 @@ def load_lens(
 
 def _tokenizer(source: Source, config: LensConfig) -> Any | None:
     """The tokenizer beside the weights, else the one the config names, else None: data may be token ids."""
-    named = str(source.folder) if source.has_tokenizer else config.tokenizer_name
-    if named is None:
-        return None
     try:
-        return AutoTokenizer.from_pretrained(named)
+        if source.has_tokenizer:
+            # An empty config, so that it does not take config.json for one of Hugging Face's.
+            return AutoTokenizer.from_pretrained(source.folder, config=PreTrainedConfig())
+        return AutoTokenizer.from_pretrained(config.tokenizer_name) if config.tokenizer_name else None
     except (OSError, ValueError, KeyError):
         return None
