@@ -47,7 +47,8 @@ def hub_name(name: str) -> str:
 
 def _lens_note(name: str) -> str:
     kind, layers = name.split("-")[0], name.rsplit("-", 1)[-1].removesuffix("l")
-    return LENS_NOTES.get(name, f"{'attention only' if kind == 'attn' else f'{kind} MLPs'}, {layers} layers")
+    plain = f"{'attention only' if kind == 'attn' else f'{kind} MLPs'}, {layers} layer{'s' * (layers != '1')}"
+    return LENS_NOTES.get(name, plain)
 
 
 # hub names worth listing and suggesting; any other model of a class above, or in TransformerLens's format, works too

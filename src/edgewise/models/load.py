@@ -66,9 +66,9 @@ def load_model(
         bos = model.config.prepend_bos if isinstance(model, LensTransformer) else None
         loaded = Model(name, wire(model, ignore_config), tokenizer, bos)
         loaded.require_eval()
-        if dtype is not None or device is not None:
+        if dtype is not None or device is not None or config is not None:
             raise ModelError(
-                f"model {name!r} is already loaded: dtype and device are its own; call model.to(...) yourself"
+                f"model {name!r} is already loaded: dtype, device and config are its own; call model.to(...) yourself"
             )
         return loaded
     name = str(model)

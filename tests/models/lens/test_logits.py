@@ -13,6 +13,7 @@ from torch import Tensor
 
 from bruteforce.from_lens import from_lens
 from bruteforce.transformer import run
+from edgewise.errors import ModelError
 from edgewise.models import Model, load_model
 from edgewise.models.lens.activations import ACTIVATIONS
 from tiny_lens import CONFIGS, MAX_POSITIONS, LensCheckpoint, checkpoint, dump, hub
@@ -151,9 +152,13 @@ def test_the_module_itself_can_be_given() -> None:
     assert (model.wiring.causal, model.bos, model.vocab_size, model.output_size) == (False, True, 50, 55)
     assert model.module is module
     assert model.name == "LensTransformer"
+    with pytest.raises(ModelError, match="already loaded: dtype, device and config are its own"):
+        load_model(module, config="config.json")
+    with pytest.raises(ModelError, match="training mode"):
+        load_model(module.train())
 
 
 def test_more_tokens_than_positions_are_refused() -> None:
     model = load_model(checkpoint(dump()).load())
-    with pytest.raises(Exception, match=f"25 tokens exceed the model's context of {MAX_POSITIONS}"):
+    with pytest.raises(ModelError, match=f"25 tokens exceed the model's context of {MAX_POSITIONS}"):
         model.module(ids(length=MAX_POSITIONS + 1))

@@ -10,7 +10,7 @@ from typing import Any
 import huggingface_hub
 import pytest
 import torch
-from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
+from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
 from edgewise.errors import EdgewiseError, ModelError, UnknownNameError, UnsupportedModelError
 from edgewise.models import load_model
@@ -213,7 +213,9 @@ def test_an_empty_cache_without_network(cache: Path) -> None:
         load_model("atn-only-4l")
 
 
-@pytest.mark.parametrize("error", [OSError("502\nbad gateway"), OfflineModeIsEnabled("off"), RuntimeError("cut")])
+@pytest.mark.parametrize(
+    "error", [OSError("502\nbad gateway"), OfflineModeIsEnabled("off"), HfHubHTTPError.__base__("cut")]
+)
 def test_a_download_that_breaks_off(
     cache: Path, given: LensCheckpoint, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:

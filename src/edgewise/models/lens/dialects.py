@@ -57,15 +57,17 @@ def read_config(values: Mapping[str, Any], where: str, ignore: Collection[str] =
     """
     fields = Fields(values, where)
     attention_only = fields.flag("attn_only", False)
-    normalization = _normalization(fields)
+    config = _config(fields, attention_only)
+    _refuse_the_rest(fields, attention_only, ignore)
+    return config
+
+
+def _config(fields: Fields, attention_only: bool) -> LensConfig:
     act_fn, d_mlp, gated = _neurons(fields, attention_only)
     d_model, d_head = fields.count("d_model"), fields.count("d_head")
     n_heads, d_vocab = _heads(fields, d_model, d_head), fields.count("d_vocab")
-    parallel = fields.flag("parallel_attn_mlp", False)
-    if parallel and attention_only:
-        raise ModelError(f"{where}: parallel_attn_mlp is true and so is attn_only; set one of them to false")
     positions = _positions(fields)
-    config = LensConfig(
+    return LensConfig(
         n_layers=fields.count("n_layers"),
         d_model=d_model,
         n_heads=n_heads,
@@ -75,7 +77,7 @@ def read_config(values: Mapping[str, Any], where: str, ignore: Collection[str] =
         d_vocab_out=fields.count("d_vocab_out", d_vocab, unset=-1),
         d_mlp=d_mlp,
         act_fn=act_fn,
-        normalization=normalization,
+        normalization=_normalization(fields),
         final_rms=fields.flag("final_rms", False),
         eps=fields.agreed(("eps", "ln_eps"), fields.number, 1e-5),
         positions=positions,
@@ -87,13 +89,11 @@ def read_config(values: Mapping[str, Any], where: str, ignore: Collection[str] =
         scale_by_layer=fields.flag("scale_attn_by_inverse_layer_idx", False),
         n_kv_heads=_kv_heads(fields, n_heads),
         gated_mlp=gated,
-        parallel=parallel,
+        parallel=_parallel(fields, attention_only),
         tied=fields.flag("tie_word_embeddings", False),
         prepend_bos=fields.flag("default_prepend_bos", True),
         tokenizer_name=fields.text("tokenizer_name"),
     )
-    _refuse_the_rest(fields, attention_only, ignore)
-    return config
 
 
 def _normalization(fields: Fields) -> Normalization | None:
@@ -137,10 +137,11 @@ def _rotary_dim(fields: Fields, positions: Positions, d_head: int) -> int:
 
 def _neurons(fields: Fields, attention_only: bool) -> tuple[str | None, int | None, bool]:
     """Activation, neurons a block, and whether there is a gate."""
+    if attention_only:
+        fields.skip("act_fn", "gated_mlp", "d_mlp")
+        return None, None, False
     act_fn, gated = fields.text("act_fn", None), fields.flag("gated_mlp", False)
     d_mlp = fields.count("d_mlp", 4 * fields.count("d_model"), unset=-1)
-    if attention_only:
-        return None, None, False
     if act_fn is None:
         raise ModelError(f"{fields.where}: act_fn is missing; a model with MLPs needs one (or attn_only true)")
     if act_fn not in ACTIVATIONS:
@@ -151,6 +152,13 @@ def _neurons(fields: Fields, attention_only: bool) -> tuple[str | None, int | No
     if gated and act_fn.endswith("_ln"):
         raise UnsupportedModelError(f"{fields.where}: gated_mlp with act_fn {act_fn!r} is not supported; use either")
     return act_fn, d_mlp, gated
+
+
+def _parallel(fields: Fields, attention_only: bool) -> bool:
+    parallel = fields.flag("parallel_attn_mlp", False)
+    if parallel and attention_only:
+        raise ModelError(f"{fields.where}: parallel_attn_mlp is true and so is attn_only; set one of them to false")
+    return parallel
 
 
 def _heads(fields: Fields, d_model: int, d_head: int) -> int:

@@ -28,6 +28,10 @@ class Fields:
         """Whether the object has the key."""
         return key in self._values
 
+    def skip(self, *keys: str) -> None:
+        """Count keys as read whose values mean nothing here."""
+        self._read.update(keys)
+
     def rest(self) -> Iterator[tuple[str, Any]]:
         """The keys that were not read, and their values."""
         return ((key, value) for key, value in self._values.items() if key not in self._read)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import huggingface_hub
+from huggingface_hub.errors import HfHubHTTPError
 
 from edgewise.errors import ModelError, UnknownNameError
 from edgewise.models.catalogue import LENS_MODELS, hub_name
@@ -24,7 +25,8 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt
 FETCHED = [CONFIG, "*final.pth", "*.safetensors", "tokenizer*", "vocab.*", "merges.txt", "special_tokens_map.json"]
 # hub repositories with other names and layouts in the file, which their config does not say
 OLD_LAYOUT = "_old"
-HUB_ERRORS = (OSError, ValueError, RuntimeError)
+# its bases are the errors of the HTTP library, whichever this version of huggingface_hub uses
+HUB_ERRORS: tuple[type[Exception], ...] = (OSError, ValueError, RuntimeError, *HfHubHTTPError.__bases__)
 
 
 @dataclass(frozen=True)
