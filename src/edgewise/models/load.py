@@ -62,15 +62,12 @@ def load_model(
         UnsupportedModelError: an architecture or config attribute that is not understood.
     """
     if isinstance(model, nn.Module):
-        name = getattr(model.config, "name_or_path", "") or type(model).__name__
-        bos = model.config.prepend_bos if isinstance(model, LensTransformer) else None
-        loaded = Model(name, wire(model, ignore_config), tokenizer, bos)
-        loaded.require_eval()
         if dtype is not None or device is not None or config is not None:
             raise ModelError(
-                f"model {name!r} is already loaded: dtype, device and config are its own; call model.to(...) yourself"
+                f"model {_own_name(model)!r} is already loaded: dtype, device and config are its own;"
+                " call model.to(...) yourself"
             )
-        return loaded
+        return _taken(model, tokenizer, ignore_config)
     name = str(model)
     kind, place = _dtype(dtype) or torch.float32, _device(device)
     checkpoint = None if name in BUNDLED and config is None else sources.find(name, config)
@@ -89,6 +86,19 @@ def load_model(
     )
     module = module.eval().to(place)
     return Model(name, wire(module, ignore_config), tokenizer or _tokenizer(source, trust_remote_code))
+
+
+def _taken(module: nn.Module, tokenizer: Any | None, ignore_config: Collection[str]) -> Model:
+    """A model from a module that is loaded."""
+    bos = module.config.prepend_bos if isinstance(module, LensTransformer) else None
+    model = Model(_own_name(module), wire(module, ignore_config), tokenizer, bos)
+    model.require_eval()
+    return model
+
+
+def _own_name(module: nn.Module) -> str:
+    named: str = getattr(getattr(module, "config", None), "name_or_path", "")
+    return named or type(module).__name__
 
 
 def wire(module: nn.Module, ignore_config: Collection[str] = ()) -> Wiring:

@@ -46,7 +46,7 @@ def test_what_is_left_out_has_the_default() -> None:
 
 
 def test_an_attention_only_model_has_no_neurons() -> None:
-    config = read_config(hub(attn_only=True, neuron_scale=0.5, act_fn="something"), "config.json")
+    config = read_config(hub(attn_only=True, neuron_scale=0.5, act_fn="something", d_mlp=0), "config.json")
     assert (config.d_mlp, config.act_fn, config.spec.has_mlp) == (None, None, False)
 
 
