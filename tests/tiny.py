@@ -1,4 +1,4 @@
-"""Tiny random Hugging Face models and prompts, built offline from a seed.
+"""Tiny random models and prompts, built offline from a seed.
 
 Hugging Face starts biases at zero and gains at one, where a wrong bias or gain changes nothing: here every
 parameter is random.
@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import torch
+from torch import nn
 from transformers import (
     GPT2Config,
     GPT2LMHeadModel,
@@ -24,11 +25,11 @@ from transformers import (
 )
 
 from edgewise.tasks.prompts import PromptPair, PromptSet
+from tiny_lens import LENS_FAMILIES
+from tiny_lens import MAX_POSITIONS as MAX_POSITIONS
+from tiny_lens import VOCABULARY as VOCABULARY
 
 ModelT = TypeVar("ModelT", bound=PreTrainedModel)
-
-VOCABULARY = 50
-MAX_POSITIONS = 24
 
 
 def gpt2(
@@ -84,7 +85,7 @@ def gpt_neox(
     return _finish(GPTNeoXForCausalLM, GPTNeoXConfig(**settings | config), dtype, seed, attention)
 
 
-FAMILIES: dict[str, Callable[..., PreTrainedModel]] = {
+HF_FAMILIES: dict[str, Callable[..., PreTrainedModel]] = {
     "gpt2": gpt2,
     "gpt2-scaled-by-layer": partial(gpt2, scale_attn_by_inverse_layer_idx=True, tie_word_embeddings=False, n_inner=40),
     "llama-grouped": llama,
@@ -100,10 +101,13 @@ FAMILIES: dict[str, Callable[..., PreTrainedModel]] = {
     "gpt-neox-parallel": gpt_neox,
     "gpt-neox-sequential": partial(gpt_neox, use_parallel_residual=False, attention_bias=False),
 }
+"""Shapes of Hugging Face models."""
+
+FAMILIES: dict[str, Callable[..., nn.Module]] = {**HF_FAMILIES, **LENS_FAMILIES}
 """Every shape of model that the shared tests run over."""
 
-EXACT_FAMILIES = frozenset(name for name in FAMILIES if name.startswith("gpt2"))
-"""Those whose Hugging Face code stays in float64 throughout; the others compute some parts in float32."""
+EXACT_FAMILIES = frozenset(name for name in FAMILIES if name.startswith(("gpt2", "lens")))
+"""Those whose code stays in float64 throughout; other Hugging Face classes compute some parts in float32."""
 
 
 def prompts(

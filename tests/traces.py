@@ -9,12 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as torch_module
-from transformers import PreTrainedModel
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 
 @contextmanager
-def leaves_no_trace(model: PreTrainedModel) -> Iterator[None]:
+def leaves_no_trace(model: nn.Module) -> Iterator[None]:
     """Fails unless the model, and torch's global state, are afterwards as they were, exceptions included."""
     before, tensors = _state(model), _copies(model)
     try:
@@ -26,11 +25,11 @@ def leaves_no_trace(model: PreTrainedModel) -> Iterator[None]:
         assert [n for n, x in _copies(model).items() if not torch.equal(x, tensors[n])] == []
 
 
-def _state(model: PreTrainedModel) -> dict[str, Any]:
+def _state(model: nn.Module) -> dict[str, Any]:
     """Everything comparable: identities of parameters and hooks, flags, attribute names, global settings."""
     state: dict[str, Any] = {
-        "config": repr(model.config.to_dict()),
-        "attention": [m.config._attn_implementation for m in model.modules() if hasattr(m, "config")],
+        "config": repr(model.config.to_dict() if hasattr(model.config, "to_dict") else model.config),
+        "attention": [getattr(m.config, "_attn_implementation", None) for m in model.modules() if hasattr(m, "config")],
         "attention functions": sorted(ALL_ATTENTION_FUNCTIONS.valid_keys()),
         "grad mode": (torch.is_grad_enabled(), torch.is_inference_mode_enabled()),
         "anomaly mode": torch.is_anomaly_enabled(),
@@ -55,6 +54,6 @@ def _hooks(module: nn.Module) -> dict[str, list[int]]:
     return {name: [id(hook) for hook in hooks.values()] for name, hooks in kinds.items()}
 
 
-def _copies(model: PreTrainedModel) -> dict[str, Tensor]:
+def _copies(model: nn.Module) -> dict[str, Tensor]:
     named = [*model.named_parameters(remove_duplicate=False), *model.named_buffers(remove_duplicate=False)]
     return {name: tensor.detach().clone() for name, tensor in named}

@@ -8,7 +8,6 @@ from typing import Any, Literal
 import pytest
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
 
 from edgewise.attribution import attribute, score_edges
 from edgewise.errors import EdgewiseError
@@ -18,19 +17,20 @@ from tiny import FAMILIES, prompts
 from traces import leaves_no_trace
 
 PROMPTS = prompts(5, seed=3)
-SHAPES = ["gpt2", "llama-grouped", "gpt-neox-parallel"]
+SHAPES = ["gpt2", "llama-grouped", "gpt-neox-parallel", "lens-shortformer-folded"]
 MESSAGE = "the test stops here"
 OwnMetric = Callable[[Tensor, MetricBatch], Tensor]
 
 
-def prepared(family: str, attention: str = "sdpa") -> PreTrainedModel:
+def prepared(family: str, attention: str = "sdpa") -> nn.Module:
     """A model with half of its parameters frozen, and with a gradient and a hook of the user's own."""
     model = FAMILIES[family](attention=attention)
     parameters = list(model.parameters())
     for parameter in parameters[::2]:
         parameter.requires_grad_(False)
     parameters[1].grad = torch.ones_like(parameters[1])
-    model.get_input_embeddings().register_forward_hook(lambda *_: None)
+    embedding = next(module for module in model.modules() if isinstance(module, nn.Embedding))
+    embedding.register_forward_hook(lambda *_: None)
     return model
 
 

@@ -1,4 +1,7 @@
-"""Copies the weights of Hugging Face's GPT-2, Llama and GPT-NeoX into the brute-force twin, in float64."""
+"""Copies the weights of Hugging Face's GPT-2, Llama and GPT-NeoX into the brute-force twin, in float64.
+
+A model that came from a checkpoint in TransformerLens's format gets the twin of that checkpoint, not of the module.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import GPT2LMHeadModel, GPTNeoXForCausalLM, LlamaForCausalLM, PreTrainedModel
+from transformers import GPT2LMHeadModel, GPTNeoXForCausalLM, LlamaForCausalLM
 
 from bruteforce import parts
+from bruteforce.from_lens import from_lens
 from bruteforce.parts import Attention, Mlp, Norm, Projection, Rotary
 from bruteforce.transformer import Block, Transformer
+from tiny_lens import LensCheckpoint
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu_new": parts.gelu_tanh,
@@ -21,8 +26,11 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-def from_hf(model: PreTrainedModel) -> Transformer:
+def from_hf(model: nn.Module) -> Transformer:
     """The same model, edge by edge. The class decides the layout of the weights."""
+    checkpoint = LensCheckpoint.behind(model)
+    if checkpoint is not None:
+        return from_lens(checkpoint.config, checkpoint.tensors)
     if isinstance(model, GPT2LMHeadModel):
         return _gpt2(model)
     if isinstance(model, LlamaForCausalLM):

@@ -17,18 +17,27 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Norm:
-    """LayerNorm (`centred`) or RMSNorm with gain, optional bias and epsilon."""
+    """LayerNorm (`centred`) or RMSNorm with optional gain, optional bias and epsilon."""
 
     centred: bool
-    gain: Float[Tensor, "d_model"]
+    gain: Float[Tensor, "d_model"] | None
     bias: Float[Tensor, "d_model"] | None
     epsilon: float
 
     def __call__(self, x: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos d_model"]:
         if self.centred:
             x = x - x.mean(-1, keepdim=True)
-        scaled = x / torch.sqrt((x * x).mean(-1, keepdim=True) + self.epsilon) * self.gain
+        scaled = x / torch.sqrt((x * x).mean(-1, keepdim=True) + self.epsilon)
+        scaled = scaled if self.gain is None else scaled * self.gain
         return scaled if self.bias is None else scaled + self.bias
+
+
+@dataclass(frozen=True)
+class NoNorm:
+    """The norm of a model that has none."""
+
+    def __call__(self, x: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos d_model"]:
+        return x
 
 
 @dataclass(frozen=True)
@@ -45,15 +54,21 @@ class Projection:
 
 @dataclass(frozen=True)
 class Rotary:
-    """Rotary position embedding of the first `dims` coordinates of a head, paired as (i, i + dims / 2)."""
+    """Rotary position embedding of the first `dims` coordinates of a head, paired as (i, i + dims / 2), or if
+    `adjacent` as (2 i, 2 i + 1)."""
 
     dims: int
     base: float
+    adjacent: bool = False
 
     def __call__(self, x: Float[Tensor, "batch pos d_head"]) -> Float[Tensor, "batch pos d_head"]:
         half = self.dims // 2
         exponents = torch.arange(half, dtype=x.dtype) / half
         angles = torch.arange(x.shape[1], dtype=x.dtype)[:, None] * self.base**-exponents
+        if self.adjacent:  # a pair is a complex number, and turning it is one product
+            pairs = torch.view_as_complex(x[..., : self.dims].unflatten(-1, (half, 2)).contiguous())
+            turned = torch.view_as_real(pairs * torch.polar(torch.ones_like(angles), angles)).flatten(-2)
+            return torch.cat([turned, x[..., self.dims :]], dim=-1)
         first, second, rest = x[..., :half], x[..., half : self.dims], x[..., self.dims :]
         turned_first = first * angles.cos() - second * angles.sin()
         turned_second = second * angles.cos() + first * angles.sin()
@@ -78,7 +93,7 @@ class Attention:
 
 @dataclass(frozen=True)
 class Mlp:
-    """out(act(x W_in + b_in)), or gated: out(act(x W_gate + b_gate) * (x W_in + b_in))."""
+    """out(act(x W_in + b_in)), or gated: out(act(x W_gate + b_gate) * (x W_in + b_in) + b_after)."""
 
     w_in: Float[Tensor, "d_model d_mlp"]
     b_in: Float[Tensor, "d_mlp"] | None
@@ -87,6 +102,7 @@ class Mlp:
     activation: Callable[[Tensor], Tensor]
     w_gate: Float[Tensor, "d_model d_mlp"] | None = None
     b_gate: Float[Tensor, "d_mlp"] | None = None
+    b_after: Float[Tensor, "d_mlp"] | None = None
 
     def __call__(self, x: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos d_model"]:
         hidden = _affine(x, self.w_in, self.b_in)
@@ -94,12 +110,18 @@ class Mlp:
             hidden = self.activation(hidden)
         else:
             hidden = self.activation(_affine(x, self.w_gate, self.b_gate)) * hidden
+            hidden = hidden if self.b_after is None else hidden + self.b_after
         return _affine(hidden, self.w_out, self.b_out)
 
 
-def pattern(q: Float[Tensor, "batch pos d_head"], k: Float[Tensor, "batch pos d_head"], scale: float) -> Tensor:
-    """Causal softmax attention of one head: `[batch, query, key]`, rows sum to one."""
+def pattern(
+    q: Float[Tensor, "batch pos d_head"], k: Float[Tensor, "batch pos d_head"], scale: float, causal: bool = True
+) -> Tensor:
+    """Softmax attention of one head: `[batch, query, key]`, rows sum to one; nothing reads what comes after it if
+    `causal`."""
     scores = torch.einsum("bqd,bkd->bqk", q, k) * scale
+    if not causal:
+        return scores.softmax(-1)
     later = torch.ones(scores.shape[1:], dtype=torch.bool).triu(1)
     return scores.masked_fill(later, -math.inf).softmax(-1)
 
@@ -114,6 +136,18 @@ def gelu_erf(x: Tensor) -> Tensor:
 
 def silu(x: Tensor) -> Tensor:
     return x * torch.sigmoid(x)
+
+
+def gelu_rounded(x: Tensor) -> Tensor:
+    return x * 0.5 * (1 + torch.tanh(0.7978845608 * x + 0.7978845608 * 0.044715 * x**3))
+
+
+def relu(x: Tensor) -> Tensor:
+    return torch.where(x > 0, x, torch.zeros_like(x))
+
+
+def solu(x: Tensor) -> Tensor:
+    return x * x.exp() / x.exp().sum(-1, keepdim=True)
 
 
 def identity(x: Tensor) -> Tensor:

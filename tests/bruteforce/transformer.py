@@ -20,31 +20,42 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from bruteforce.parts import Attention, Mlp, Norm, Rotary, pattern
+from bruteforce.parts import Attention, Mlp, NoNorm, Norm, Rotary, pattern
 
 Edge = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class Block:
-    attention_norm: Norm
+    attention_norm: Norm | NoNorm
     attention: Attention
-    mlp_norm: Norm | None = None
+    mlp_norm: Norm | NoNorm | None = None
     mlp: Mlp | None = None
 
 
 @dataclass(frozen=True)
 class Transformer:
-    """Weights and wiring. `parallel`: attention and MLP of a block read the same sources."""
+    """Weights and wiring.
+
+    `parallel`: attention and MLP of a block read the same sources. `query_key_positions` (shortformer) are added to
+    what queries and keys read, after the norm; `positions` to the embedding.
+    """
 
     embedding: Float[Tensor, "vocab d_model"]
     blocks: tuple[Block, ...]
-    final_norm: Norm
+    final_norm: Norm | NoNorm
     unembedding: Float[Tensor, "d_model vocab"]
     positions: Float[Tensor, "max_pos d_model"] | None = None
     rotary: Rotary | None = None
     unembedding_bias: Float[Tensor, "vocab"] | None = None
     parallel: bool = False
+    causal: bool = True
+    query_key_positions: Float[Tensor, "max_pos d_model"] | None = None
+
+    def logits(self, stream: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos vocab"]:
+        """What the final norm and the unembedding make of a stream."""
+        logits = self.final_norm(stream) @ self.unembedding
+        return logits if self.unembedding_bias is None else logits + self.unembedding_bias
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -127,9 +138,7 @@ class _Pass:
         self.outputs["input"] = embedded.detach().requires_grad_(torch.is_grad_enabled())
         for layer, block in enumerate(model.blocks):
             self._block(layer, block)
-        logits = model.final_norm(self._read("logits", list(self.outputs), self.constants)) @ model.unembedding
-        if model.unembedding_bias is not None:
-            logits = logits + model.unembedding_bias
+        logits = model.logits(self._read("logits", list(self.outputs), self.constants))
         return Run(logits, self.outputs, self.edges, self.inputs, self.patterns)
 
     def _block(self, layer: int, block: Block) -> None:
@@ -149,14 +158,16 @@ class _Pass:
         def project(letter: str) -> list[Tensor]:
             owners = reader_names(block, layer, letter)
             reads = [self._read(f"{owner}<{letter}>", earlier, constants) for owner in owners]
-            projections = getattr(attention, letter)
-            return [p(block.attention_norm(x)) for p, x in zip(projections, reads, strict=True)]
+            normed = [block.attention_norm(x) for x in reads]
+            if letter != "v" and self.model.query_key_positions is not None:
+                normed = [x + self.model.query_key_positions[: x.shape[1]] for x in normed]
+            return [p(x) for p, x in zip(getattr(attention, letter), normed, strict=True)]
 
         q, k, v = [turn(x) for x in project("q")], [turn(x) for x in project("k")], project("v")
         written = {}
         for head, name in enumerate(head_names(block, layer)):
             group = attention.group_of(head)
-            self.patterns[name] = pattern(q[head], k[group], attention.scale)
+            self.patterns[name] = pattern(q[head], k[group], attention.scale, self.model.causal)
             written[name] = self.patterns[name] @ v[group] @ attention.output[head]
         return written
 

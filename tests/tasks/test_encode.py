@@ -42,7 +42,7 @@ def test_bos_can_be_forced_on_and_off():
     assert TextEncoder(llama, bos=False).prompt(TEXT) == ids(TEXT)
     assert TextEncoder(plain, bos=True).prompt(TEXT) == [BOS, *ids(TEXT)]
     assert TextEncoder(llama, bos=True).prompt(TEXT) == [BOS, *ids(TEXT)]
-    with pytest.raises(DataError, match="no BOS token; leave --bos out"):
+    with pytest.raises(DataError, match="no BOS token; use --no-bos"):
         TextEncoder(word_tokenizer(), bos=True)
 
 

@@ -17,11 +17,17 @@ edgewise check demo
 edgewise check gpt2 --dtype float64
 
 edgewise check ./my-model --json
+
+edgewise check weights.pth --config config.json
 """
 
 
 def check(
-    model: Annotated[str, typer.Argument(help="Bundled name, folder or hub name.", metavar="MODEL")],
+    model: Annotated[str, typer.Argument(help="Bundled name, folder, hub name or weights file.", metavar="MODEL")],
+    config: Annotated[
+        str | None,
+        typer.Option("--config", help="Config of weights in TransformerLens's format, if not beside them."),
+    ] = None,
     dtype: Annotated[str, typer.Option("--dtype", help="float32, float64, bfloat16 or float16.")] = "float32",
     device: Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, mps.")] = "cpu",
     ignore_config: Annotated[
@@ -48,6 +54,7 @@ def check(
         shown(Progress(f"loading {model}"))
         loaded = load_model(
             model,
+            config=config,
             dtype=dtype,
             device=device,
             ignore_config=tuple(ignore_config or ()),

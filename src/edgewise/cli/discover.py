@@ -27,6 +27,8 @@ edgewise discover --model gpt2 --task ioi --option order=abba --dtype float64 --
 edgewise discover --model ./my-model --data prompts.csv --metric prob-diff --out runs/mine
 
 edgewise discover --model gpt2 --data prompts.jsonl --level node --json --out runs/nodes
+
+edgewise discover --model weights.pth --config config.json --data ids.jsonl --out runs/compiled
 """
 
 _PROMPTS, _SCORES, _CIRCUIT, _MACHINE = "Prompts", "Scores", "Circuit", "Model and machine"
@@ -37,7 +39,7 @@ def _option(group: str, *names: str, help: str) -> Any:
 
 
 def discover(
-    model: Annotated[str, _option(_MACHINE, "--model", help="Bundled name, folder or hub name.")],
+    model: Annotated[str, _option(_MACHINE, "--model", help="Bundled name, folder, hub name or weights file.")],
     out: Annotated[Path, typer.Option("--out", help="Folder for the result; made if need be.")],
     task: Annotated[str | None, _option(_PROMPTS, "--task", help="A task; see `edgewise list tasks`.")] = None,
     data: Annotated[str | None, _option(_PROMPTS, "--data", help="A CSV, JSONL or Parquet file of prompts.")] = None,
@@ -77,6 +79,10 @@ def discover(
     prune: Annotated[
         bool, _option(_CIRCUIT, "--prune", help="Drop kept edges on no path from input to logits.")
     ] = False,
+    config: Annotated[
+        str | None,
+        _option(_MACHINE, "--config", help="Config of weights in TransformerLens's format, if not beside them."),
+    ] = None,
     dtype: Annotated[str, _option(_MACHINE, "--dtype", help="float32, float64, bfloat16 or float16.")] = "float32",
     device: Annotated[str, _option(_MACHINE, "--device", help="cpu, cuda, cuda:1, mps.")] = "cpu",
     batch_size: Annotated[
@@ -111,8 +117,9 @@ def discover(
     from edgewise.runs.selection import Selection
 
     quiet_transformers()
-    config = RunConfig(
+    asked = RunConfig(
         model=model,
+        config=config,
         task=task,
         data=data,
         options=parse_options(option or ()),
@@ -133,7 +140,7 @@ def discover(
         trust_remote_code=trust_remote_code,
     )
     with ShownProgress() as shown:
-        run = discover_run(config, out, overwrite=overwrite, on_progress=shown)
+        run = discover_run(asked, out, overwrite=overwrite, on_progress=shown)
     output.warn(run.record.warnings)
     page = None if no_pictures else show_in_pictures(run)
     if as_json:

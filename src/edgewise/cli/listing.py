@@ -34,7 +34,8 @@ def list_names(
         return
     output.result(table((kind.removesuffix("s"), "what it is"), entries))
     if kind == "models":
-        output.result(f"\nAny other folder or hub model of these classes works too: {', '.join(_families())}.")
+        output.result(f"\nAny other folder or hub model of these classes works too: {', '.join(_families())};")
+        output.result("and so does any checkpoint in TransformerLens's format.")
 
 
 def _entries(kind: str) -> list[tuple[str, str]]:

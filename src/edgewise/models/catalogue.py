@@ -12,7 +12,46 @@ FAMILIES = {
     "GPTNeoXForCausalLM": "edgewise.models.families.gpt_neox",
 }
 
-# hub names worth listing and suggesting; any other model of a class above works too
+# name -> hub repository of a checkpoint in TransformerLens's format; the names are TransformerLens's
+LENS_MODELS = {
+    "attn-only-1l": "NeelNanda/Attn_Only_1L512W_C4_Code",
+    "attn-only-2l": "NeelNanda/Attn_Only_2L512W_C4_Code",
+    "attn-only-3l": "NeelNanda/Attn_Only_3L512W_C4_Code",
+    "attn-only-4l": "NeelNanda/Attn_Only_4L512W_C4_Code",
+    "attn-only-2l-demo": "NeelNanda/Attn-Only-2L512W-Shortformer-6B-big-lr",
+    "redwood_attn_2l": "ArthurConmy/redwood_attn_2l",
+    "gelu-1l": "NeelNanda/GELU_1L512W_C4_Code",
+    "gelu-2l": "NeelNanda/GELU_2L512W_C4_Code",
+    "gelu-3l": "NeelNanda/GELU_3L512W_C4_Code",
+    "gelu-4l": "NeelNanda/GELU_4L512W_C4_Code",
+    "solu-1l": "NeelNanda/SoLU_1L512W_C4_Code",
+    "solu-2l": "NeelNanda/SoLU_2L512W_C4_Code",
+    "solu-3l": "NeelNanda/SoLU_3L512W_C4_Code",
+    "solu-4l": "NeelNanda/SoLU_4L512W_C4_Code",
+    "solu-6l": "NeelNanda/SoLU_6L768W_C4_Code",
+    "solu-8l": "NeelNanda/SoLU_8L1024W_C4_Code",
+    "solu-10l": "NeelNanda/SoLU_10L1280W_C4_Code",
+    "solu-12l": "NeelNanda/SoLU_12L1536W_C4_Code",
+}
+LENS_NOTES = {
+    "attn-only-4l": "attention only, 4 layers, 1,281 edges: the Docstring model",
+    "attn-only-2l-demo": "attention only, 2 layers, shortformer positions",
+    "redwood_attn_2l": "attention only, 2 layers, shortformer positions, 257 edges",
+}
+
+
+def hub_name(name: str) -> str:
+    """The hub repository behind a name of the catalogue; any other name as it is."""
+    return LENS_MODELS.get(name, name)
+
+
+def _lens_note(name: str) -> str:
+    kind, layers = name.split("-")[0], name.rsplit("-", 1)[-1].removesuffix("l")
+    plain = f"{'attention only' if kind == 'attn' else f'{kind} MLPs'}, {layers} layer{'s' * (layers != '1')}"
+    return LENS_NOTES.get(name, plain)
+
+
+# hub names worth listing and suggesting; any other model of a class above, or in TransformerLens's format, works too
 KNOWN = {
     "demo": "bundled; 4 layers, 4 heads, 479 edges; knows the four tasks",
     "planted:SEED": "made on the spot; 50 to 800 edges, and the circuit of the task planted is known",
@@ -28,4 +67,5 @@ KNOWN = {
     "meta-llama/Llama-3.1-8B": "Llama, grouped key/value heads",
     "HuggingFaceTB/SmolLM-135M": "Llama, grouped key/value heads",
     "TinyLlama/TinyLlama_v1.1": "Llama, grouped key/value heads",
+    **{name: f"TransformerLens format: {_lens_note(name)}" for name in LENS_MODELS},
 }

@@ -16,6 +16,9 @@ from transformers.utils import logging
 
 from edgewise.errors import EdgewiseError, ModelError, UnknownNameError, UnsupportedModelError, did_you_mean
 from edgewise.models.catalogue import BUNDLED, FAMILIES, KNOWN
+from edgewise.models.lens import LensTransformer, sources
+from edgewise.models.lens.load import load_lens
+from edgewise.models.lens.wiring import wire_lens
 from edgewise.models.model import Model
 from edgewise.models.planted import is_planted, load_planted
 from edgewise.models.wiring import Wiring
@@ -31,19 +34,21 @@ DTYPES = {
 def load_model(
     model: str | Path | nn.Module,
     *,
+    config: str | Path | None = None,
     dtype: str | torch.dtype | None = None,
     device: str | torch.device | None = None,
     tokenizer: Any | None = None,
     ignore_config: Collection[str] = (),
     trust_remote_code: bool = False,
 ) -> Model:
-    """Load a decoder-only Hugging Face language model, or take one that is loaded.
+    """Load a decoder-only language model, in Hugging Face's format or in TransformerLens's, or take one that is loaded.
 
-    The model is used as ``transformers`` loads it: no weight is folded, centred or copied.
+    The model is used as ``transformers`` loads it, or as the checkpoint holds it: no weight is folded or centred.
 
     Args:
-        model: a bundled name (``"demo"``), a planted one (``"planted:3"``), a hub name (``"gpt2"``), a folder, or a
-            loaded module.
+        model: a bundled name (``"demo"``), a planted one (``"planted:3"``), a hub name (``"gpt2"``,
+            ``"attn-only-4l"``), a folder, a weights file in TransformerLens's format, or a loaded module.
+        config: the ``config.json`` of a weights file or folder in TransformerLens's format, where it lies elsewhere.
         dtype: its floating-point type; float32 by default, a loaded module's own.
         device: where it runs; the CPU by default, a loaded module's own.
         tokenizer: a Hugging Face tokenizer; by default the one stored with the model, if there is one.
@@ -58,30 +63,45 @@ def load_model(
         UnsupportedModelError: an architecture or config attribute that is not understood.
     """
     if isinstance(model, nn.Module):
-        name = getattr(model.config, "name_or_path", "") or type(model).__name__
-        loaded = Model(name, wire(model, ignore_config), tokenizer)
-        loaded.require_eval()
-        if dtype is not None or device is not None:
+        if dtype is not None or device is not None or config is not None:
             raise ModelError(
-                f"model {name!r} is already loaded: dtype and device are its own; call model.to(...) yourself"
+                f"model {_own_name(model)!r} is already loaded: dtype, device and config are its own;"
+                " call model.to(...) yourself"
             )
-        return loaded
+        return _taken(model, tokenizer, ignore_config)
     name = str(model)
-    if is_planted(name):
-        return load_planted(name, _dtype(dtype) or torch.float32, _device(device), tokenizer)
+    kind, place = _dtype(dtype) or torch.float32, _device(device)
+    if is_planted(name) and config is None:
+        return load_planted(name, kind, place, tokenizer)
+    checkpoint = None if name in BUNDLED and config is None else sources.find(name, config)
+    if checkpoint is not None:
+        return load_lens(name, checkpoint, dtype=kind, device=place, tokenizer=tokenizer, ignore_config=ignore_config)
     source = _find(name)
-    config = _pretrained(name, AutoConfig, source, trust_remote_code=trust_remote_code)
-    family_of(_architecture(config), config, ignore_config)
+    settings = _pretrained(name, AutoConfig, source, trust_remote_code=trust_remote_code)
+    family_of(_architecture(settings), settings, ignore_config)
     module = _pretrained(
         name,
         AutoModelForCausalLM,
         source,
-        config=config,
-        dtype=_dtype(dtype) or torch.float32,
+        config=settings,
+        dtype=kind,
         trust_remote_code=trust_remote_code,
     )
-    module = module.eval().to(_device(device))
+    module = module.eval().to(place)
     return Model(name, wire(module, ignore_config), tokenizer or _tokenizer(source, trust_remote_code))
+
+
+def _taken(module: nn.Module, tokenizer: Any | None, ignore_config: Collection[str]) -> Model:
+    """A model from a module that is loaded."""
+    bos = module.config.prepend_bos if isinstance(module, LensTransformer) else None
+    model = Model(_own_name(module), wire(module, ignore_config), tokenizer, bos)
+    model.require_eval()
+    return model
+
+
+def _own_name(module: nn.Module) -> str:
+    named: str = getattr(getattr(module, "config", None), "name_or_path", "")
+    return named or type(module).__name__
 
 
 def wire(module: nn.Module, ignore_config: Collection[str] = ()) -> Wiring:
@@ -90,6 +110,8 @@ def wire(module: nn.Module, ignore_config: Collection[str] = ()) -> Wiring:
     Raises:
         UnsupportedModelError: a class or config attribute that is not understood.
     """
+    if isinstance(module, LensTransformer):
+        return wire_lens(module)
     config = getattr(module, "config", None)
     if not isinstance(module, PreTrainedModel) or config is None:
         raise UnsupportedModelError(
@@ -135,7 +157,10 @@ def _find(name: str) -> str:
 def _check_folder(folder: Path) -> None:
     config = folder / "config.json"
     if not config.is_file():
-        raise ModelError(f"model folder {str(folder)!r} has no config.json; give a folder saved by save_pretrained")
+        raise ModelError(
+            f"model folder {str(folder)!r} has no config.json; give a folder saved by save_pretrained,"
+            " or --config FILE.json for weights in TransformerLens's format"
+        )
     try:
         json.loads(config.read_text(encoding="utf-8"))
     except ValueError as error:

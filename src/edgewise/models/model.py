@@ -1,4 +1,4 @@
-"""A loaded model: the untouched Hugging Face module, its tokenizer and its wiring."""
+"""A loaded model: the untouched module, its tokenizer and its wiring."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ class Model:
 
     @property
     def module(self) -> nn.Module:
-        """The Hugging Face model itself."""
+        """The model itself."""
         return self.wiring.module
 
     @property
     def config(self) -> Any:
-        """The Hugging Face config."""
+        """The module's config."""
         return self.module.config
 
     @cached_property

@@ -17,10 +17,11 @@ LEVELS: tuple[Level, ...] = ("edge", "node")
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Everything that decides a run's result, apart from the contents of the model and of the data file.
+    """Everything that decides a run's result, apart from the contents of the files it names.
 
     Args:
-        model: bundled name, folder or hub name.
+        model: bundled name, folder, hub name, or weights file in TransformerLens's format.
+        config: path of the config of a weights file or folder in that format, where it lies elsewhere.
         task: name of a task; either this or `data`.
         data: path of a CSV, JSONL or Parquet file of prompts; either this or `task`.
         options: the task's own options, JSON values by name.
@@ -45,6 +46,7 @@ class RunConfig:
     """
 
     model: str
+    config: str | None = None
     task: str | None = None
     data: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)

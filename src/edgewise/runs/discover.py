@@ -109,6 +109,7 @@ def _prepare(config: RunConfig, known: dict[str, str | None], steps: Steps) -> _
     with steps.step("model", f"loading {config.model}"):
         model = load_model(
             config.model,
+            config=config.config,
             dtype=config.dtype,
             device=config.device,
             ignore_config=config.ignore_config,

@@ -1,4 +1,4 @@
-"""Fingerprints of what a config only names: the model's files and the data file.
+"""Fingerprints of what a config only names: the model's files, its config where that lies elsewhere, the data file.
 
 A run is the same only when the model and the data behind its names are the same too.
 """
@@ -6,10 +6,10 @@ A run is the same only when the model and the data behind its names are the same
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from edgewise.errors import DataError
+from edgewise.errors import DataError, ModelError
 from edgewise.runs.config import RunConfig
 
 _BLOCK = 1 << 20
@@ -17,17 +17,19 @@ _BLOCK = 1 << 20
 # long as loading the model.
 _WHOLE = 1 << 30
 _END = 1 << 23
-_MODEL_FILES = ("*.json", "*.safetensors", "*.bin", "*.txt", "*.model")
+_MODEL_FILES = ("*.json", "*.safetensors", "*.bin", "*.pth", "*.pt", "*.txt", "*.model")
 
 
 def identity(config: RunConfig) -> dict[str, str | None]:
-    """Return fingerprints of the model and of the data file; None where there is none to take.
+    """Return fingerprints of the model, of its config file and of the data file; None where there is none to take.
 
     Raises:
         DataError: the data file cannot be read.
+        ModelError: the config file cannot be read.
     """
     return {
         "model": model_digest(config.model),
+        "config": None if config.config is None else config_digest(config.config),
         "data": None if config.data is None else data_digest(config.data),
     }
 
@@ -42,18 +44,33 @@ def data_digest(path: str) -> str:
         ) from error
 
 
-def model_digest(name: str) -> str | None:
-    """Fingerprint of a model folder's files or a planted model's weights, or the cached commit of a hub model.
+def config_digest(path: str) -> str:
+    """SHA-256 of a config file. Raises ModelError when it cannot be read."""
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError as error:
+        raise ModelError(
+            f"config file '{path}' cannot be read ({error.strerror}); check the path given to --config"
+        ) from error
 
-    None if not known. Raises ModelError for a planted model without a seed.
+
+def model_digest(name: str) -> str | None:
+    """Fingerprint of a model's files or a planted model's weights, or the cached commit of a hub model.
+
+    None if not known. A weights file counts together with the JSON files of its folder: its config and its tokenizer.
+
+    Raises:
+        ModelError: a planted model without a seed.
     """
     from edgewise.models import planted
 
     if planted.is_planted(name):
         return planted.digest(name)
-    folder = _bundled(name) or Path(name)
-    if folder.is_dir():
-        return _folder_digest(folder)
+    path = _bundled(name) or Path(name)
+    if path.is_dir():
+        return _digest({file for pattern in _MODEL_FILES for file in path.glob(pattern)})
+    if path.is_file():
+        return _digest({path, *path.parent.glob("*.json")})
     return _cached_commit(name)
 
 
@@ -65,9 +82,9 @@ def _bundled(name: str) -> Path | None:
     return Path(catalogue.__file__).parent / catalogue.BUNDLED[name]
 
 
-def _folder_digest(folder: Path) -> str:
+def _digest(files: Iterable[Path]) -> str:
     digest = hashlib.sha256()
-    for path in sorted({path for pattern in _MODEL_FILES for path in folder.glob(pattern)}):
+    for path in sorted(files):
         digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
         for block in _blocks(path):
             digest.update(block)
@@ -91,8 +108,10 @@ def _cached_commit(name: str) -> str | None:
     from huggingface_hub import try_to_load_from_cache
     from huggingface_hub.errors import HFValidationError
 
+    from edgewise.models.catalogue import hub_name
+
     try:
-        found = try_to_load_from_cache(name, "config.json")
+        found = try_to_load_from_cache(hub_name(name), "config.json")
     except HFValidationError:
         return None
     return Path(found).parent.name if isinstance(found, str) else None

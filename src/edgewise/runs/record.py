@@ -59,7 +59,7 @@ class RunRecord:
 
     Args:
         config: what was asked for.
-        identity: fingerprints of the model's files and of the data file.
+        identity: fingerprints of the model's files, of its config file and of the data file.
         versions: of edgewise, torch, transformers, numpy and python.
         model: architecture, shape of the graph, dtype and device.
         prompts: which prompts were run.

@@ -80,7 +80,7 @@ NODE_CLASSES: Mapping[str, NodeClasses] = MappingProxyType(
             ),
         ),
         "docstring": NodeClasses(
-            ("attn-only-4l",),
+            ("attn-only-4l", "NeelNanda/Attn_Only_4L512W_C4_Code"),
             4,
             8,
             False,

@@ -137,7 +137,7 @@ class TextEncoder:
         if default:
             return default
         if self.tokenizer.bos_token_id is None:
-            raise DataError("BOS was asked for, but the tokenizer has no BOS token; leave --bos out")
+            raise DataError("BOS was asked for, but the tokenizer has no BOS token; use --no-bos")
         return (int(self.tokenizer.bos_token_id),)
 
     def _one_token(self, prompt_text: str, prompt: list[int], text: str, together: list[int], alone: list[int]) -> int:

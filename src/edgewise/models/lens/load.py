@@ -1,0 +1,61 @@
+"""A checkpoint's files -> a `Model`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import torch
+from transformers import AutoTokenizer, PreTrainedConfig
+
+from edgewise.models.lens.checkpoint import read_tensors
+from edgewise.models.lens.config import LensConfig
+from edgewise.models.lens.dialects import read_config
+from edgewise.models.lens.module import LensTransformer
+from edgewise.models.lens.sources import Source
+from edgewise.models.lens.weights import module_state
+from edgewise.models.lens.wiring import wire_lens
+from edgewise.models.model import Model
+
+
+def load_lens(
+    name: str,
+    source: Source,
+    *,
+    dtype: torch.dtype,
+    device: torch.device,
+    tokenizer: Any | None = None,
+    ignore_config: Collection[str] = (),
+) -> Model:
+    """Load a checkpoint in TransformerLens's format.
+
+    Args:
+        name: what the user called it.
+        source: its files.
+        dtype: floating-point type of its weights.
+        device: where it runs.
+        tokenizer: the user's; by default that beside the weights, else the one its config names.
+        ignore_config: config keys that are not understood but that the user vouches for.
+
+    Raises:
+        ModelError: files that cannot be read, or a config and weights that do not fit each other.
+        UnsupportedModelError: a config key or value that is not understood.
+    """
+    config = read_config(source.values, source.where, source.values if source.published else ignore_config)
+    state = module_state(config, read_tensors(source.weights), str(source.weights))
+    with torch.device("meta"):
+        module = LensTransformer(config)
+    module.load_state_dict({key: tensor.to(dtype) for key, tensor in state.items()}, assign=True)
+    module = module.eval().to(device)
+    return Model(name, wire_lens(module), tokenizer or _tokenizer(source, config), bos=config.prepend_bos)
+
+
+def _tokenizer(source: Source, config: LensConfig) -> Any | None:
+    """The tokenizer beside the weights, else the one the config names, else None: data may be token ids."""
+    try:
+        if source.has_tokenizer:
+            # An empty config, so that it does not take config.json for one of Hugging Face's.
+            return AutoTokenizer.from_pretrained(source.folder, config=PreTrainedConfig())
+        return AutoTokenizer.from_pretrained(config.tokenizer_name) if config.tokenizer_name else None
+    except (OSError, ValueError, KeyError):
+        return None
