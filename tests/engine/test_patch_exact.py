@@ -11,6 +11,7 @@ from torch import Tensor
 from bruteforce.from_hf import from_hf
 from bruteforce.scores import edge_mask
 from bruteforce.transformer import Patch, Transformer, run
+from edgewise.engine.answers import Answers
 from edgewise.engine.patch import patched_logits, recorded_outputs
 from edgewise.models import Model, load_model
 from tiny import EXACT_FAMILIES, FAMILIES, VOCABULARY
@@ -18,6 +19,7 @@ from traces import leaves_no_trace
 
 ROWS, LENGTH = 3, 8
 POSITIONS = torch.tensor([[7, 7], [2, 7], [5, 0]])
+ANSWERS = Answers(POSITIONS, torch.ones_like(POSITIONS, dtype=torch.bool))
 
 
 @cache
@@ -58,5 +60,5 @@ def test_logits_of_a_patched_run(family: str, share: str, replacement: str) -> N
         patch = Patch(mask.double(), dict(zip(twin.sources, given, strict=True)))
         expected = run(twin, tokens(1), patch).logits[torch.arange(ROWS)[:, None], POSITIONS]
     with leaves_no_trace(model.module):
-        ours = patched_logits(model, tokens(1), POSITIONS, mask.double(), given)
+        ours = patched_logits(model, tokens(1), ANSWERS, mask.double(), given)
     assert (ours - expected).abs().max() <= tolerance(family)

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
+from edgewise.engine.answers import Answers
 from edgewise.metrics import MetricBatch
 from edgewise.tasks import PromptPair
 
@@ -29,6 +30,7 @@ class Batch:
         metric: answers and masks for the metric.
         start: the first position at which any of the pairs differ, or that any of them reads; under resample
             ablation nothing before it can matter; 0 for a bidirectional model.
+        differs: from ``start`` on, False before a row's own first difference; None where all of it is True.
     """
 
     clean: Int[Tensor, "batch pos"]
@@ -36,6 +38,7 @@ class Batch:
     positions: Int[Tensor, "batch n_positions"]
     metric: MetricBatch
     start: int
+    differs: Bool[Tensor, "batch span"] | None = None
 
     @property
     def n_rows(self) -> int:
@@ -43,22 +46,24 @@ class Batch:
         return self.clean.shape[0]
 
     @property
-    def span(self) -> slice:
-        """The positions that can contribute under resample ablation."""
-        return slice(self.start, self.clean.shape[1])
+    def answers(self) -> Answers:
+        """Where logits are read, counted from the prompts' first token."""
+        return Answers(self.positions, self.metric.position_mask)
 
     @classmethod
     def of(cls, pairs: Sequence[PromptPair], device: torch.device, *, causal: bool = True) -> Batch:
         """Pad prompt pairs into one batch on a device; those for a bidirectional model are of one length."""
         length = max(max(pair.positions) + 1 if causal else len(pair) for pair in pairs)
         reads = max(len(pair.positions) for pair in pairs)
-        start = min(min(pair.first_difference(), *pair.positions) for pair in pairs) if causal else 0
+        firsts = [pair.first_difference() if causal else 0 for pair in pairs]
+        start = min(min(first, *pair.positions) for first, pair in zip(firsts, pairs, strict=True)) if causal else 0
         return cls(
             clean=_ids([pair.clean for pair in pairs], length, device),
             corrupted=_ids([pair.corrupted for pair in pairs], length, device),
             positions=_ids([pair.positions for pair in pairs], reads, device),
             metric=MetricBatch.from_pairs(pairs, device),
             start=start,
+            differs=_from_first(firsts, start, length, device),
         )
 
 
@@ -79,6 +84,12 @@ def plan(pairs: Sequence[PromptPair], batch_size: int, *, padded: bool = True) -
     else:
         groups = [sorted(range(len(pairs)), key=lambda i: (max(pairs[i].positions), pairs[i].first_difference(), i))]
     return [group[i : i + batch_size] for group in groups for i in range(0, len(group), batch_size)]
+
+
+def _from_first(firsts: Sequence[int], start: int, length: int, device: torch.device) -> Tensor | None:
+    if all(first <= start for first in firsts):
+        return None
+    return torch.arange(start, length, device=device) >= torch.tensor(firsts, device=device)[:, None]
 
 
 def _ids(rows: Sequence[tuple[int, ...]], length: int, device: torch.device) -> Tensor:

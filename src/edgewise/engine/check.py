@@ -65,14 +65,14 @@ def check_model(model: Model) -> list[CheckRow]:
     before = _traces(model.module)
     batch = _random_batch(model)
     with borrowed(model.module) as hooks:
-        clean = logits_at(model, hooks, batch.clean, batch.positions)
+        clean = logits_at(model, hooks, batch.clean, batch.answers)
     with borrowed(model.module) as hooks:
-        corrupted = logits_at(model, hooks, batch.corrupted, batch.positions)
+        corrupted = logits_at(model, hooks, batch.corrupted, batch.answers)
     replacements = recorded_outputs(model, batch.corrupted)
     edges = torch.tensor(model.graph.mask, device=model.device)
 
     def patched(mask: Tensor) -> Tensor:
-        return patched_logits(model, batch.clean, batch.positions, mask, replacements)
+        return patched_logits(model, batch.clean, batch.answers, mask, replacements)
 
     tolerance = ROUNDING[model.dtype]
     rows = [
@@ -124,7 +124,7 @@ def _slopes(model: Model, batch: Batch, replacements: Tensor) -> CheckRow:
     def value(i: int, j: int, amount: float) -> float:
         at = mask.clone()
         at[i, j] = amount
-        logits = patched_logits(model, batch.clean, batch.positions, at, replacements)
+        logits = patched_logits(model, batch.clean, batch.answers, at, replacements)
         return float(metric(logits, batch.metric).double().mean())
 
     slopes = [(value(i, j, step) - value(i, j, -step)) / (2 * step) for i, j in chosen.tolist()]

@@ -7,31 +7,40 @@ from collections.abc import Callable
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from transformers import DynamicCache
 
+from edgewise.engine.answers import Answers
 from edgewise.engine.hooks import Hooks
 from edgewise.models import Model, Wiring
 
 
-def gather(x: Float[Tensor, "batch pos d"], positions: Int[Tensor, "batch n_positions"]) -> Tensor:
-    """The vectors at each row's own positions, ``[batch, n_positions, d]``."""
-    rows = torch.arange(x.shape[0], device=x.device)[:, None]
-    return x[rows, positions]
-
-
 def read_at(
-    hooks: Hooks,
-    wiring: Wiring,
-    positions: Int[Tensor, "batch n_positions"],
-    then: Callable[[Tensor], Tensor] = lambda normed: normed,
+    hooks: Hooks, wiring: Wiring, answers: Answers, then: Callable[[Tensor], Tensor] = lambda normed: normed
 ) -> None:
-    """Make the unembedding see each row's own positions only; ``then`` may look at what it sees, or replace it."""
-    hooks.before(wiring.unembedding, lambda normed: then(gather(normed, positions)))
+    """Make the unembedding see each row's own positions only; ``then`` may replace what it sees."""
+    hooks.before(wiring.unembedding, lambda normed: then(answers.read(normed)))
 
 
-def run(wiring: Wiring, ids: Int[Tensor, "batch pos"]) -> Float[Tensor, "batch n_positions vocab"]:
-    """The model's logits, with whatever hooks are on it."""
-    logits: Tensor = wiring.module(input_ids=ids, use_cache=False, return_dict=True).logits
+def run(
+    wiring: Wiring, ids: Int[Tensor, "batch pos"], cache: DynamicCache | None = None
+) -> Float[Tensor, "batch n_positions vocab"]:
+    """The model's logits, with whatever hooks are on it.
+
+    Args:
+        wiring: the model's wiring.
+        ids: token ids; with a cache, those that follow what it holds.
+        cache: keys and values of the tokens before, which the run adds its own to.
+    """
+    logits: Tensor = wiring.module(
+        input_ids=ids, past_key_values=cache, use_cache=cache is not None, return_dict=True
+    ).logits
     return logits
+
+
+def keep_first(cache: DynamicCache, length: int) -> None:
+    """Cut a cache to its first tokens."""
+    for layer in cache.layers:
+        layer.keys, layer.values = layer.keys[..., :length, :], layer.values[..., :length, :]
 
 
 def embed_as_leaf(hooks: Hooks, wiring: Wiring) -> None:
@@ -41,8 +50,8 @@ def embed_as_leaf(hooks: Hooks, wiring: Wiring) -> None:
 
 @torch.no_grad()
 def logits_at(
-    model: Model, hooks: Hooks, ids: Int[Tensor, "batch pos"], positions: Int[Tensor, "batch n_positions"]
+    model: Model, hooks: Hooks, ids: Int[Tensor, "batch pos"], answers: Answers, cache: DynamicCache | None = None
 ) -> Float[Tensor, "batch n_positions vocab"]:
     """Logits of a plain run at the given positions, without gradients."""
-    read_at(hooks, model.wiring, positions)
-    return run(model.wiring, ids)
+    read_at(hooks, model.wiring, answers)
+    return run(model.wiring, ids, cache)

@@ -1,29 +1,33 @@
 """Gradients at every destination from one ordinary backward pass.
 
-1. While the clean run goes forward, keep the stream in front of every norm (autograd keeps it anyway).
-2. While the backward pass goes from the output to the input, take the gradient at the outputs of the q, k, v
-   projections, at the MLP's normed input and at the unembedding's input.
-3. Bring each back to the stream as its destination read it, ``dL/d(in_v)``: through the head's slice of the projection
-   and through the norm's own Jacobian (closed form), and hand it on at once. No gradient is stored.
+1. In the clean run, let the gradient at the input of every MLP's norm and of the final norm be seen: that is
+   ``dL/d(in_v)`` of the MLP and of the logits.
+2. Replace the backward of the q, k, v projections by one that makes each head's own ``dL/d(in_v)`` and returns their
+   sum (`edgewise.engine.heads`).
+3. Hand every gradient on as it arrives, last destinations first. No gradient is stored.
 
 The gradient with respect to an edge equals the gradient with respect to its destination (Syed et al. 2023, Appendix F).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from transformers import DynamicCache
 
-from edgewise.engine.forward import embed_as_leaf, gather, read_at, run
+from edgewise.engine.answers import Answers
+from edgewise.engine.forward import embed_as_leaf, read_at, run
+from edgewise.engine.heads import head_gradients, join
 from edgewise.engine.hooks import Hooks
 from edgewise.engine.sources import SourceOutputs, accumulation_dtype
 from edgewise.graph import Graph
 from edgewise.models import Wiring
-from edgewise.models.wiring import Attention, Mlp, Projection
+from edgewise.models.norms import Norm
+from edgewise.models.wiring import Attention, Projection
 
 
 @dataclass(frozen=True)
@@ -34,21 +38,27 @@ class DestinationGradient:
         columns: which destinations of the graph.
         n_sources: how many leading sources precede them.
         rows: which prompts of the batch.
-        positions: the positions that ``gradient`` covers: a span of the prompt, or indices ``[batch, pos]``.
+        at_answers: whether ``gradient`` covers the positions where logits are read, or else every position.
         gradient: ``dL/d(in_v)``, ``[destination, batch, pos, d_model]``, in the accumulation type.
     """
 
     columns: slice
     n_sources: int
     rows: slice
-    positions: slice | Tensor
+    at_answers: bool
     gradient: Float[Tensor, "destination batch pos d_model"]
 
 
 Consume = Callable[[DestinationGradient], None]
 
-# Prompt tokens whose per-head gradients are made at a time: they, and their products, then stay in the cache.
-TOKENS_AT_ONCE = 128
+
+@dataclass(frozen=True)
+class _Reader:
+    """One of q, k, v of a layer: its projection, its destinations, and where its gradient is not zero."""
+
+    projection: Projection
+    columns: slice
+    at_answers: bool
 
 
 class DifferentiableRun:
@@ -58,31 +68,33 @@ class DifferentiableRun:
         hooks: hooks on the borrowed model.
         wiring: the model's wiring.
         graph: its graph.
-        positions: where logits are read, ``[batch, n_positions]``.
-        span: the positions whose gradients are wanted.
+        answers: where logits are read, counted from the run's first token.
 
     Attributes:
         sources: what every source wrote in this run.
         logits: ``[batch, n_positions, vocab]``, with their autograd graph.
     """
 
-    def __init__(self, hooks: Hooks, wiring: Wiring, graph: Graph, positions: Tensor, span: slice) -> None:
+    def __init__(self, hooks: Hooks, wiring: Wiring, graph: Graph, answers: Answers) -> None:
         self.sources = SourceOutputs()
         self.logits = torch.empty(0)
-        self._wiring, self._graph, self._positions, self._span = wiring, graph, positions, span
+        self._wiring, self._graph, self._answers = wiring, graph, answers
         self._consume: Consume | None = None
         embed_as_leaf(hooks, wiring)
-        self.sources.record(hooks, wiring)
+        last = len(wiring.blocks) - 1
         for layer, block in enumerate(wiring.blocks):
-            self._tap_attention(hooks, layer, block.attention)
+            self._tap_attention(hooks, layer, block.attention, layer == last)
             if block.mlp is not None:
-                self._tap_mlp(hooks, layer, block.mlp)
-        self._tap_logits(hooks)
+                before = graph.sources_before_mlp(layer)
+                self._tap_stream(hooks, block.mlp.norm, graph.mlp(layer), before, layer == last)
+        self._tap_stream(hooks, wiring.final_norm, graph.logits, graph.n_sources, at_answers=True)
+        self.sources.record(hooks, wiring, answers)
+        read_at(hooks, wiring, answers)
 
     @torch.enable_grad()
-    def forward(self, ids: Tensor) -> None:
-        """Run the model on token ids ``[batch, pos]``."""
-        self.logits = run(self._wiring, ids)
+    def forward(self, ids: Tensor, cache: DynamicCache | None = None) -> None:
+        """Run the model on token ids ``[batch, pos]``, after those that a cache holds."""
+        self.logits = run(self._wiring, ids, cache)
 
     def backward(self, logit_gradient: Tensor, consume: Consume) -> None:
         """Run the backward pass; ``consume`` gets each destination's gradient, last destinations first."""
@@ -90,112 +102,60 @@ class DifferentiableRun:
         torch.autograd.backward(self.logits, logit_gradient.to(self.logits.dtype))
 
     def _emit(
-        self, columns: slice, n_sources: int, positions: slice | Tensor, gradient: Tensor, rows: slice = slice(None)
+        self, columns: slice, n_sources: int, at_answers: bool, gradient: Tensor, rows: slice = slice(None)
     ) -> None:
         if self._consume is None:
             raise RuntimeError("a gradient arrived before backward() was called")
-        self._consume(DestinationGradient(columns, n_sources, rows, positions, gradient))
+        self._consume(DestinationGradient(columns, n_sources, rows, at_answers, gradient))
 
-    def _tap_attention(self, hooks: Hooks, layer: int, attention: Attention) -> None:
-        stream: list[Tensor] = []
-        hooks.before(attention.norm.module, lambda x: stream.append(x.detach()))
-        columns = (self._graph.q(layer), self._graph.k(layer), self._graph.v(layer))
-        n_sources = self._graph.sources_before_attention(layer)
-        for fused in _by_module(attention, columns):
-            first, last = fused[0][1].start, fused[-1][1].stop
-
-            def arrived(
-                gradient: Tensor,
-                parts: list[tuple[Projection, slice]] = fused,
-                at: slice = slice(first, last),
-            ) -> None:
-                projections = [part for part, _ in parts]
-                x, upstream = stream[0][:, self._span], gradient[:, self._span]
-                for rows, pulled in head_gradients(attention, projections, x, upstream):
-                    self._emit(at, n_sources, self._span, pulled, rows)
-
-            def tap(output: Tensor, on_gradient: Callable[[Tensor], None] = arrived) -> None:
-                output.register_hook(on_gradient)
-
-            hooks.after(fused[0][0].module, tap)
-
-    def _tap_mlp(self, hooks: Hooks, layer: int, mlp: Mlp) -> None:
-        stream: list[Tensor] = []
-        hooks.before(mlp.norm.module, lambda x: stream.append(x.detach()))
-        column = self._graph.mlp(layer)
+    def _tap_stream(self, hooks: Hooks, norm: Norm, column: int, n_sources: int, at_answers: bool) -> None:
+        """Emit the gradient at a norm's input; the view is this reader's alone, and so is its gradient."""
 
         def arrived(gradient: Tensor) -> None:
-            dtype = accumulation_dtype(gradient.dtype)
-            x, upstream = stream[0][:, self._span].to(dtype), gradient[:, self._span].to(dtype)
-            pulled = mlp.norm.pullback(x, upstream)
-            self._emit(slice(column, column + 1), self._graph.sources_before_mlp(layer), self._span, pulled[None])
+            here = self._answers.read_once(gradient) if at_answers else gradient
+            at = slice(column, column + 1)
+            self._emit(at, n_sources, at_answers, here.to(accumulation_dtype(here.dtype))[None])
 
-        def tap(normed: Tensor) -> Tensor:
-            # A view of its own: where attention and MLP share one normed stream, this gradient is the MLP's alone.
-            own = normed.view_as(normed)
+        def tap(stream: Tensor) -> Tensor:
+            own = stream.view_as(stream)
             own.register_hook(arrived)
             return own
 
-        hooks.before(mlp.module, tap)
+        hooks.before(norm.module, tap)
 
-    def _tap_logits(self, hooks: Hooks) -> None:
-        stream: list[Tensor] = []
-        norm, column = self._wiring.final_norm, self._graph.logits
-        hooks.before(norm.module, lambda x: stream.append(gather(x.detach(), self._positions)))
+    def _tap_attention(self, hooks: Hooks, layer: int, attention: Attention, is_last: bool) -> None:
+        n_sources = self._graph.sources_before_attention(layer)
+        for readers in _by_module(attention, self._graph, layer, is_last):
 
-        def arrived(gradient: Tensor) -> None:
-            dtype = accumulation_dtype(gradient.dtype)
-            pulled = norm.pullback(stream[0].to(dtype), gradient.to(dtype))
-            self._emit(slice(column, column + 1), self._graph.n_sources, self._positions, pulled[None])
+            def pull(stream: Tensor, gradient: Tensor, readers: list[_Reader] = readers) -> Tensor:
+                return self._pull(attention.norm, readers, n_sources, stream, gradient)
 
-        def tap(normed: Tensor) -> Tensor:
-            normed.register_hook(arrived)
-            return normed
+            join(hooks, attention.norm, [reader.projection for reader in readers], pull)
 
-        read_at(hooks, self._wiring, self._positions, tap)
-
-
-def head_gradients(
-    attention: Attention,
-    projections: list[Projection],
-    stream: Float[Tensor, "batch pos d_model"],
-    gradient: Float[Tensor, "batch pos width"],
-) -> Iterator[tuple[slice, Float[Tensor, "destination rows pos d_model"]]]:
-    """``dL/d(in_v)`` for every head of some projections of one module, a few prompts at a time.
-
-    With ``g_v`` the gradient at a head's projection output, ``W_v`` its weights with the norm's gain and centring
-    folded in, ``x_hat`` and ``s`` the norm's statistics: ``s (W_v g_v - x_hat (x_hat . W_v g_v) / d_model)``.
-    All heads of all prompts at once would be many times the size of the stream; a few prompts stay in the cache.
-
-    Args:
-        attention: the block's attention.
-        projections: those of q, k, v that the module computes.
-        stream: the stream in front of the attention's norm.
-        gradient: the gradient at the module's output.
-
-    Yields:
-        Prompts of the batch and their gradients.
-    """
-    dtype = accumulation_dtype(gradient.dtype)
-    x_hat, scale = attention.norm.standardise(stream.to(dtype))
-    upstream = gradient.to(dtype) * scale
-    heads = [projection.view(upstream).permute(2, 0, 1, 3) for projection in projections]
-    weights = [attention.norm.fold(part.weight().to(dtype)).permute(1, 2, 0) for part in projections]
-    counts = [len(part) for part in heads]
-    at_once = max(1, TOKENS_AT_ONCE // stream.shape[1])
-    for first in range(0, len(stream), at_once):
-        rows = slice(first, min(first + at_once, len(stream)))
-        unit = x_hat[rows]
-        pulled = unit.new_empty(sum(counts), *unit.shape)
-        for part, weight, into in zip(heads, weights, pulled.split(counts), strict=True):
-            torch.bmm(part[:, rows].flatten(1, 2), weight, out=into.flatten(1, 2))
-        along = torch.einsum("nbpd,bpd->nbp", pulled, unit) / unit.shape[-1]
-        yield rows, pulled.addcmul_(along[..., None], unit, value=-1)
+    def _pull(self, norm: Norm, readers: Sequence[_Reader], n_sources: int, stream: Tensor, gradient: Tensor) -> Tensor:
+        """Emit the gradients of all heads of one module; returns their sum, the gradient at the stream."""
+        total = stream.new_zeros(stream.shape, dtype=accumulation_dtype(gradient.dtype))
+        for at_answers in (False, True):
+            group = [reader for reader in readers if reader.at_answers == at_answers]
+            if not group:
+                continue
+            x, upstream = stream, gradient
+            if at_answers:
+                x, upstream = self._answers.read(stream), self._answers.read_once(gradient)
+            at = slice(group[0].columns.start, group[-1].columns.stop)
+            summed = x.new_empty(x.shape, dtype=total.dtype)
+            for rows, pulled in head_gradients(norm, [reader.projection for reader in group], x, upstream):
+                self._emit(at, n_sources, at_answers, pulled, rows)
+                torch.sum(pulled, 0, out=summed[rows])
+            total += self._answers.spread(summed, stream.shape[1]) if at_answers else summed
+        return total
 
 
-def _by_module(attention: Attention, columns: tuple[slice, slice, slice]) -> list[list[tuple[Projection, slice]]]:
-    """q, k and v with their columns, those that one fused module computes together."""
-    groups: dict[int, list[tuple[Projection, slice]]] = {}
-    for projection, at in zip(attention.projections, columns, strict=True):
-        groups.setdefault(id(projection.module), []).append((projection, at))
+def _by_module(attention: Attention, graph: Graph, layer: int, is_last: bool) -> list[list[_Reader]]:
+    """q, k and v of a layer, those that one fused module computes together; the last queries count at answers alone."""
+    columns = (graph.q(layer), graph.k(layer), graph.v(layer))
+    groups: dict[int, list[_Reader]] = {}
+    for projection, at, is_query in zip(attention.projections, columns, (True, False, False), strict=True):
+        reader = _Reader(projection, at, is_last and is_query)
+        groups.setdefault(id(projection.module), []).append(reader)
     return list(groups.values())

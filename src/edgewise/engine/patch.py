@@ -13,7 +13,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from edgewise.engine.forward import gather, read_at, run
+from edgewise.engine.answers import Answers
+from edgewise.engine.forward import read_at, run
 from edgewise.engine.hooks import Hooks, borrowed
 from edgewise.engine.sources import SourceOutputs, accumulation_dtype, head_outputs
 from edgewise.graph import Graph
@@ -26,7 +27,7 @@ from edgewise.models.wiring import Attention, Mlp, Projection
 def patched_logits(
     model: Model,
     ids: Int[Tensor, "batch pos"],
-    positions: Int[Tensor, "batch n_positions"],
+    answers: Answers,
     mask: Float[Tensor, "source destination"],
     replacements: Float[Tensor, "source batch pos d_model"],
 ) -> Float[Tensor, "batch n_positions vocab"]:
@@ -35,12 +36,12 @@ def patched_logits(
     Args:
         model: the model; untouched afterwards.
         ids: token ids of the run.
-        positions: where logits are read.
+        answers: where logits are read.
         mask: 1 where an edge is patched, 0 where it is not; between (and beyond) them, that share of the change.
         replacements: what each source's patched edges carry instead.
     """
     with borrowed(model.module) as hooks:
-        _PatchedRun(hooks, model.wiring, model.graph, positions, mask, replacements)
+        _PatchedRun(hooks, model.wiring, model.graph, answers, mask, replacements)
         return run(model.wiring, ids)
 
 
@@ -70,7 +71,7 @@ class _PatchedRun:
         hooks: Hooks,
         wiring: Wiring,
         graph: Graph,
-        positions: Tensor,
+        answers: Answers,
         mask: Tensor,
         replacements: Tensor,
     ) -> None:
@@ -85,7 +86,7 @@ class _PatchedRun:
             self._patch_attention(hooks, layer, block.attention)
             if block.mlp is not None:
                 self._patch_mlp(hooks, layer, block.mlp)
-        self._patch_logits(hooks, wiring, positions)
+        self._patch_logits(hooks, wiring, answers)
 
     def _note(self, rows: slice, outputs: Tensor) -> None:
         torch.sub(self._replacements[rows], outputs, out=self._changes[rows])
@@ -136,14 +137,14 @@ class _PatchedRun:
         hooks.before(mlp.module, patch)
         hooks.after(mlp.module, lambda out: self._note(slice(row, row + 1), out.to(self._changes.dtype)[None]))
 
-    def _patch_logits(self, hooks: Hooks, wiring: Wiring, positions: Tensor) -> None:
+    def _patch_logits(self, hooks: Hooks, wiring: Wiring, answers: Answers) -> None:
         stream, column = _latest(hooks, wiring.final_norm), self._graph.logits
 
         def patch(normed: Tensor) -> Tensor:
             read = self._read(slice(column, column + 1), self._graph.n_sources, stream())
-            return normed if read is None else wiring.final_norm(gather(read[0], positions).to(normed.dtype))
+            return normed if read is None else wiring.final_norm(answers.read(read[0]).to(normed.dtype))
 
-        read_at(hooks, wiring, positions, patch)
+        read_at(hooks, wiring, answers, patch)
 
 
 def _latest(hooks: Hooks, norm: Norm) -> Callable[[], Tensor]:

@@ -10,18 +10,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
+from edgewise.engine.answers import Answers
+from edgewise.engine.buffers import Buffers
 from edgewise.engine.hooks import Hooks
 from edgewise.graph import Graph
 from edgewise.models import Wiring
-from edgewise.models.wiring import OutputProjection
+from edgewise.models.wiring import Block, OutputProjection
 
 
 @dataclass
 class SourceOutputs:
     """The sources' outputs of one run, filled in by hooks as the run goes on.
+
+    Args:
+        start: the first position that is kept.
 
     Attributes:
         embedding: what enters block 0, ``[batch, pos, d_model]``.
@@ -29,20 +34,53 @@ class SourceOutputs:
         mlps: a layer each, ``[batch, pos, d_model]``; empty for an attention-only model.
     """
 
+    start: int = 0
     embedding: Tensor = field(default_factory=lambda: torch.empty(0))
     heads: list[Tensor] = field(default_factory=list)
     mlps: list[Tensor] = field(default_factory=list)
 
-    def record(self, hooks: Hooks, wiring: Wiring) -> None:
-        """Put hooks on the model that fill this object during its next run."""
+    def record(self, hooks: Hooks, wiring: Wiring, answers: Answers | None = None) -> None:
+        """Put hooks on the model that fill this object during its next run.
+
+        Args:
+            hooks: hooks on the borrowed model.
+            wiring: its wiring.
+            answers: where the run's logits are read; then the last block writes, and is recorded, only there.
+        """
         hooks.before(wiring.blocks[0].module, self._keep_embedding)
-        for block in wiring.blocks:
-            hooks.before(block.attention.out.module, lambda z: self.heads.append(z.detach()))
-            if block.mlp is not None:
-                hooks.after(block.mlp.module, lambda out: self.mlps.append(out.detach()))
+        for block in wiring.blocks[:-1]:
+            self._record_block(hooks, block, self.start)
+        last = wiring.blocks[-1]
+        if answers is None:
+            self._record_block(hooks, last, self.start)
+            return
+        modules = [last.attention.out.module] + ([] if last.mlp is None else [last.mlp.module])
+        lengths = [answers.narrow(hooks, module) for module in modules]
+        self._record_block(hooks, last, 0)
+        for module, length in zip(modules, lengths, strict=True):
+            answers.widen(hooks, module, length)
+
+    def _record_block(self, hooks: Hooks, block: Block, start: int) -> None:
+        hooks.before(block.attention.out.module, lambda z: self.heads.append(z.detach()[:, start:]))
+        if block.mlp is not None:
+            hooks.after(block.mlp.module, lambda out: self.mlps.append(out.detach()[:, start:]))
 
     def _keep_embedding(self, stream: Tensor) -> None:
-        self.embedding = stream.detach()
+        self.embedding = stream.detach()[:, self.start :]
+
+
+@dataclass(frozen=True)
+class SourceChanges:
+    """``o'_u - o_u`` of every source, in the accumulation type.
+
+    Args:
+        everywhere: of the sources that feed an attention, at every position: ``[source, batch, pos, d_model]``.
+        at_answers: of all sources, where logits are read: ``[source, batch, n_positions, d_model]``. What the last
+            block writes is read nowhere else.
+    """
+
+    everywhere: Float[Tensor, "source batch pos d_model"]
+    at_answers: Float[Tensor, "all_sources batch n_positions d_model"]
 
 
 def accumulation_dtype(dtype: torch.dtype) -> torch.dtype:
@@ -59,21 +97,47 @@ def head_outputs(
     torch.bmm(per_head, out.weight().to(z.dtype), out=into.view(out.n_heads, batch * pos, -1))
 
 
-def source_differences(
-    wiring: Wiring, graph: Graph, clean: SourceOutputs, corrupted: SourceOutputs, span: slice
-) -> Float[Tensor, "source batch pos d_model"]:
-    """``o'_u - o_u`` of every source at the positions of a span, in the accumulation type."""
+def source_changes(
+    wiring: Wiring,
+    graph: Graph,
+    clean: SourceOutputs,
+    corrupted: SourceOutputs,
+    *,
+    answers: Answers,
+    differs: Bool[Tensor, "batch pos"] | None,
+    buffers: Buffers,
+) -> SourceChanges:
+    """``o'_u - o_u`` of every source, from two runs recorded with the same answers.
+
+    Args:
+        wiring: the model's wiring.
+        graph: its graph.
+        clean: what the sources wrote in the clean run.
+        corrupted: likewise in the corrupted run.
+        answers: where logits are read.
+        differs: False before a prompt's first difference, where the change is zero; None where it is all True.
+        buffers: memory to write into.
+    """
+    before_last = graph.sources_before_attention(len(wiring.blocks) - 1)
     dtype = accumulation_dtype(clean.embedding.dtype)
+    batch, pos, width = clean.embedding.shape
+    everywhere = buffers.take("changes", (before_last, batch, pos, width), clean.embedding, dtype)
+    at_answers = everywhere.new_empty(graph.n_sources, batch, answers.positions.shape[1], width)
+    here = None if differs is None else answers.read(differs[..., None])
 
-    def change(before: Tensor, after: Tensor) -> Tensor:
-        return after[:, span].to(dtype) - before[:, span].to(dtype)
+    def change(now: Tensor, then: Tensor, where: Tensor | None) -> Tensor:
+        difference = then.to(dtype) - now.to(dtype)
+        return difference if where is None else difference.mul_(where)
 
-    first = change(clean.embedding, corrupted.embedding)
-    differences = first.new_empty(graph.n_sources, *first.shape)
-    differences[graph.input_source] = first
+    where = None if differs is None else differs[..., None]
+    everywhere[graph.input_source] = change(clean.embedding, corrupted.embedding, where)
     for layer, block in enumerate(wiring.blocks):
-        heads = change(clean.heads[layer], corrupted.heads[layer])
-        head_outputs(block.attention.out, heads, differences[graph.head_sources(layer)])
+        is_last = layer == len(wiring.blocks) - 1
+        into, places = (at_answers, here) if is_last else (everywhere, where)
+        heads = change(clean.heads[layer], corrupted.heads[layer], places)
+        head_outputs(block.attention.out, heads, into[graph.head_sources(layer)])
         if block.mlp is not None:
-            differences[graph.mlp_source(layer)] = change(clean.mlps[layer], corrupted.mlps[layer])
-    return differences
+            into[graph.mlp_source(layer)] = change(clean.mlps[layer], corrupted.mlps[layer], places)
+    rows = torch.arange(batch, device=everywhere.device)[:, None]
+    at_answers[:before_last] = everywhere[:, rows, answers.positions]
+    return SourceChanges(everywhere, at_answers)

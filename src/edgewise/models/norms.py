@@ -73,20 +73,12 @@ class Norm:
         scale = torch.rsqrt(x.square().mean(-1, keepdim=True) + self.eps)
         return x * scale, scale
 
-    def fold(self, weight: Float[Tensor, "d_model ..."]) -> Float[Tensor, "d_model ..."]:
+    def fold(self, weight: Float[Tensor, "d_model heads d_head"]) -> Float[Tensor, "d_model heads d_head"]:
         """``C diag(g) W``: the gain and the centring moved into the weights that read the normed stream."""
         gain = self.gain()
-        folded = weight if gain is None else weight * gain.to(weight.dtype).reshape(-1, *[1] * (weight.ndim - 1))
-        return folded - folded.mean(0, keepdim=True) if self.centred else folded
-
-    def pullback(
-        self, x: Float[Tensor, "... d_model"], gradient: Float[Tensor, "... d_model"]
-    ) -> Float[Tensor, "... d_model"]:
-        """The gradient at the stream from the gradient at the normed stream (both ``[..., d_model]``)."""
-        x_hat, scale = self.standardise(x)
-        gain = self.gain()
-        scaled = gradient if gain is None else gradient * gain.to(gradient.dtype)
-        along = (scaled * x_hat).mean(-1, keepdim=True)
-        if self.centred:
-            scaled = scaled - scaled.mean(-1, keepdim=True)
-        return (scaled - x_hat * along) * scale
+        gain = torch.ones_like(weight[:, 0, 0]) if gain is None else gain.to(weight.dtype)
+        wide = gain[:, None, None]
+        if not self.centred:
+            return weight * wide
+        mean = torch.einsum("dnh,d->nh", weight, gain) / len(weight)
+        return torch.addcmul(-mean.expand_as(weight), weight, wide.expand_as(weight))
