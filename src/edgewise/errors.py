@@ -10,6 +10,7 @@
     ├── SelectionError           edges, nodes or counts that the graph does not have
     ├── FormatError              a file or dict that is not in the format it claims
     ├── ScoreError               scores that are not numbers, or of the wrong shape
+    ├── MemoryLimitError         less memory than one prompt takes
     └── RunError                 a run folder
         └── RunConflictError         it holds another run
 
@@ -25,6 +26,7 @@ __all__ = [
     "DataError",
     "EdgewiseError",
     "FormatError",
+    "MemoryLimitError",
     "MetricError",
     "ModelError",
     "RunConflictError",
@@ -76,6 +78,10 @@ class FormatError(EdgewiseError):
 
 class ScoreError(EdgewiseError):
     """Scores of the wrong shape, or not finite on an edge that exists."""
+
+
+class MemoryLimitError(EdgewiseError):
+    """Less memory allowed than one prompt takes."""
 
 
 class RunError(EdgewiseError):

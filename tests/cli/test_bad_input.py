@@ -256,7 +256,7 @@ def test_out_of_memory(cli: Cli, model: Path, data: Path, tmp_path: Path, monkey
 
     monkeypatch.setattr("edgewise.attribution.loop._step", exhausted)
     result = cli("discover", "--model", model, "--data", data, "--out", tmp_path / "run")
-    refused(result, "out of memory", "smaller --batch-size")
+    refused(result, "out of memory", "shorter prompts or more memory")
 
 
 def test_a_defect_of_ours_keeps_its_traceback(

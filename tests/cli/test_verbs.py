@@ -150,7 +150,7 @@ def test_every_option_reaches_the_run(cli: Cli, command: list[Any]) -> None:
 
 
 def test_task_options_are_numbers_or_words() -> None:
-    from edgewise.cli.discover import parse_options
+    from edgewise.cli.values import parse_options
 
     given = ["order=abba", "count=3", "share=0.5", "exact=true", "names=[1, 2]", "empty=", "text=a=b"]
     assert parse_options(given) == {

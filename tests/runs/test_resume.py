@@ -111,11 +111,11 @@ def test_the_chosen_micro_batch_is_used_again(
 ) -> None:
     config = replace(config, batch_size=None)
     with monkeypatch.context() as stopped:
-        stopped.setattr("edgewise.attribution.loop.default_batch_size", lambda *_: 3)
+        stopped.setattr("edgewise.attribution.loop.micro_batch", lambda *_: 3)
         stop_after(3, stopped, Stopped())
         with pytest.raises(Stopped):
             discover(config, tmp_path / "run")
-    monkeypatch.setattr("edgewise.attribution.loop.default_batch_size", lambda *_: 5)
+    monkeypatch.setattr("edgewise.attribution.loop.micro_batch", lambda *_: 5)
     seen = count_scored(monkeypatch)
     assert discover(config, tmp_path / "run").record.batch_size == 3
     assert seen == [6, 7]

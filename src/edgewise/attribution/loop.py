@@ -5,6 +5,7 @@ It is a generator of states: whoever drives it shows the progress, stores the st
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -12,8 +13,9 @@ import torch
 
 from edgewise.attribution.method import Method
 from edgewise.attribution.state import AttributionState, Level
-from edgewise.engine.batches import Batch, plan
-from edgewise.engine.memory import default_batch_size
+from edgewise.engine.batches import Batch, arrange, take
+from edgewise.engine.buffers import Buffers
+from edgewise.engine.memory import is_out_of_memory, micro_batch, release
 from edgewise.engine.metric_gradient import MetricPoint, metric_at, metric_values
 from edgewise.errors import DataError, VanishingGradientError
 from edgewise.graph import EdgeScores, NodeScores
@@ -39,6 +41,7 @@ def score_edges(
     level: Level = "edge",
     batch_size: int | None = None,
     per_prompt: bool = False,
+    max_memory: int | None = None,
 ) -> EdgeScores | NodeScores:
     """Score every edge of a model's graph on some prompts.
 
@@ -52,6 +55,9 @@ def score_edges(
             ``[batch]``; the prompt set's own by default.
         level: ``"edge"``, or ``"node"`` for node attribution patching (the paper's footnote 1).
         batch_size: prompts a micro-batch; by default what memory allows.
+        max_memory: bytes that the process (on CUDA: this device) may use in all; by default what is free. It sets the
+            micro-batch where ``batch_size`` does not. Memory that runs out all the same halves the micro-batch, with a
+            warning; no score changes.
         per_prompt: keep every prompt's own scores too.
 
     Returns:
@@ -60,6 +66,7 @@ def score_edges(
     Raises:
         UnknownNameError: no such method or metric.
         DataError: a prompt the model cannot take.
+        MemoryLimitError: ``max_memory`` is too little for one prompt.
         MetricError: a metric that cannot be computed on these prompts, or whose gradient vanishes.
         ScoreError: logits or scores that are not finite.
     """
@@ -71,6 +78,7 @@ def score_edges(
         level=level,
         batch_size=batch_size,
         per_prompt=per_prompt,
+        max_memory=max_memory,
     )
     return last.scores()
 
@@ -84,6 +92,7 @@ def attribute(
     level: Level = "edge",
     batch_size: int | None = None,
     per_prompt: bool = False,
+    max_memory: int | None = None,
     state: AttributionState | None = None,
 ) -> Iterator[AttributionState]:
     """`score_edges` as a generator: yields the state after every micro-batch, the last one finished.
@@ -96,12 +105,12 @@ def attribute(
         level: likewise.
         batch_size: likewise; a resumed pass uses its own.
         per_prompt: likewise.
+        max_memory: likewise.
         state: where an earlier pass stopped; None to begin.
     """
     chosen, measured, pairs = _checked(model, prompts, method, metric, level)
     if state is None:
-        longest = max(len(pair) for pair in pairs)
-        rows = default_batch_size(model, longest) if batch_size is None else batch_size
+        rows = micro_batch(model, pairs, max_memory) if batch_size is None else batch_size
         if rows < 1:
             raise DataError(f"batch size {rows}: give at least 1")
         state = AttributionState.start(
@@ -109,16 +118,25 @@ def attribute(
         )
     if state.total != len(pairs):
         raise DataError(f"the stored state is of {state.total} prompts, but {len(pairs)} were given; begin again")
-    done = 0
-    for rows_at_once in plan(pairs, state.batch_size, padded=model.wiring.causal):
-        if done >= state.done:
-            state = _step(model, pairs, rows_at_once, chosen, measured, state)
+    causal = model.wiring.causal
+    order, buffers = arrange(pairs, causal=causal), Buffers()
+    while not state.finished:
+        rows_at_once = take(order, pairs, state.done, state.batch_size, causal=causal)
+        try:
+            state = _step(model, pairs, rows_at_once, chosen, measured, state, buffers)
+        except (RuntimeError, MemoryError) as error:
+            if len(rows_at_once) == 1 or not is_out_of_memory(error):
+                raise
+            state = state.with_batch_size((len(rows_at_once) + 1) // 2)
+            buffers = Buffers()
+        else:
             if state.finished:
                 _refuse_flat(measured, state.steepest)
             yield state
-        done += len(rows_at_once)
-    if done == state.done and not state.finished:
-        raise DataError("the stored state does not fit these prompts; begin again")
+            continue
+        # Only here, where the exception and what it holds are gone, can the memory be given back.
+        release(model.device)
+        _say_halved(len(rows_at_once), state.batch_size)
 
 
 def _checked(
@@ -158,6 +176,7 @@ def _step(
     method: Method,
     metric: Metric,
     state: AttributionState,
+    buffers: Buffers,
 ) -> AttributionState:
     batch = Batch.of([pairs[i] for i in rows], model.device, causal=model.wiring.causal)
     points: list[MetricPoint] = []
@@ -166,7 +185,7 @@ def _step(
         points.append(metric_at(metric, logits, batch.metric))
         return points[-1].gradient
 
-    scored = method.score(model, batch, logit_gradient)
+    scored = method.score(model, batch, logit_gradient, buffers)
     corrupted = metric_values(metric, scored.corrupted_logits, batch.metric, scored.clean_logits)
     return state.after(
         rows,
@@ -174,6 +193,12 @@ def _step(
         points[0].values.double().cpu().numpy(),
         corrupted.double().cpu().numpy(),
         float(points[0].gradient.abs().max()),
+    )
+
+
+def _say_halved(before: int, now: int) -> None:
+    warnings.warn(
+        f"out of memory with {before} prompts at a time; going on with {now}, and no score changes", stacklevel=3
     )
 
 

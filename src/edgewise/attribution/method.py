@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from edgewise.engine.attribute import BatchScores, LogitGradient
 from edgewise.engine.batches import Batch
+from edgewise.engine.buffers import Buffers
 from edgewise.models import Model
 
 
@@ -17,9 +18,9 @@ class Method:
     Args:
         name: what users type.
         summary: one line for listings, with its source.
-        score: per-prompt edge scores of one micro-batch.
+        score: per-prompt edge scores of one micro-batch; the buffers are the pass's own, used again by the next one.
     """
 
     name: str
     summary: str
-    score: Callable[[Model, Batch, LogitGradient], BatchScores]
+    score: Callable[[Model, Batch, LogitGradient, Buffers], BatchScores]

@@ -26,6 +26,7 @@ class AttributionState:
         level: ``"edge"``, or ``"node"``: a node's score is the sum of its outgoing edges' scores, which is the
             gradient at its output times its change.
         batch_size: prompts a micro-batch; a resumed pass uses it again.
+        planned_batch_size: the same as it was at the start; more than ``batch_size`` where memory ran out.
         done: prompts done.
         total: prompts in all.
         moments: of the per-prompt scores.
@@ -39,6 +40,7 @@ class AttributionState:
     graph: Graph
     level: Level
     batch_size: int
+    planned_batch_size: int
     done: int
     total: int
     moments: Moments
@@ -53,7 +55,8 @@ class AttributionState:
         shape = (graph.n_sources, graph.n_destinations) if level == "edge" else (graph.n_sources,)
         unknown = np.full(total, np.nan)
         blocks = () if per_prompt else None
-        return cls(graph, level, batch_size, 0, total, Moments.none(shape), unknown, unknown, blocks=blocks)
+        none = Moments.none(shape)
+        return cls(graph, level, batch_size, batch_size, 0, total, none, unknown, unknown, blocks=blocks)
 
     @property
     def finished(self) -> bool:
@@ -81,10 +84,14 @@ class AttributionState:
             blocks=blocks,
         )
 
+    def with_batch_size(self, rows: int) -> AttributionState:
+        """The same state, to go on with another micro-batch."""
+        return replace(self, batch_size=rows)
+
     def tensors(self) -> dict[str, npt.NDArray[Any]]:
         """Everything but the graph as arrays, for storage."""
         arrays: dict[str, npt.NDArray[Any]] = {
-            "progress": np.array([self.batch_size, self.done, self.total], dtype=np.int64),
+            "progress": np.array([self.batch_size, self.planned_batch_size, self.done, self.total], dtype=np.int64),
             "steepest": np.array([self.steepest]),
             "mean": self.moments.mean,
             "squares": self.moments.squares,
@@ -103,11 +110,12 @@ class AttributionState:
     ) -> AttributionState:
         """The state that `tensors` described, of a pass that was started with the same level and ``per_prompt``."""
         blocks = ((arrays["rows"], arrays["per_prompt"]),) if "rows" in arrays else ()
-        batch_size, done, total = (int(number) for number in arrays["progress"])
+        batch_size, planned, done, total = (int(number) for number in arrays["progress"])
         return cls(
             graph,
             level,
             batch_size,
+            planned,
             done,
             total,
             Moments(done, arrays["mean"], arrays["squares"], arrays["mean_abs"]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -10,7 +9,7 @@ import typer
 
 from edgewise.cli import output
 from edgewise.cli.progress import ShownProgress
-from edgewise.errors import RunError
+from edgewise.cli.values import parse_options, parse_size
 
 if TYPE_CHECKING:
     from edgewise.graph.scores import Ranking
@@ -89,6 +88,10 @@ def discover(
         int | None,
         _option(_MACHINE, "--batch-size", help="Prompts at a time; by default what memory allows."),
     ] = None,
+    max_memory: Annotated[
+        str | None,
+        _option(_MACHINE, "--max-memory", help="Memory to use in all, such as 8GB; by default what is free."),
+    ] = None,
     ignore_config: Annotated[
         list[str] | None,
         _option(_MACHINE, "--ignore-config", help="A config attribute you vouch for; repeatable."),
@@ -140,7 +143,7 @@ def discover(
         trust_remote_code=trust_remote_code,
     )
     with ShownProgress() as shown:
-        run = discover_run(asked, out, overwrite=overwrite, on_progress=shown)
+        run = discover_run(asked, out, overwrite=overwrite, max_memory=parse_size(max_memory), on_progress=shown)
     output.warn(run.record.warnings)
     page = None if no_pictures else show_in_pictures(run)
     if as_json:
@@ -150,27 +153,3 @@ def discover(
     output.result(f"\nPictures and numbers on one page: {page}" if page else "")
     verb = "Found the finished run in" if run.reused else "Wrote"
     output.result(f"{verb} {run.folder}")
-
-
-def parse_options(given: list[str] | tuple[()]) -> dict[str, Any]:
-    """Read ``name=value`` options; a value that is JSON (a number, true, a list) is taken as that.
-
-    Raises:
-        RunError: an option without ``=``, or named twice.
-    """
-    options: dict[str, Any] = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise RunError(f"--option {text!r} is not name=value; write for example --option template=3")
-        if name in options:
-            raise RunError(f"--option {name} is given twice; give it once")
-        options[name] = _value(value)
-    return options
-
-
-def _value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text

@@ -45,9 +45,7 @@ class BatchScores:
     corrupted_logits: Float[Tensor, "batch n_positions vocab"]
 
 
-def edge_scores(
-    model: Model, batch: Batch, logit_gradient: LogitGradient, buffers: Buffers | None = None
-) -> BatchScores:
+def edge_scores(model: Model, batch: Batch, logit_gradient: LogitGradient, buffers: Buffers) -> BatchScores:
     """Edge attribution patching on one micro-batch: ``sum over pos, d_model of (o'_u - o_u) * dL/d(in_v)``.
 
     Args:
@@ -74,7 +72,7 @@ def edge_scores(
             corrupted,
             answers=answers,
             differs=batch.differs,
-            buffers=buffers or Buffers(),
+            buffers=buffers,
         )
         scores = changes.everywhere.new_zeros(batch.n_rows, graph.n_sources, graph.n_destinations)
 

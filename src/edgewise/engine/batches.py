@@ -1,4 +1,4 @@
-"""From prompt pairs to padded tensors, and the plan that divides prompts into micro-batches.
+"""From prompt pairs to padded tensors, and the order in which prompts are divided into micro-batches.
 
 Rows are padded on the right with their own last token: in a causal model nothing a row reads comes after its last
 token, so no mask is needed and a row scores what it scores alone. Tokens after the last position that is read are cut.
@@ -17,6 +17,9 @@ from torch import Tensor
 from edgewise.engine.answers import Answers
 from edgewise.metrics import MetricBatch
 from edgewise.tasks import PromptPair
+
+# Lengths and first differences that differ by less than this many tokens are alike.
+LIKE = 8
 
 
 @dataclass(frozen=True)
@@ -67,23 +70,32 @@ class Batch:
         )
 
 
-def plan(pairs: Sequence[PromptPair], batch_size: int, *, padded: bool = True) -> list[list[int]]:
-    """Divide prompts into micro-batches of at most ``batch_size``, prompts of like length together.
+def arrange(pairs: Sequence[PromptPair], *, causal: bool = True) -> list[int]:
+    """An order of the prompts in which neighbours go well together: of like length, with like first differences.
 
-    Args:
-        pairs: the prompts.
-        batch_size: prompts in a micro-batch at most.
-        padded: whether rows of a micro-batch may be padded to one length; if not, they are of one length.
+    Within a micro-batch the shortest prefix counts for all, and the longest row; in a causal model that is the last
+    position read. The order is the same for the same prompts, whatever the micro-batch.
 
     Returns:
-        Lists of indices into ``pairs``; every index once, the order the same for the same prompts.
+        The indices into ``pairs``.
     """
-    if not padded:
-        lengths = sorted({len(pair) for pair in pairs})
-        groups = [[i for i, pair in enumerate(pairs) if len(pair) == length] for length in lengths]
-    else:
-        groups = [sorted(range(len(pairs)), key=lambda i: (max(pairs[i].positions), pairs[i].first_difference(), i))]
-    return [group[i : i + batch_size] for group in groups for i in range(0, len(group), batch_size)]
+
+    def key(i: int) -> tuple[int, ...]:
+        if not causal:
+            return (len(pairs[i]), i)
+        last, first = max(pairs[i].positions), min(pairs[i].first_difference(), *pairs[i].positions)
+        return (last // LIKE, first // LIKE, last, first, i)
+
+    return sorted(range(len(pairs)), key=key)
+
+
+def take(order: Sequence[int], pairs: Sequence[PromptPair], done: int, size: int, *, causal: bool = True) -> list[int]:
+    """The next micro-batch: at most ``size`` prompts of an order, after those that are done.
+
+    Rows for a bidirectional model are of one length, since none can be padded.
+    """
+    rows = list(order[done : done + size])
+    return rows if causal else [i for i in rows if len(pairs[i]) == len(pairs[rows[0]])]
 
 
 def _from_first(firsts: Sequence[int], start: int, length: int, device: torch.device) -> Tensor | None:

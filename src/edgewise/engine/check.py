@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from edgewise.engine.attribute import edge_scores
 from edgewise.engine.batches import Batch
+from edgewise.engine.buffers import Buffers
 from edgewise.engine.forward import logits_at, run
 from edgewise.engine.hooks import borrowed
 from edgewise.engine.metric_gradient import metric_at
@@ -115,7 +116,11 @@ def _sums(model: Model, batch: Batch) -> tuple[Tensor, Tensor]:
 def _slopes(model: Model, batch: Batch, replacements: Tensor) -> CheckRow:
     """EAP's scores of random edges against central differences of the exact effect."""
     metric = get_metric("logit-diff")
-    scores = edge_scores(model, batch, lambda logits: metric_at(metric, logits, batch.metric).gradient).edges.mean(0)
+
+    def gradient(logits: Tensor) -> Tensor:
+        return metric_at(metric, logits, batch.metric).gradient
+
+    scores = edge_scores(model, batch, gradient, Buffers()).edges.mean(0)
     step, tolerance = SLOPE[model.dtype]
     existing = torch.tensor(model.graph.mask).nonzero()
     chosen = existing[torch.randperm(len(existing), generator=torch.Generator().manual_seed(0))[:N_EDGES]]

@@ -97,9 +97,12 @@ class DifferentiableRun:
         self.logits = run(self._wiring, ids, cache)
 
     def backward(self, logit_gradient: Tensor, consume: Consume) -> None:
-        """Run the backward pass; ``consume`` gets each destination's gradient, last destinations first."""
-        self._consume = consume
-        torch.autograd.backward(self.logits, logit_gradient.to(self.logits.dtype))
+        """Run the backward pass, once; ``consume`` gets each destination's gradient, last destinations first."""
+        logits, self.logits, self._consume = self.logits, torch.empty(0), consume
+        torch.autograd.backward(logits, logit_gradient.to(logits.dtype))
+        # The graph's functions hold this object: were it to hold the graph, or what is consumed, all of it would stay
+        # in memory until Python looks for cycles.
+        self._consume = None
 
     def _emit(
         self, columns: slice, n_sources: int, at_answers: bool, gradient: Tensor, rows: slice = slice(None)

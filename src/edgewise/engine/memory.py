@@ -1,34 +1,116 @@
-"""How many prompts fit into one micro-batch."""
+"""How many prompts fit into one micro-batch: a model of what a pass keeps in memory, and of what is free.
+
+Per token of a prompt and layer, in numbers of the model's type, with D the width of the stream, Q, K, V those of all
+heads' queries, keys and values, and F the inner width of the MLP:
+
+    autograd keeps      2 D (the norms' inputs) + 2 (Q + K + V) (projected, and turned or joined to the prefix)
+                        + Q (what the heads write) + D (what the MLP writes) + 4 F (around the activation)
+    the corrupted run   K + V (its keys and values) + Q + D (what its sources write)
+
+and once a token ``D`` for each source's change, in the accumulation type. On top of that, whatever the micro-batch: one
+layer's gradients of all heads, and its weights with the norm folded in.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import psutil
 import torch
 
-from edgewise.graph import GraphSpec
+from edgewise.engine.heads import TOKENS_AT_ONCE
+from edgewise.engine.sources import accumulation_dtype
+from edgewise.errors import MemoryLimitError
 from edgewise.models import Model
+from edgewise.models.wiring import Mlp
+from edgewise.tasks import PromptPair
 
-MOST_ROWS = 32
+# More tokens at a time than these make nothing faster.
+MOST_TOKENS = {"cpu": 512}
+MOST_TOKENS_ELSEWHERE = 16_384
+# Of the memory that is free when nobody says how much to use; the rest is left to others.
+SHARE_OF_FREE = 0.8
 
 
-def bytes_per_token(spec: GraphSpec, itemsize: int) -> int:
-    """An estimate of what one token of one prompt pair costs at the peak of a pass, in bytes.
+def micro_batch(model: Model, pairs: Sequence[PromptPair], max_memory: int | None = None) -> int:
+    """The number of prompts to run at a time.
 
-    Differences of all sources, the gradients of one layer's destinations, and the activations that autograd keeps
-    (about 24 times the width a layer).
+    Args:
+        model: the model, loaded.
+        pairs: the prompts; the longest counts for all.
+        max_memory: bytes that the process (on CUDA: this device) may use in all; what is free by default.
+
+    Raises:
+        MemoryLimitError: ``max_memory`` is too little for one prompt.
     """
-    sources = 1 + spec.n_layers * (spec.n_heads + spec.has_mlp)
-    destinations = spec.n_heads + 2 * spec.kv_heads
-    kept = 24 * spec.n_layers
-    return (sources + 2 * destinations + kept) * spec.d_model * itemsize
+    longest = max(len(pair) for pair in pairs)
+    reads = max(len(pair.positions) for pair in pairs)
+    each, once = bytes_per_prompt(model, longest, reads), fixed_bytes(model, longest)
+    used = _used(model.device)
+    free = SHARE_OF_FREE * _free(model.device) if max_memory is None else max_memory - used
+    fits = int((free - once) // each)
+    if fits < 1 and max_memory is not None:
+        raise MemoryLimitError(
+            f"{shown(max_memory)} of memory are too little: {shown(used)} are in use, and one prompt of {longest}"
+            f" tokens takes {shown(each + once)}; give at least {shown(used + each + once)}, or shorter prompts"
+        )
+    most = MOST_TOKENS.get(model.device.type, MOST_TOKENS_ELSEWHERE)
+    return max(1, min(fits, most // longest, len(pairs)))
 
 
-def default_batch_size(model: Model, longest: int) -> int:
-    """The largest micro-batch that uses at most half of the memory that is free, and no more than 32 prompts."""
-    itemsize = 8 if model.dtype == torch.float64 else 4
-    if model.device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(model.device)
-    else:
-        free = psutil.virtual_memory().available
-    per_prompt = bytes_per_token(model.graph.spec, itemsize) * longest
-    return int(max(1, min(MOST_ROWS, free // 2 // per_prompt)))
+def bytes_per_prompt(model: Model, tokens: int, reads: int) -> int:
+    """What one prompt pair of so many tokens, read at so many positions, adds to the peak of a pass."""
+    spec, blocks = model.graph.spec, model.wiring.blocks
+    size = model.dtype.itemsize
+    heads = blocks[0].attention.out.weight().shape
+    q, kv = heads[0] * heads[1], 2 * spec.kv_heads * heads[1]
+    inner = 0 if blocks[0].mlp is None else inner_width(blocks[0].mlp)
+    wide = spec.d_model * (2 if inner else 1)
+    a_layer = wide + 2 * (q + kv) + q + 4 * inner + kv + q + wide
+    changes = model.graph.n_sources * spec.d_model * accumulation_dtype(model.dtype).itemsize
+    scores = 3 * model.graph.n_sources * model.graph.n_destinations * 8
+    logits = 4 * reads * model.output_size * max(size, 4)
+    return tokens * (len(blocks) * a_layer * size + changes) + scores + logits
+
+
+def fixed_bytes(model: Model, tokens: int) -> int:
+    """What a pass takes whatever the micro-batch: the gradients of one layer's heads, and their weights folded."""
+    spec, size = model.graph.spec, accumulation_dtype(model.dtype).itemsize
+    heads = spec.n_heads + 2 * spec.kv_heads
+    d_head = model.wiring.blocks[0].attention.out.weight().shape[1]
+    return heads * spec.d_model * (max(TOKENS_AT_ONCE, tokens) + 2 * d_head) * size
+
+
+def inner_width(mlp: Mlp) -> int:
+    """The inner width of an MLP, read off its largest matrix."""
+    return max((max(p.shape[-2:]) for p in mlp.module.parameters() if p.ndim > 1), default=0)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that an allocation failed, on whatever device."""
+    known = isinstance(error, MemoryError | torch.OutOfMemoryError)
+    return known or "can't allocate memory" in str(error)
+
+
+def release(device: torch.device) -> None:
+    """Give back what a failed micro-batch had taken."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+
+
+def shown(size: float) -> str:
+    """A number of bytes for people, such as ``"1.5 GB"``."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
+
+
+def _used(device: torch.device) -> int:
+    if device.type == "cuda":
+        return int(torch.cuda.memory_allocated(device))
+    return int(psutil.Process().memory_info().rss)
+
+
+def _free(device: torch.device) -> int:
+    if device.type == "cuda":
+        cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(torch.cuda.mem_get_info(device)[0] + cached)
+    return int(psutil.virtual_memory().available)

@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from edgewise.attribution import METHODS, AttributionState, attribute
+from edgewise.engine.memory import is_out_of_memory
 from edgewise.errors import RunError, ScoreError
 from edgewise.graph import Circuit
 from edgewise.metrics import get_metric
@@ -57,7 +58,12 @@ class _Setup:
 
 
 def discover(
-    config: RunConfig, folder: str | Path, *, overwrite: bool = False, on_progress: Report | None = None
+    config: RunConfig,
+    folder: str | Path,
+    *,
+    overwrite: bool = False,
+    max_memory: int | None = None,
+    on_progress: Report | None = None,
 ) -> Run:
     """Score every edge, select a circuit and store the result.
 
@@ -65,6 +71,8 @@ def discover(
         config: what to do.
         folder: where the result goes; made if need be. One process at a time may write there.
         overwrite: replace another run, or compute the same one again; the old result stays until then.
+        max_memory: bytes to use in all (see `score_edges`); it decides nothing but the micro-batch, so a run may be
+            continued with another one.
         on_progress: called with the step and how far it is.
 
     Returns:
@@ -87,7 +95,7 @@ def discover(
         steps = Steps(on_progress or silent)
         setup = _prepare(config, now, steps)
         with steps.step("scoring", "scoring prompts"):
-            state, earlier = _score(setup, folder, steps.report)
+            state, earlier = _score(setup, folder, max_memory, steps.report)
         steps.seconds["scoring"] += earlier
         with steps.step("selection", "selecting the circuit"):
             scores = as_stored(state.scores(), config.dtype)
@@ -123,7 +131,7 @@ def _prepare(config: RunConfig, known: dict[str, str | None], steps: Steps) -> _
     return _Setup(config, model, prompts, found)
 
 
-def _score(setup: _Setup, folder: Path, report: Report) -> tuple[AttributionState, float]:
+def _score(setup: _Setup, folder: Path, max_memory: int | None, report: Report) -> tuple[AttributionState, float]:
     """The finished state, and the seconds that an earlier process spent on it."""
     key = setup.key
     state, earlier = _resume(setup, folder, key)
@@ -135,7 +143,7 @@ def _score(setup: _Setup, folder: Path, report: Report) -> tuple[AttributionStat
 
     saver = Saver(save)
     report(Progress("scoring prompts", state.done if state else 0, len(setup.prompts)))
-    states = _states(setup, state)
+    states = _states(setup, state, max_memory)
     try:
         for state in states:
             report(Progress("scoring prompts", state.done, state.total))
@@ -146,15 +154,17 @@ def _score(setup: _Setup, folder: Path, report: Report) -> tuple[AttributionStat
             save(state)
         raise
     except (RuntimeError, MemoryError) as error:
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
-        raise RunError(f"out of memory on {setup.config.device} while scoring; give a smaller --batch-size") from error
+        raise RunError(
+            f"out of memory on {setup.config.device} with one prompt at a time; give shorter prompts or more memory"
+        ) from error
     if state is None:
         raise RunError(f"method '{setup.config.method}' gave no scores; use another one")
     return state, earlier
 
 
-def _states(setup: _Setup, state: AttributionState | None) -> Iterator[AttributionState]:
+def _states(setup: _Setup, state: AttributionState | None, max_memory: int | None) -> Iterator[AttributionState]:
     config = setup.config
     return attribute(
         setup.model,
@@ -164,13 +174,9 @@ def _states(setup: _Setup, state: AttributionState | None) -> Iterator[Attributi
         level=config.level,
         batch_size=config.batch_size,
         per_prompt=config.per_prompt,
+        max_memory=max_memory,
         state=state,
     )
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    known = isinstance(error, MemoryError | torch.OutOfMemoryError)
-    return known or "can't allocate memory" in str(error)
 
 
 def _resume(setup: _Setup, folder: Path, key: Mapping[str, Any]) -> tuple[AttributionState | None, float]:
@@ -206,8 +212,17 @@ def _record(setup: _Setup, state: AttributionState, circuit: Circuit, seconds: M
         counts=Counts(graph.n_edges, graph.n_sources, graph.n_destinations, circuit.n_edges, len(circuit.nodes())),
         batch_size=state.batch_size,
         timing=rounded | {"total": round(sum(seconds.values()), 3)},
-        warnings=prompts.warnings,
+        warnings=(*prompts.warnings, *_memory_warning(state)),
         finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    )
+
+
+def _memory_warning(state: AttributionState) -> tuple[str, ...]:
+    if state.batch_size == state.planned_batch_size:
+        return ()
+    return (
+        f"memory ran out with {state.planned_batch_size} prompts at a time, so {state.batch_size} were run at a time;"
+        " no score changed",
     )
 
 
