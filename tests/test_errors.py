@@ -16,6 +16,7 @@ TREE = {
     "SelectionError": "EdgewiseError",
     "FormatError": "EdgewiseError",
     "ScoreError": "EdgewiseError",
+    "MemoryLimitError": "EdgewiseError",
     "RunError": "EdgewiseError",
     "RunConflictError": "RunError",
 }

@@ -7,8 +7,8 @@ heads' queries, keys and values, and F the inner width of the MLP:
                         + Q (what the heads write) + D (what the MLP writes) + 4 F (around the activation)
     the corrupted run   K + V (its keys and values) + Q + D (what its sources write)
 
-and once a token ``D`` for each source's change, in the accumulation type. On top of that, whatever the micro-batch: one
-layer's gradients of all heads, and its weights with the norm folded in.
+the same once more for the layer at work, and once a token ``D`` for each source's change, in the accumulation type. On
+top of that, whatever the micro-batch: one layer's gradients of all heads, and its weights with the norm folded in.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def bytes_per_prompt(model: Model, tokens: int, reads: int) -> int:
     changes = model.graph.n_sources * spec.d_model * accumulation_dtype(model.dtype).itemsize
     scores = 3 * model.graph.n_sources * model.graph.n_destinations * 8
     logits = 4 * reads * model.output_size * max(size, 4)
-    return tokens * (len(blocks) * a_layer * size + changes) + scores + logits
+    return tokens * ((len(blocks) + 1) * a_layer * size + changes) + scores + logits
 
 
 def fixed_bytes(model: Model, tokens: int) -> int:
@@ -98,7 +98,7 @@ def release(device: torch.device) -> None:
         torch.cuda.empty_cache()
 
 
-def shown(size: float) -> str:
+def shown(size: int) -> str:
     """A number of bytes for people, such as ``"1.5 GB"``."""
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 

@@ -1,0 +1,135 @@
+"""The memory model against reality, memory that runs out, and memory that is given back."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from edgewise.attribution import attribute, eap, score_edges
+from edgewise.engine import memory
+from edgewise.engine.attribute import edge_scores
+from edgewise.engine.batches import Batch, arrange, take
+from edgewise.engine.buffers import Buffers
+from edgewise.errors import MemoryLimitError
+from edgewise.models import load_model
+from tiny import gpt2, prompts
+
+PROMPTS = prompts(7)
+
+MEASURE = """
+import sys
+from pathlib import Path
+import torch
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from edgewise import PromptPair, load_model, score_edges
+from edgewise.engine.memory import bytes_per_prompt
+
+def peak():
+    return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) * 1024
+
+torch.set_num_threads(1)
+torch.manual_seed(0)
+if sys.argv[1] == "gpt2":
+    module = GPT2LMHeadModel(GPT2Config(n_layer=6, n_embd=384, n_head=6, vocab_size=1000))
+else:
+    module = LlamaForCausalLM(LlamaConfig(num_hidden_layers=6, hidden_size=384, num_attention_heads=6,
+        num_key_value_heads=2, intermediate_size=1024, vocab_size=1000))
+model = load_model(module.eval())
+pairs = [PromptPair(torch.randint(0, 1000, (96,)).tolist(), torch.randint(0, 1000, (96,)).tolist(), (1,), (2,))
+         for _ in range(24)]
+peaks = []
+for rows in (4, 24):
+    score_edges(model, pairs[:rows], batch_size=rows)
+    peaks.append(peak())
+print((peaks[1] - peaks[0]) / 20 / bytes_per_prompt(model, 96, 1))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads the peak from /proc")
+@pytest.mark.parametrize("family", ["gpt2", "llama"])
+def test_a_prompt_takes_what_the_model_of_memory_says(family: str) -> None:
+    """Measured growth of the peak for each prompt, by the estimate: never above it, and no less than a third."""
+    done = subprocess.run([sys.executable, "-c", MEASURE, family], check=True, capture_output=True, text=True)
+    assert 1 / 3 <= float(done.stdout) <= 1.0
+
+
+def test_the_budget_sets_the_micro_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = load_model(gpt2())
+    monkeypatch.setattr(memory, "_used", lambda device: 1_000_000)
+    each, once = memory.bytes_per_prompt(model, 9, 2), memory.fixed_bytes(model, 9)
+    budget = partial(memory.micro_batch, model, PROMPTS.pairs)
+    assert budget(1_000_000 + once + 3 * each + 1) == 3
+    assert budget(10**12) == len(PROMPTS)
+    with pytest.raises(MemoryLimitError, match=r"too little: 1 MB are in use.*give at least"):
+        budget(1_000_000 + once + each - 1)
+    monkeypatch.setattr(memory, "_free", lambda device: 0)
+    assert budget(None) == 1
+
+
+class Exhausted:
+    """A method that has memory for a few prompts only."""
+
+    def __init__(self, most: int) -> None:
+        self.most, self.tried = most, []
+
+    def __call__(self, model, batch, logit_gradient, buffers):
+        self.tried.append(batch.n_rows)
+        if batch.n_rows > self.most:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return edge_scores(model, batch, logit_gradient, buffers)
+
+
+def test_out_of_memory_halves_the_micro_batch_and_changes_no_score(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, exhausted = load_model(gpt2()), Exhausted(most=2)
+    whole = score_edges(model, PROMPTS, metric="logit-diff")
+    monkeypatch.setattr(eap, "EAP", eap.EAP.__class__("eap", "", exhausted))
+    with pytest.warns(UserWarning, match="out of memory") as said:
+        *_, state = attribute(model, PROMPTS, metric="logit-diff", batch_size=7)
+    assert exhausted.tried == [7, 4, 2, 2, 2, 1]
+    assert len(said) == 2
+    assert (state.batch_size, state.planned_batch_size) == (2, 7)
+    values = state.scores().values
+    assert np.nanmax(np.abs(values - whole.values)) <= 1e-12 * np.nanmax(np.abs(values))
+
+
+def test_one_prompt_too_many_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(eap, "EAP", eap.EAP.__class__("eap", "", Exhausted(most=0)))
+    with pytest.raises(torch.OutOfMemoryError), pytest.warns(UserWarning, match="out of memory"):
+        score_edges(load_model(gpt2()), PROMPTS, metric="logit-diff", batch_size=2)
+
+
+def test_a_micro_batch_leaves_no_tensor_to_the_garbage_collector() -> None:
+    """Memory is free as soon as a micro-batch is done; cycles would keep it until Python looks for them."""
+    model, buffers = load_model(gpt2()), Buffers()
+    batch = Batch.of(PROMPTS.pairs, model.device)
+    gc.collect()
+    gc.disable()
+    try:
+        edge_scores(model, batch, torch.ones_like, buffers)
+        before = sum(issubclass(type(x), Tensor) for x in gc.get_objects())
+        for _ in range(3):
+            edge_scores(model, batch, torch.ones_like, buffers)
+        assert sum(issubclass(type(x), Tensor) for x in gc.get_objects()) == before
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("causal", [True, False])
+def test_the_order_does_not_depend_on_the_micro_batch(causal: bool) -> None:
+    order = arrange(PROMPTS.pairs, causal=causal)
+    assert sorted(order) == list(range(len(PROMPTS)))
+    for size in (1, 2, 3, 7):
+        done: list[int] = []
+        while len(done) < len(order):
+            rows = take(order, PROMPTS.pairs, len(done), size, causal=causal)
+            assert 1 <= len(rows) <= size
+            assert causal or len({len(PROMPTS[i]) for i in rows}) == 1
+            done += rows
+        assert done == order
