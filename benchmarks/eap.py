@@ -26,7 +26,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedModel
+from torch import nn
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
 from edgewise import load_model, score_edges
 from edgewise.tasks import PromptPair
@@ -44,21 +45,37 @@ class Case:
         batch_size: prompts a micro-batch, for us and for the bound.
     """
 
-    build: Callable[[], PreTrainedModel]
+    build: Callable[[], nn.Module]
     pairs: int
     length: int
     first_difference: int
     batch_size: int
 
 
-def gpt2_small() -> PreTrainedModel:
+def gpt2_small() -> nn.Module:
     """GPT-2 small's shape."""
     return GPT2LMHeadModel(GPT2Config())
+
+
+def llama_gqa() -> nn.Module:
+    """Eight Llama layers of width 1024: 16 heads on 4 key/value heads, gated MLP of width 2816."""
+    return LlamaForCausalLM(
+        LlamaConfig(
+            num_hidden_layers=8,
+            hidden_size=1024,
+            num_attention_heads=16,
+            num_key_value_heads=4,
+            intermediate_size=2816,
+            vocab_size=32_000,
+        )
+    )
 
 
 CASES = {
     "batch8": Case(gpt2_small, pairs=32, length=15, first_difference=2, batch_size=8),
     "batch32": Case(gpt2_small, pairs=32, length=15, first_difference=2, batch_size=32),
+    "shared-prefix": Case(gpt2_small, pairs=32, length=64, first_difference=48, batch_size=8),
+    "llama-gqa": Case(llama_gqa, pairs=16, length=32, first_difference=0, batch_size=16),
 }
 
 
@@ -80,7 +97,7 @@ def prompts(case: Case, vocab_size: int) -> list[PromptPair]:
     return pairs
 
 
-def bound(model: PreTrainedModel, case: Case, pairs: list[PromptPair]) -> None:
+def bound(model: nn.Module, case: Case, pairs: list[PromptPair]) -> None:
     """Two forward passes and one backward pass of the plain model, micro-batch by micro-batch."""
     head = model.get_output_embeddings()
     at_answer = head.register_forward_pre_hook(lambda _, args: (args[0][:, -1:],))
@@ -123,7 +140,7 @@ def measure(name: str, repeats: int) -> dict[str, object]:
     }
 
 
-def prepare(case: Case) -> tuple[PreTrainedModel, list[PromptPair], Callable[[], object]]:
+def prepare(case: Case) -> tuple[nn.Module, list[PromptPair], Callable[[], object]]:
     """The model with frozen parameters, the prompts, and our side's work."""
     torch.manual_seed(0)
     module = case.build().eval().requires_grad_(False)
