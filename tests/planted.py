@@ -57,7 +57,7 @@ def with_edges_patched(model: Model, some: PromptSet, mask: np.ndarray) -> float
     """Mean logit difference of the clean prompts with a set of edges patched, by the engine."""
     batch = Batch.of(some.pairs, model.device)
     replacements = recorded_outputs(model, batch.corrupted)
-    logits = patched_logits(model, batch.clean, batch.positions, torch.tensor(mask).to(replacements), replacements)
+    logits = patched_logits(model, batch.clean, batch.answers, torch.tensor(mask).to(replacements), replacements)
     return _mean_difference(logits[:, 0], some)
 
 
