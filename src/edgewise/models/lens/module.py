@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from transformers import Cache
 
 from edgewise.errors import ModelError
 from edgewise.models.lens.activations import activation
 from edgewise.models.lens.config import LensConfig
-from edgewise.models.lens.positions import Placement, Rotation
+from edgewise.models.lens.positions import Placement, visible
 
 
 @dataclass(frozen=True)
@@ -47,31 +48,35 @@ class LensTransformer(nn.Module):
         self.unembed = nn.Linear(config.d_model, config.d_vocab_out)
 
     def forward(
-        self, input_ids: Int[Tensor, "batch pos"], use_cache: bool = False, return_dict: bool = True
+        self,
+        input_ids: Int[Tensor, "batch pos"],
+        past_key_values: Cache | None = None,
+        use_cache: bool = False,
+        return_dict: bool = True,
     ) -> LensOutput:
         """Logits of token ids.
 
         Args:
-            input_ids: token ids.
-            use_cache: only False; there is no cache of keys and values.
+            input_ids: token ids; with a cache, those that follow what it holds.
+            past_key_values: keys and values of the tokens before, to which these tokens' own are added; for causal
+                models.
+            use_cache: of no effect: keys and values are kept where a cache is given.
             return_dict: only True; the result is an object with `logits`.
 
         Raises:
             ModelError: more tokens than the model has positions.
         """
-        length = input_ids.shape[1]
-        if length > self.config.n_ctx:
-            raise ModelError(f"{length} tokens exceed the model's context of {self.config.n_ctx}; give shorter prompts")
+        start = 0 if past_key_values is None else past_key_values.get_seq_length()
+        stop = start + input_ids.shape[1]
+        if stop > self.config.n_ctx:
+            raise ModelError(f"{stop} tokens exceed the model's context of {self.config.n_ctx}; give shorter prompts")
         stream = self.embed(input_ids)
-        placement = Placement()
-        if self.pos_embed is None:
-            placement = Placement(rotation=Rotation.of(self.config, length, stream))
-        elif self.config.positions == "shortformer":
-            placement = Placement(embedding=self.pos_embed.weight[:length])
-        else:
-            stream = stream + self.pos_embed.weight[:length]
+        learned = None if self.pos_embed is None else self.pos_embed.weight[start:stop]
+        if self.config.positions == "standard" and learned is not None:
+            stream = stream + learned
+        placement = Placement.of(self.config, start, stop, learned, stream)
         for block in self.blocks:
-            stream = block(stream, placement=placement)
+            stream = block(stream, placement=placement, cache=past_key_values)
         return LensOutput(self.unembed(self.ln_final(stream)))
 
 
@@ -88,10 +93,10 @@ class LensBlock(nn.Module):
         self.mlp = mlp(config, config.d_mlp) if config.d_mlp is not None else None
 
     def forward(
-        self, stream: Float[Tensor, "batch pos d_model"], placement: Placement
+        self, stream: Float[Tensor, "batch pos d_model"], placement: Placement, cache: Cache | None
     ) -> Float[Tensor, "batch pos d_model"]:
         """The stream after this block."""
-        after: Tensor = stream + self.attn(self.ln1(stream), placement)
+        after: Tensor = stream + self.attn(self.ln1(stream), placement, cache)
         if self.mlp is None or self.ln2 is None:
             return after
         written: Tensor = self.mlp(self.ln2(stream if self.parallel else after))
@@ -104,7 +109,8 @@ class LensAttention(nn.Module):
     def __init__(self, config: LensConfig, layer: int) -> None:
         """The attention of one layer."""
         super().__init__()
-        self.n_heads, self.kv_heads, self.causal = config.n_heads, config.n_kv_heads, config.causal
+        self.layer, self.causal = layer, config.causal
+        self.n_heads, self.kv_heads = config.n_heads, config.n_kv_heads
         self.scale = config.score_scale(layer)
         width, kv_width = config.n_heads * config.d_head, config.n_kv_heads * config.d_head
         self.q = nn.Linear(config.d_model, width)
@@ -113,15 +119,19 @@ class LensAttention(nn.Module):
         self.out = nn.Linear(width, config.d_model)
 
     def forward(
-        self, normed: Float[Tensor, "batch pos d_model"], placement: Placement
+        self, normed: Float[Tensor, "batch pos d_model"], placement: Placement, cache: Cache | None
     ) -> Float[Tensor, "batch pos d_model"]:
         """What the heads write together, bias included."""
         q = placement.turn(_by_head(placement.shift(self.q(normed), self.q), self.n_heads))
         k = placement.turn(_by_head(placement.shift(self.k(normed), self.k), self.kv_heads))
         v = _by_head(self.v(normed), self.kv_heads)
+        if cache is not None:
+            k, v = cache.update(k, v, self.layer)
         if self.kv_heads != self.n_heads:
             k, v = (x.repeat_interleave(self.n_heads // self.kv_heads, dim=1) for x in (k, v))
-        z = F.scaled_dot_product_attention(q, k, v, is_causal=self.causal, scale=self.scale)
+        seen = visible(q.shape[-2], k.shape[-2], q.device) if self.causal else None
+        causal = self.causal and seen is None
+        z = F.scaled_dot_product_attention(q, k, v, attn_mask=seen, is_causal=causal, scale=self.scale)
         written: Tensor = self.out(z.transpose(1, 2).flatten(2))
         return written
 

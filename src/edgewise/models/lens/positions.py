@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from edgewise.models.lens.config import LensConfig
@@ -30,15 +30,15 @@ class Rotation:
     adjacent: bool
 
     @classmethod
-    def of(cls, config: LensConfig, length: int, like: Tensor) -> Rotation:
-        """The rotation of the first positions, in the dtype and on the device of a tensor.
+    def of(cls, config: LensConfig, start: int, stop: int, like: Tensor) -> Rotation:
+        """The rotation of some positions, in the dtype and on the device of a tensor.
 
         Angles are made in float32 or float64 and rounded last, as TransformerLens does.
         """
         dtype = torch.float64 if like.dtype == torch.float64 else torch.float32
         pairs = config.rotary_dim // 2
         steps = torch.arange(pairs, dtype=dtype, device=like.device) / pairs
-        angles = torch.arange(length, dtype=dtype, device=like.device)[:, None] / config.rotary_base**steps
+        angles = torch.arange(start, stop, dtype=dtype, device=like.device)[:, None] / config.rotary_base**steps
         return cls(angles.cos().to(like.dtype), angles.sin().to(like.dtype), config.rotary_adjacent_pairs)
 
     def __call__(self, x: Float[Tensor, "batch heads pos d_head"]) -> Float[Tensor, "batch heads pos d_head"]:
@@ -63,6 +63,23 @@ class Placement:
     embedding: Float[Tensor, "pos d_model"] | None = None
     rotation: Rotation | None = None
 
+    @classmethod
+    def of(
+        cls, config: LensConfig, start: int, stop: int, learned: Float[Tensor, "pos d_model"] | None, like: Tensor
+    ) -> Placement:
+        """What a config's kind of positions does.
+
+        Args:
+            config: the model's.
+            start: the first position.
+            stop: the one after the last.
+            learned: their embeddings, where the model has such.
+            like: a tensor with the dtype and device of the run.
+        """
+        if config.positions == "rotary":
+            return cls(rotation=Rotation.of(config, start, stop, like))
+        return cls(embedding=learned) if config.positions == "shortformer" else cls()
+
     def shift(self, projected: Float[Tensor, "batch pos width"], linear: nn.Linear) -> Float[Tensor, "batch pos width"]:
         """``(x + e) W + b`` from ``x W + b``: the linear's own output stays what it makes of the stream alone."""
         if self.embedding is None:
@@ -72,3 +89,10 @@ class Placement:
     def turn(self, x: Float[Tensor, "batch heads pos d_head"]) -> Float[Tensor, "batch heads pos d_head"]:
         """Queries or keys, turned where positions are rotary."""
         return x if self.rotation is None else self.rotation(x)
+
+
+def visible(queries: int, keys: int, device: torch.device) -> Bool[Tensor, "queries keys"] | None:
+    """Which keys each query of a causal model may see where the first keys come from a cache; None where none does."""
+    if keys == queries:
+        return None
+    return torch.ones(queries, keys, dtype=torch.bool, device=device).tril(keys - queries)
