@@ -30,6 +30,8 @@ from torch import nn
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
 from edgewise import load_model, score_edges
+from edgewise.models.lens import LensTransformer
+from edgewise.models.lens.dialects import read_config
 from edgewise.tasks import PromptPair
 
 
@@ -71,10 +73,25 @@ def llama_gqa() -> nn.Module:
     )
 
 
+def attn_only_4l() -> nn.Module:
+    """The shape of attn-only-4l, the paper's Docstring model: 4 layers of 8 heads, width 512, no MLP."""
+    config = {
+        "n_layers": 4,
+        "d_model": 512,
+        "d_head": 64,
+        "n_heads": 8,
+        "n_ctx": 1024,
+        "d_vocab": 48_262,
+        "attn_only": True,
+    }
+    return LensTransformer(read_config(config, "attn-only-4l"))
+
+
 CASES = {
     "batch8": Case(gpt2_small, pairs=32, length=15, first_difference=2, batch_size=8),
     "batch32": Case(gpt2_small, pairs=32, length=15, first_difference=2, batch_size=32),
     "shared-prefix": Case(gpt2_small, pairs=32, length=64, first_difference=48, batch_size=8),
+    "attn-only": Case(attn_only_4l, pairs=40, length=41, first_difference=11, batch_size=40),
     "llama-gqa": Case(llama_gqa, pairs=16, length=32, first_difference=0, batch_size=16),
 }
 
@@ -99,9 +116,8 @@ def prompts(case: Case, vocab_size: int) -> list[PromptPair]:
 
 def bound(model: nn.Module, case: Case, pairs: list[PromptPair]) -> None:
     """Two forward passes and one backward pass of the plain model, micro-batch by micro-batch."""
-    head = model.get_output_embeddings()
+    embeddings, head = first_and_last(model)
     at_answer = head.register_forward_pre_hook(lambda _, args: (args[0][:, -1:],))
-    embeddings = model.get_input_embeddings()
     leaf = embeddings.register_forward_hook(lambda _, __, out: out.detach().requires_grad_(torch.is_grad_enabled()))
     try:
         for start in range(0, len(pairs), case.batch_size):
@@ -114,6 +130,13 @@ def bound(model: nn.Module, case: Case, pairs: list[PromptPair]) -> None:
     finally:
         at_answer.remove()
         leaf.remove()
+
+
+def first_and_last(model: nn.Module) -> tuple[nn.Module, nn.Module]:
+    """The token embedding and the unembedding."""
+    if isinstance(model, LensTransformer):
+        return model.embed, model.unembed
+    return model.get_input_embeddings(), model.get_output_embeddings()
 
 
 def measure(name: str, repeats: int) -> dict[str, object]:
