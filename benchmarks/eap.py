@@ -117,7 +117,8 @@ def prompts(case: Case, vocab_size: int) -> list[PromptPair]:
 def bound(model: nn.Module, case: Case, pairs: list[PromptPair]) -> None:
     """Two forward passes and one backward pass of the plain model, micro-batch by micro-batch."""
     embeddings, head = first_and_last(model)
-    at_answer = head.register_forward_pre_hook(lambda _, args: (args[0][:, -1:],))
+    # Contiguous, or torch multiplies row by row.
+    at_answer = head.register_forward_pre_hook(lambda _, args: (args[0][:, -1:].contiguous(),))
     leaf = embeddings.register_forward_hook(lambda _, __, out: out.detach().requires_grad_(torch.is_grad_enabled()))
     try:
         for start in range(0, len(pairs), case.batch_size):

@@ -21,13 +21,13 @@ from transformers import DynamicCache
 
 from edgewise.engine.answers import Answers
 from edgewise.engine.forward import embed_as_leaf, read_at, run
-from edgewise.engine.heads import head_gradients, join
+from edgewise.engine.heads import Upstream, head_gradients, join
 from edgewise.engine.hooks import Hooks
 from edgewise.engine.sources import SourceOutputs, accumulation_dtype
 from edgewise.graph import Graph
 from edgewise.models import Wiring
 from edgewise.models.norms import Norm
-from edgewise.models.wiring import Attention, Projection
+from edgewise.models.wiring import Attention
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,10 @@ Consume = Callable[[DestinationGradient], None]
 
 
 @dataclass(frozen=True)
-class _Reader:
-    """One of q, k, v of a layer: its projection, its destinations, and where its gradient is not zero."""
+class _Group:
+    """Some of q, k, v of a layer: which of the three, their destinations, and where their gradient is not zero."""
 
-    projection: Projection
+    parts: slice
     columns: slice
     at_answers: bool
 
@@ -127,38 +127,28 @@ class DifferentiableRun:
         hooks.before(norm.module, tap)
 
     def _tap_attention(self, hooks: Hooks, layer: int, attention: Attention, is_last: bool) -> None:
-        n_sources = self._graph.sources_before_attention(layer)
-        for readers in _by_module(attention, self._graph, layer, is_last):
+        """Emit the gradients of all heads of a layer; the last layer's queries count where logits are read alone."""
+        graph = self._graph
+        everything = _Group(slice(0, 3), graph.attention(layer), at_answers=False)
+        queries = _Group(slice(0, 1), graph.q(layer), at_answers=True)
+        others = _Group(slice(1, 3), slice(graph.k(layer).start, graph.v(layer).stop), at_answers=False)
+        groups = (queries, others) if is_last else (everything,)
+        before = graph.sources_before_attention(layer)
 
-            def pull(stream: Tensor, gradient: Tensor, readers: list[_Reader] = readers) -> Tensor:
-                return self._pull(attention.norm, readers, n_sources, stream, gradient)
+        def pull(stream: Tensor, upstream: Sequence[Upstream]) -> Tensor:
+            parts = [self._pull(attention.norm, stream, upstream, group, before) for group in groups]
+            return parts[0] if len(parts) == 1 else parts[0] + parts[1]
 
-            join(hooks, attention.norm, [reader.projection for reader in readers], pull)
+        join(hooks, attention, pull)
 
-    def _pull(self, norm: Norm, readers: Sequence[_Reader], n_sources: int, stream: Tensor, gradient: Tensor) -> Tensor:
-        """Emit the gradients of all heads of one module; returns their sum, the gradient at the stream."""
-        total = stream.new_zeros(stream.shape, dtype=accumulation_dtype(gradient.dtype))
-        for at_answers in (False, True):
-            group = [reader for reader in readers if reader.at_answers == at_answers]
-            if not group:
-                continue
-            x, upstream = stream, gradient
-            if at_answers:
-                x, upstream = self._answers.read(stream), self._answers.read_once(gradient)
-            at = slice(group[0].columns.start, group[-1].columns.stop)
-            summed = x.new_empty(x.shape, dtype=total.dtype)
-            for rows, pulled in head_gradients(norm, [reader.projection for reader in group], x, upstream):
-                self._emit(at, n_sources, at_answers, pulled, rows)
-                torch.sum(pulled, 0, out=summed[rows])
-            total += self._answers.spread(summed, stream.shape[1]) if at_answers else summed
-        return total
-
-
-def _by_module(attention: Attention, graph: Graph, layer: int, is_last: bool) -> list[list[_Reader]]:
-    """q, k and v of a layer, those that one fused module computes together; the last queries count at answers alone."""
-    columns = (graph.q(layer), graph.k(layer), graph.v(layer))
-    groups: dict[int, list[_Reader]] = {}
-    for projection, at, is_query in zip(attention.projections, columns, (True, False, False), strict=True):
-        reader = _Reader(projection, at, is_last and is_query)
-        groups.setdefault(id(projection.module), []).append(reader)
-    return list(groups.values())
+    def _pull(self, norm: Norm, stream: Tensor, upstream: Sequence[Upstream], group: _Group, n_sources: int) -> Tensor:
+        """Emit the gradients of a group's heads; returns their sum, the gradient at the stream."""
+        x, wanted = stream, upstream[group.parts]
+        if group.at_answers:
+            x = self._answers.read(stream)
+            wanted = [Upstream(part.projection, self._answers.read_once(part.gradient)) for part in wanted]
+        total = x.new_empty(x.shape, dtype=accumulation_dtype(x.dtype))
+        for rows, pulled in head_gradients(norm, wanted, x):
+            self._emit(group.columns, n_sources, group.at_answers, pulled, rows)
+            torch.sum(pulled, 0, out=total[rows])
+        return self._answers.spread(total, stream.shape[1]) if group.at_answers else total

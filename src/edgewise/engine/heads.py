@@ -13,85 +13,109 @@ what they replace.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from edgewise.engine.hooks import Hooks
 from edgewise.engine.sources import accumulation_dtype
 from edgewise.models.norms import Norm
-from edgewise.models.wiring import Projection
+from edgewise.models.wiring import Attention, Projection
 
-Pullback = Callable[[Tensor, Tensor], Tensor]
+
+@dataclass(frozen=True)
+class Upstream:
+    """One of q, k, v with the gradient at its module's output, ``[batch, pos, width]``."""
+
+    projection: Projection
+    gradient: Float[Tensor, "batch pos width"]
+
+
+# From the stream in front of the norm and the gradients of q, k and v to the gradient at that stream.
+Pullback = Callable[[Tensor, Sequence[Upstream]], Tensor]
 
 # Prompt tokens whose per-head gradients are made at a time: they, and their products, then stay in the cache.
 TOKENS_AT_ONCE = 128
 
 
-def join(hooks: Hooks, norm: Norm, projections: Sequence[Projection], pull: Pullback) -> None:
-    """Cut the module behind some projections out of autograd and give it a backward of our own.
+def join(hooks: Hooks, attention: Attention, pull: Pullback) -> None:
+    """Cut an attention's projections out of autograd and give them a backward of our own.
+
+    Where q, k and v are modules of their own, their gradients arrive one after the other; ``pull`` is called once, with
+    all of them, so that what it does for all heads it does together.
 
     Args:
         hooks: hooks on the borrowed model.
-        norm: the norm that the module reads through.
-        projections: those of q, k, v that the module computes.
-        pull: from the stream in front of the norm and the gradient at the module's output to the gradient at that
-            stream.
+        attention: a block's attention.
+        pull: called in the backward pass with the stream in front of the norm and the gradients.
     """
-    module = projections[0].module
+    modules = {id(projection.module): projection.module for projection in attention.projections}
     streams: list[Tensor] = []
-    hooks.before(norm.module, lambda x: streams.append(x))
-    hooks.before(module, lambda normed: normed.detach())
+    arrived: dict[int, Tensor] = {}
 
-    def after(output: Tensor) -> Tensor:
-        joined: Tensor = _Join.apply(streams.pop(), output, pull)  # type: ignore[no-untyped-call]
-        return joined
+    def collect(stream: Tensor, module: nn.Module, gradient: Tensor) -> Tensor | None:
+        arrived[id(module)] = gradient
+        if len(arrived) < len(modules):
+            return None
+        upstream = [Upstream(part, arrived[id(part.module)]) for part in attention.projections]
+        arrived.clear()
+        return pull(stream, upstream)
 
-    hooks.after(module, after)
+    hooks.before(attention.norm.module, lambda x: streams.__setitem__(slice(None), [x]))
+    for module in modules.values():
+
+        def after(output: Tensor, module: nn.Module = module) -> Tensor:
+            joined: Tensor = _Join.apply(streams[0], output, module, collect)  # type: ignore[no-untyped-call]
+            return joined
+
+        hooks.before(module, lambda normed: normed.detach())
+        hooks.after(module, after)
 
 
 class _Join(torch.autograd.Function):
-    """``output`` as a function of ``stream`` whose backward is ``pull``."""
+    """A module's output as a function of the stream, whose backward is ``collect``."""
 
     @staticmethod
-    def forward(ctx: Any, stream: Tensor, output: Tensor, pull: Pullback) -> Tensor:
+    def forward(
+        ctx: Any,
+        stream: Tensor,
+        output: Tensor,
+        module: nn.Module,
+        collect: Callable[[Tensor, nn.Module, Tensor], Tensor | None],
+    ) -> Tensor:
         ctx.save_for_backward(stream)
-        ctx.pull = pull
+        ctx.module, ctx.collect = module, collect
         return output.view_as(output)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, None, None, None]:
         (stream,) = ctx.saved_tensors
-        pulled: Tensor = ctx.pull(stream, gradients[0])
-        return pulled.to(stream.dtype), None, None
+        pulled: Tensor | None = ctx.collect(stream, ctx.module, gradients[0])
+        return None if pulled is None else pulled.to(stream.dtype), None, None, None
 
 
 def head_gradients(
-    norm: Norm,
-    projections: Sequence[Projection],
-    stream: Float[Tensor, "batch pos d_model"],
-    gradient: Float[Tensor, "batch pos width"],
+    norm: Norm, upstream: Sequence[Upstream], stream: Float[Tensor, "batch pos d_model"]
 ) -> Iterator[tuple[slice, Float[Tensor, "destination rows pos d_model"]]]:
-    """``dL/d(in_v)`` for every head of some projections of one module, a few prompts at a time.
+    """``dL/d(in_v)`` for every head of some projections, a few prompts at a time.
 
     All heads of all prompts at once would be many times the size of the stream; a few prompts stay in the cache.
 
     Args:
         norm: the norm that the projections read through.
-        projections: those of q, k, v that are wanted.
+        upstream: the projections that are wanted, with their gradients.
         stream: the stream in front of the norm.
-        gradient: the gradient at the module's output.
 
     Yields:
         Prompts of the batch and their gradients, heads of the first projection first.
     """
-    dtype = accumulation_dtype(gradient.dtype)
+    dtype = accumulation_dtype(stream.dtype)
     x_hat, scale = norm.standardise(stream.to(dtype))
-    upstream = gradient.to(dtype) * scale
-    heads = [projection.view(upstream).permute(2, 0, 1, 3) for projection in projections]
-    weights = [norm.fold(part.weight().to(dtype)).permute(1, 2, 0) for part in projections]
+    heads = [_scaled(part, scale) for part in upstream]
+    weights = [norm.fold(part.projection.weight().to(dtype)).permute(1, 2, 0) for part in upstream]
     counts = [len(part) for part in heads]
     at_once = max(1, TOKENS_AT_ONCE // stream.shape[1])
     for first in range(0, len(stream), at_once):
@@ -104,6 +128,12 @@ def head_gradients(
             along = _along(pulled, unit) / -unit.shape[-1]
             pulled.addcmul_(along[..., None], unit)
         yield rows, pulled
+
+
+def _scaled(part: Upstream, scale: Float[Tensor, "batch pos 1"]) -> Float[Tensor, "heads batch pos d_head"]:
+    """A projection's gradient by head, times the norm's inverse scale."""
+    by_head = part.projection.view(part.gradient).permute(2, 0, 1, 3).to(scale.dtype)
+    return torch.mul(by_head, scale, out=by_head.new_empty(by_head.shape))
 
 
 def _along(
