@@ -63,7 +63,7 @@ def edge_scores(model: Model, batch: Batch, logit_gradient: LogitGradient, buffe
     if cache is not None:
         keep_first(cache, batch.start)
     with borrowed(model.module) as hooks:
-        clean = DifferentiableRun(hooks, wiring, graph, answers)
+        clean = DifferentiableRun(hooks, wiring, graph, answers, buffers)
         clean.forward(batch.clean[:, batch.start :], cache)
         changes = source_changes(
             wiring,
@@ -74,6 +74,9 @@ def edge_scores(model: Model, batch: Batch, logit_gradient: LogitGradient, buffe
             differs=batch.differs,
             buffers=buffers,
         )
+        # Nothing needs them any more, and the backward pass is when memory is short.
+        clean.sources.clear()
+        corrupted.clear()
         scores = changes.everywhere.new_zeros(batch.n_rows, graph.n_sources, graph.n_destinations)
 
         def consume(at: DestinationGradient) -> None:

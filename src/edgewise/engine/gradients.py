@@ -20,6 +20,7 @@ from torch import Tensor
 from transformers import DynamicCache
 
 from edgewise.engine.answers import Answers
+from edgewise.engine.buffers import Buffers
 from edgewise.engine.forward import embed_as_leaf, read_at, run
 from edgewise.engine.heads import Upstream, head_gradients, join
 from edgewise.engine.hooks import Hooks
@@ -69,16 +70,17 @@ class DifferentiableRun:
         wiring: the model's wiring.
         graph: its graph.
         answers: where logits are read, counted from the run's first token.
+        buffers: memory that the backward pass writes into.
 
     Attributes:
         sources: what every source wrote in this run.
         logits: ``[batch, n_positions, vocab]``, with their autograd graph.
     """
 
-    def __init__(self, hooks: Hooks, wiring: Wiring, graph: Graph, answers: Answers) -> None:
+    def __init__(self, hooks: Hooks, wiring: Wiring, graph: Graph, answers: Answers, buffers: Buffers) -> None:
         self.sources = SourceOutputs()
         self.logits = torch.empty(0)
-        self._wiring, self._graph, self._answers = wiring, graph, answers
+        self._wiring, self._graph, self._answers, self._buffers = wiring, graph, answers, buffers
         self._consume: Consume | None = None
         embed_as_leaf(hooks, wiring)
         last = len(wiring.blocks) - 1
@@ -148,7 +150,7 @@ class DifferentiableRun:
             x = self._answers.read(stream)
             wanted = [Upstream(part.projection, self._answers.read_once(part.gradient)) for part in wanted]
         total = x.new_empty(x.shape, dtype=accumulation_dtype(x.dtype))
-        for rows, pulled in head_gradients(norm, wanted, x):
+        for rows, pulled in head_gradients(norm, wanted, x, self._buffers):
             self._emit(group.columns, n_sources, group.at_answers, pulled, rows)
             torch.sum(pulled, 0, out=total[rows])
         return self._answers.spread(total, stream.shape[1]) if group.at_answers else total

@@ -60,6 +60,12 @@ class SourceOutputs:
         for module, length in zip(modules, lengths, strict=True):
             answers.widen(hooks, module, length)
 
+    def clear(self) -> None:
+        """Let go of what was recorded."""
+        self.embedding = torch.empty(0)
+        self.heads.clear()
+        self.mlps.clear()
+
     def _record_block(self, hooks: Hooks, block: Block, start: int) -> None:
         hooks.before(block.attention.out.module, lambda z: self.heads.append(z.detach()[:, start:]))
         if block.mlp is not None:

@@ -80,5 +80,5 @@ class Norm:
         wide = gain[:, None, None]
         if not self.centred:
             return weight * wide
-        mean = torch.einsum("dnh,d->nh", weight, gain) / len(weight)
+        mean = (weight.flatten(1).T @ gain).view(weight.shape[1:]) / len(weight)
         return torch.addcmul(-mean.expand_as(weight), weight, wide.expand_as(weight))
