@@ -5,14 +5,17 @@ from __future__ import annotations
 import gc
 import subprocess
 import sys
+import weakref
+from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from edgewise.attribution import attribute, eap, score_edges
+from edgewise.attribution import AttributionState, attribute, eap, loop, score_edges
 from edgewise.engine import memory
 from edgewise.engine.attribute import edge_scores
 from edgewise.engine.batches import Batch, arrange, take
@@ -133,3 +136,21 @@ def test_the_order_does_not_depend_on_the_micro_batch(causal: bool) -> None:
             assert causal or len({len(PROMPTS[i]) for i in rows}) == 1
             done += rows
         assert done == order
+
+
+def test_earlier_states_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`score_edges` keeps one state, however many micro-batches there are."""
+    states: list[weakref.ref[AttributionState]] = []
+    most = 0
+
+    def watched(*args: Any, **kwargs: Any) -> Iterator[AttributionState]:
+        nonlocal most
+        for state in attribute(*args, **kwargs):
+            states.append(weakref.ref(state))
+            most = max(most, sum(ref() is not None for ref in states))
+            yield state
+
+    monkeypatch.setattr(loop, "attribute", watched)
+    score_edges(load_model(gpt2()), PROMPTS, metric="logit-diff", batch_size=1)
+    assert len(states) == len(PROMPTS)
+    assert most <= 2

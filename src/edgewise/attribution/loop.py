@@ -6,6 +6,7 @@ It is a generator of states: whoever drives it shows the progress, stores the st
 from __future__ import annotations
 
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -70,7 +71,7 @@ def score_edges(
         MetricError: a metric that cannot be computed on these prompts, or whose gradient vanishes.
         ScoreError: logits or scores that are not finite.
     """
-    *_, last = attribute(
+    states = attribute(
         model,
         prompts,
         method=method,
@@ -80,6 +81,7 @@ def score_edges(
         per_prompt=per_prompt,
         max_memory=max_memory,
     )
+    (last,) = deque(states, maxlen=1)  # one state at a time: each holds arrays of the graph's size
     return last.scores()
 
 
