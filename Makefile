@@ -14,7 +14,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 demo: setup
-	$(BIN)/edgewise discover --model demo --task ioi --top 20 --out $(OUT)
+	$(BIN)/edgewise discover --model demo --task ioi --top 100 --out $(OUT)
 	@echo "The circuit and its scores are in $(OUT): circuit.json, scores.safetensors, run.json"
 	@echo "To see them, open $(OUT)/report.html"
 
