@@ -13,7 +13,8 @@ import torch
 
 from edgewise import Circuit, Model, PromptSet, get_metric, load_model, make_task, score_edges, top_n
 from edgewise.engine.batches import Batch, arrange, take
-from edgewise.engine.patch import patched_logits, recorded_outputs
+from edgewise.engine.patch import patched_logits
+from edgewise.engine.replacement import resample
 
 SIZES = (20, 40, 60, 80, 100, 150)
 
@@ -21,11 +22,11 @@ SIZES = (20, 40, 60, 80, 100, 150)
 def mean_metric(model: Model, prompts: PromptSet, circuit: Circuit) -> float:
     """The metric's mean over prompts with every edge outside the circuit patched."""
     metric, values = get_metric(prompts.metric), []
-    mask = torch.tensor(model.graph.mask & ~circuit.mask, dtype=model.dtype)
+    mask = torch.tensor(model.graph.mask & ~circuit.mask)
     order = arrange(prompts.pairs)
     while len(values) < len(order):
         batch = Batch.of([prompts.pairs[i] for i in take(order, prompts.pairs, len(values), 50)], model.device)
-        logits = patched_logits(model, batch.clean, batch.answers, mask, recorded_outputs(model, batch.corrupted))
+        logits = patched_logits(model, resample(model, batch), mask[None])[0]
         values += metric(logits, batch.metric).tolist()
     return sum(values) / len(values)
 

@@ -16,7 +16,9 @@ import torch
 from torch import Tensor
 
 from edgewise.engine.batches import Batch
-from edgewise.engine.patch import patched_logits, recorded_outputs
+from edgewise.engine.patch import patched_logits
+from edgewise.engine.replacement import resample
+from edgewise.engine.sources import recorded_outputs
 from edgewise.models import Model, load_model
 from edgewise.runs.prompts import make_task
 from edgewise.tasks import PromptSet
@@ -56,8 +58,7 @@ def effects(model: Model, some: PromptSet) -> np.ndarray:
 def with_edges_patched(model: Model, some: PromptSet, mask: np.ndarray) -> float:
     """Mean logit difference of the clean prompts with a set of edges patched, by the engine."""
     batch = Batch.of(some.pairs, model.device)
-    replacements = recorded_outputs(model, batch.corrupted)
-    logits = patched_logits(model, batch.clean, batch.answers, torch.tensor(mask).to(replacements), replacements)
+    logits = patched_logits(model, resample(model, batch), torch.tensor(mask)[None])[0]
     return _mean_difference(logits[:, 0], some)
 
 

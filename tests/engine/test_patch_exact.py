@@ -11,15 +11,20 @@ from torch import Tensor
 from bruteforce.from_hf import from_hf
 from bruteforce.scores import edge_mask
 from bruteforce.transformer import Patch, Transformer, run
-from edgewise.engine.answers import Answers
-from edgewise.engine.patch import patched_logits, recorded_outputs
+from edgewise.engine.batches import Batch
+from edgewise.engine.forward import logits_at
+from edgewise.engine.hooks import borrowed
+from edgewise.engine.patch import patched_logits
+from edgewise.engine.replacement import Baseline, by_mean, mean_outputs, resample, zero
+from edgewise.engine.sources import SourceOutputs, recorded_outputs
 from edgewise.models import Model, load_model
+from edgewise.tasks import PromptPair
 from tiny import EXACT_FAMILIES, FAMILIES, VOCABULARY
 from traces import leaves_no_trace
 
-ROWS, LENGTH = 3, 8
-POSITIONS = torch.tensor([[7, 7], [2, 7], [5, 0]])
-ANSWERS = Answers(POSITIONS, torch.ones_like(POSITIONS, dtype=torch.bool))
+LENGTH = 8
+READS = ((7,), (2, 7), (5, 6))
+FIRST = (3, 2, 4)
 
 
 @cache
@@ -29,7 +34,18 @@ def model_and_twin(family: str) -> tuple[Model, Transformer]:
 
 
 def tokens(seed: int) -> Tensor:
-    return torch.randint(VOCABULARY, (ROWS, LENGTH), generator=torch.Generator().manual_seed(seed))
+    return torch.randint(VOCABULARY, (len(READS), LENGTH), generator=torch.Generator().manual_seed(seed))
+
+
+def batch(model: Model) -> Batch:
+    """Pairs of one length with different first differences, read at one position or two."""
+    clean, other = tokens(1), tokens(2)
+    pairs = []
+    for row, (reads, first) in enumerate(zip(READS, FIRST, strict=True)):
+        corrupted = torch.cat([clean[row, :first], (other[row, first:])])
+        corrupted[first] = (clean[row, first] + 1) % VOCABULARY
+        pairs.append(PromptPair(tuple(clean[row].tolist()), tuple(corrupted.tolist()), (1,), (2,), reads))
+    return Batch.of(pairs, model.device, causal=model.wiring.causal)
 
 
 def tolerance(family: str) -> float:
@@ -44,21 +60,79 @@ def test_recorded_outputs_are_the_sources(family: str) -> None:
     assert (recorded_outputs(model, tokens(1)) - expected).abs().max() <= tolerance(family)
 
 
-@pytest.mark.parametrize("replacement", ["corrupted", "zero", "given"])
-@pytest.mark.parametrize("share", ["some edges", "fractions", "all edges"])
-@pytest.mark.parametrize("family", FAMILIES)
-def test_logits_of_a_patched_run(family: str, share: str, replacement: str) -> None:
-    model, twin = model_and_twin(family)
+def masks(twin: Transformer) -> Tensor:
+    """Nothing, a tenth of the edges, nearly all, one edge, fractions, and everything."""
     draw = torch.Generator().manual_seed(7)
-    chance = torch.rand(len(twin.sources), len(twin.destinations), generator=draw, dtype=torch.float64)
-    shares = {"some edges": chance < 0.3, "fractions": chance, "all edges": torch.ones_like(chance)}
-    mask = edge_mask(twin) * shares[share]
+    exists = edge_mask(twin).double()
+    chance = torch.rand(exists.shape, generator=draw, dtype=torch.float64)
+    one = torch.zeros_like(exists)
+    one[tuple(torch.argwhere(exists > 0)[5])] = 1
+    chosen = [torch.zeros_like(chance), (chance < 0.1).double(), (chance < 0.95).double(), one, chance, exists]
+    return torch.stack([mask * exists for mask in chosen])
+
+
+def replacement(kind: str, model: Model, of: Batch, twin: Transformer) -> tuple[Baseline, dict[str, Tensor]]:
+    """The engine's, and by hand from the outputs of the brute-force transformer."""
+    clean, corrupted = (run(twin, ids).outputs for ids in (of.clean, of.corrupted))
+    if kind == "resample":
+        return resample(model, of), dict(corrupted)
+    if kind == "zero":
+        return zero(model, of), {name: torch.zeros_like(x) for name, x in clean.items()}
+    real = of.real.double()[..., None]
+    if kind == "mean":
+        means = {name: (x * real).sum((0, 1)) / real.sum() for name, x in clean.items()}
+    else:
+        means = {name: (x * real).sum(0) / real.sum(0).clamp_min(1) for name, x in clean.items()}
+    expected = {name: mean.expand_as(clean[name]) for name, mean in means.items()}
+    return by_mean(model, of, mean_outputs(model, [of], positional=kind == "mean-positional")), expected
+
+
+@pytest.mark.parametrize("kind", ["resample", "zero", "mean", "mean-positional"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_logits_of_patched_runs(family: str, kind: str) -> None:
+    model, twin = model_and_twin(family)
+    of = batch(model)
     with torch.no_grad():
-        outputs = torch.stack(list(run(twin, tokens(2)).outputs.values()))
-        noise = torch.randn(outputs.shape, generator=draw, dtype=torch.float64)
-        given = {"corrupted": outputs, "zero": torch.zeros_like(outputs), "given": noise}[replacement]
-        patch = Patch(mask.double(), dict(zip(twin.sources, given, strict=True)))
-        expected = run(twin, tokens(1), patch).logits[torch.arange(ROWS)[:, None], POSITIONS]
+        baseline, given = replacement(kind, model, of, twin)
+        rows = torch.arange(len(READS))[:, None]
+        expected = [run(twin, of.clean, Patch(mask, given)).logits[rows, of.positions] for mask in masks(twin)]
     with leaves_no_trace(model.module):
-        ours = patched_logits(model, tokens(1), ANSWERS, mask.double(), given)
-    assert (ours - expected).abs().max() <= tolerance(family)
+        ours = patched_logits(model, baseline, masks(twin))
+    assert ours.shape[:3] == (6, len(READS), 2)
+    assert (ours - torch.stack(expected)).abs().max() <= tolerance(family)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_nothing_patched_is_the_clean_run_to_the_bit_and_boolean_masks_are_ones(family: str) -> None:
+    model, twin = model_and_twin(family)
+    of = batch(model)
+    baseline = zero(model, of)
+    with borrowed(model.module) as hooks:
+        SourceOutputs().record(
+            hooks, model.wiring, of.answers
+        )  # the last block at the answers, as patched runs have it
+        clean = logits_at(model, hooks, of.clean, of.answers)
+    nothing = torch.zeros(1, *model.graph.mask.shape, dtype=torch.bool)
+    assert torch.equal(patched_logits(model, baseline, nothing)[0], clean)
+    some = masks(twin)[1:2]
+    assert torch.equal(patched_logits(model, baseline, some > 0), patched_logits(model, baseline, some))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_gradient_of_a_mask_is_the_slope(family: str) -> None:
+    """Of the mean logit with respect to single entries, by central differences in float64."""
+    model, twin = model_and_twin(family)
+    baseline = resample(model, batch(model))
+    mask = masks(twin)[4:5].requires_grad_()
+    patched_logits(model, baseline, mask)[0, :, 0].square().mean().backward()
+    edges = torch.argwhere(edge_mask(twin) > 0)
+    chosen = edges[torch.randperm(len(edges), generator=torch.Generator().manual_seed(0))[:8]]
+    step, allowed = (1e-4, 1e-6) if family in EXACT_FAMILIES else (1e-2, 1e-2)
+    moved = mask.detach().repeat(2 * len(chosen), 1, 1)
+    for number, (i, j) in enumerate(chosen.tolist()):
+        moved[2 * number, i, j] += step
+        moved[2 * number + 1, i, j] -= step
+    values = patched_logits(model, baseline, moved)[:, :, 0].square().mean((1, 2)).view(-1, 2)
+    slopes = (values[:, 0] - values[:, 1]) / (2 * step)
+    gradient = mask.grad[0][tuple(chosen.T)]
+    assert (gradient - slopes).abs().max() <= allowed * mask.grad.abs().max()

@@ -14,7 +14,7 @@ from transformers import GPT2LMHeadModel
 
 from edgewise.engine.batches import Batch
 from edgewise.engine.check import check_model
-from edgewise.engine.patch import recorded_outputs
+from edgewise.engine.sources import recorded_outputs
 from edgewise.errors import ModelError
 from edgewise.models import load_model
 from edgewise.models.planted import digest

@@ -31,6 +31,10 @@ class Answers:
         """The same positions for a run that begins ``start`` tokens later."""
         return Answers(self.positions - start, self.real)
 
+    def repeated(self, times: int) -> Answers:
+        """The same positions for a batch that is run so many times, copy after copy."""
+        return Answers(self.positions.repeat(times, 1), self.real.repeat(times, 1))
+
     def read(self, x: Shaped[Tensor, "batch pos d"]) -> Shaped[Tensor, "batch n_positions d"]:
         """The vectors at each row's own positions."""
         return x[self._rows(), self.positions]

@@ -33,6 +33,7 @@ class Batch:
         metric: answers and masks for the metric.
         start: the first position at which any of the pairs differ, or that any of them reads; under resample
             ablation nothing before it can matter; 0 for a bidirectional model.
+        real: False at padding, and after the last position that a row of a causal model reads, ``[batch, pos]``.
         differs: from ``start`` on, False before a row's own first difference; None where all of it is True.
     """
 
@@ -41,6 +42,7 @@ class Batch:
     positions: Int[Tensor, "batch n_positions"]
     metric: MetricBatch
     start: int
+    real: Bool[Tensor, "batch pos"]
     differs: Bool[Tensor, "batch span"] | None = None
 
     @property
@@ -56,7 +58,8 @@ class Batch:
     @classmethod
     def of(cls, pairs: Sequence[PromptPair], device: torch.device, *, causal: bool = True) -> Batch:
         """Pad prompt pairs into one batch on a device; those for a bidirectional model are of one length."""
-        length = max(max(pair.positions) + 1 if causal else len(pair) for pair in pairs)
+        ends = [max(pair.positions) + 1 if causal else len(pair) for pair in pairs]
+        length = max(ends)
         reads = max(len(pair.positions) for pair in pairs)
         firsts = [pair.first_difference() if causal else 0 for pair in pairs]
         start = min(min(first, *pair.positions) for first, pair in zip(firsts, pairs, strict=True)) if causal else 0
@@ -66,6 +69,7 @@ class Batch:
             positions=_ids([pair.positions for pair in pairs], reads, device),
             metric=MetricBatch.from_pairs(pairs, device),
             start=start,
+            real=torch.arange(length, device=device) < torch.tensor(ends, device=device)[:, None],
             differs=_from_first(firsts, start, length, device),
         )
 

@@ -22,7 +22,9 @@ from edgewise.engine.buffers import Buffers
 from edgewise.engine.forward import logits_at, run
 from edgewise.engine.hooks import borrowed
 from edgewise.engine.metric_gradient import metric_at
-from edgewise.engine.patch import patched_logits, recorded_outputs
+from edgewise.engine.patch import patched_logits
+from edgewise.engine.replacement import Baseline, resample
+from edgewise.engine.sources import accumulation_dtype, recorded_outputs
 from edgewise.metrics import get_metric
 from edgewise.models import Model
 from edgewise.tasks import PromptPair
@@ -69,11 +71,11 @@ def check_model(model: Model) -> list[CheckRow]:
         clean = logits_at(model, hooks, batch.clean, batch.answers)
     with borrowed(model.module) as hooks:
         corrupted = logits_at(model, hooks, batch.corrupted, batch.answers)
-    replacements = recorded_outputs(model, batch.corrupted)
+    baseline = resample(model, batch)
     edges = torch.tensor(model.graph.mask, device=model.device)
 
     def patched(mask: Tensor) -> Tensor:
-        return patched_logits(model, batch.clean, batch.answers, mask, replacements)
+        return patched_logits(model, baseline, mask[None])[0]
 
     tolerance = ROUNDING[model.dtype]
     rows = [
@@ -82,7 +84,7 @@ def check_model(model: Model) -> list[CheckRow]:
         _row("all edges patched = corrupted", patched(edges * 1.0), corrupted, tolerance, "logits"),
     ]
     if model.dtype in SLOPE:
-        rows.append(_slopes(model, batch, replacements))
+        rows.append(_slopes(model, batch, baseline))
     unchanged = _traces(model.module) == before
     rows.append(CheckRow("model as before", unchanged, 0.0, 0.0, "parameters, hooks, requires_grad, mode"))
     return rows
@@ -113,7 +115,7 @@ def _sums(model: Model, batch: Batch) -> tuple[Tensor, Tensor]:
     return total, seen[0]
 
 
-def _slopes(model: Model, batch: Batch, replacements: Tensor) -> CheckRow:
+def _slopes(model: Model, batch: Batch, baseline: Baseline) -> CheckRow:
     """EAP's scores of random edges against central differences of the exact effect."""
     metric = get_metric("logit-diff")
 
@@ -124,17 +126,14 @@ def _slopes(model: Model, batch: Batch, replacements: Tensor) -> CheckRow:
     step, tolerance = SLOPE[model.dtype]
     existing = torch.tensor(model.graph.mask).nonzero()
     chosen = existing[torch.randperm(len(existing), generator=torch.Generator().manual_seed(0))[:N_EDGES]]
-    mask = torch.zeros(model.graph.mask.shape, dtype=replacements.dtype, device=model.device)
-
-    def value(i: int, j: int, amount: float) -> float:
-        at = mask.clone()
-        at[i, j] = amount
-        logits = patched_logits(model, batch.clean, batch.answers, at, replacements)
-        return float(metric(logits, batch.metric).double().mean())
-
-    slopes = [(value(i, j, step) - value(i, j, -step)) / (2 * step) for i, j in chosen.tolist()]
-    estimates = scores[chosen[:, 0], chosen[:, 1]].double().cpu()
-    error = float((estimates - torch.tensor(slopes)).abs().max() / scores.abs().max().clamp_min(1e-30))
+    masks = torch.zeros(2, len(chosen), *model.graph.mask.shape, dtype=accumulation_dtype(model.dtype))
+    for sign, share in enumerate((step, -step)):
+        masks[sign, torch.arange(len(chosen)), chosen[:, 0], chosen[:, 1]] = share
+    logits = patched_logits(model, baseline, masks.flatten(0, 1).to(model.device))
+    values = torch.stack([metric(one, batch.metric).double().mean() for one in logits]).view(2, -1)
+    slopes = (values[0] - values[1]) / (2 * step)
+    estimates = scores[chosen[:, 0], chosen[:, 1]].double()
+    error = float((estimates - slopes).abs().max() / scores.abs().max().clamp_min(1e-30))
     detail = f"{len(slopes)} random edges, relative to the largest score"
     return CheckRow("EAP = slope of the exact effect", error <= tolerance, error, tolerance, detail)
 

@@ -1,66 +1,85 @@
-"""Running the model with any set of edges patched.
+"""Running the model with any set of edges patched, many sets at once.
 
 The stream of a patched run carries what the sources write in that run; each destination reads it with its own patches:
-``in_v = stream + sum over u of mask[u, v] * (o'_u - o_u)``, with ``o_u`` the output of u in the patched run itself.
-So the effect of patches upstream is felt downstream, and an edge patched with what it carries anyway changes nothing.
+
+    in_v = stream + sum over u of mask[u, v] (replacement_u - o_u)
+
+with ``o_u`` the output of u in the patched run itself. So the effect of patches upstream is felt downstream, and an
+edge patched with what it carries anyway changes nothing. The mask is 1 where an edge is patched and 0 where it is not;
+between, that share of the change. A destination without a patch is left to the model, to the bit.
+
+1. Rows are masks times prompts, mask after mask.
+2. As each source writes, its change ``replacement_u - o_u`` is noted, ``d_model`` wide.
+3. As a layer is about to read, all its patched destinations are made as one product of mask and changes, a few prompts
+   at a time, normed, and projected by each head's own slice. Heads without a patch keep what the module gave them.
+4. The last block and the logits are read where logits are wanted, and nowhere else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
-from torch import Tensor
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+from transformers import DynamicCache
 
 from edgewise.engine.answers import Answers
+from edgewise.engine.changes import Changes
 from edgewise.engine.forward import read_at, run
+from edgewise.engine.heads import TOKENS_AT_ONCE
 from edgewise.engine.hooks import Hooks, borrowed
-from edgewise.engine.sources import SourceOutputs, accumulation_dtype, head_outputs
+from edgewise.engine.replacement import Baseline, Replacement
 from edgewise.graph import Graph
 from edgewise.models import Model, Wiring
 from edgewise.models.norms import Norm
-from edgewise.models.wiring import Attention, Mlp, Projection
+from edgewise.models.wiring import Attention, Block, Mlp, Projection
+
+Mask = Bool[Tensor, "masks source destination"] | Float[Tensor, "masks source destination"]
 
 
-@torch.no_grad()
-def patched_logits(
-    model: Model,
-    ids: Int[Tensor, "batch pos"],
-    answers: Answers,
-    mask: Float[Tensor, "source destination"],
-    replacements: Float[Tensor, "source batch pos d_model"],
-) -> Float[Tensor, "batch n_positions vocab"]:
-    """Logits of a run in which destinations read replaced values along some edges.
+def patched_logits(model: Model, baseline: Baseline, masks: Mask) -> Float[Tensor, "masks batch n_positions vocab"]:
+    """Logits of runs in which destinations read replaced values along some edges.
+
+    With gradients enabled and masks that require them, the result has a gradient for every entry of the masks.
 
     Args:
         model: the model; untouched afterwards.
-        ids: token ids of the run.
-        answers: where logits are read.
-        mask: 1 where an edge is patched, 0 where it is not; between (and beyond) them, that share of the change.
-        replacements: what each source's patched edges carry instead.
+        baseline: the prompts and what patched edges carry.
+        masks: ``[masks, n_sources, n_destinations]``: which edges are patched, or by what share.
     """
-    with borrowed(model.module) as hooks:
-        _PatchedRun(hooks, model.wiring, model.graph, answers, mask, replacements)
-        return run(model.wiring, ids)
+    n_masks, n_rows = len(masks), len(baseline.ids)
+    answers = baseline.answers.repeated(n_masks)
+    with torch.set_grad_enabled(torch.is_grad_enabled() and masks.requires_grad), borrowed(model.module) as hooks:
+        _PatchedRun(hooks, model.wiring, model.graph, answers, masks, baseline.replacement)
+        logits = run(model.wiring, baseline.ids.repeat(n_masks, 1), _repeated(baseline.cache, n_masks))
+    return logits.view(n_masks, n_rows, *logits.shape[1:])
 
 
-@torch.no_grad()
-def recorded_outputs(model: Model, ids: Int[Tensor, "batch pos"]) -> Float[Tensor, "source batch pos d_model"]:
-    """Every source's output in a plain run, in the accumulation type."""
-    with borrowed(model.module) as hooks:
-        outputs = SourceOutputs()
-        outputs.record(hooks, model.wiring)
-        run(model.wiring, ids)
-    embedding = outputs.embedding.to(accumulation_dtype(outputs.embedding.dtype))
-    stacked = embedding.new_empty(model.graph.n_sources, *embedding.shape)
-    stacked[model.graph.input_source] = embedding
-    for layer, block in enumerate(model.wiring.blocks):
-        z = outputs.heads[layer].to(embedding.dtype)
-        head_outputs(block.attention.out, z, stacked[model.graph.head_sources(layer)])
-        if block.mlp is not None:
-            stacked[model.graph.mlp_source(layer)] = outputs.mlps[layer].to(embedding.dtype)
-    return stacked
+def _repeated(cache: DynamicCache | None, times: int) -> DynamicCache | None:
+    """A copy of a cache for every mask; runs add their own keys and values to theirs."""
+    if cache is None:
+        return None
+    copy = DynamicCache()
+    for layer, (keys, values) in enumerate((layer.keys, layer.values) for layer in cache.layers):
+        copy.update(keys.repeat(times, 1, 1, 1), values.repeat(times, 1, 1, 1), layer)
+    return copy
+
+
+@dataclass(frozen=True)
+class _Read:
+    """Some destinations as some rows read them.
+
+    Args:
+        rows: of the batch.
+        columns: which of the destinations asked for.
+        stream: ``[columns, rows, pos, d_model]``.
+    """
+
+    rows: slice
+    columns: Tensor
+    stream: Tensor
 
 
 class _PatchedRun:
@@ -72,87 +91,137 @@ class _PatchedRun:
         wiring: Wiring,
         graph: Graph,
         answers: Answers,
-        mask: Tensor,
-        replacements: Tensor,
+        masks: Tensor,
+        replacement: Replacement,
     ) -> None:
-        self._graph, self._mask = graph, mask.to(replacements)
-        self._changes = replacements.clone()
-        self._replacements = replacements
-        hooks.before(
-            wiring.blocks[0].module,
-            lambda stream: self._note(slice(0, 1), stream.to(replacements.dtype)[None]),
-        )
-        for layer, block in enumerate(wiring.blocks):
-            self._patch_attention(hooks, layer, block.attention)
-            if block.mlp is not None:
-                self._patch_mlp(hooks, layer, block.mlp)
-        self._patch_logits(hooks, wiring, answers)
+        self._graph, self._answers = graph, answers
+        self._patched = masks != 0
+        self._changes = Changes(graph, answers, replacement, len(masks))
+        self._masks = masks.to(self._changes.dtype)
+        hooks.before(wiring.blocks[0].module, self._changes.note_input)
+        for layer, block in enumerate(wiring.blocks[:-1]):
+            self._patch_block(hooks, layer, block, is_last=False)
+        last = wiring.blocks[-1]
+        modules = [last.attention.out.module] + ([] if last.mlp is None else [last.mlp.module])
+        lengths = [answers.narrow(hooks, module) for module in modules]
+        self._patch_block(hooks, len(wiring.blocks) - 1, last, is_last=True)
+        for module, length in zip(modules, lengths, strict=True):
+            answers.widen(hooks, module, length)
+        self._patch_logits(hooks, wiring)
 
-    def _note(self, rows: slice, outputs: Tensor) -> None:
-        torch.sub(self._replacements[rows], outputs, out=self._changes[rows])
-
-    def _read(self, columns: slice, n_sources: int, stream: Tensor) -> Tensor | None:
-        """The stream as some destinations read it, ``[destination, batch, pos, d_model]``; None if unpatched."""
-        weights = self._mask[:n_sources, columns]
-        if not weights.any():
-            return None
-        shift = torch.einsum("sn,sbpd->nbpd", weights, self._changes[:n_sources])
-        return stream.to(shift.dtype) + shift
+    def _patch_block(self, hooks: Hooks, layer: int, block: Block, is_last: bool) -> None:
+        attention, mlp = block.attention, block.mlp
+        self._patch_attention(hooks, layer, attention)
+        hooks.before(attention.out.module, lambda z: self._changes.note_heads(layer, attention.out, z))
+        if mlp is not None:
+            self._patch_mlp(hooks, layer, mlp, is_last)
+            hooks.after(mlp.module, lambda out: self._changes.note_mlp(layer, out))
 
     def _patch_attention(self, hooks: Hooks, layer: int, attention: Attention) -> None:
-        stream = _latest(hooks, attention.norm)
+        stream = _Latest(hooks, attention.norm)
         n_sources = self._graph.sources_before_attention(layer)
         columns = (self._graph.q(layer), self._graph.k(layer), self._graph.v(layer))
+        groups: dict[nn.Module, list[tuple[Projection, slice]]] = {}
         for projection, at in zip(attention.projections, columns, strict=True):
+            groups.setdefault(projection.module, []).append((projection, at))
+        for module, parts in groups.items():
+            at = slice(parts[0][1].start, parts[-1][1].stop)
 
-            def patch(output: Tensor, projection: Projection = projection, at: slice = at) -> Tensor | None:
-                read = self._read(at, n_sources, stream())
-                if read is None:
-                    return None
-                normed = attention.norm(read.to(output.dtype))
-                heads = torch.einsum("nbpd,dnh->bpnh", normed, projection.weight())
-                bias = projection.bias()
-                changed = output.clone()
-                projection.view(changed).copy_(heads if bias is None else heads + bias)
+            def patch(output: Tensor, parts: list[tuple[Projection, slice]] = parts, at: slice = at) -> Tensor | None:
+                changed: Tensor | None = None
+                for read in self._reads(at, n_sources, stream.get()):
+                    changed = output.clone() if changed is None else changed
+                    normed = attention.norm(read.stream.to(output.dtype))
+                    _write_heads(changed[read.rows], parts, at.start + read.columns, normed)
                 return changed
 
-            hooks.after(projection.module, patch)
-        heads = self._graph.head_sources(layer)
+            hooks.after(module, patch)
 
-        def note(z: Tensor) -> None:
-            outputs = torch.empty_like(self._changes[heads])
-            head_outputs(attention.out, z.to(outputs.dtype), outputs)
-            self._note(heads, outputs)
-
-        hooks.before(attention.out.module, note)
-
-    def _patch_mlp(self, hooks: Hooks, layer: int, mlp: Mlp) -> None:
-        stream = _latest(hooks, mlp.norm)
-        column, row = self._graph.mlp(layer), self._graph.mlp_source(layer)
-
-        def patch(normed: Tensor) -> Tensor | None:
-            read = self._read(slice(column, column + 1), self._graph.sources_before_mlp(layer), stream())
-            return None if read is None else mlp.norm(read[0].to(normed.dtype))
-
-        hooks.before(mlp.module, patch)
-        hooks.after(mlp.module, lambda out: self._note(slice(row, row + 1), out.to(self._changes.dtype)[None]))
-
-    def _patch_logits(self, hooks: Hooks, wiring: Wiring, answers: Answers) -> None:
-        stream, column = _latest(hooks, wiring.final_norm), self._graph.logits
+    def _patch_mlp(self, hooks: Hooks, layer: int, mlp: Mlp, at_answers: bool) -> None:
+        stream, column = _Latest(hooks, mlp.norm), self._graph.mlp(layer)
+        n_sources = self._graph.sources_before_mlp(layer)
 
         def patch(normed: Tensor) -> Tensor:
-            read = self._read(slice(column, column + 1), self._graph.n_sources, stream())
-            return normed if read is None else wiring.final_norm(answers.read(read[0]).to(normed.dtype))
+            return self._replace(normed, mlp.norm, column, n_sources, stream.get(), at_answers)
 
-        read_at(hooks, wiring, answers, patch)
+        hooks.before(mlp.module, patch)
+
+    def _patch_logits(self, hooks: Hooks, wiring: Wiring) -> None:
+        stream, norm = _Latest(hooks, wiring.final_norm), wiring.final_norm
+        column, n_sources = self._graph.logits, self._graph.n_sources
+
+        def patch(normed: Tensor) -> Tensor:
+            return self._replace(normed, norm, column, n_sources, stream.get(), True)
+
+        read_at(hooks, wiring, self._answers, patch)
+
+    def _replace(
+        self, normed: Tensor, norm: Norm, column: int, n_sources: int, stream: Tensor, at_answers: bool
+    ) -> Tensor:
+        """The normed stream as one destination reads it."""
+        changed = normed
+        for read in self._reads(slice(column, column + 1), n_sources, stream, at_answers):
+            changed = normed.clone() if changed is normed else changed
+            changed[read.rows] = norm(read.stream[0].to(normed.dtype))
+        return changed
+
+    def _reads(self, columns: slice, n_sources: int, stream: Tensor, at_answers: bool = False) -> Iterator[_Read]:
+        """Every patched one of some destinations, mask by mask and a few prompts at a time."""
+        patched = self._patched[:, :n_sources, columns]
+        if not patched.any():
+            return
+        changes = self._changes.first(n_sources, at_answers)
+        stream = self._answers.read(stream) if at_answers else stream
+        n_masks = len(patched)
+        per_mask = len(stream) // n_masks
+        at_once = max(1, TOKENS_AT_ONCE // stream.shape[1])
+        for number in range(n_masks):
+            wanted, sources = (patched[number].any(axis).nonzero()[:, 0] for axis in (0, 1))
+            if not len(wanted):
+                continue
+            mask = self._masks[number, :n_sources, columns][:, wanted].T
+            few = 2 * len(sources) < n_sources
+            mask = mask[:, sources] if few else mask
+            for first in range(number * per_mask, (number + 1) * per_mask, at_once):
+                rows = slice(first, min(first + at_once, (number + 1) * per_mask))
+                some = changes[sources, rows] if few else changes[:, rows]
+                read = (mask @ some.flatten(1)).view(len(wanted), *some.shape[1:])
+                yield _Read(rows, wanted, read + stream[rows].to(read.dtype))
 
 
-def _latest(hooks: Hooks, norm: Norm) -> Callable[[], Tensor]:
+def _write_heads(output: Tensor, parts: Sequence[tuple[Projection, slice]], columns: Tensor, normed: Tensor) -> None:
+    """Write q, k and v of some heads, made of what each reads, into the output of the module that fuses them.
+
+    Args:
+        output: ``[rows, pos, width]``, changed in place.
+        parts: the module's projections with their columns.
+        columns: the columns that ``normed`` is of, ``[n]``.
+        normed: ``[n, rows, pos, d_model]``.
+    """
+    for projection, at in parts:
+        mine = (columns >= at.start) & (columns < at.stop)
+        heads = columns[mine] - at.start
+        if not len(heads):
+            continue
+        read = normed if len(heads) == len(columns) else normed[mine]
+        weight = projection.weight().permute(1, 0, 2)
+        weight = weight if len(heads) == len(weight) else weight[heads]
+        values = torch.bmm(read.flatten(1, 2), weight).unflatten(1, read.shape[1:3])
+        bias = projection.bias()
+        values = values if bias is None else values + bias[heads][:, None, None]
+        projection.view(output)[:, :, heads] = values.permute(1, 2, 0, 3)
+
+
+class _Latest:
     """The stream that a norm was last given."""
-    seen: list[Tensor] = []
 
-    def keep(stream: Tensor) -> None:
-        seen[:] = [stream]
+    def __init__(self, hooks: Hooks, norm: Norm) -> None:
+        self._seen: list[Tensor] = []
+        hooks.before(norm.module, self._keep)
 
-    hooks.before(norm.module, keep)
-    return lambda: seen[0]
+    def get(self) -> Tensor:
+        """The stream, ``[rows, pos, d_model]``."""
+        return self._seen[0]
+
+    def _keep(self, stream: Tensor) -> None:
+        self._seen[:] = [stream]

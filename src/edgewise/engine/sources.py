@@ -10,14 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from edgewise.engine.answers import Answers
 from edgewise.engine.buffers import Buffers
-from edgewise.engine.hooks import Hooks
+from edgewise.engine.hooks import Hooks, borrowed
 from edgewise.graph import Graph
-from edgewise.models import Wiring
+from edgewise.models import Model, Wiring
 from edgewise.models.wiring import Block, OutputProjection
 
 
@@ -73,6 +73,24 @@ class SourceOutputs:
 
     def _keep_embedding(self, stream: Tensor) -> None:
         self.embedding = stream.detach()[:, self.start :]
+
+
+@torch.no_grad()
+def recorded_outputs(model: Model, ids: Int[Tensor, "batch pos"]) -> Float[Tensor, "source batch pos d_model"]:
+    """Every source's output in a plain run, in the accumulation type."""
+    with borrowed(model.module) as hooks:
+        outputs = SourceOutputs()
+        outputs.record(hooks, model.wiring)
+        model.module(input_ids=ids, use_cache=False, return_dict=True)
+    embedding = outputs.embedding.to(accumulation_dtype(outputs.embedding.dtype))
+    stacked = embedding.new_empty(model.graph.n_sources, *embedding.shape)
+    stacked[model.graph.input_source] = embedding
+    for layer, block in enumerate(model.wiring.blocks):
+        z = outputs.heads[layer].to(embedding.dtype)
+        head_outputs(block.attention.out, z, stacked[model.graph.head_sources(layer)])
+        if block.mlp is not None:
+            stacked[model.graph.mlp_source(layer)] = outputs.mlps[layer].to(embedding.dtype)
+    return stacked
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,11 @@ class OutputProjection:
     module: nn.Module
     n_heads: int
 
+    @property
+    def width(self) -> int:
+        """The width of the module's input, all heads together."""
+        return int(input_major(self.module).shape[0])
+
     def heads(self, z: Float[Tensor, "... width"]) -> Float[Tensor, "... heads d_head"]:
         """The module's input, per head."""
         per_head: Tensor = z.unflatten(-1, (self.n_heads, -1))
