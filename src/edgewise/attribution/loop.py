@@ -125,7 +125,9 @@ def attribute(
     while not state.finished:
         rows_at_once = take(order, pairs, state.done, state.batch_size, causal=causal)
         try:
-            state = _step(model, pairs, rows_at_once, chosen, measured, state, buffers)
+            # Whatever the caller's context: gradients are needed, and products are not made in half precision.
+            with torch.inference_mode(False), torch.autocast(model.device.type, enabled=False):
+                state = _step(model, pairs, rows_at_once, chosen, measured, state, buffers)
         except (RuntimeError, MemoryError) as error:
             if len(rows_at_once) == 1 or not is_out_of_memory(error):
                 raise

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 from transformers import DynamicCache
@@ -25,6 +26,8 @@ from edgewise.engine.gradients import DestinationGradient, DifferentiableRun
 from edgewise.engine.hooks import borrowed
 from edgewise.engine.products import edge_products
 from edgewise.engine.sources import SourceOutputs, source_changes
+from edgewise.errors import ModelError
+from edgewise.graph import Graph
 from edgewise.models import Model
 
 LogitGradient = Callable[[Tensor], Tensor]
@@ -79,10 +82,34 @@ def edge_scores(model: Model, batch: Batch, logit_gradient: LogitGradient, buffe
         corrupted.clear()
         scores = changes.everywhere.new_zeros(batch.n_rows, graph.n_sources, graph.n_destinations)
 
+        reached = torch.zeros(graph.n_destinations, dtype=torch.bool)
+
         def consume(at: DestinationGradient) -> None:
+            reached[at.columns] = True
             known = changes.at_answers if at.at_answers else changes.everywhere
             scores[at.rows, : at.n_sources, at.columns] = edge_products(known[: at.n_sources, at.rows], at.gradient)
 
         logits = clean.logits.detach()
-        clean.backward(logit_gradient(logits), consume)
-    return BatchScores(scores, logits, corrupted_logits)
+        gradient = logit_gradient(logits)
+        scale = _range_for(gradient, logits.dtype)
+        clean.backward(gradient * scale[:, None, None], consume)
+    _require_all(reached, graph)
+    return BatchScores(scores / scale[:, None, None], logits, corrupted_logits)
+
+
+def _range_for(gradient: Tensor, dtype: torch.dtype) -> Float[Tensor, " batch"]:
+    """A power of two for every prompt that brings its gradient into the range of half precision; else one."""
+    if dtype not in (torch.float16, torch.bfloat16):
+        return gradient.new_ones(len(gradient))
+    largest = gradient.abs().amax((1, 2))
+    return torch.where(largest > 0, torch.exp2(-torch.floor(torch.log2(largest))), torch.ones_like(largest))
+
+
+def _require_all(reached: Tensor, graph: Graph) -> None:
+    """Refuse scores that lack a destination: the model is no longer the one that was wired."""
+    missing = [graph.destinations[column] for column in (~reached).nonzero()[:, 0].tolist()]
+    if missing:
+        raise ModelError(
+            f"no gradient reached {', '.join(missing[:4])}{' ...' if missing[4:] else ''}: modules of the model were"
+            " replaced after it was loaded; call load_model on the module as it is now"
+        )

@@ -40,6 +40,13 @@ Pullback = Callable[[Tensor, Sequence[Upstream]], Tensor]
 
 # Prompt tokens whose per-head gradients are made at a time: they, and their products, then stay in the cache.
 TOKENS_AT_ONCE = 128
+TOKENS_AT_ONCE_ELSEWHERE = 4096
+
+
+def rows_at_once(stream: Tensor) -> int:
+    """How many prompts of a stream ``[batch, pos, d_model]`` to handle at a time, on its device."""
+    tokens = TOKENS_AT_ONCE if stream.device.type == "cpu" else TOKENS_AT_ONCE_ELSEWHERE
+    return max(1, tokens // stream.shape[1])
 
 
 def join(hooks: Hooks, attention: Attention, pull: Pullback) -> None:
@@ -119,7 +126,7 @@ def head_gradients(
     heads = [_scaled(part, scale) for part in upstream]
     weights = [norm.fold(part.projection.weight().to(dtype)).permute(1, 2, 0) for part in upstream]
     counts = [len(part) for part in heads]
-    at_once = max(1, TOKENS_AT_ONCE // stream.shape[1])
+    at_once = rows_at_once(stream)
     for first in range(0, len(stream), at_once):
         rows = slice(first, min(first + at_once, len(stream)))
         unit = x_hat[rows]

@@ -5,6 +5,7 @@ heads' queries, keys and values, and F the inner width of the MLP:
 
     autograd keeps      2 D (the norms' inputs) + 2 (Q + K + V) (projected, and turned or joined to the prefix)
                         + Q (what the heads write) + D (what the MLP writes) + 4 F (around the activation)
+                        + 3 numbers a head and token of the prompt, where attention is not fused ("eager")
     the corrupted run   K + V (its keys and values) + Q + D (what its sources write)
 
 the same once more for the layer at work, and once a token ``D`` for each source's change, in the accumulation type. On
@@ -48,6 +49,7 @@ def micro_batch(model: Model, pairs: Sequence[PromptPair], max_memory: int | Non
     longest = max(len(pair) for pair in pairs)
     reads = max(len(pair.positions) for pair in pairs)
     each, once = bytes_per_prompt(model, longest, reads), fixed_bytes(model, longest)
+    _page_in(model)
     used = _used(model.device)
     free = SHARE_OF_FREE * _free(model.device) if max_memory is None else max_memory - used
     fits = int((free - once) // each)
@@ -69,6 +71,8 @@ def bytes_per_prompt(model: Model, tokens: int, reads: int) -> int:
     inner = 0 if blocks[0].mlp is None else inner_width(blocks[0].mlp)
     wide = spec.d_model * (2 if inner else 1)
     a_layer = wide + 2 * (q + kv) + q + 4 * inner + kv + q + wide
+    if getattr(model.config, "_attn_implementation", None) == "eager":
+        a_layer += 3 * spec.n_heads * tokens  # every score, its softmax, and the product's copy
     changes = model.graph.n_sources * spec.d_model * accumulation_dtype(model.dtype).itemsize
     scores = 3 * model.graph.n_sources * model.graph.n_destinations * 8
     logits = 4 * reads * model.output_size * max(size, 4)
@@ -91,7 +95,8 @@ def inner_width(mlp: Mlp) -> int:
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception says that an allocation failed, on whatever device."""
     known = isinstance(error, MemoryError | torch.OutOfMemoryError)
-    return known or "can't allocate memory" in str(error)
+    said = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
+    return known or any(words in str(error) for words in said)
 
 
 def release(device: torch.device) -> None:
@@ -103,6 +108,13 @@ def release(device: torch.device) -> None:
 def shown(size: int) -> str:
     """A number of bytes for people, such as ``"1.5 GB"``."""
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
+
+
+def _page_in(model: Model) -> None:
+    """Touch every page of the weights: a file that is mapped into memory counts as used only once it was read."""
+    if model.device.type == "cpu":
+        for parameter in model.module.parameters():
+            parameter.detach().flatten()[::1024].sum()
 
 
 def _used(device: torch.device) -> int:

@@ -34,14 +34,20 @@ def metric_at(metric: Metric, logits: Float[Tensor, "batch n_positions vocab"], 
     if metric.needs_clean_logits:
         batch = replace(batch, clean_logits=logits)
     with torch.enable_grad():
-        point = logits.detach().requires_grad_(True)
+        # In half precision the gradient of a probability would underflow.
+        point = logits.detach().to(torch.promote_types(logits.dtype, torch.float32)).requires_grad_(True)
         values = metric(point, batch)
         gradient: Tensor | None = None
         if values.requires_grad:
             (gradient,) = torch.autograd.grad(values.sum(), point, allow_unused=True)
     if gradient is None:
-        gradient = torch.zeros_like(logits)
+        gradient = torch.zeros_like(point)
     require_finite(metric, values)
+    if not torch.isfinite(gradient).all():
+        raise ScoreError(
+            f"metric {metric.name!r} is finite on the clean prompts, but its gradient is not;"
+            " make it differentiable there"
+        )
     return MetricPoint(values.detach(), gradient)
 
 

@@ -28,7 +28,7 @@ from transformers import DynamicCache
 from edgewise.engine.answers import Answers
 from edgewise.engine.changes import Changes
 from edgewise.engine.forward import read_at, run
-from edgewise.engine.heads import TOKENS_AT_ONCE
+from edgewise.engine.heads import rows_at_once
 from edgewise.engine.hooks import Hooks, borrowed
 from edgewise.engine.replacement import Baseline, Replacement
 from edgewise.graph import Graph
@@ -174,7 +174,7 @@ class _PatchedRun:
         stream = self._answers.read(stream) if at_answers else stream
         n_masks = len(patched)
         per_mask = len(stream) // n_masks
-        at_once = max(1, TOKENS_AT_ONCE // stream.shape[1])
+        at_once = rows_at_once(stream)
         for number in range(n_masks):
             wanted, sources = (patched[number].any(axis).nonzero()[:, 0] for axis in (0, 1))
             if not len(wanted):

@@ -12,6 +12,7 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers.pytorch_utils import Conv1D
 from transformers.utils import logging
 
 from edgewise.errors import EdgewiseError, ModelError, UnknownNameError, UnsupportedModelError, did_you_mean
@@ -119,7 +120,22 @@ def wire(module: nn.Module, ignore_config: Collection[str] = ()) -> Wiring:
         )
     family = family_of(type(module).__name__, config, ignore_config)
     wiring: Wiring = family.wire(module)
+    _require_plain(wiring)
     return wiring
+
+
+def _require_plain(wiring: Wiring) -> None:
+    """Refuse projections that compute something else than their weight's product: adapters, quantised weights."""
+    names = {id(module): name for name, module in wiring.module.named_modules()}
+    for block in wiring.blocks:
+        for part in (*block.attention.projections, block.attention.out):
+            weight = part.module.weight
+            plain = type(part.module) in (nn.Linear, Conv1D) and isinstance(weight, torch.Tensor)
+            if not (plain and torch.is_floating_point(weight)):  # type: ignore[arg-type]
+                raise UnsupportedModelError(
+                    f"{names[id(part.module)]} is a {type(part.module).__name__}, and only plain linear modules with"
+                    " floating-point weights are understood; merge adapters first, or load the model unquantised"
+                )
 
 
 def family_of(architecture: str, config: Any, ignore_config: Collection[str] = ()) -> Any:
