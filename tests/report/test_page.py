@@ -156,6 +156,7 @@ def test_the_picture_on_the_page_can_hold_fewer_edges() -> None:
             RunConfig("m", task="t", selection=Selection(fraction=0.25, by="helpful", greedy=True, prune=True)),
             "--model m --task t --fraction 0.25 --by helpful --greedy --prune",
         ),
+        (RunConfig("w.pth", config="c.json", task="t"), "--model w.pth --config c.json --task t"),
         (RunConfig("m", task="t", selection=Selection(threshold=1e-05)), "--model m --task t --threshold 1e-05"),
         (
             RunConfig("m", task="t", batch_size=3, split="held-out"),

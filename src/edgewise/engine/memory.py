@@ -107,6 +107,8 @@ def release(device: torch.device) -> None:
 
 def shown(size: int) -> str:
     """A number of bytes for people, such as ``"1.5 GB"``."""
+    if size < 1e6:
+        return f"{size:,} bytes"
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 

@@ -18,6 +18,7 @@ from transformers.utils import logging
 from edgewise.errors import EdgewiseError, ModelError, UnknownNameError, UnsupportedModelError, did_you_mean
 from edgewise.models.catalogue import BUNDLED, FAMILIES, KNOWN
 from edgewise.models.lens import LensTransformer, sources
+from edgewise.models.lens.checkpoint import SUFFIXES
 from edgewise.models.lens.load import load_lens
 from edgewise.models.lens.wiring import wire_lens
 from edgewise.models.model import Model
@@ -163,10 +164,12 @@ def _find(name: str) -> str:
     if folder.is_dir():
         _check_folder(folder)
         return name
-    if folder.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
-        raise ModelError(f"model {name!r}: there is no such folder; give a folder, a hub name or 'demo'")
     if folder.is_file():
         raise ModelError(f"model {name!r} is a file; give the folder that holds config.json and the weights")
+    if folder.suffix in SUFFIXES:
+        raise ModelError(f"model {name!r}: there is no such weights file; check the path")
+    if folder.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
+        raise ModelError(f"model {name!r}: there is no such folder; give a folder, a hub name or 'demo'")
     return name
 
 
@@ -204,9 +207,10 @@ def _load_error(name: str, source: str, error: Exception) -> EdgewiseError:
     reason = " ".join(str(error).split())
     if Path(source).is_dir():
         return ModelError(f"model folder {source!r} cannot be loaded: {reason:.300}")
-    near = did_you_mean(name, KNOWN)
+    near = "" if name in KNOWN else did_you_mean(name, KNOWN)
+    known = f"model {name!r}" if name in KNOWN else f"unknown model {name!r}"
     return UnknownNameError(
-        f"unknown model {name!r}{near or ';'} it is no folder here, and the hub did not give it"
+        f"{known}{near or ';'} it is no folder here, and the hub did not give it"
         f" (check the name, the network, and `hf auth login` for gated models): {reason:.160}"
     )
 

@@ -100,13 +100,13 @@ def test_a_config_that_is_given_stands_for_that_of_the_folder(given: LensCheckpo
     [
         ("demo", "{folder}/config.json", r"--config goes with a weights file or a folder, and 'demo' is neither"),
         ("attn-only-4l", "{folder}/config.json", "and 'attn-only-4l' is neither"),
-        ("{folder}/none.pth", "{folder}/config.json", "is neither"),
-        ("{folder}/none.pth", None, "there is no such folder"),
+        ("{folder}/none.pth", "{folder}/config.json", "there is no such weights file; check the path"),
+        ("{folder}/none.pth", None, "there is no such weights file; check the path"),
         ("{folder}", "{folder}/none.json", r"none.json' cannot be read \(No such file"),
         ("{folder}", "{folder}/hf.json", "is not in TransformerLens's format, which has d_model and n_layers"),
         ("{folder}", "{folder}/cfg.pkl", "is not JSON .*; write the config out as JSON"),
         ("{folder}/notes.txt", "{folder}/config.json", "weights are a file in .safetensors, .pth, .pt"),
-        ("{folder}/notes.txt", None, "there is no such folder"),
+        ("{folder}/notes.txt", None, "is a file; give the folder that holds config.json"),
     ],
 )
 def test_what_does_not_go_together(

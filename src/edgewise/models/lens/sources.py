@@ -70,6 +70,10 @@ def find(name: str, config: str | Path | None = None) -> Source | None:
         return _from_file(path, config)
     if path.is_dir():
         return _from_folder(path, config)
+    if path.suffix in SUFFIXES:
+        if config is not None:
+            raise ModelError(f"model {name!r}: there is no such weights file; check the path")
+        return None
     if config is not None:
         raise ModelError(
             f"--config goes with a weights file or a folder, and {name!r} is neither; download the model and name that"

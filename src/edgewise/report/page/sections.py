@@ -102,7 +102,7 @@ def _row(number: int, row: Row, largest: float) -> str:
     share = 100 * abs(row.score) / largest
     cells = (
         f'<td class="number">{number}</td><td><code>{escape(row.name)}</code></td>'
-        f'<td class="number">{plain(row.score).replace("-", "−", 1)}</td>'
+        f'<td class="number">{_with_minus(plain(row.score))}</td>'
         f'<td class="number">{plain(row.stderr)}</td><td>{"yes" if row.in_circuit else "no"}</td>'
         f'<td class="bar"><i class="{colour}" style="width:{share:.1f}%"></i></td>'
     )
@@ -148,3 +148,8 @@ def again(record: RunRecord) -> str:
 def files() -> str:
     """Return what stands in the run folder."""
     return f"<h2>Files of the run</h2>\n{_facts(_FILES)}"
+
+
+def _with_minus(number: str) -> str:
+    """A negative number with a minus sign; a hyphen in an exponent stays."""
+    return "−" + number[1:] if number.startswith("-") else number
