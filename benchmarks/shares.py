@@ -85,7 +85,7 @@ def measure(name: str, repeats: int) -> tuple[dict[str, float], float]:
         clock = Clock()
         with ExitStack() as stack:
             for owner, attribute_name, part, wrap in (
-                (attribute, "logits_at", "corrupted forward pass", clock.timed),
+                (attribute, "corrupted_run", "corrupted forward pass", clock.timed),
                 (DifferentiableRun, "forward", "clean forward pass", clock.timed),
                 (DifferentiableRun, "backward", "backward pass, heads apart", clock.timed),
                 (attribute, "source_changes", "changes of all sources", clock.timed),

@@ -17,15 +17,14 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from transformers import DynamicCache
 
 from edgewise.engine.batches import Batch
 from edgewise.engine.buffers import Buffers
-from edgewise.engine.forward import keep_first, logits_at
 from edgewise.engine.gradients import DestinationGradient, DifferentiableRun
 from edgewise.engine.hooks import borrowed
 from edgewise.engine.products import edge_products
-from edgewise.engine.sources import SourceOutputs, source_changes
+from edgewise.engine.replacement import corrupted_run
+from edgewise.engine.sources import source_changes
 from edgewise.errors import ModelError
 from edgewise.graph import Graph
 from edgewise.models import Model
@@ -58,13 +57,7 @@ def edge_scores(model: Model, batch: Batch, logit_gradient: LogitGradient, buffe
         buffers: memory that several micro-batches use one after the other.
     """
     wiring, graph, answers = model.wiring, model.graph, batch.answers.shifted(batch.start)
-    cache = DynamicCache() if batch.start else None
-    with borrowed(model.module) as hooks:
-        corrupted = SourceOutputs(batch.start)
-        corrupted.record(hooks, wiring, batch.answers)
-        corrupted_logits = logits_at(model, hooks, batch.corrupted, batch.answers, cache)
-    if cache is not None:
-        keep_first(cache, batch.start)
+    corrupted, corrupted_logits, cache = corrupted_run(model, batch)
     with borrowed(model.module) as hooks:
         clean = DifferentiableRun(hooks, wiring, graph, answers, buffers)
         clean.forward(batch.clean[:, batch.start :], cache)

@@ -68,19 +68,29 @@ class Baseline:
     cache: DynamicCache | None = None
 
 
-@torch.no_grad()
-def resample(model: Model, batch: Batch) -> Baseline:
-    """Patched edges carry what their source writes on the paired corrupted prompt: one forward pass of those prompts.
+def corrupted_run(model: Model, batch: Batch) -> tuple[SourceOutputs, Tensor, DynamicCache | None]:
+    """Run the corrupted prompts of a batch.
 
-    In a causal model the tokens before the first difference of the batch are run here, and never again.
+    Returns:
+        What the sources wrote from the batch's ``start`` on, the logits, and the keys and values of the tokens before
+        it, which the clean prompts share; None where there are none.
     """
     cache = DynamicCache() if batch.start else None
     outputs = SourceOutputs(batch.start)
     with borrowed(model.module) as hooks:
         outputs.record(hooks, model.wiring, batch.answers)
-        logits_at(model, hooks, batch.corrupted, batch.answers, cache)
+        logits = logits_at(model, hooks, batch.corrupted, batch.answers, cache)
     if cache is not None:
         keep_first(cache, batch.start)
+    return outputs, logits, cache
+
+
+def resample(model: Model, batch: Batch) -> Baseline:
+    """Patched edges carry what their source writes on the paired corrupted prompt: one forward pass of those prompts.
+
+    In a causal model the tokens before the first difference of the batch are run here, and never again.
+    """
+    outputs, _, cache = corrupted_run(model, batch)
     return Baseline(batch.clean[:, batch.start :], batch.answers.shifted(batch.start), Replacement.of(outputs), cache)
 
 
