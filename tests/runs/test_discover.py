@@ -17,7 +17,7 @@ from edgewise.attribution import score_edges
 from edgewise.errors import EdgewiseError, RunConflictError, RunError, ScoreError, SelectionError
 from edgewise.graph import EdgeScores, NodeScores
 from edgewise.models import load_model
-from edgewise.runs import discover as discover_module
+from edgewise.runs import methods
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
 from edgewise.runs.folder import load_run
@@ -36,7 +36,7 @@ def finished(config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError("scored again")
 
-    monkeypatch.setattr(discover_module, "attribute", refuse)
+    monkeypatch.setattr(methods, "attribute", refuse)
     return tmp_path / "run"
 
 

@@ -18,7 +18,7 @@ import pytest
 from edgewise import attribution
 from edgewise.attribution import AttributionState
 from edgewise.errors import RunConflictError, RunError
-from edgewise.runs import discover as discover_module
+from edgewise.runs import methods, resume
 from edgewise.runs.checkpoint import PROGRESS, Checkpoint, Saver, load_checkpoint, save_checkpoint
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
@@ -41,8 +41,8 @@ def stop_after(prompts: int, monkeypatch: pytest.MonkeyPatch, error: BaseExcepti
             if state.done >= prompts:
                 raise error
 
-    monkeypatch.setattr(discover_module, "attribute", attribute)
-    monkeypatch.setattr(discover_module, "Saver", lambda save: SimpleNamespace(offer=save))
+    monkeypatch.setattr(methods, "attribute", attribute)
+    monkeypatch.setattr(resume, "Saver", lambda save: SimpleNamespace(offer=save))
 
 
 def count_scored(monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -54,7 +54,7 @@ def count_scored(monkeypatch: pytest.MonkeyPatch) -> list[int]:
             seen.append(state.done)
             yield state
 
-    monkeypatch.setattr(discover_module, "attribute", attribute)
+    monkeypatch.setattr(methods, "attribute", attribute)
     return seen
 
 
@@ -97,7 +97,7 @@ def test_an_interrupt_stores_the_last_state(
 ) -> None:
     with monkeypatch.context() as stopped:
         stop_after(4, stopped, KeyboardInterrupt())
-        stopped.setattr(discover_module, "Saver", Saver)  # three seconds have not passed
+        stopped.setattr(resume, "Saver", Saver)  # three seconds have not passed
         with pytest.raises(KeyboardInterrupt):
             discover(config, tmp_path / "run")
     seen = count_scored(monkeypatch)
@@ -230,9 +230,9 @@ def test_a_killed_process_leaves_a_folder_that_the_same_command_completes(
     code = (
         "import os, signal, sys\n"
         "from edgewise.cli.main import run\n"
-        "from edgewise.runs import discover\n"
+        "from edgewise.runs import resume\n"
         "from edgewise.runs.checkpoint import Saver\n"
-        "discover.Saver = lambda save: Saver(save, least=0.0)\n"
+        "resume.Saver = lambda save: Saver(save, least=0.0)\n"
         "real = os.replace\n"
         "def replace(source, target):\n"
         f"    stop = str(target).endswith({os.sep + target!r})\n"

@@ -27,6 +27,8 @@ edgewise discover --model ./my-model --data prompts.csv --metric prob-diff --out
 
 edgewise discover --model gpt2 --data prompts.jsonl --level node --json --out runs/nodes
 
+edgewise discover --model demo --task ioi --method activation-patching --n 20 --out runs/exact
+
 edgewise discover --model weights.pth --config config.json --data ids.jsonl --out runs/compiled
 """
 
@@ -63,6 +65,10 @@ def discover(
         _option(_SCORES, "--metric", help="By default that of the task; see `edgewise list metrics`."),
     ] = None,
     level: Annotated[str, _option(_SCORES, "--level", help="edge or node.")] = "edge",
+    only: Annotated[
+        list[str] | None,
+        _option(_SCORES, "--only", help="Patch these alone, e.g. 'a3.h1->m3' or '*->logits'; repeatable."),
+    ] = None,
     per_prompt: Annotated[bool, _option(_SCORES, "--per-prompt", help="Store every prompt's scores too.")] = False,
     top: Annotated[int | None, _option(_CIRCUIT, "--top", help="Keep so many edges (or nodes).")] = None,
     threshold: Annotated[
@@ -132,6 +138,7 @@ def discover(
         method=method,
         level=cast("Level", level),  # the config refuses what is none
         metric=metric,
+        only=tuple(only or ()),
         selection=Selection(top, threshold, fraction, cast("Ranking", by), greedy, prune),
         dtype=dtype,
         device=device,

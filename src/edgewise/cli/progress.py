@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 BAR_AFTER = 2.0
 LINE_EVERY = 30.0
+# Seconds from which on a step says beforehand what it will take.
+SAY_FROM = 10.0
+STOP = "stop it at any time, the same command goes on"
 
 
 class ShownProgress:
@@ -34,6 +37,8 @@ class ShownProgress:
 
     def __call__(self, progress: Progress) -> None:
         """Take one report."""
+        if progress.plan is not None and progress.plan.seconds >= SAY_FROM:
+            typer.echo(f"edgewise: {progress.step}: {progress.plan.words()}; {STOP}", err=True)
         if self._bar is not None and self._task is not None:
             words, total = progress.step, progress.total
             self._bar.update(self._task, description=words, completed=progress.done, total=total)

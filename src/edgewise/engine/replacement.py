@@ -91,6 +91,11 @@ def resample(model: Model, batch: Batch) -> Baseline:
     In a causal model the tokens before the first difference of the batch are run here, and never again.
     """
     outputs, _, cache = corrupted_run(model, batch)
+    return resample_from(batch, outputs, cache)
+
+
+def resample_from(batch: Batch, outputs: SourceOutputs, cache: DynamicCache | None) -> Baseline:
+    """The same from what `corrupted_run` gave."""
     return Baseline(batch.clean[:, batch.start :], batch.answers.shifted(batch.start), Replacement.of(outputs), cache)
 
 

@@ -34,21 +34,21 @@ class Checkpoint:
     seconds: float
 
 
-def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
-    """Put a checkpoint in the place of the folder's last one, in one step."""
+def save_checkpoint(folder: Path, checkpoint: Checkpoint, name: str = PROGRESS) -> None:
+    """Put a checkpoint in the place of the folder's last one of that name, in one step."""
     said = {"key": dict(checkpoint.key), "seconds": checkpoint.seconds}
-    tensors = {name: np.ascontiguousarray(array) for name, array in checkpoint.tensors.items()}
-    write_through(folder / PROGRESS, lambda path: save_file(tensors, path, {_META: json.dumps(said)}))
+    tensors = {key: np.ascontiguousarray(array) for key, array in checkpoint.tensors.items()}
+    write_through(folder / name, lambda path: save_file(tensors, path, {_META: json.dumps(said)}))
 
 
-def load_checkpoint(folder: Path) -> Checkpoint | None:
-    """Return the folder's checkpoint; None where there is none that can be read."""
-    path = folder / PROGRESS
+def load_checkpoint(folder: Path, name: str = PROGRESS) -> Checkpoint | None:
+    """Return the folder's checkpoint of that name; None where there is none that can be read."""
+    path = folder / name
     if not path.is_file():
         return None
     try:
         with safe_open(path, framework="numpy") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
             said = json.loads((file.metadata() or {})[_META])
         return Checkpoint(said["key"], tensors, float(said["seconds"]))
     except (SafetensorError, KeyError, TypeError, ValueError):

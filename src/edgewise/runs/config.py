@@ -34,6 +34,7 @@ class RunConfig:
         selection: which edges (or nodes) make the circuit.
         dtype: floating-point type of the model; float64 also stores scores in float64.
         device: where the model runs.
+        only: names or patterns of the edges (or nodes) that activation patching measures; all by default.
         batch_size: prompts in a micro-batch; None leaves it to the memory budget.
         bos: whether prompts begin with the BOS token; None means as the tokenizer does, and never for ids.
         per_prompt: also store the score of every prompt.
@@ -56,6 +57,7 @@ class RunConfig:
     method: str = "eap"
     level: Level = "edge"
     metric: str | None = None
+    only: tuple[str, ...] = ()
     selection: Selection = field(default_factory=Selection)
     dtype: str = "float32"
     device: str = "cpu"
@@ -81,7 +83,8 @@ class RunConfig:
             if count is not None and count < 1:
                 raise RunError(f"{name} is {count}; give at least 1")
         object.__setattr__(self, "options", MappingProxyType(_json_values(self.options)))
-        object.__setattr__(self, "ignore_config", tuple(self.ignore_config))
+        for name in ("only", "ignore_config"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
 
     def to_json(self) -> dict[str, Any]:
         """Return the config as a dict of JSON values."""
@@ -89,6 +92,7 @@ class RunConfig:
         return plain | {
             "options": dict(self.options),
             "selection": self.selection.to_json(),
+            "only": list(self.only),
             "ignore_config": list(self.ignore_config),
         }
 

@@ -10,6 +10,23 @@ from typing import TypeAlias
 
 
 @dataclass(frozen=True)
+class Plan:
+    """What is left of a long step.
+
+    Args:
+        passes: in forward passes of one prompt.
+        seconds: about how long they take on this machine.
+    """
+
+    passes: int
+    seconds: float
+
+    def words(self) -> str:
+        """The plan in words, such as ``"12,150 forward passes of one prompt, about 2 h 10 min"``."""
+        return f"{self.passes:,} forward passes of one prompt, about {duration(self.seconds)}"
+
+
+@dataclass(frozen=True)
 class Progress:
     """Where a run stands.
 
@@ -17,11 +34,13 @@ class Progress:
         step: what it is doing, e.g. ``"scoring prompts"``.
         done: how much of it is done.
         total: of how much; None while that is not known.
+        plan: what is left to do, said once before a long step begins.
     """
 
     step: str
     done: int = 0
     total: int | None = None
+    plan: Plan | None = None
 
 
 Report: TypeAlias = Callable[[Progress], None]
@@ -48,6 +67,14 @@ class Steps:
             yield
         finally:
             self.seconds[key] = self.seconds.get(key, 0.0) + time.perf_counter() - begun
+
+
+def duration(seconds: float) -> str:
+    """A length of time for people, such as ``"40 s"`` or ``"2 h 10 min"``."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60:,} h {minutes % 60} min"
 
 
 def silent(progress: Progress) -> None:

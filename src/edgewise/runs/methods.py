@@ -1,0 +1,121 @@
+"""Every method that `discover` can run: those that estimate, and those that run the model with edges patched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
+
+import numpy.typing as npt
+
+from edgewise.attribution import METHODS as ATTRIBUTION
+from edgewise.attribution import AttributionState, attribute
+from edgewise.errors import RunError, UnknownNameError, did_you_mean
+from edgewise.graph import EdgeScores, NodeScores
+from edgewise.models import Model
+from edgewise.runs.config import RunConfig
+from edgewise.runs.resume import Resumable, Tensors
+from edgewise.search import METHODS as SEARCH
+from edgewise.search import patching
+from edgewise.search.pace import seconds_a_prompt
+from edgewise.tasks import PromptSet
+
+
+class ScoringState(Resumable, Protocol):
+    """The state of a method that scores edges or nodes."""
+
+    @property
+    def batch_size(self) -> int:
+        """Prompts a micro-batch."""
+        ...
+
+    @property
+    def planned_batch_size(self) -> int:
+        """The same as it was at the start; more where memory ran out."""
+        ...
+
+    @property
+    def clean_metric(self) -> npt.NDArray[Any]:
+        """The metric of every prompt on the clean run."""
+        ...
+
+    @property
+    def corrupted_metric(self) -> npt.NDArray[Any]:
+        """Likewise on the corrupted run."""
+        ...
+
+    def scores(self) -> EdgeScores | NodeScores:
+        """The scores at the end."""
+        ...
+
+
+def method_names() -> tuple[str, ...]:
+    """The names of all methods."""
+    return (*ATTRIBUTION, *SEARCH)
+
+
+def describe_method(name: str) -> str:
+    """One line on a method."""
+    return (SEARCH if name in SEARCH else ATTRIBUTION).describe(name)
+
+
+def require_method(config: RunConfig) -> None:
+    """Refuse a method that does not exist, or that cannot do what else is asked for.
+
+    Raises:
+        UnknownNameError: no such method.
+        RunError: chosen edges for a method that scores all at once.
+    """
+    name = config.method
+    if name not in SEARCH and name not in ATTRIBUTION:
+        near, known = did_you_mean(name, method_names()) or ".", ", ".join(method_names())
+        raise UnknownNameError(f"unknown method '{name}'{near} Known methods: {known}.")
+    if config.only and name not in SEARCH:
+        raise RunError(f"--only chooses what is patched, and method '{name}' scores every edge; leave --only out")
+
+
+def scoring_states(
+    config: RunConfig, model: Model, prompts: PromptSet, max_memory: int | None, stored: Tensors | None
+) -> Iterator[ScoringState]:
+    """The states of the config's method, from a stored one on where there is one."""
+    if config.method in SEARCH:
+        return patching(
+            model,
+            prompts,
+            metric=config.metric,
+            level=config.level,
+            only=_only(config.only),
+            batch_size=config.batch_size,
+            per_prompt=config.per_prompt,
+            max_memory=max_memory,
+            stored=stored,
+        )
+    state = None
+    if stored is not None:
+        state = AttributionState.from_tensors(stored, model.graph, level=config.level, per_prompt=config.per_prompt)
+    return attribute(
+        model,
+        prompts,
+        method=config.method,
+        metric=config.metric,
+        level=config.level,
+        batch_size=config.batch_size,
+        per_prompt=config.per_prompt,
+        max_memory=max_memory,
+        state=state,
+    )
+
+
+def pace_of(config: RunConfig, model: Model, prompts: PromptSet) -> Callable[[ScoringState], float] | None:
+    """How long one unit of a method's progress takes; None where nothing is worth saying beforehand."""
+    if config.method not in SEARCH:
+        return None
+    return lambda state: seconds_a_prompt(model, prompts.pairs, state.batch_size)
+
+
+def prompts_to_score(config: RunConfig, prompts: PromptSet) -> int | None:
+    """How many prompts there are to score, where that is what a method's progress counts."""
+    return None if config.method in SEARCH else len(prompts)
+
+
+def _only(patterns: Sequence[str]) -> Sequence[str] | None:
+    return patterns or None
