@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from edgewise.attribution import METHODS
 from edgewise.metrics import METRICS
 from edgewise.models.catalogue import KNOWN
+from edgewise.runs.methods import method_names
 from edgewise.tasks import TASKS
 from stored import contents
 
@@ -54,7 +54,7 @@ def test_version(cli: Cli) -> None:
         ("models", tuple(KNOWN)),
         ("tasks", TASKS.names()),
         ("metrics", METRICS.names()),
-        ("methods", METHODS.names()),
+        ("methods", method_names()),
     ],
 )
 def test_list(cli: Cli, kind: str, names: tuple[str, ...]) -> None:
