@@ -6,6 +6,8 @@ are read, and nowhere else; elsewhere zero may stand for what they write.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +15,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor, nn
 
 from edgewise.engine.hooks import Hooks
+from edgewise.models import Wiring
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,16 @@ class Answers:
     def widen(self, hooks: Hooks, module: nn.Module, length: list[int]) -> None:
         """Spread what a narrowed module returns over the full length again."""
         hooks.after(module, lambda out: self.spread(out, length[0]))
+
+    @contextmanager
+    def last_block(self, hooks: Hooks, wiring: Wiring) -> Iterator[None]:
+        """Let the last block write at these positions only; hooks put on it within see what is there."""
+        last = wiring.blocks[-1]
+        modules = [last.attention.out.module] + ([] if last.mlp is None else [last.mlp.module])
+        lengths = [self.narrow(hooks, module) for module in modules]
+        yield
+        for module, length in zip(modules, lengths, strict=True):
+            self.widen(hooks, module, length)
 
     def _rows(self) -> Tensor:
         return torch.arange(self.positions.shape[0], device=self.positions.device)[:, None]

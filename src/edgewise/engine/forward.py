@@ -43,6 +43,16 @@ def keep_first(cache: DynamicCache, length: int) -> None:
         layer.keys, layer.values = layer.keys[..., :length, :], layer.values[..., :length, :]
 
 
+def repeated_cache(cache: DynamicCache | None, times: int) -> DynamicCache | None:
+    """A copy of a cache with its rows so many times; runs add their own keys and values to theirs."""
+    if cache is None:
+        return None
+    copy = DynamicCache()
+    for layer, (keys, values) in enumerate((layer.keys, layer.values) for layer in cache.layers):
+        copy.update(keys.repeat(times, 1, 1, 1), values.repeat(times, 1, 1, 1), layer)
+    return copy
+
+
 def embed_as_leaf(hooks: Hooks, wiring: Wiring) -> None:
     """Let gradients begin where the stream enters block 0: they are taken with respect to activations only."""
     hooks.before(wiring.blocks[0].module, lambda stream: stream.detach().requires_grad_(True))

@@ -17,6 +17,7 @@ class Hooks:
 
     def __init__(self) -> None:
         self._handles: list[RemovableHandle] = []
+        self._skipped: list[tuple[nn.Module, Any]] = []
 
     def before(self, module: nn.Module, watch: Watch) -> None:
         """Call ``watch`` with the module's first argument (or its keyword ``hidden_states``) before it runs."""
@@ -41,8 +42,23 @@ class Hooks:
 
         self._handles.append(module.register_forward_hook(hook))
 
+    def returned(self, module: nn.Module, note: Callable[[object], None]) -> None:
+        """Call ``note`` with all that the module returned."""
+        self._handles.append(module.register_forward_hook(lambda _, __, output: note(output)))
+
+    def skip(self, module: nn.Module, instead: Callable[..., Any]) -> None:
+        """Let ``instead`` be called with the module's arguments in the module's place; hooks on it still run."""
+        self._skipped.append((module, module.__dict__.get("forward")))
+        module.forward = instead
+
     def remove(self) -> None:
         """Take every hook off again."""
+        while self._skipped:
+            module, before = self._skipped.pop()
+            if before is None:
+                del module.forward
+            else:
+                module.forward = before
         for handle in self._handles:
             handle.remove()
         self._handles.clear()

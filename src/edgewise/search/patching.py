@@ -198,7 +198,7 @@ def patching(
     measured = get_metric(default if metric is None else metric)
     targets = _targets(model.graph, level, only)
     pairs = _checked(model, prompts, measured)
-    work = _Work(model, measured, targets, level)
+    work = Measure(model, measured, targets, level)
     table = (
         start(model, pairs, work, batch_size=batch_size, max_memory=max_memory)
         if stored is None
@@ -239,7 +239,7 @@ def _checked(model: Model, prompts: PromptSet | Sequence[PromptPair], metric: Me
 
 
 @dataclass(frozen=True, eq=False)
-class _Work:
+class Measure:
     """What activation patching measures."""
 
     model: Model
@@ -255,7 +255,7 @@ class _Work:
 
     def open(self, batch: Batch) -> _Opened:
         outputs, corrupted, cache = corrupted_run(self.model, batch)
-        patches = SinglePatches(self.model, batch, resample_from(batch, outputs, cache))
+        patches = SinglePatches(self.model, resample_from(batch, outputs, cache))
         clean = metric_values(self.metric, patches.clean_logits, batch.metric, patches.clean_logits)
         require_finite(self.metric, clean)
         of_prompts = {
@@ -269,7 +269,7 @@ class _Work:
 class _Opened:
     """One micro-batch of prompts."""
 
-    work: _Work
+    work: Measure
     batch: Batch
     patches: SinglePatches
     of_prompts: Mapping[str, Tensor]

@@ -117,7 +117,7 @@ def _start_of_column(graph: Graph) -> dict[int, tuple[int, int]]:
 
 def _start_of_row(graph: Graph) -> dict[int, tuple[int, int]]:
     """Of each source, the layer and the part of it that writes it."""
-    starts = {graph.input_source: (0, _ATTENTION)}
+    starts = {graph.input_source: (-1, _MLP)}
     for layer in range(graph.spec.n_layers):
         starts |= dict.fromkeys(range(graph.n_sources)[graph.head_sources(layer)], (layer, _ATTENTION))
         if graph.spec.has_mlp:

@@ -1,0 +1,116 @@
+"""Runs with one edge or node patched, begun at its layer, equal runs of the whole model with that patch alone."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from edgewise.engine.batches import Batch
+from edgewise.engine.exact import SinglePatches
+from edgewise.engine.patch import patched_logits
+from edgewise.engine.replacement import Baseline, by_mean, mean_outputs, resample, zero
+from edgewise.models import Model, load_model
+from edgewise.search.targets import Targets
+from edgewise.tasks import PromptPair
+from tiny import EXACT_FAMILIES, FAMILIES, VOCABULARY
+from traces import leaves_no_trace
+
+READS = ((7,), (2, 7), (5, 6))
+FIRST = (3, 2, 4)
+KINDS = ("resample", "zero", "mean-positional")
+
+
+def batch(model: Model, kind: str) -> Batch:
+    """Pairs with different first differences, of different lengths where padding is allowed."""
+    draw = torch.Generator().manual_seed(5)
+    pairs = []
+    for reads, first in zip(READS, FIRST, strict=True):
+        clean, other = (torch.randint(VOCABULARY, (8,), generator=draw) for _ in range(2))
+        corrupted = torch.cat([clean[:first], other[first:]])
+        corrupted[first] = (clean[first] + 1) % VOCABULARY
+        pairs.append(PromptPair(tuple(clean.tolist()), tuple(corrupted.tolist()), (1,), (2,), reads))
+    return Batch.of(pairs, model.device, causal=model.wiring.causal)
+
+
+def baseline_of(model: Model, kind: str) -> Baseline:
+    of = batch(model, kind)
+    if kind == "resample":
+        return resample(model, of)
+    return zero(model, of) if kind == "zero" else by_mean(model, of, mean_outputs(model, [of], positional=True))
+
+
+def one_by_one(model: Model, baseline: Baseline, masks: Tensor) -> Tensor:
+    return torch.cat([patched_logits(model, baseline, mask[None]) for mask in masks])
+
+
+def grouped(targets: Targets) -> list[list[tuple[int, ...]]]:
+    groups: dict[int, list[tuple[int, ...]]] = {}
+    for place, group in zip(targets.places, targets.groups, strict=True):
+        groups.setdefault(group, []).append(place)
+    return list(groups.values())
+
+
+def tolerance(family: str) -> float:
+    return 1e-12 if family in EXACT_FAMILIES else 1e-5
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_edge_alone(family: str, kind: str) -> None:
+    model = load_model(FAMILIES[family]())
+    baseline = baseline_of(model, kind)
+    with leaves_no_trace(model.module):
+        patches = SinglePatches(model, baseline)
+        exists = torch.tensor(model.graph.mask)
+        assert torch.equal(patches.clean_logits, patched_logits(model, baseline, (exists & False)[None])[0])
+        worst, largest = 0.0, 0.0
+        for places in grouped(Targets.edges(model.graph)):
+            masks = torch.zeros(len(places), *exists.shape, dtype=torch.bool)
+            sources, columns = torch.tensor(places).T
+            masks[torch.arange(len(places)), sources, columns] = True
+            expected = one_by_one(model, baseline, masks)
+            found = patches.edges([(place[0], place[1]) for place in places])
+            worst = max(worst, float((found - expected).abs().max()))
+            largest = max(largest, float((expected - patches.clean_logits).abs().max()))
+    assert largest > 1e-3
+    assert worst <= tolerance(family) * largest
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_node_alone(family: str, kind: str) -> None:
+    model = load_model(FAMILIES[family]())
+    baseline = baseline_of(model, kind)
+    with leaves_no_trace(model.module):
+        patches = SinglePatches(model, baseline)
+        for places in grouped(Targets.nodes(model.graph)):
+            rows = [row for (row,) in places]
+            masks = torch.zeros(len(rows), *model.graph.mask.shape, dtype=torch.bool)
+            masks[torch.arange(len(rows)), rows] = torch.tensor(model.graph.mask)[rows]
+            expected = one_by_one(model, baseline, masks)
+            change = (expected - patches.clean_logits).abs().max()
+            assert change > 0
+            assert (patches.nodes(rows) - expected).abs().max() <= tolerance(family) * max(1.0, float(change))
+
+
+def test_one_call_serves_one_place() -> None:
+    model = load_model(FAMILIES["gpt2"]())
+    patches, graph = SinglePatches(model, baseline_of(model, "resample")), model.graph
+    with pytest.raises(ValueError, match="one layer's attention"):
+        patches.edges([(0, graph.logits), (0, graph.mlp(0))])
+    with pytest.raises(ValueError, match="one layer"):
+        patches.nodes([graph.mlp_source(0), graph.mlp_source(1)])
+
+
+def test_a_failing_run_leaves_no_trace() -> None:
+    model = load_model(FAMILIES["gpt2"]())
+    patches = SinglePatches(model, baseline_of(model, "resample"))
+    with leaves_no_trace(model.module), pytest.raises(IndexError):
+        patches.edges([(10_000, model.graph.q(1).start)])
+    before = [module.__dict__.get("forward") for module in model.module.modules()]
+    handle = model.wiring.unembedding.register_forward_hook(lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        patches.edges([(0, model.graph.q(1).start)])
+    handle.remove()
+    assert [module.__dict__.get("forward") for module in model.module.modules()] == before
