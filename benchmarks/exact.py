@@ -1,9 +1,9 @@
 """Exact effects of single edges against plain forward passes, in one process, alternating.
 
-The plain pass is the untouched model with the unembedding at the answer alone. Edges are drawn from every place at which
-a run begins (a layer's attention, its MLP, the logits), at least five each, and weighted by how many the place has: the
-ratio is the time of one edge and prompt, averaged over all edges of the model, by that of one plain forward pass of a
-prompt.
+The plain pass is the untouched model with the unembedding at the answer alone. Edges are drawn from every place at
+which a run begins (a layer's attention, its MLP, the logits), at least five each, and weighted by how many the place
+has: the ratio is the time of one edge and prompt, averaged over all edges of the model, by that of one plain forward
+pass of a prompt.
 
     python benchmarks/exact.py
     python benchmarks/exact.py --edges 2000
