@@ -99,7 +99,7 @@ def test_one_call_serves_one_place() -> None:
     patches, graph = SinglePatches(model, baseline_of(model, "resample")), model.graph
     with pytest.raises(ValueError, match="one layer's attention"):
         patches.edges([(0, graph.logits), (0, graph.mlp(0))])
-    with pytest.raises(ValueError, match="one layer"):
+    with pytest.raises(ValueError, match="heads of one layer"):
         patches.nodes([graph.mlp_source(0), graph.mlp_source(1)])
 
 

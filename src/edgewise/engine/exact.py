@@ -14,53 +14,17 @@ Everything before a patched destination is what it was in the clean run, and eve
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import partial
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from edgewise.engine.clean import CleanRun
 from edgewise.engine.forward import read_at, repeated_cache, run
 from edgewise.engine.hooks import Hooks, borrowed
-from edgewise.engine.replacement import Baseline, Replacement
-from edgewise.engine.sources import SourceOutputs, accumulation_dtype
-from edgewise.models import Model, Wiring
+from edgewise.engine.replacement import Baseline
+from edgewise.models import Model
 from edgewise.models.wiring import Projection
-
-
-@dataclass
-class _Clean:
-    """What is kept of the clean run, one entry a layer.
-
-    Attributes:
-        entered: what entered the block, ``[batch, pos, d_model]``.
-        before_mlp: what the MLP's norm read; empty for an attention-only model.
-        projected: by module, what each of the q, k and v modules returned.
-        before_logits: what the final norm read.
-        in_tuples: the blocks that return their stream in a tuple.
-    """
-
-    entered: list[Tensor] = field(default_factory=list)
-    before_mlp: list[Tensor] = field(default_factory=list)
-    projected: dict[nn.Module, Tensor] = field(default_factory=dict)
-    before_logits: Tensor = field(default_factory=lambda: torch.empty(0))
-    in_tuples: set[nn.Module] = field(default_factory=set)
-
-    def record(self, hooks: Hooks, wiring: Wiring) -> None:
-        """Put hooks on the model that fill this object during its next run."""
-        for block in wiring.blocks:
-            hooks.before(block.module, self.entered.append)
-            hooks.returned(block.module, partial(self._note_kind, block.module))
-            for module in {part.module for part in block.attention.projections}:
-                hooks.after(module, partial(self.projected.__setitem__, module))
-            if block.mlp is not None:
-                hooks.before(block.mlp.norm.module, self.before_mlp.append)
-        hooks.before(wiring.final_norm.module, lambda stream: setattr(self, "before_logits", stream))
-
-    def _note_kind(self, block: nn.Module, output: object) -> None:
-        if isinstance(output, tuple):
-            self.in_tuples.add(block)
 
 
 class SinglePatches:
@@ -74,20 +38,11 @@ class SinglePatches:
         clean_logits: of the prompts, ``[batch, n_positions, vocab]``.
     """
 
-    @torch.no_grad()
     def __init__(self, model: Model, baseline: Baseline) -> None:
         """Run the prompts clean."""
         self._model, self._wiring, self._graph, self._baseline = model, model.wiring, model.graph, baseline
-        self._dtype = accumulation_dtype(model.dtype)
-        self._clean, outputs = _Clean(), SourceOutputs()
-        with borrowed(model.module) as hooks:
-            self._clean.record(hooks, model.wiring)
-            outputs.record(hooks, model.wiring, baseline.answers)
-            read_at(hooks, model.wiring, baseline.answers)
-            self.clean_logits = run(model.wiring, baseline.ids, repeated_cache(baseline.cache, 1))
-        self._changes = self._differences(Replacement.of(outputs), baseline.replacement)
-        starts = _starts(self._graph.spec.n_layers, self._graph.spec.n_heads, self._graph.spec.has_mlp)
-        self._layer_of, self._head_of = starts
+        self._clean = CleanRun(model, baseline)
+        self.clean_logits = self._clean.logits
 
     @torch.no_grad()
     def edges(self, edges: Sequence[tuple[int, int]]) -> Float[Tensor, "edges batch n_positions vocab"]:
@@ -112,22 +67,22 @@ class SinglePatches:
 
     @torch.no_grad()
     def nodes(self, sources: Sequence[int]) -> Float[Tensor, "nodes batch n_positions vocab"]:
-        """Logits with each of some nodes patched alone, along all its edges; they are one layer's heads, or one node.
+        """Logits with each of some nodes patched alone, along all its edges; they are heads of one layer, or one node.
 
         Args:
             sources: source rows.
 
         Raises:
-            ValueError: they belong to several layers.
+            ValueError: they are others.
         """
         if list(sources) == [self._graph.input_source]:
-            return self._run(0, 1, entering=self._clean.entered[0] + self._change(0).to(self._model.dtype))
-        layer = self._layer_of[sources[0]]
-        if any(self._layer_of[source] != layer for source in sources):
-            raise ValueError("nodes of one call belong to one layer")
-        if self._head_of[sources[0]] is None:
-            return self._with_mlp(layer)
-        return self._with_heads(layer, [self._head_of[source] for source in sources])
+            return self._run(0, 1, entering=self._clean.entered[0] + self._clean.change(0).to(self._model.dtype))
+        layers = {self._clean.layer_of(source) for source in sources}
+        heads = [head for source in sources if (head := self._clean.head_of(source)) is not None]
+        if len(layers) > 1 or len(heads) not in (0, len(sources)):
+            raise ValueError("nodes of one call are heads of one layer, or a single MLP")
+        (layer,) = layers
+        return self._with_heads(layer, heads) if heads else self._with_mlp(layer)
 
     # Edges
 
@@ -139,7 +94,7 @@ class SinglePatches:
         rows = len(stream)
         for number, (source, column) in enumerate(edges):
             part, head = places[column]
-            read = (stream + self._change(source)).to(stream.dtype)
+            read = (stream + self._clean.change(source)).to(stream.dtype)
             output = given[part.module][number * rows : (number + 1) * rows]
             part.view(output)[:, :, head] = _project(part, head, attention.norm(read))
         return self._run(layer, len(edges), given)
@@ -165,12 +120,13 @@ class SinglePatches:
         """The stream with each of some changes, ``[sources * batch, pos or n_positions, d_model]``."""
         answers = self._baseline.answers
         here = answers.read(stream) if at_answers else stream
-        return torch.cat([(here + self._change(source, at_answers)).to(stream.dtype) for source in sources])
+        return torch.cat([(here + self._clean.change(source, at_answers)).to(stream.dtype) for source in sources])
 
     # Nodes
 
-    def _with_heads(self, layer: int, heads: Sequence[int | None]) -> Tensor:
-        out, change = self._wiring.blocks[layer].attention.out, self._changes.heads[layer]
+    def _with_heads(self, layer: int, heads: Sequence[int]) -> Tensor:
+        out = self._wiring.blocks[layer].attention.out
+        change = self._clean.small_change(self._graph.head_sources(layer).start)
         rows = len(self._baseline.ids)
 
         def patch(z: Tensor) -> Tensor:
@@ -188,7 +144,7 @@ class SinglePatches:
         )
 
     def _with_mlp(self, layer: int) -> Tensor:
-        mlp, change = self._wiring.blocks[layer].mlp, self._changes.mlps[layer]
+        mlp, change = self._wiring.blocks[layer].mlp, self._clean.small_change(self._graph.mlp_source(layer))
         assert mlp is not None
         return self._run(
             layer,
@@ -196,33 +152,6 @@ class SinglePatches:
             self._projected(layer, 1),
             lambda hooks: hooks.after(mlp.module, lambda out: (out + change).to(out.dtype)),
         )
-
-    # Changes
-
-    def _differences(self, clean: Replacement, patched: Replacement) -> Replacement:
-        def change(then: Tensor, now: Tensor) -> Tensor:
-            return then.to(self._dtype) - now.to(self._dtype)
-
-        return Replacement(
-            change(patched.embedding, clean.embedding),
-            tuple(change(then, now) for then, now in zip(patched.heads, clean.heads, strict=True)),
-            tuple(change(then, now) for then, now in zip(patched.mlps, clean.mlps, strict=True)),
-        )
-
-    def _change(self, source: int, at_answers: bool = False) -> Float[Tensor, "batch pos d_model"]:
-        """What a source's replacement differs by, at every position or where logits are read."""
-        layer, head = self._layer_of[source], self._head_of[source]
-        if source == self._graph.input_source:
-            small = self._changes.embedding
-        else:
-            small = self._changes.mlps[layer] if head is None else self._changes.heads[layer]
-        # The last layer's were recorded where logits are read.
-        if at_answers and layer < self._graph.spec.n_layers - 1:
-            small = self._baseline.answers.read(small)
-        if head is None:
-            return small
-        out = self._wiring.blocks[layer].attention.out
-        return out.heads(small)[:, :, head] @ out.weight()[head].to(self._dtype)
 
     # Running
 
@@ -254,8 +183,8 @@ class SinglePatches:
         baseline, wiring = self._baseline, self._wiring
         answers = baseline.answers.repeated(times)
         with borrowed(self._model.module) as hooks:
-            for block in wiring.blocks[:layer]:
-                hooks.skip(block.module, self._passing(block.module))
+            for skipped in range(layer):
+                self._clean.pass_through(hooks, skipped)
             if layer < len(wiring.blocks):
                 entered = self._clean.entered[layer] if entering is None else entering
                 stream = entered if times == 1 else entered.repeat(times, 1, 1)
@@ -268,23 +197,9 @@ class SinglePatches:
             logits = run(wiring, baseline.ids.repeat(times, 1), repeated_cache(baseline.cache, times))
         return logits.view(times, len(baseline.ids), *logits.shape[1:])
 
-    def _passing(self, block: nn.Module) -> Callable[..., object]:
-        in_tuple = block in self._clean.in_tuples
-        return lambda stream, *_, **__: (stream,) if in_tuple else stream
-
 
 def _project(part: Projection, head: int, normed: Float[Tensor, "batch pos d_model"]) -> Tensor:
     """One head of q, k or v, ``[batch, pos, d_head]``."""
     bias, weight = part.bias(), part.weight()[:, head]
     values = normed @ weight
     return values if bias is None else values + bias[head]
-
-
-def _starts(n_layers: int, n_heads: int, has_mlp: bool) -> tuple[list[int], list[int | None]]:
-    """The layer of each source, and its head where it is one."""
-    layers: list[int] = [-1]
-    heads: list[int | None] = [None]
-    for layer in range(n_layers):
-        layers += [layer] * (n_heads + has_mlp)
-        heads += [*range(n_heads), *([None] * has_mlp)]
-    return layers, heads

@@ -1,0 +1,130 @@
+"""The clean run of a batch, kept for runs that begin in the middle of the model.
+
+What enters each block, what its norms read and what its q, k and v modules return; and of each source its change,
+``replacement_u - o_u``, kept small: in front of the output projection for a head.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from edgewise.engine.answers import Answers
+from edgewise.engine.forward import read_at, repeated_cache, run
+from edgewise.engine.hooks import Hooks, borrowed
+from edgewise.engine.replacement import Baseline, Replacement
+from edgewise.engine.sources import SourceOutputs, accumulation_dtype
+from edgewise.models import Model, Wiring
+
+
+class CleanRun:
+    """A batch of prompts, run clean once.
+
+    Args:
+        model: the model; untouched afterwards.
+        baseline: the prompts, and what patched edges carry.
+
+    Attributes:
+        model: as given.
+        baseline: as given.
+        logits: of the prompts, ``[batch, n_positions, vocab]``.
+        entered: what entered each block, ``[batch, pos, d_model]``.
+        before_mlp: what each MLP's norm read; empty for an attention-only model.
+        before_logits: what the final norm read.
+        projected: by module, what each of the q, k and v modules returned.
+        outputs: what the sources wrote, small; the last layer's where logits are read.
+    """
+
+    @torch.no_grad()
+    def __init__(self, model: Model, baseline: Baseline) -> None:
+        """Run the prompts."""
+        self.model, self.baseline = model, baseline
+        self.dtype = accumulation_dtype(model.dtype)
+        self.entered: list[Tensor] = []
+        self.before_mlp: list[Tensor] = []
+        self.before_logits = torch.empty(0)
+        self.projected: dict[nn.Module, Tensor] = {}
+        self._in_tuples: set[nn.Module] = set()
+        recorded = SourceOutputs()
+        with borrowed(model.module) as hooks:
+            self._record(hooks, model.wiring)
+            recorded.record(hooks, model.wiring, baseline.answers)
+            read_at(hooks, model.wiring, baseline.answers)
+            self.logits = run(model.wiring, baseline.ids, repeated_cache(baseline.cache, 1))
+        self.outputs = Replacement.of(recorded)
+        self._changes = self._differences(self.outputs, baseline.replacement)
+        self._layers, self._heads = _places(model)
+
+    @property
+    def answers(self) -> Answers:
+        """Where logits are read."""
+        return self.baseline.answers
+
+    def layer_of(self, source: int) -> int:
+        """The layer of a source; -1 for ``input``."""
+        return self._layers[source]
+
+    def head_of(self, source: int) -> int | None:
+        """The number of a head in its layer; None for another source."""
+        return self._heads[source]
+
+    def small_change(self, source: int) -> Tensor:
+        """``[batch, pos or n_positions, width]``; of a head in front of the output projection, with its whole layer."""
+        if source == self.model.graph.input_source:
+            return self._changes.embedding
+        layer = self._layers[source]
+        return self._changes.mlps[layer] if self._heads[source] is None else self._changes.heads[layer]
+
+    def change(self, source: int, at_answers: bool = False) -> Float[Tensor, "batch pos d_model"]:
+        """What a source's replacement differs by, at every position or where logits are read."""
+        small, layer, head = self.small_change(source), self._layers[source], self._heads[source]
+        if at_answers and layer < self.model.graph.spec.n_layers - 1:
+            small = self.answers.read(small)
+        if head is None:
+            return small
+        out = self.model.wiring.blocks[layer].attention.out
+        return out.heads(small)[:, :, head] @ out.weight()[head].to(self.dtype)
+
+    def pass_through(self, hooks: Hooks, layer: int) -> None:
+        """Let a block return the stream that it is given."""
+        block = self.model.wiring.blocks[layer].module
+        in_tuple = block in self._in_tuples
+        hooks.skip(block, lambda stream, *_, **__: (stream,) if in_tuple else stream)
+
+    def _record(self, hooks: Hooks, wiring: Wiring) -> None:
+        for block in wiring.blocks:
+            hooks.before(block.module, self.entered.append)
+            hooks.returned(block.module, partial(self._note_kind, block.module))
+            for module in {part.module for part in block.attention.projections}:
+                hooks.after(module, partial(self.projected.__setitem__, module))
+            if block.mlp is not None:
+                hooks.before(block.mlp.norm.module, self.before_mlp.append)
+        hooks.before(wiring.final_norm.module, lambda stream: setattr(self, "before_logits", stream))
+
+    def _note_kind(self, block: nn.Module, output: object) -> None:
+        if isinstance(output, tuple):
+            self._in_tuples.add(block)
+
+    def _differences(self, clean: Replacement, patched: Replacement) -> Replacement:
+        def change(then: Tensor, now: Tensor) -> Tensor:
+            return then.to(self.dtype) - now.to(self.dtype)
+
+        return Replacement(
+            change(patched.embedding, clean.embedding),
+            tuple(change(then, now) for then, now in zip(patched.heads, clean.heads, strict=True)),
+            tuple(change(then, now) for then, now in zip(patched.mlps, clean.mlps, strict=True)),
+        )
+
+
+def _places(model: Model) -> tuple[list[int], list[int | None]]:
+    """The layer of each source, and its head where it is one."""
+    spec = model.graph.spec
+    layers: list[int] = [-1]
+    heads: list[int | None] = [None]
+    for layer in range(spec.n_layers):
+        layers += [layer] * (spec.n_heads + spec.has_mlp)
+        heads += [*range(spec.n_heads), *([None] * spec.has_mlp)]
+    return layers, heads
