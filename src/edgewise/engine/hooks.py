@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
@@ -21,26 +22,11 @@ class Hooks:
 
     def before(self, module: nn.Module, watch: Watch) -> None:
         """Call ``watch`` with the module's first argument (or its keyword ``hidden_states``) before it runs."""
-
-        def pre_hook(_: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-            if args:
-                replaced = watch(args[0])
-                return None if replaced is None else ((replaced, *args[1:]), kwargs)
-            replaced = watch(kwargs["hidden_states"])
-            return None if replaced is None else (args, {**kwargs, "hidden_states": replaced})
-
-        self._handles.append(module.register_forward_pre_hook(pre_hook, with_kwargs=True))
+        self._handles.append(module.register_forward_pre_hook(partial(_call_before, watch), with_kwargs=True))
 
     def after(self, module: nn.Module, watch: Watch) -> None:
         """Call ``watch`` with the module's output (the first of a tuple) after it ran."""
-
-        def hook(_: nn.Module, __: Any, output: Any) -> Any:
-            if isinstance(output, tuple):
-                replaced = watch(output[0])
-                return None if replaced is None else (replaced, *output[1:])
-            return watch(output)
-
-        self._handles.append(module.register_forward_hook(hook))
+        self._handles.append(module.register_forward_hook(partial(_call_after, watch)))
 
     def returned(self, module: nn.Module, note: Callable[[object], None]) -> None:
         """Call ``note`` with all that the module returned."""
@@ -62,6 +48,21 @@ class Hooks:
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
+
+
+def _call_before(watch: Watch, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    if args:
+        replaced = watch(args[0])
+        return None if replaced is None else ((replaced, *args[1:]), kwargs)
+    replaced = watch(kwargs["hidden_states"])
+    return None if replaced is None else (args, {**kwargs, "hidden_states": replaced})
+
+
+def _call_after(watch: Watch, _: nn.Module, __: Any, output: Any) -> Any:
+    if isinstance(output, tuple):
+        replaced = watch(output[0])
+        return None if replaced is None else (replaced, *output[1:])
+    return watch(output)
 
 
 @contextmanager
