@@ -45,8 +45,10 @@ def _finding(agreement: Agreement, what: str) -> tuple[Estimate, Estimate, str]:
     k, recall, sign = agreement.k, agreement.recall, agreement.sign_agreement_of_top
     found = f"of the {k:,} {what}s of largest exact effect, {_percent(recall)} are among the {k:,} of largest score"
     if k == 1:
-        found = f"the one {what} of largest exact effect {'is' if recall.value == 1 else 'is not'} that of largest score"
-    return recall, sign, found if sign.value is None else f"{found}, {_percent(sign)} of these with the right sign"
+        found = (
+            f"the one {what} of largest exact effect {'is' if recall.value == 1 else 'is not'} that of largest score"
+        )
+    return recall, sign, f"{found}, and {_percent(sign)} of the latter have the right sign"
 
 
 def _right_sizes(agreement: Agreement) -> bool:
@@ -70,7 +72,7 @@ def _unsure(finding: Estimate, *thresholds: float) -> str:
     low, high = finding.low, finding.high
     if low is None or high is None or not any(low < threshold <= high for threshold in thresholds):
         return ""
-    return f" (not yet certain: {low:.2f} to {high:.2f}; measure more to be sure)"
+    return f" (the first of these numbers may be {low:.2f} to {high:.2f}: measure more to be sure)"
 
 
 def _digits(number: Estimate) -> str:
