@@ -8,8 +8,11 @@ many as its weight says. Intervals are of 95 % and speak of what was left unmeas
   to where the statistic would go if one unmeasured edge lay as far off the fitted line as the worst of all measured.
 - shares of edges and top-k recall: exact, from the hypergeometric distribution, see `counts` and `recall`.
 
-What none of them covers: unmeasured edges that are far worse than any that was measured. The population is the edges
-on the given prompts; that other prompts would give other effects is what their standard errors are about.
+In simulations (`tests/evaluation/test_agreement.py`) the exact ones cover the truth at least 95 times in 100, rank
+correlations 93 to 97 times, Pearson's and the slope 92 to 99 times; Pearson's 86 times where effects have the tails of
+Student's t with 4 degrees of freedom. What none but the exact ones covers: unmeasured edges that are far worse than any
+that was measured. The population is the edges on the given prompts; that other prompts would give other effects is
+what their standard errors are about.
 """
 
 from __future__ import annotations
@@ -219,8 +222,8 @@ def _share(has: BoolArray, among: BoolArray, sample: Sample) -> Estimate:
     value = sure_with + (others * drawn_with / drawn if drawn else 0.0)
     if others and not drawn:
         return Estimate(None, sure_with / (sure + others), (sure_with + others) / (sure + others))
-    ends = (end / (sure + others) for end in (value, sure_with + low, sure_with + high))
-    return _estimate(*ends, sample)
+    size = sure + others
+    return _estimate(value / size, (sure_with + low) / size, (sure_with + high) / size, sample)
 
 
 def _estimate(value: float, low: float, high: float, sample: Sample) -> Estimate:

@@ -41,7 +41,9 @@ def recall(sizes: FloatArray, chosen: BoolArray, sample: Sample) -> tuple[float,
     value = float(min((counted * hit).sum() / k, 1.0))
     if sample.is_census:
         return value, value, value
-    return value, *_interval(k, certain, hit, sample, _hidden(chosen, sample))
+    low, high = _interval(k, certain, hit, sample, _hidden(chosen, sample))
+    # Weights know nothing of how many of the k are sampled, the interval does.
+    return min(max(value, low), high), low, high
 
 
 def _hidden(chosen: BoolArray, sample: Sample) -> int:

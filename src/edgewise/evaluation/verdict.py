@@ -45,9 +45,8 @@ def _finding(agreement: Agreement, what: str) -> tuple[Estimate, Estimate, str]:
     k, recall, sign = agreement.k, agreement.recall, agreement.sign_agreement_of_top
     found = f"of the {k:,} {what}s of largest exact effect, {_percent(recall)} are among the {k:,} of largest score"
     if k == 1:
-        found = (
-            f"the one {what} of largest exact effect {'is' if recall.value == 1 else 'is not'} that of largest score"
-        )
+        found = f"the {what} of largest exact effect is {'' if recall.value == 1 else 'not '}that of largest score"
+        return recall, sign, f"{found}, whose sign is {'right' if sign.value == 1 else 'wrong'}"
     return recall, sign, f"{found}, and {_percent(sign)} of the latter have the right sign"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from edgewise.evaluation.agreement import Agreement, Estimate
@@ -12,6 +11,7 @@ from edgewise.runs.folder import Run
 from edgewise.runs.verification import Verification
 
 MOST_WRONG = 10
+LIMIT = "Intervals leave room for one unmeasured {} as far off as the worst measured, not for still worse ones."
 
 
 def show_verification(run: Run, verification: Verification, rows: int = MOST_WRONG) -> str:
@@ -27,6 +27,7 @@ def show_verification(run: Run, verification: Verification, rows: int = MOST_WRO
         f"{_what(run, verification)}\n{_measured(verification)}",
         _statistics(said, verification.level),
         *said.notes,
+        *([] if said.is_exact else [LIMIT.format(verification.level)]),
         f"Most wrong, in units of {verification.metric}:\n\n{_wrong(verification, rows)}",
         verification.verdict,
     )
@@ -38,15 +39,9 @@ def verification_document(verification: Verification) -> dict[str, Any]:
     return {
         "folder": str(verification.folder),
         "reused": verification.reused,
-        "verdict": verification.verdict,
         "exact": verification.agreement.is_exact,
         "asked": dict(verification.asked),
-        "metric": verification.metric,
-        "n_prompts": verification.n_prompts,
-        "batch_size": verification.batch_size,
-        "unscored": verification.unscored,
-        "agreement": verification.agreement.to_json(),
-        "effects": [asdict(effect) for effect in verification.effects],
+        **verification.results(),
     }
 
 
@@ -62,10 +57,8 @@ def _measured(verification: Verification) -> str:
     if said.is_exact:
         return f"measured: all {said.population:,} {what}s{left_out}, so these numbers are exact"
     drawn = said.measured - asked["top"]
-    return (
-        f"measured: {said.measured:,} of {said.population:,} {what}s{left_out}: the {asked['top']:,} of largest |score|,"
-        f" and {drawn:,} of the others at random (seed {asked['seed']})"
-    )
+    largest = f"the {asked['top']:,} of largest |score|, and {drawn:,} of the others at random (seed {asked['seed']})"
+    return f"measured: {said.measured:,} of {said.population:,} {what}s{left_out}: {largest}"
 
 
 def _statistics(said: Agreement, what: str) -> str:
@@ -93,7 +86,9 @@ def _value(number: Estimate) -> str:
 
 
 def _interval(number: Estimate) -> str:
-    return "-" if number.low is None or number.high is None else f"{number.low:.3f} to {number.high:.3f}"
+    if number.low is None or number.high is None:
+        return "-"
+    return "exact" if number.low == number.high else f"{number.low:.3f} to {number.high:.3f}"
 
 
 def _wrong(verification: Verification, rows: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,6 +80,18 @@ class Verification:
         """How far the scores can be trusted, in one sentence."""
         return verdict(self.agreement, self.level)
 
+    def results(self) -> dict[str, Any]:
+        """Return what is stored of it, beside what was asked, as JSON values."""
+        return {
+            "metric": self.metric,
+            "n_prompts": self.n_prompts,
+            "batch_size": self.batch_size,
+            "unscored": self.unscored,
+            "verdict": self.verdict,
+            "agreement": self.agreement.to_json(),
+            "effects": [asdict(effect) for effect in self.effects],
+        }
+
     @classmethod
     def from_json(cls, folder: Path, values: Mapping[str, Any], *, reused: bool) -> Verification:
         """Read what `results` gave and an analysis stored.
@@ -100,25 +112,3 @@ class Verification:
             raise FormatError(
                 f"{folder / NAME}.json: written by another edgewise ({error!r}); use --overwrite to measure again"
             ) from error
-
-
-def results(
-    *,
-    metric: str,
-    n_prompts: int,
-    batch_size: int,
-    unscored: int,
-    agreement: Agreement,
-    effects: Sequence[Effect],
-    level: str,
-) -> dict[str, Any]:
-    """Return what is stored of a verification, as JSON values; args as of `Verification`."""
-    return {
-        "metric": metric,
-        "n_prompts": n_prompts,
-        "batch_size": batch_size,
-        "unscored": unscored,
-        "verdict": verdict(agreement, level),
-        "agreement": agreement.to_json(),
-        "effects": [asdict(effect) for effect in effects],
-    }

@@ -28,7 +28,7 @@ from edgewise.runs.record import differences, versions
 from edgewise.runs.resume import pursue
 from edgewise.runs.setup import Setup, prepare
 from edgewise.runs.steps import Report, Steps, silent
-from edgewise.runs.verification import DRAWN, LARGEST, NAME, Effect, Verification, results
+from edgewise.runs.verification import DRAWN, LARGEST, NAME, Effect, Verification
 from edgewise.search import METHODS as EXACT
 from edgewise.search import PatchingState, patching
 from edgewise.search.pace import seconds_a_prompt
@@ -153,7 +153,7 @@ def _question(
     sizes = np.abs(run.scores.values[scored]).astype(np.float64)
     n = len(sizes) if edges is None else min(edges, len(sizes))
     sample = draw(sizes, n, n // 2 if top is None else top, seed)
-    kept = run.circuit.mask if isinstance(run.scores, EdgeScores) else run.circuit.mask.any(axis=1)
+    kept = _kept(run)
     k = top_k if top_k is not None else int((kept & scored).sum()) or None
     return _Question(run, scored, sample, k, run.record.batch_size if batch_size is None else batch_size)
 
@@ -184,7 +184,7 @@ def _measure(
         name=analysis.progress,
         pace=lambda state: seconds_a_prompt(setup.model, pairs, state.batch_size),
     )
-    return _compared(question, state)
+    return _compared(question, asked, state)
 
 
 def _require_same_prompts(run: Run, setup: Setup) -> None:
@@ -209,17 +209,25 @@ def _only(question: _Question) -> BoolArray | tuple[str, ...]:
     return tuple(question.run.scores.graph.sources[row] for row in np.flatnonzero(question.chosen))
 
 
-def _compared(question: _Question, state: PatchingState) -> dict[str, Any]:
+def _compared(question: _Question, asked: dict[str, Any], state: PatchingState) -> dict[str, Any]:
     run, exact = question.run, state.scores()
-    return results(
+    found = Verification(
+        run.folder,
+        asked,
         metric=run.record.metric.name,
         n_prompts=run.record.prompts.n,
         batch_size=state.batch_size,
-        unscored=_existing(run.scores) - int(question.scored.sum()),
+        unscored=_existing(run.scores) - question.sample.n,
         agreement=agreement(run.scores, exact, sample=question.sample, k=question.k),
-        effects=_effects(question, exact),
-        level=run.config.level,
+        effects=tuple(_effects(question, exact)),
     )
+    return found.results()
+
+
+def _kept(run: Run) -> BoolArray:
+    """The edges of the circuit, or the nodes chosen: each of these has an edge to the logits."""
+    mask = run.circuit.mask
+    return mask if isinstance(run.scores, EdgeScores) else np.asarray(mask.any(axis=1), dtype=np.bool_)
 
 
 def _existing(scores: EdgeScores | NodeScores) -> int:
@@ -228,8 +236,7 @@ def _existing(scores: EdgeScores | NodeScores) -> int:
 
 def _effects(question: _Question, exact: EdgeScores | NodeScores) -> list[Effect]:
     """All that was measured, the most wrong first, equals in the graph's order."""
-    run, scores = question.run, question.run.scores
-    kept = run.circuit.mask if isinstance(scores, EdgeScores) else run.circuit.mask.any(axis=1)
+    scores, kept = question.run.scores, _kept(question.run)
     certain = np.zeros_like(question.scored)
     certain[question.scored] = question.sample.certain
     found = [
