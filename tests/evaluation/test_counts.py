@@ -28,7 +28,7 @@ def test_the_truth_is_covered_wherever_it_lies() -> None:
 
 
 def _holds(found: int, sample: int, population: int, having: int) -> bool:
-    if not 0 <= population - having - (sample - found) or found > having:
+    if not population - having - (sample - found) >= 0 or found > having:
         return False
     low, high = interval(found, sample, population)
     return low <= having <= high
