@@ -181,9 +181,9 @@ def test_a_planted_circuit_is_found(tmp_path: Path) -> None:
 
 
 def test_of_the_demo_model_it_finds_what_a_run_of_exact_patching_finds(tmp_path: Path) -> None:
-    asked = RunConfig("demo", task="ioi", n=8, selection=Selection(top=100))
+    asked = RunConfig("demo", task="ioi", n=3, selection=Selection(top=100))
     scores = discover(asked, tmp_path / "eap").scores
-    exact = discover(replace(asked, method="activation-patching", batch_size=8), tmp_path / "exact").scores
+    exact = discover(replace(asked, method="activation-patching", batch_size=3), tmp_path / "exact").scores
     found = verify(tmp_path / "eap", edges=150)
     graph = exact.graph
     for effect in found.effects:

@@ -52,12 +52,15 @@ def verify(
     """Measure what patching some edges of a finished run really does, and compare that with their scores.
 
     The edges of largest |score| are measured, and some of the others drawn at random, on the run's own prompts; from
-    these the agreement over all edges is estimated. The result goes to verification.json in DIR. The same command
-    shows it again; one that was stopped goes on where it was.
+    these the agreement over all edges is estimated. The result goes to verification.json in DIR, with a picture beside
+    it, verification.svg. The same command shows it again; one that was stopped goes on where it was.
     """
     from edgewise.cli.quiet import quiet_transformers
+    from edgewise.report.picture.svg import svg
+    from edgewise.report.scenes import run_verification
     from edgewise.report.verification import show_verification, verification_document
-    from edgewise.runs.folder import load_run
+    from edgewise.runs.folder import VERIFICATION_PICTURE, load_run
+    from edgewise.runs.shown import write_shown
     from edgewise.runs.verify import verify as verify_run
 
     quiet_transformers()
@@ -73,10 +76,13 @@ def verify(
             overwrite=overwrite,
             on_progress=shown,
         )
+    run = load_run(folder)
+    picture = run.folder / VERIFICATION_PICTURE
+    if not (found.reused and picture.is_file()):
+        write_shown(run, {VERIFICATION_PICTURE: svg(run_verification(run, found)).encode()})
     if as_json:
         output.document(verification_document(found))
         return
-    run = load_run(folder)
     output.result(show_verification(run, found))
     verb = "Found the finished verification in" if found.reused else "Wrote"
-    output.result(f"\n{verb} {found.folder / 'verification.json'}")
+    output.result(f"\nPicture: {picture}\n{verb} {found.folder / 'verification.json'}")

@@ -12,7 +12,6 @@ from edgewise.evaluation.agreement import Agreement
 from edgewise.evaluation.verdict import verdict
 
 NAME = "verification"
-PICTURE = f"{NAME}.svg"
 LARGEST, DRAWN = "largest", "drawn"
 
 
