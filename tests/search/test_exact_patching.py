@@ -14,12 +14,13 @@ from bruteforce import scores as oracle
 from bruteforce.from_hf import from_hf
 from bruteforce.transformer import Transformer, run
 from edgewise.engine.batches import Batch
-from edgewise.engine.exact import SinglePatches
 from edgewise.engine.patch import patched_logits
-from edgewise.engine.replacement import corrupted_run, resample, resample_from
+from edgewise.engine.replacement import resample
 from edgewise.metrics import get_metric
 from edgewise.models import Model, load_model
 from edgewise.search import patch_edges
+from edgewise.search.patching import _Work
+from edgewise.search.targets import Targets
 from edgewise.tasks.prompts import PromptPair, PromptSet
 from planted import SEEDS, planted
 from planted import prompts as planted_prompts
@@ -187,8 +188,7 @@ def test_single_patches_are_runs_with_one_edge_patched(family: str) -> None:
     """Against a loop of runs, each with a mask of one edge, or with a node's row of the mask."""
     model = model_of(family)
     batch = Batch.of(SHARED.pairs, model.device, causal=model.wiring.causal)
-    outputs, _, cache_of_prefix = corrupted_run(model, batch)
-    patches = SinglePatches(model, batch, resample_from(batch, outputs, cache_of_prefix))
+    patches = _Work(model, get_metric("logit-diff"), Targets.edges(model.graph), "edge").open(batch).patches
     baseline, exists = resample(model, batch), torch.tensor(model.graph.mask)
     tolerance = 1e-12 if family in EXACT_FAMILIES else 1e-5
     assert (patches.clean_logits - patched_logits(model, baseline, exists[None] & False)[0]).abs().max() <= tolerance
