@@ -13,14 +13,13 @@ from torch import Tensor
 from bruteforce import scores as oracle
 from bruteforce.from_hf import from_hf
 from bruteforce.transformer import Transformer, run
-from edgewise.engine.batches import Batch
+from edgewise.engine.batches import Batch, arrange
+from edgewise.engine.exact import SinglePatches
 from edgewise.engine.patch import patched_logits
 from edgewise.engine.replacement import resample
 from edgewise.metrics import get_metric
 from edgewise.models import Model, load_model
 from edgewise.search import patch_edges
-from edgewise.search.patching import _Work
-from edgewise.search.targets import Targets
 from edgewise.tasks.prompts import PromptPair, PromptSet
 from planted import SEEDS, planted
 from planted import prompts as planted_prompts
@@ -184,11 +183,12 @@ def test_exactly_the_planted_edges_have_an_effect(seed: int) -> None:
 
 
 @pytest.mark.parametrize("family", ["gpt2", "llama-grouped", "gpt-neox-parallel", "lens-attention-only"])
-def test_single_patches_are_runs_with_one_edge_patched(family: str) -> None:
+def test_single_patches_are_runs_with_one_edge_patched(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Against a loop of runs, each with a mask of one edge, or with a node's row of the mask."""
     model = model_of(family)
-    batch = Batch.of(SHARED.pairs, model.device, causal=model.wiring.causal)
-    patches = _Work(model, get_metric("logit-diff"), Targets.edges(model.graph), "edge").open(batch).patches
+    order = arrange(SHARED.pairs, causal=model.wiring.causal)
+    batch = Batch.of([SHARED.pairs[i] for i in order], model.device, causal=model.wiring.causal)
+    patches = made_by_a_pass(model, monkeypatch)
     baseline, exists = resample(model, batch), torch.tensor(model.graph.mask)
     tolerance = 1e-12 if family in EXACT_FAMILIES else 1e-5
     assert (patches.clean_logits - patched_logits(model, baseline, exists[None] & False)[0]).abs().max() <= tolerance
@@ -204,6 +204,21 @@ def test_single_patches_are_runs_with_one_edge_patched(family: str) -> None:
             alone[row] = exists[row]
             expected = patched_logits(model, baseline, alone[None])[0]
             assert (logits - expected).abs().max() <= tolerance, model.graph.sources[row]
+
+
+def made_by_a_pass(model: Model, monkeypatch: pytest.MonkeyPatch) -> SinglePatches:
+    """As a pass over all prompts at once makes them."""
+    made: list[SinglePatches] = []
+    real = SinglePatches.edges
+
+    def edges(self: SinglePatches, some: list[tuple[int, int]]) -> Tensor:
+        made.append(self)
+        return real(self, some)
+
+    monkeypatch.setattr(SinglePatches, "edges", edges)
+    patch_edges(model, SHARED, only=["input->logits"], batch_size=len(SHARED))
+    assert len(made) == 1
+    return made[0]
 
 
 def _by_place(model: Model) -> list[list[tuple[int, int]]]:
