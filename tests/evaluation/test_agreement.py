@@ -119,14 +119,15 @@ def test_intervals_cover_the_truth_and_estimates_are_not_biased(kind: str, n: in
         assert all(number.low - 1e-12 <= number.value <= number.high + 1e-12 for number in known), name
 
 
-def test_intervals_are_no_wider_than_they_must_be() -> None:
-    """On a benign population about as wide as four standard deviations of the estimates."""
+@pytest.mark.parametrize(("n", "top"), [(120, 60), (450, 60)])
+def test_intervals_are_no_wider_than_they_must_be(n: int, top: int) -> None:
+    """On a benign population about as wide as four standard deviations of the estimates, also where most is drawn."""
     x, y = population("normal")
-    found = [sampled(x, y, 120, 60, seed, 40) for seed in range(200)]
+    found = [sampled(x, y, n, top, seed, 40) for seed in range(100)]
     for name in ("r2", "slope", "pearson", "spearman", "spearman_of_sizes", "sign_agreement"):
         numbers = [getattr(one, name) for one in found]
         width = np.mean([number.high - number.low for number in numbers])
-        assert width < 1.35 * 4 * np.std([number.value for number in numbers]), name
+        assert width < 1.5 * 4 * np.std([number.value for number in numbers]), name
 
 
 def test_recall_knows_of_large_effects_that_the_sample_never_saw() -> None:
