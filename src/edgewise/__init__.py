@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from edgewise.attribution import score_edges
     from edgewise.engine.check import check_model
     from edgewise.errors import EdgewiseError
+    from edgewise.evaluation.agreement import agreement
     from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, NodeScores
     from edgewise.graph.selection import (
         greedy,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from edgewise.runs.folder import Run, load_run
     from edgewise.runs.prompts import make_task, read_prompts
     from edgewise.runs.selection import Selection
+    from edgewise.search import patch_edges
     from edgewise.tasks import PromptPair, PromptSet
 
     __version__: str
@@ -48,6 +50,7 @@ _HOMES = {
     "edgewise.attribution": ("score_edges",),
     "edgewise.engine.check": ("check_model",),
     "edgewise.errors": ("EdgewiseError",),
+    "edgewise.evaluation.agreement": ("agreement",),
     "edgewise.graph": ("Circuit", "EdgeScores", "Graph", "GraphSpec", "NodeScores"),
     "edgewise.graph.selection": (
         "greedy",
@@ -68,6 +71,7 @@ _HOMES = {
     "edgewise.runs.folder": ("Run", "load_run"),
     "edgewise.runs.prompts": ("make_task", "read_prompts"),
     "edgewise.runs.selection": ("Selection",),
+    "edgewise.search": ("patch_edges",),
     "edgewise.tasks": ("PromptPair", "PromptSet"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -88,6 +92,7 @@ __all__ = [
     "RunConfig",
     "Selection",
     "__version__",
+    "agreement",
     "check_model",
     "discover",
     "draw_circuit",
@@ -96,6 +101,7 @@ __all__ = [
     "load_model",
     "load_run",
     "make_task",
+    "patch_edges",
     "prune",
     "read_circuit",
     "read_prompts",

@@ -12,7 +12,7 @@ from importlib.metadata import version as package_version
 
 import typer
 
-from edgewise.cli import check, discover, draw, listing, show
+from edgewise.cli import check, discover, draw, listing, show, verify
 from edgewise.cli.quiet import quiet_libraries
 from edgewise.errors import EdgewiseError
 
@@ -28,7 +28,10 @@ app.command("discover", epilog=discover.EXAMPLES)(discover.discover)
 app.command("draw", epilog=draw.EXAMPLES)(draw.draw)
 app.command("list", epilog=listing.EXAMPLES)(listing.list_names)
 app.command("show", epilog=show.EXAMPLES)(show.show)
+app.command("verify", epilog=verify.EXAMPLES)(verify.verify)
 app.command("check", epilog=check.EXAMPLES)(check.check)
+# Verbs whose work goes on where it was interrupted.
+_RESUMED = ("discover", "verify")
 
 
 def _print_version(wanted: bool) -> None:
@@ -98,6 +101,6 @@ def _about_usage(error: Exception, given: Sequence[str]) -> str:
 
 
 def _interrupted(given: Sequence[str]) -> str:
-    if given and given[0] == "discover":
+    if given and given[0] in _RESUMED:
         return "interrupted; start the same command again to go on from here"
     return "interrupted"

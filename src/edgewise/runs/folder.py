@@ -19,6 +19,7 @@ from edgewise.runs.record import RunRecord
 
 RUN, SCORES, CIRCUIT = "run.json", "scores.safetensors", "circuit.json"
 PICTURES, PAGE = ("circuit.svg", "circuit.png", "scores.svg", "scores.png"), "report.html"
+VERIFICATION_PICTURE = "verification.svg"
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +55,7 @@ def write_run(folder: Path, record: RunRecord, scores: EdgeScores | NodeScores, 
     Raises:
         OSError: the folder cannot be written; it is then as it was.
     """
-    for name in (*PICTURES, PAGE):
+    for name in (*PICTURES, PAGE, VERIFICATION_PICTURE):
         (folder / name).unlink(missing_ok=True)
     commit(
         folder,

@@ -1,0 +1,1 @@
+"""How good scores and circuits are: numbers from arrays, without a model."""
