@@ -82,7 +82,7 @@ def finished_run(folder: Path) -> Path:
 
 
 def same_bytes(name: str, finished: Path, home: Path, times: int, rng: Random) -> Killed:
-    """Kill one of the commands so many times, in as many folders as that takes; all must end like an undisturbed one."""
+    """Kill a command so many times, in as many folders as that takes; all must end like an undisturbed one."""
     arguments, state, results = COMMANDS[name]
 
     def fresh(folder: Path) -> Path:
