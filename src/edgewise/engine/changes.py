@@ -1,8 +1,8 @@
 """What every source's replacement differs by from what the source writes, noted as a patched run goes on.
 
 One table holds what destinations are mixed of: the stream, the stream with every source replaced, and each source's
-change ``replacement_u - o_u``, ``d_model`` wide. The last block's sources are noted where logits are read alone: nothing
-reads them elsewhere. Rows of the run are masks times prompts; replacements are the prompts'.
+change ``replacement_u - o_u``, ``d_model`` wide. The last block's sources are noted where logits are read alone:
+nothing reads them elsewhere. Rows of the run are masks times prompts; replacements are the prompts'.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from jaxtyping import Float
 from torch import Tensor
@@ -42,9 +42,9 @@ class Mixture:
         self._plan = Plan(graph, masks.detach().to("cpu", dtype), masks.device)
         self._changes = Changes(graph, answers, replacement, self._plan, buffers)
 
-    def plan(self, place: slice, n_sources: int, *, at_answers: bool = False) -> Reading | None:
+    def plan(self, modules: Sequence[slice], n_sources: int, *, at_answers: bool = False) -> Reading | None:
         """How a place's destinations are made; None where none is patched. All are planned before the run begins."""
-        return self._plan.read(place, n_sources, at_answers=at_answers)
+        return self._plan.read(modules, n_sources, at_answers=at_answers)
 
     def note_input(self, stream: Float[Tensor, "rows pos d_model"]) -> None:
         """Note what enters block 0."""

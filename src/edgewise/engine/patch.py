@@ -10,16 +10,13 @@ between, that share of the change. A module none of whose destinations is patche
 
 1. Rows are masks times prompts, mask after mask; as many masks at a time as make the run faster.
 2. As each source writes, its change ``replacement_u - o_u`` is noted, ``d_model`` wide, if any destination reads it.
-3. As a layer is about to read, its patched destinations are mixed of stream and changes, a few tokens at a time, normed,
-   and projected by each head's own slice. The other heads keep what their module gives them; it is given one token where
-   hardly any head would keep it, and the stream with all sources replaced where most heads read exactly that.
+3. As a layer is about to read, its patched destinations are mixed of stream and changes, a few tokens at a time,
+   normed, and projected by each head's own slice. The other heads keep what their module gives them; it is given one
+   token where few heads would keep it, and the stream with all sources replaced where most heads read exactly that.
 4. The last block and the logits are read where logits are wanted, and nowhere else.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
@@ -32,13 +29,13 @@ from edgewise.engine.forward import read_at, run
 from edgewise.engine.hooks import Hooks, borrowed
 from edgewise.engine.memory import MOST_TOKENS, MOST_TOKENS_ELSEWHERE
 from edgewise.engine.mixture import Mixture
+from edgewise.engine.projections import Latest, Part, fed, patch_projections
 from edgewise.engine.reading import Mask, Reading
 from edgewise.engine.replacement import Baseline
-from edgewise.engine.streams import Read
 from edgewise.engine.traced import TracedMixture
 from edgewise.models import Model, Wiring
 from edgewise.models.norms import Norm
-from edgewise.models.wiring import Attention, Block, Mlp, Projection
+from edgewise.models.wiring import Attention, Block, Mlp
 
 
 def patched_logits(model: Model, baseline: Baseline, masks: Mask) -> Float[Tensor, "masks batch n_positions vocab"]:
@@ -56,7 +53,9 @@ def patched_logits(model: Model, baseline: Baseline, masks: Mask) -> Float[Tenso
         return _run(model, baseline, masks, None)
     with torch.no_grad():
         buffers = Buffers()
-        return torch.cat([_run(model, baseline, some, buffers) for some in masks.split(masks_at_once(baseline))])
+        step = masks_at_once(baseline)
+        groups = (masks[first : first + step] for first in range(0, len(masks), step))
+        return torch.cat([_run(model, baseline, some, buffers) for some in groups])
 
 
 def masks_at_once(baseline: Baseline) -> int:
@@ -116,125 +115,34 @@ class _PatchedRun:
             hooks.after(mlp.module, lambda out: self._mixture.note_mlp(layer, out))
 
     def _patch_attention(self, hooks: Hooks, layer: int, attention: Attention) -> None:
-        n_sources = self._graph.sources_before_attention(layer)
         columns = (self._graph.q(layer), self._graph.k(layer), self._graph.v(layer))
-        groups: dict[nn.Module, list[tuple[Projection, slice]]] = {}
+        modules: dict[nn.Module, list[Part]] = {}
         for projection, at in zip(attention.projections, columns, strict=True):
-            groups.setdefault(projection.module, []).append((projection, at))
-        stream = _Latest(hooks, attention.norm)
-        for module, parts in groups.items():
-            place = slice(parts[0][1].start, parts[-1][1].stop)
-            reading = self._mixture.plan(place, n_sources)
-            if reading is not None:
-                self._patch_projections(hooks, attention.norm, stream, module, parts, reading)
-
-    def _patch_projections(
-        self,
-        hooks: Hooks,
-        norm: Norm,
-        stream: _Latest,
-        module: nn.Module,
-        parts: Sequence[tuple[Projection, slice]],
-        reading: Reading,
-    ) -> None:
-        shape: list[torch.Size] = []
-
-        def before(normed: Tensor) -> Tensor:
-            shape[:] = [normed.shape]
-            return normed[:1, :1] if reading.instead else self._fed(normed, norm, reading, stream)
-
-        def after(output: Tensor) -> Tensor:
-            changed = output.new_empty(*shape[0][:2], output.shape[-1]) if reading.instead else output.clone()
-            slices = [_HeadSlices.of(projection, at, reading.columns) for projection, at in parts]
-            for read in self._mixture.reads(reading, stream.get()):
-                normed = norm(read.stream.to(output.dtype))
-                for some in slices:
-                    some.write(changed[read.rows], normed)
-            return changed
-
-        hooks.before(module, before)
-        hooks.after(module, after)
+            modules.setdefault(projection.module, []).append(Part(projection, at))
+        places = [slice(parts[0].at.start, parts[-1].at.stop) for parts in modules.values()]
+        reading = self._mixture.plan(places, self._graph.sources_before_attention(layer))
+        if reading is not None:
+            patch_projections(hooks, self._mixture, attention.norm, modules, reading)
 
     def _patch_mlp(self, hooks: Hooks, layer: int, mlp: Mlp, at_answers: bool) -> None:
-        stream, column = _Latest(hooks, mlp.norm), self._graph.mlp(layer)
+        stream, column = Latest(hooks, mlp.norm), self._graph.mlp(layer)
         n_sources = self._graph.sources_before_mlp(layer)
-        reading = self._mixture.plan(slice(column, column + 1), n_sources, at_answers=at_answers)
+        reading = self._mixture.plan([slice(column, column + 1)], n_sources, at_answers=at_answers)
         if reading is not None:
             hooks.before(mlp.module, lambda normed: self._replace(normed, mlp.norm, reading, stream))
 
     def _patch_logits(self, hooks: Hooks, wiring: Wiring) -> None:
-        stream, norm = _Latest(hooks, wiring.final_norm), wiring.final_norm
+        stream, norm = Latest(hooks, wiring.final_norm), wiring.final_norm
         column, n_sources = self._graph.logits, self._graph.n_sources
-        reading = self._mixture.plan(slice(column, column + 1), n_sources, at_answers=True)
+        reading = self._mixture.plan([slice(column, column + 1)], n_sources, at_answers=True)
         if reading is None:
             read_at(hooks, wiring, self._answers)
         else:
             read_at(hooks, wiring, self._answers, lambda normed: self._replace(normed, norm, reading, stream))
 
-    def _replace(self, normed: Tensor, norm: Norm, reading: Reading, stream: _Latest) -> Tensor:
+    def _replace(self, normed: Tensor, norm: Norm, reading: Reading, stream: Latest) -> Tensor:
         """The normed stream as the one destination of a place reads it."""
         if not len(reading.columns):
-            return self._fed(normed, norm, reading, stream)
+            return fed(normed, self._mixture, norm, reading, 0, stream)
         pieces = [norm(read.stream[0].to(normed.dtype)) for read in self._mixture.reads(reading, stream.get())]
         return pieces[0] if len(pieces) == 1 else torch.cat(pieces)
-
-    def _fed(self, normed: Tensor, norm: Norm, reading: Reading, stream: _Latest) -> Tensor:
-        """What a module is given: the normed stream, with every source replaced for the masks that want it so."""
-        if not any(reading.replaced):
-            return normed
-        replaced = norm(self._mixture.replaced(reading, stream.get()).to(normed.dtype))
-        wanted = torch.tensor(reading.replaced, device=normed.device).repeat_interleave(
-            len(normed) // len(reading.replaced)
-        )
-        return torch.where(wanted[:, None, None], replaced, normed)
-
-
-@dataclass(frozen=True)
-class _HeadSlices:
-    """The weights that make q, k or v of some heads, each from a stream of its own.
-
-    Args:
-        projection: where the heads' values stand in their module's output.
-        heads: the heads, or all.
-        chosen: which of the streams are these heads'.
-        weight: ``[heads, d_model, d_head]``.
-        bias: ``[heads, 1, d_head]``, where there is one.
-    """
-
-    projection: Projection
-    heads: Tensor | slice
-    chosen: slice
-    weight: Tensor
-    bias: Tensor | None
-
-    @classmethod
-    def of(cls, projection: Projection, at: slice, columns: Tensor) -> _HeadSlices:
-        """Of those of some ascending columns that belong to the projection at these columns."""
-        first, last = (int((columns < end).sum()) for end in (at.start, at.stop))
-        weight, bias = projection.weight().permute(1, 0, 2), projection.bias()
-        heads = slice(None) if last - first == len(weight) else columns[first:last] - at.start
-        return cls(projection, heads, slice(first, last), weight[heads], None if bias is None else bias[heads][:, None])
-
-    def write(self, output: Float[Tensor, "rows pos width"], normed: Float[Tensor, "n rows pos d_model"]) -> None:
-        """Write the heads' values into the module's output, in place."""
-        read = normed[self.chosen]
-        if not len(read):
-            return
-        flat = read.flatten(1, 2)
-        values = torch.bmm(flat, self.weight) if self.bias is None else torch.baddbmm(self.bias, flat, self.weight)
-        self.projection.view(output)[:, :, self.heads] = values.unflatten(1, read.shape[1:3]).permute(1, 2, 0, 3)
-
-
-class _Latest:
-    """The stream that a norm was last given."""
-
-    def __init__(self, hooks: Hooks, norm: Norm) -> None:
-        self._seen: list[Tensor] = []
-        hooks.before(norm.module, self._keep)
-
-    def get(self) -> Tensor:
-        """The stream, ``[rows, pos, d_model]``."""
-        return self._seen[0]
-
-    def _keep(self, stream: Tensor) -> None:
-        self._seen[:] = [stream]

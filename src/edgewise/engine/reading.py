@@ -11,6 +11,7 @@ is chosen that leaves few sources to add.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -31,28 +32,39 @@ DENSE = 0.3
 
 
 @dataclass(frozen=True)
+class Given:
+    """What one module at a place is given to read.
+
+    Args:
+        patched: whether any of its destinations is; else it is left alone.
+        replaced: for each mask, whether it is given the stream with every source replaced.
+        instead: whether all its destinations are made one by one, so that it need not run.
+    """
+
+    patched: bool
+    replaced: tuple[bool, ...]
+    instead: bool
+
+
+@dataclass(frozen=True)
 class Reading:
     """How the destinations of one place in the model are made.
 
     Args:
-        place: the columns of the graph's destinations that read there.
-        columns: those of them that are made one by one, ``[n]``; the others keep what the module gives them.
+        columns: those that are made one by one, ascending, ``[n]``; the others keep what their module gives them.
         n_sources: how many sources precede the place.
         at_answers: whether it reads where logits are wanted alone.
         weights: ``[masks, n, 2 + n_sources]``: of the stream, of the replaced stream and of the sources' changes.
         dense: whether enough weights differ from zero for a dense product.
-        replaced: for each mask, whether the module is to be given the replaced stream.
-        instead: whether all columns are made, so that the module need not run.
+        given: what each of the place's modules is given.
     """
 
-    place: slice
     columns: Int[Tensor, " n"]
     n_sources: int
     at_answers: bool
     weights: Float[Tensor, "masks n terms"]
     dense: bool
-    replaced: tuple[bool, ...]
-    instead: bool
+    given: tuple[Given, ...]
 
 
 class Plan:
@@ -80,23 +92,36 @@ class Plan:
         self.needed = [False] * graph.n_sources
         self.n_replaced = 0
 
-    def read(self, place: slice, n_sources: int, *, at_answers: bool = False) -> Reading | None:
-        """How a place's destinations are made; None where none of them is patched."""
-        rest, replaced = self._rest[:, :n_sources, place], self._from_replaced[:, place]
-        mixed = (rest != 0).any(1)
-        if not (mixed | replaced).any():
+    def read(self, modules: Sequence[slice], n_sources: int, *, at_answers: bool = False) -> Reading | None:
+        """How the destinations of one place are made; None where none of them is patched.
+
+        Args:
+            modules: the columns of each module that reads there.
+            n_sources: how many sources precede it.
+            at_answers: whether it reads where logits are wanted alone.
+        """
+        given, columns = zip(*(self._give(module) for module in modules), strict=True)
+        if not any(one.patched for one in given):
             return None
-        fed = (replaced & ~mixed).sum(1) > (~replaced & ~mixed).sum(1)
-        made = (mixed | (replaced != fed[:, None])).any(0)
-        instead = bool(made.sum() > IN_VAIN * len(made))
-        chosen = torch.ones_like(made) if instead else made
-        rest, begun = rest[:, :, chosen], replaced[:, None, chosen].to(rest.dtype)
-        few = rest.shape[2] == 1
-        dense = not few and bool((rest != 0).double().mean() > DENSE)
+        chosen = torch.cat(columns)
+        rest, replaced = self._rest[:, :n_sources, chosen], self._from_replaced[:, None, chosen]
+        # A single column reads every change once either way.
+        dense = len(chosen) > 1 and bool((rest != 0).double().mean() > DENSE)
         read = (rest != 0).any(2).any(0).tolist()
         self.needed[:n_sources] = [dense or old or new for old, new in zip(self.needed, read, strict=False)]
-        if replaced.any():
+        if replaced.any() or any(any(one.replaced) for one in given):
             self.n_replaced = max(self.n_replaced, n_sources)
-        weights = torch.cat([1 - begun, begun, rest], 1).mT.contiguous().to(self._device)
-        columns = chosen.nonzero()[:, 0] + place.start
-        return Reading(place, columns, n_sources, at_answers, weights, dense, tuple(fed.tolist()), instead)
+        begun = replaced.to(rest.dtype)
+        weights = torch.cat([1 - begun, begun, rest], 1).mT.contiguous()
+        return Reading(chosen, n_sources, at_answers, weights.to(self._device), dense, given)
+
+    def _give(self, module: slice) -> tuple[Given, Int[Tensor, " n"]]:
+        """What a module is given, and its columns that are made one by one."""
+        mixed, replaced = (self._rest[:, :, module] != 0).any(1), self._from_replaced[:, module]
+        whole, untouched = replaced & ~mixed, ~replaced & ~mixed
+        fed = whole.sum(1) > untouched.sum(1)
+        made = (mixed | (replaced != fed[:, None])).any(0)
+        instead = bool(made.sum() > IN_VAIN * len(made))
+        columns = (torch.ones_like(made) if instead else made).nonzero()[:, 0] + module.start
+        patched = not bool(untouched.all())
+        return Given(patched, tuple((fed & (not instead)).tolist()), instead), columns

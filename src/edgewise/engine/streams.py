@@ -87,7 +87,7 @@ def _dense(
 
 def _bags(
     weights: Float[Tensor, "masks n terms"], table: Float[Tensor, "terms rows pos d_model"], rows: slice
-) -> Float[Tensor, "n rows pos d_model"]:
+) -> Float[Tensor, "n some_rows pos d_model"]:
     """A weighted sum of rows of the table for every column and row, of the terms whose weight is not zero.
 
     Args:

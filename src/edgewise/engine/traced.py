@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from jaxtyping import Float
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from edgewise.engine.answers import Answers
 from edgewise.engine.heads import rows_at_once
-from edgewise.engine.reading import Reading
+from edgewise.engine.reading import Given, Reading
 from edgewise.engine.replacement import Replacement
 from edgewise.engine.sources import accumulation_dtype
 from edgewise.engine.streams import Read
@@ -38,12 +38,13 @@ class TracedMixture:
         self._groups: list[Tensor] = []
         self._at_answers: list[Tensor] = []
 
-    def plan(self, place: slice, n_sources: int, *, at_answers: bool = False) -> Reading:
+    def plan(self, modules: Sequence[slice], n_sources: int, *, at_answers: bool = False) -> Reading:
         """Every column of a place, patched or not: an entry that is zero has a gradient too."""
-        weights = self._masks[:, :n_sources, place].mT
-        columns = torch.arange(place.start, place.stop, device=weights.device)
-        fed = (False,) * len(weights)
-        return Reading(place, columns, n_sources, at_answers, weights, dense=True, replaced=fed, instead=False)
+        device = self._masks.device
+        columns = torch.cat([torch.arange(at.start, at.stop, device=device) for at in modules])
+        weights = self._masks[:, :n_sources, columns].mT
+        given = Given(patched=True, replaced=(False,) * len(weights), instead=False)
+        return Reading(columns, n_sources, at_answers, weights, dense=True, given=(given,) * len(modules))
 
     def note_input(self, stream: Float[Tensor, "rows pos d_model"]) -> None:
         """Note what enters block 0."""
@@ -59,12 +60,16 @@ class TracedMixture:
         """Note what a layer's MLP writes."""
         self._groups_of(layer).append(self._change(out, self._replacement.mlps[layer])[None])
 
+    def replaced(self, reading: Reading, stream: Float[Tensor, "rows pos d_model"]) -> Tensor:
+        """No module is given the replaced stream here: its columns are all made."""
+        raise NotImplementedError
+
     def reads(self, reading: Reading, stream: Float[Tensor, "rows pos d_model"]) -> Iterator[Read]:
         """Every column of a place, mask by mask and a few prompts at a time."""
         changes = torch.cat(self._groups)
         if reading.at_answers:
-            rows = torch.arange(changes.shape[1], device=changes.device)[:, None]
-            changes = torch.cat([changes[:, rows, self._answers.positions], *self._at_answers])
+            each = torch.arange(changes.shape[1], device=changes.device)[:, None]
+            changes = torch.cat([changes[:, each, self._answers.positions], *self._at_answers])
             stream = self._answers.read(stream)
         changes, per_mask = changes[: reading.n_sources], len(stream) // len(self._masks)
         at_once = rows_at_once(stream)
