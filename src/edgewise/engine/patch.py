@@ -21,11 +21,10 @@ from __future__ import annotations
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from transformers import DynamicCache
 
 from edgewise.engine.answers import Answers
 from edgewise.engine.buffers import Buffers
-from edgewise.engine.forward import read_at, run
+from edgewise.engine.forward import read_at, repeated_cache, run
 from edgewise.engine.hooks import Hooks, borrowed
 from edgewise.engine.memory import MOST_TOKENS, MOST_TOKENS_ELSEWHERE
 from edgewise.engine.mixture import Mixture
@@ -75,18 +74,8 @@ def _run(model: Model, baseline: Baseline, masks: Tensor, buffers: Buffers | Non
         mixture = Mixture(model.graph, answers, masks, baseline.replacement, buffers)
     with borrowed(model.module) as hooks:
         _PatchedRun(hooks, model.wiring, answers, mixture)
-        logits = run(model.wiring, baseline.ids.repeat(n_masks, 1), _repeated(baseline.cache, n_masks))
+        logits = run(model.wiring, baseline.ids.repeat(n_masks, 1), repeated_cache(baseline.cache, n_masks))
     return logits.view(n_masks, -1, *logits.shape[1:])
-
-
-def _repeated(cache: DynamicCache | None, times: int) -> DynamicCache | None:
-    """A copy of a cache for every mask; runs add their own keys and values to theirs."""
-    if cache is None:
-        return None
-    copy = DynamicCache()
-    for layer, (keys, values) in enumerate((layer.keys, layer.values) for layer in cache.layers):
-        copy.update(keys.repeat(times, 1, 1, 1), values.repeat(times, 1, 1, 1), layer)
-    return copy
 
 
 class _PatchedRun:
