@@ -17,7 +17,7 @@ from edgewise.runs.files import circuit_json, fill_scores, read_circuit, read_sc
 from edgewise.runs.lock import writing
 from edgewise.runs.record import RunRecord
 
-RUN, SCORES, CIRCUIT = "run.json", "scores.safetensors", "circuit.json"
+RUN, SCORES, CIRCUIT, TRACE = "run.json", "scores.safetensors", "circuit.json", "trace.jsonl"
 PICTURES, PAGE = ("circuit.svg", "circuit.png", "scores.svg", "scores.png"), "report.html"
 VERIFICATION_PICTURE = "verification.svg"
 
@@ -46,7 +46,13 @@ class Run:
         return self.record.config
 
 
-def write_run(folder: Path, record: RunRecord, scores: EdgeScores | NodeScores, circuit: Circuit) -> None:
+def write_run(
+    folder: Path,
+    record: RunRecord,
+    scores: EdgeScores | NodeScores,
+    circuit: Circuit,
+    trace: bytes | None = None,
+) -> None:
     """Put a finished run in the place of whatever the folder held; the caller holds its lock.
 
     `run.json` comes last: where it stands, the run is finished. Pictures of what the folder held go first: a
@@ -62,9 +68,12 @@ def write_run(folder: Path, record: RunRecord, scores: EdgeScores | NodeScores, 
         {
             SCORES: lambda path: fill_scores(path, scores),
             CIRCUIT: lambda path: _fill(path, circuit_json(circuit, scores)),
+            **({} if trace is None else {TRACE: lambda path: _fill(path, trace)}),
             RUN: lambda path: _fill(path, record.to_bytes()),
         },
     )
+    if trace is None:
+        (folder / TRACE).unlink(missing_ok=True)
     (folder / PROGRESS).unlink(missing_ok=True)
 
 

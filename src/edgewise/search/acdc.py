@@ -92,7 +92,9 @@ def search(
     max_memory: int | None = None,
     stored: Mapping[str, npt.NDArray[Any]] | None = None,
 ) -> Iterator[AcdcState]:
-    """`acdc` as a generator: yields the state before the first run and after every one, the last one finished.
+    """ACDC (Conmy et al. 2023): edges are removed one by one, from the output back, where that changes little.
+
+    `acdc` as a generator: yields the state before the first run and after every one, the last one finished.
 
     Args:
         model: see `acdc`, as all that follow.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -36,6 +37,17 @@ class Step:
     before: float
     after: float
     kept: bool
+
+
+def trace_lines(state: AcdcState) -> bytes:
+    """One JSON line a test, in order: edge (or destination, tested as a whole), metric before and after, kept."""
+    graph = state.graph
+    lines = []
+    for step in state.trace:
+        whole = step.source == WHOLE
+        name = graph.destinations[step.destination] if whole else graph.edge_name(step.source, step.destination)
+        lines.append(json.dumps({"edge": name, "before": step.before, "after": step.after, "kept": step.kept}))
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
 @dataclass(frozen=True, eq=False)
