@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from edgewise.attribution import score_edges
     from edgewise.engine.check import check_model
     from edgewise.errors import EdgewiseError
+    from edgewise.evaluation.evaluate import evaluate_circuit
+    from edgewise.evaluation.result import Evaluation
     from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, NodeScores
     from edgewise.graph.selection import (
         greedy,
@@ -48,6 +50,8 @@ _HOMES = {
     "edgewise.attribution": ("score_edges",),
     "edgewise.engine.check": ("check_model",),
     "edgewise.errors": ("EdgewiseError",),
+    "edgewise.evaluation.evaluate": ("evaluate_circuit",),
+    "edgewise.evaluation.result": ("Evaluation",),
     "edgewise.graph": ("Circuit", "EdgeScores", "Graph", "GraphSpec", "NodeScores"),
     "edgewise.graph.selection": (
         "greedy",
@@ -76,6 +80,7 @@ __all__ = [
     "Circuit",
     "EdgeScores",
     "EdgewiseError",
+    "Evaluation",
     "Graph",
     "GraphSpec",
     "Metric",
@@ -91,6 +96,7 @@ __all__ = [
     "check_model",
     "discover",
     "draw_circuit",
+    "evaluate_circuit",
     "get_metric",
     "greedy",
     "load_model",

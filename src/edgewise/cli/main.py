@@ -12,7 +12,7 @@ from importlib.metadata import version as package_version
 
 import typer
 
-from edgewise.cli import check, discover, draw, listing, show
+from edgewise.cli import check, discover, draw, evaluate, listing, show
 from edgewise.cli.quiet import quiet_libraries
 from edgewise.errors import EdgewiseError
 
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 app.command("discover", epilog=discover.EXAMPLES)(discover.discover)
 app.command("draw", epilog=draw.EXAMPLES)(draw.draw)
+app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command("list", epilog=listing.EXAMPLES)(listing.list_names)
 app.command("show", epilog=show.EXAMPLES)(show.show)
 app.command("check", epilog=check.EXAMPLES)(check.check)
@@ -98,6 +99,21 @@ def _about_usage(error: Exception, given: Sequence[str]) -> str:
 
 
 def _interrupted(given: Sequence[str]) -> str:
-    if given and given[0] == "discover":
-        return "interrupted; start the same command again to go on from here"
-    return "interrupted"
+    return f"interrupted{HOW_TO_GO_ON.get(given[0], _nowhere)(given) if given else ''}"
+
+
+def _go_on(given: Sequence[str]) -> str:
+    return "; start the same command again to go on from here"
+
+
+def _go_on_where_stored(given: Sequence[str]) -> str:
+    words = {word.partition("=")[0] for word in given}
+    return "; nothing is kept without --out" if "--circuit" in words and "--out" not in words else _go_on(given)
+
+
+def _nowhere(given: Sequence[str]) -> str:
+    return ""
+
+
+# What a verb says when it was interrupted, of its command line.
+HOW_TO_GO_ON = {"discover": _go_on, "evaluate": _go_on_where_stored}

@@ -10,6 +10,7 @@ import numpy as np
 
 from edgewise.errors import EdgewiseError, FormatError, RunConflictError, RunError
 from edgewise.graph import Circuit, EdgeScores, NodeScores
+from edgewise.runs.analysis import forget_analyses
 from edgewise.runs.checkpoint import PROGRESS, load_checkpoint
 from edgewise.runs.commit import commit, pending
 from edgewise.runs.config import RunConfig
@@ -48,14 +49,15 @@ class Run:
 def write_run(folder: Path, record: RunRecord, scores: EdgeScores | NodeScores, circuit: Circuit) -> None:
     """Put a finished run in the place of whatever the folder held; the caller holds its lock.
 
-    `run.json` comes last: where it stands, the run is finished. Pictures of what the folder held go first: a
-    kill in between leaves a run without pictures, never with another run's.
+    `run.json` comes last: where it stands, the run is finished. Pictures and analyses of what the folder held go
+    first: a kill in between leaves a run without them, never with another run's.
 
     Raises:
         OSError: the folder cannot be written; it is then as it was.
     """
     for name in (*PICTURES, PAGE):
         (folder / name).unlink(missing_ok=True)
+    forget_analyses(folder)
     commit(
         folder,
         {
