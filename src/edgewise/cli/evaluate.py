@@ -38,7 +38,8 @@ def _option(group: str, *names: str, help: str) -> Any:
 
 def evaluate(
     folder: Annotated[
-        Path | None, typer.Argument(help="The --out of a finished run; what is not given below is as in it.")
+        Path | None,
+        typer.Argument(help="The --out of a finished run; what is not given below is as in it.", metavar="[DIR]"),
     ] = None,
     circuit: Annotated[
         Path | None, _option(_CIRCUIT, "--circuit", help="A circuit file (.json or .pt) instead of DIR.")

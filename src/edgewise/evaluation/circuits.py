@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from edgewise.evaluation.ladder import FRACTIONS, Ladder
 from edgewise.evaluation.wanted import Wanted
@@ -38,6 +39,7 @@ class Circuits:
     ladder: Ladder | None = None
     keys: tuple[Key, ...] = field(init=False)
     numbers: dict[Key, int] = field(init=False)
+    _ranked: dict[int, npt.NDArray[np.uint8]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         """Number the circuits."""
@@ -71,8 +73,13 @@ class Circuits:
             return mask
         if self.ladder is None or kind == "circuit":
             return self.circuit.mask
-        ladder = self.ladder if kind == "top" else self.ladder.shuffled(self.wanted.seed, given[0])
-        return ladder.circuit(given[-1]).mask
+        # Ranking every edge takes longer than unpacking an eighth of a byte for each.
+        if number not in self._ranked:
+            ladder = self.ladder if kind == "top" else self.ladder.shuffled(self.wanted.seed, given[0])
+            self._ranked[number] = np.packbits(ladder.circuit(given[-1]).mask)
+        shape = self.circuit.mask.shape
+        bits = np.unpackbits(self._ranked[number], count=shape[0] * shape[1])
+        return np.asarray(bits.reshape(shape), dtype=np.bool_)
 
     def describe(self, key: Key) -> str:
         """A circuit in words, for messages."""

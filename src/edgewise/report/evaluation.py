@@ -67,8 +67,8 @@ def _shares(results: Mapping[str, Any]) -> str:
         ("faithfulness", f"(m(circuit) - m(empty)) / {whole}: 1 keeps all of the behaviour"),
         ("completeness", f"(m(complement) - m(empty)) / {whole}: 0 leaves none of it outside"),
     ]
-    rows = [(name, plain(results[name]), plain(results[f"{name}_stderr"]), words) for name, words in cells]
-    return table(("", "share", "stderr", ""), rows, right=(1, 2))
+    rows = [(name, _share(results[name]), _share(results[f"{name}_stderr"]), words) for name, words in cells]
+    return table(("", "value", "stderr", "meaning"), rows, right=(1, 2))
 
 
 def _curve(results: Mapping[str, Any]) -> str:
@@ -81,8 +81,8 @@ def _curve(results: Mapping[str, Any]) -> str:
     cells = []
     for point in results["curve"]:
         counts = [f"{point['size']:,}", f"{point['edges']:,}"][: len(sizes)]
-        spread = [plain(point["random"][name]) for name in ("mean", "least", "most")] if rivals else []
-        row = (f"{point['fraction']:g}", *counts, plain(point["faithfulness"]), plain(point["stderr"]), *spread)
+        spread = [_share(point["random"][name]) for name in ("mean", "least", "most")] if rivals else []
+        row = (f"{point['fraction']:g}", *counts, _share(point["faithfulness"]), _share(point["stderr"]), *spread)
         cells.append(row)
     lines = [axes["ranking"], table(header, cells, right=range(len(header))), "", _areas(results)]
     return "\n".join(lines)
@@ -93,9 +93,9 @@ def _areas(results: Mapping[str, Any]) -> str:
     header = ("area", results["axes"]["ranking"].partition(",")[0], *(("random", "least", "most") if rivals else ()))
     cells = []
     for name in ("cpr", "cmd"):
-        spread = [plain(rivals[name][part]) for part in ("mean", "least", "most")] if rivals else []
+        spread = [_share(rivals[name][part]) for part in ("mean", "least", "most")] if rivals else []
         words = "under faithfulness" if name == "cpr" else "between it and 1"
-        cells.append((f"{name.upper()} ({words})", plain(results[name]), *spread))
+        cells.append((f"{name.upper()} ({words})", _share(results[name]), *spread))
     of_random = f"; {asked['random']} random rankings, seed {asked['seed']}" if rivals else ""
     return f"{table(header, cells, right=range(1, len(header)))}\nx axis: {results['axes']['x']}{of_random}"
 
@@ -113,3 +113,8 @@ def _minimality(results: Mapping[str, Any], top: int) -> str:
         f"{table(('#', 'edge', 'effect', 'stderr'), cells, right=(0, 2, 3))}{more}\n"
         f"{within:,} of {len(removed):,} edges change it by less than two standard errors"
     )
+
+
+def _share(value: float | None) -> str:
+    """Four digits after the point: a share of the behaviour, for which a millionth is nothing."""
+    return "-" if value is None else f"{value:.4f}".replace("-0.0000", "0.0000")

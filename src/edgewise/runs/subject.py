@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from edgewise.errors import RunConflictError
+from edgewise.errors import RunConflictError, RunError
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.graph.scores import Ranking
 from edgewise.graph.spec import GraphSpec
@@ -98,6 +98,8 @@ def subject_of_run(folder: Path, given: Mapping[str, Any]) -> Subject:
         RunConflictError: the model's or the data's files have changed since.
         EdgewiseError: settings that do not go together.
     """
+    if folder.is_file():
+        raise RunError(f"{folder}: a file, not a run folder; evaluate a circuit file with --circuit {folder} --model M")
     run = load_run(folder)
     config = _config_after(run.config, given)
     now = identity(config)
