@@ -192,6 +192,41 @@ def test_a_replaced_run_takes_its_analyses_along(folder: Path, config: RunConfig
     assert sorted(contents(folder)) == ["circuit.json", "evaluation.txt", "run.json", "scores.safetensors"]
 
 
+def test_a_run_does_not_replace_the_evaluation_of_a_file(folder: Path, config: RunConfig, tmp_path: Path) -> None:
+    subject = subject_of_file(folder / "circuit.json", {"model": config.model, "data": config.data})
+    evaluate(subject, BRIEF, tmp_path / "kept")
+    with pytest.raises(RunConflictError, match=r"holds evaluation-resample.json of no finished run; choose another"):
+        discover(config, tmp_path / "kept")
+    assert list(contents(tmp_path / "kept")) == [FILE.format("resample")]
+
+
+def test_a_file_that_changes_meanwhile_is_not_evaluated(folder: Path, config: RunConfig, tmp_path: Path) -> None:
+    path = shutil.copy(folder / "circuit.json", tmp_path / "circuit.json")
+    subject = subject_of_file(path, {"model": config.model, "data": config.data})
+    write_circuit(path, load_run(folder).circuit.complement())
+    with pytest.raises(RunConflictError, match="changed meanwhile"):
+        evaluate(subject, BRIEF, None)
+
+
+def test_memory_that_runs_out_changes_no_number(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = of_run(folder, Wanted("mean", curve=False), batch_size=4)
+    real = evaluating.Work.open
+
+    def scarce(self: Any, batch: Any) -> Any:
+        if batch.n_rows > 2:
+            raise MemoryError
+        return real(self, batch)
+
+    monkeypatch.setattr(evaluating.Work, "open", scarce)
+    with pytest.warns(UserWarning, match="out of memory"):
+        found = of_run(folder, Wanted("mean", curve=False), batch_size=4, overwrite=True)
+    assert (found.results["batch_size"], whole.results["batch_size"]) == (2, 4)
+    assert found.results["faithfulness"] == pytest.approx(whole.results["faithfulness"], abs=1e-4)
+    assert found.results["warnings"] == [
+        "memory ran out with 4 prompts at a time, so 2 were run at a time; no result changed"
+    ]
+
+
 def test_a_run_that_is_replaced_meanwhile_is_not_evaluated(folder: Path, config: RunConfig) -> None:
     subject = subject_of_run(folder, {})
     discover(config, folder, overwrite=True)

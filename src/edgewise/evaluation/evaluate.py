@@ -20,6 +20,7 @@ import numpy.typing as npt
 import torch
 
 from edgewise.engine.batches import Batch, arrange, take
+from edgewise.engine.memory import is_out_of_memory, release
 from edgewise.errors import DataError, SelectionError
 from edgewise.evaluation.ablation import Ablation, baselines
 from edgewise.evaluation.circuits import EMPTY, Circuits
@@ -136,8 +137,19 @@ class Evaluator:
 
     def seconds_a_run(self, state: EvaluationState) -> float:
         """Seconds that a patched run of one prompt takes here: that of the empty circuit, run once and timed."""
-        table, pairs, causal = state.table, self._pairs, self._model.wiring.causal
-        rows = take(arrange(pairs, causal=causal), pairs, 0, table.batch_size, causal=causal)
+        size = state.table.batch_size
+        while True:
+            try:
+                return self._seconds(state.table, size)
+            except (RuntimeError, MemoryError) as error:
+                if size == 1 or not is_out_of_memory(error):
+                    raise
+            release(self._model.device)
+            size = (size + 1) // 2
+
+    def _seconds(self, table: Table, size: int) -> float:
+        pairs, causal = self._pairs, self._model.wiring.causal
+        rows = take(arrange(pairs, causal=causal), pairs, 0, size, causal=causal)
         with torch.no_grad():
             batch = Batch.of([pairs[i] for i in rows], self._model.device, causal=causal)
             opened = self._work(table.planned_batch_size).open(batch)

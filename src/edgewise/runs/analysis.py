@@ -84,12 +84,16 @@ def measured(
         return json.loads(analysis.path.read_text(encoding="utf-8")), False
 
 
+def analyses(folder: Path) -> tuple[Path, ...]:
+    """The files of all analyses in a folder, finished or not."""
+    patterns = [pattern for name in NAMES for pattern in (f"{name}.json", f"{name}.progress.safetensors")]
+    return tuple(path for pattern in patterns for path in sorted(folder.glob(pattern)))
+
+
 def forget_analyses(folder: Path) -> None:
-    """Remove the analyses of a run that is being replaced, finished or not; the caller holds the folder's lock."""
-    for name in NAMES:
-        for pattern in (f"{name}.json", f"{name}.progress.safetensors"):
-            for path in folder.glob(pattern):
-                path.unlink()
+    """Remove the analyses of a run that is being replaced; the caller holds the folder's lock."""
+    for path in analyses(folder):
+        path.unlink(missing_ok=True)
 
 
 def _stored(analysis: Analysis) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from edgewise.errors import EdgewiseError, FormatError, RunConflictError, RunError
 from edgewise.graph import Circuit, EdgeScores, NodeScores
-from edgewise.runs.analysis import forget_analyses
+from edgewise.runs.analysis import analyses, forget_analyses
 from edgewise.runs.checkpoint import PROGRESS, load_checkpoint
 from edgewise.runs.commit import commit, pending
 from edgewise.runs.config import RunConfig
@@ -122,6 +122,7 @@ def require_free(folder: Path, config: RunConfig) -> None:
         raise RunConflictError(f"{error}; or choose another folder") from error
     if found is None:
         strangers = [name for name in (SCORES, CIRCUIT) if (folder / name).exists()]
+        strangers += [path.name for path in analyses(folder)]
         if strangers:
             raise RunConflictError(
                 f"{folder}: holds {strangers[0]} of no finished run; choose another folder, or --overwrite it"

@@ -135,7 +135,13 @@ def subject_of_file(path: Path, given: Mapping[str, Any]) -> Subject:
     before: dict[str, str | None] = {"circuit": _digest(path), "scores": None}
     # A file that is none of a circuit is refused before a model is loaded.
     read_circuit(path)
-    return Subject(str(path), config, "abs", identity(config), before, lambda spec: read_circuit(path, spec))
+
+    def read(spec: GraphSpec) -> Found:
+        if _digest(path) != before["circuit"]:
+            raise RunConflictError(f"{path}: changed meanwhile; start the same command again")
+        return read_circuit(path, spec)
+
+    return Subject(str(path), config, "abs", identity(config), before, read)
 
 
 def _config_after(found: RunConfig, given: Mapping[str, Any]) -> RunConfig:
