@@ -99,21 +99,18 @@ def _about_usage(error: Exception, given: Sequence[str]) -> str:
 
 
 def _interrupted(given: Sequence[str]) -> str:
-    return f"interrupted{HOW_TO_GO_ON.get(given[0], _nowhere)(given) if given else ''}"
+    how = HOW_TO_GO_ON.get(given[0]) if given else None
+    return f"interrupted; {how(given)}" if how else "interrupted"
 
 
-def _go_on(given: Sequence[str]) -> str:
-    return "; start the same command again to go on from here"
+def _again(given: Sequence[str]) -> str:
+    return "start the same command again to go on from here"
 
 
-def _go_on_where_stored(given: Sequence[str]) -> str:
+def _again_if_kept(given: Sequence[str]) -> str:
     words = {word.partition("=")[0] for word in given}
-    return "; nothing is kept without --out" if "--circuit" in words and "--out" not in words else _go_on(given)
+    return "nothing is kept without --out" if "--circuit" in words and "--out" not in words else _again(given)
 
 
-def _nowhere(given: Sequence[str]) -> str:
-    return ""
-
-
-# What a verb says when it was interrupted, of its command line.
-HOW_TO_GO_ON = {"discover": _go_on, "evaluate": _go_on_where_stored}
+# A long verb -> what to say, of its command line, when it was interrupted.
+HOW_TO_GO_ON = {"discover": _again, "evaluate": _again_if_kept}
