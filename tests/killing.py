@@ -32,6 +32,16 @@ COMMANDS: dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]] = {
         PROGRESS,
         RESULTS,
     ),
+    "acdc": (
+        ("discover", *DEMO, "--method", "acdc", "--tau", "0.05", "--n", "4", "--no-pictures", "--out"),
+        PROGRESS,
+        (*RESULTS, "trace.jsonl"),
+    ),
+    "evaluate": (
+        ("evaluate", "--minimality"),
+        "evaluation-resample.progress.safetensors",
+        ("evaluation-resample.json",),
+    ),
     "verify": (("verify", "--edges", "all"), "verification.progress.safetensors", ("verification.json",)),
 }
 
@@ -152,4 +162,6 @@ def _cells(state: Path) -> int:
         import numpy as np
 
         return int(sum(np.isfinite(array).sum() for name, array in tensors.items() if name.startswith("values.")))
+    if "places" in tensors:
+        return len(tensors["places"])
     return int(tensors["progress"][2])

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from edgewise.engine.check import check_model
     from edgewise.errors import EdgewiseError
     from edgewise.evaluation.agreement import agreement
+    from edgewise.evaluation.evaluate import evaluate_circuit
+    from edgewise.evaluation.result import Evaluation
     from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, NodeScores
     from edgewise.graph.selection import (
         greedy,
@@ -51,6 +53,8 @@ _HOMES = {
     "edgewise.engine.check": ("check_model",),
     "edgewise.errors": ("EdgewiseError",),
     "edgewise.evaluation.agreement": ("agreement",),
+    "edgewise.evaluation.evaluate": ("evaluate_circuit",),
+    "edgewise.evaluation.result": ("Evaluation",),
     "edgewise.graph": ("Circuit", "EdgeScores", "Graph", "GraphSpec", "NodeScores"),
     "edgewise.graph.selection": (
         "greedy",
@@ -80,6 +84,7 @@ __all__ = [
     "Circuit",
     "EdgeScores",
     "EdgewiseError",
+    "Evaluation",
     "Graph",
     "GraphSpec",
     "Metric",
@@ -96,6 +101,7 @@ __all__ = [
     "check_model",
     "discover",
     "draw_circuit",
+    "evaluate_circuit",
     "get_metric",
     "greedy",
     "load_model",

@@ -29,7 +29,8 @@ from edgewise.models import Model
 from edgewise.search.circuits import PresentCircuit
 from edgewise.search.order import Visit, sources_from_late
 from edgewise.search.trace import WHOLE, AcdcState, Step
-from edgewise.tasks import PromptPair, PromptSet, validate
+from edgewise.search.usable import usable
+from edgewise.tasks import PromptPair, PromptSet
 
 AnyMetric = str | Metric | Callable[..., Any]
 
@@ -108,7 +109,7 @@ def search(
         stored: the tensors of the state at which an earlier search stopped; None to begin.
     """
     measured = get_metric(metric)
-    pairs = _checked(model, prompts, measured)
+    pairs = usable(model, prompts, measured)
     if stored is None:
         rows = micro_batch(model, pairs, max_memory) if batch_size is None else batch_size
     else:
@@ -124,20 +125,6 @@ def search(
     searched = _Search(circuit, tau, -1.0 if measured.higher_is_better else 1.0, absolute)
     yield state
     yield from searched.states(state)
-
-
-def _checked(model: Model, prompts: PromptSet | Sequence[PromptPair], metric: Metric) -> tuple[PromptPair, ...]:
-    model.require_eval()
-    pairs = tuple(prompts)
-    validate(
-        pairs,
-        vocab_size=model.vocab_size,
-        output_size=model.output_size,
-        max_positions=model.max_positions,
-        require_answers="answers" in metric.needs,
-    )
-    metric.check(pairs)
-    return pairs
 
 
 class _Search:
