@@ -268,12 +268,12 @@ def test_memory_limits_decide_nothing_but_the_micro_batch(folder: Path, monkeypa
     assert not verify(folder, edges=30, batch_size=3, overwrite=True).reused
 
 
-def test_another_run_in_the_folder_is_another_question(config: RunConfig, folder: Path) -> None:
+def test_a_verification_goes_with_the_run_it_is_of(config: RunConfig, folder: Path) -> None:
     verify(folder, edges=30)
     discover(replace(config, metric="prob-diff", selection=Selection(top=10)), folder, overwrite=True)
-    with pytest.raises(RunConflictError, match=r"metric is 'logit-diff' there, 'prob-diff' here.*scores is"):
-        verify(folder, edges=30)
-    assert verify(folder, edges=30, overwrite=True).metric == "prob-diff"
+    assert not (folder / "verification.json").exists()
+    again = verify(folder, edges=30)
+    assert (again.metric, again.reused) == ("prob-diff", False)
 
 
 def test_what_was_asked_has_the_scores_and_files_and_no_time(folder: Path) -> None:
