@@ -98,7 +98,7 @@ def tokens_seen(model: Model, masks: Tensor) -> dict[str, set[int]]:
     return seen
 
 
-def test_a_module_whose_heads_are_all_made_one_by_one_is_given_one_token() -> None:
+def test_a_module_most_of_whose_heads_are_made_one_by_one_is_given_one_token() -> None:
     model, baseline = prepared("gpt2")
     length = baseline.ids.shape[1]
     mask = torch.zeros(1, *model.graph.mask.shape, dtype=torch.bool)
@@ -158,6 +158,15 @@ def test_memory_does_not_grow_with_the_masks(monkeypatch: pytest.MonkeyPatch) ->
     handle.remove()
     assert rows == [2 * len(baseline.ids)] * 2 + [len(baseline.ids)]
     assert (logits - by_one_plan(model, baseline, masks)).abs().max() <= 1e-12
+
+
+def test_memory_that_calls_share_changes_nothing() -> None:
+    model, baseline = prepared("gpt2")
+    buffers, masks = Buffers(), random_masks(model)
+    for mask in masks:
+        again = patched_logits(model, baseline, mask[None], buffers)
+        assert torch.equal(again, patched_logits(model, baseline, mask[None]))
+    assert buffers.blocks
 
 
 def test_a_mask_that_is_zero_has_the_gradient_of_small_steps() -> None:

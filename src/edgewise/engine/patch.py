@@ -11,8 +11,9 @@ between, that share of the change. A module none of whose destinations is patche
 1. Rows are masks times prompts, mask after mask; as many masks at a time as make the run faster.
 2. As each source writes, its change ``replacement_u - o_u`` is noted, ``d_model`` wide, if any destination reads it.
 3. As a layer is about to read, its patched destinations are mixed of stream and changes, a few tokens at a time,
-   normed, and projected by each head's own slice. The other heads keep what their module gives them; it is given one
-   token where few heads would keep it, and the stream with all sources replaced where most heads read exactly that.
+   normed, and projected by each head's own slice. The other heads keep what their module gives them, which is given
+   the stream with all sources replaced where most heads read exactly that. A module that few heads would keep is not
+   run but for one token; one smaller product makes these heads.
 4. The last block and the logits are read where logits are wanted, and nowhere else.
 """
 
@@ -37,7 +38,9 @@ from edgewise.models.norms import Norm
 from edgewise.models.wiring import Attention, Block, Mlp
 
 
-def patched_logits(model: Model, baseline: Baseline, masks: Mask) -> Float[Tensor, "masks batch n_positions vocab"]:
+def patched_logits(
+    model: Model, baseline: Baseline, masks: Mask, buffers: Buffers | None = None
+) -> Float[Tensor, "masks batch n_positions vocab"]:
     """Logits of runs in which destinations read replaced values along some edges.
 
     With gradients enabled and masks that require them, the result has a gradient for every entry of the masks, and all
@@ -47,14 +50,15 @@ def patched_logits(model: Model, baseline: Baseline, masks: Mask) -> Float[Tenso
         model: the model; untouched afterwards.
         baseline: the prompts and what patched edges carry.
         masks: ``[masks, n_sources, n_destinations]``: which edges are patched, or by what share.
+        buffers: memory that one call after the other may use; without, each call takes its own.
     """
     if torch.is_grad_enabled() and masks.requires_grad:
         return _run(model, baseline, masks, None)
     with torch.no_grad():
-        buffers = Buffers()
+        scratch = Buffers() if buffers is None else buffers
         step = masks_at_once(baseline)
         groups = (masks[first : first + step] for first in range(0, len(masks), step))
-        return torch.cat([_run(model, baseline, some, buffers) for some in groups])
+        return torch.cat([_run(model, baseline, some, scratch) for some in groups])
 
 
 def masks_at_once(baseline: Baseline) -> int:

@@ -64,7 +64,7 @@ def patch_projections(
 ) -> None:
     """Let the modules of one attention give each patched head what it makes of its own stream.
 
-    A module all of whose heads are made so is given one token, for its output's width and type.
+    A module most of whose heads are made so is given one token, for its output's width and type.
 
     Args:
         hooks: hooks on the borrowed model.
@@ -84,25 +84,48 @@ def patch_projections(
         return made[part.at.start]
 
     for number, (module, some) in enumerate(modules.items()):
+        if not reading.given[number].patched:
+            continue
         instead = reading.given[number].instead
+        given: list[Tensor] = []
 
-        def before(normed: Tensor, number: int = number, instead: bool = instead) -> Tensor:
-            return normed[:1, :1] if instead else fed(normed, mixture, norm, reading, number, stream)
+        def before(
+            normed: Tensor, number: int = number, instead: bool = instead, given: list[Tensor] = given
+        ) -> Tensor:
+            given[:] = [fed(normed, mixture, norm, reading, number, stream)]
+            return given[0][:1, :1] if instead else given[0]
 
-        def after(output: Tensor, some: Sequence[Part] = some, instead: bool = instead) -> Tensor | None:
-            chosen = [(part, heads) for part in some if len(heads := _heads(part, reading))]
-            if not chosen:
-                return None
-            n_rows, length = stream.get().shape[:2]
-            changed = output.new_empty(n_rows, length, output.shape[-1]) if instead else output.clone()
-            for part, heads in chosen:
-                by_head = values(part, output).unflatten(1, (n_rows, length))
-                part.projection.view(changed)[:, :, heads] = by_head.permute(1, 2, 0, 3)
+        def after(
+            output: Tensor, some: Sequence[Part] = some, instead: bool = instead, given: list[Tensor] = given
+        ) -> Tensor:
+            shape = given[0].shape[:2]
+            changed = output.new_empty(*shape, output.shape[-1]) if instead else output.clone()
+            for part in some:
+                heads = _heads(part, reading)
+                if instead:
+                    _write_rest(part, heads, given[0], changed)
+                if len(heads):
+                    by_head = values(part, output).unflatten(1, shape)
+                    part.projection.view(changed)[:, :, heads] = by_head.permute(1, 2, 0, 3)
+            given.clear()
             return changed
 
-        if reading.given[number].patched:
-            hooks.before(module, before)
-            hooks.after(module, after)
+        hooks.before(module, before)
+        hooks.after(module, after)
+
+
+def _write_rest(
+    part: Part, made: Tensor, given: Float[Tensor, "rows pos d_model"], output: Float[Tensor, "rows pos width"]
+) -> None:
+    """Write into a module's output the heads that all read what it was given, in its place."""
+    weight, bias = part.projection.weight(), part.projection.bias()
+    is_rest = torch.ones(weight.shape[1], dtype=torch.bool, device=made.device)
+    is_rest[made] = False
+    rest = is_rest.nonzero()[:, 0]
+    if len(rest):
+        flat, columns = given.flatten(0, 1), weight[:, rest].flatten(1)
+        values = flat @ columns if bias is None else torch.addmm(bias[rest].flatten(), flat, columns)
+        part.projection.view(output)[:, :, rest] = values.view(*given.shape[:2], len(rest), -1)
 
 
 def _values(

@@ -25,8 +25,8 @@ Mask = Bool[Tensor, "masks source destination"] | Float[Tensor, "masks source de
 # A column begins with the replaced stream where it has this many times more patched edges than unpatched ones: that
 # stream has to be kept, by the price of one output projection a layer.
 MANY_TIMES = 4
-# A module that makes this share of its destinations' values in vain is not run: the rest is made with the others.
-IN_VAIN = 0.35
+# A module that would make this share of its heads in vain is not run: the rest is made by a smaller product.
+IN_VAIN = 0.2
 # Of the entries that are not zero, above which a dense product is faster than adding row by row.
 DENSE = 0.3
 
@@ -38,7 +38,7 @@ class Given:
     Args:
         patched: whether any of its destinations is; else it is left alone.
         replaced: for each mask, whether it is given the stream with every source replaced.
-        instead: whether all its destinations are made one by one, so that it need not run.
+        instead: whether so many of its destinations are made one by one that it need not run.
     """
 
     patched: bool
@@ -51,7 +51,7 @@ class Reading:
     """How the destinations of one place in the model are made.
 
     Args:
-        columns: those that are made one by one, ascending, ``[n]``; the others keep what their module gives them.
+        columns: those that are made one by one, ascending, ``[n]``; the others read what their module is given.
         n_sources: how many sources precede the place.
         at_answers: whether it reads where logits are wanted alone.
         weights: ``[masks, n, 2 + n_sources]``: of the stream, of the replaced stream and of the sources' changes.
@@ -122,6 +122,5 @@ class Plan:
         fed = whole.sum(1) > untouched.sum(1)
         made = (mixed | (replaced != fed[:, None])).any(0)
         instead = bool(made.sum() > IN_VAIN * len(made))
-        columns = (torch.ones_like(made) if instead else made).nonzero()[:, 0] + module.start
-        patched = not bool(untouched.all())
-        return Given(patched, tuple((fed & (not instead)).tolist()), instead), columns
+        columns = made.nonzero()[:, 0] + module.start
+        return Given(not bool(untouched.all()), tuple(fed.tolist()), instead), columns

@@ -18,7 +18,7 @@ from edgewise.engine.buffers import Buffers
 from edgewise.engine.reading import Reading
 
 # Tokens times destinations that are made at a time.
-AT_ONCE = {"cpu": 2_048}
+AT_ONCE = {"cpu": 4_096}
 AT_ONCE_ELSEWHERE = 65_536
 
 
