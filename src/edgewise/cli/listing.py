@@ -58,6 +58,6 @@ def _entries(kind: str) -> list[tuple[str, str]]:
 
 
 def _families() -> tuple[str, ...]:
-    from edgewise.models.catalogue import FAMILIES
+    from edgewise.models.families import FAMILIES
 
     return tuple(FAMILIES)

@@ -102,11 +102,8 @@ class _PatchedRun:
         for layer, block in enumerate(wiring.blocks[:-1]):
             self._patch_block(hooks, layer, block, is_last=False)
         last = wiring.blocks[-1]
-        modules = [last.attention.out.module] + ([] if last.mlp is None else [last.mlp.module])
-        lengths = [answers.narrow(hooks, module) for module in modules]
-        self._patch_block(hooks, len(wiring.blocks) - 1, last, is_last=True)
-        for module, length in zip(modules, lengths, strict=True):
-            answers.widen(hooks, module, length)
+        with answers.last_block(hooks, wiring):
+            self._patch_block(hooks, len(wiring.blocks) - 1, last, is_last=True)
         self._patch_logits(hooks, wiring)
 
     def _patch_block(self, hooks: Hooks, layer: int, block: Block, is_last: bool) -> None:
@@ -115,7 +112,7 @@ class _PatchedRun:
         hooks.before(attention.out.module, lambda z: self._changes.note_heads(layer, attention.out, z))
         if mlp is not None:
             self._patch_mlp(hooks, layer, mlp, is_last)
-            hooks.after(mlp.module, lambda out: self._changes.note_mlp(layer, out))
+            hooks.after(mlp.out, lambda out: self._changes.note_mlp(layer, out))
 
     def _patch_attention(self, hooks: Hooks, layer: int, attention: Attention) -> None:
         stream = _Latest(hooks, attention.norm)
@@ -209,7 +206,7 @@ def _write_heads(output: Tensor, parts: Sequence[tuple[Projection, slice]], colu
         values = torch.bmm(read.flatten(1, 2), weight).unflatten(1, read.shape[1:3])
         bias = projection.bias()
         values = values if bias is None else values + bias[heads][:, None, None]
-        projection.view(output)[:, :, heads] = values.permute(1, 2, 0, 3)
+        projection.view.write(output, heads, values.permute(1, 2, 0, 3))
 
 
 class _Latest:

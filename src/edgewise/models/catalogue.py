@@ -1,16 +1,9 @@
-"""The names of models: the bundled ones, the classes that are understood, and hub names to suggest."""
+"""The names of models: the bundled ones, and hub names to suggest."""
 
 from __future__ import annotations
 
 # name -> folder beside this file
 BUNDLED = {"demo": "demo"}
-
-# transformers class -> the module that wires it
-FAMILIES = {
-    "GPT2LMHeadModel": "edgewise.models.families.gpt2",
-    "LlamaForCausalLM": "edgewise.models.families.llama",
-    "GPTNeoXForCausalLM": "edgewise.models.families.gpt_neox",
-}
 
 # name -> hub repository of a checkpoint in TransformerLens's format; the names are TransformerLens's
 LENS_MODELS = {
@@ -51,7 +44,7 @@ def _lens_note(name: str) -> str:
     return LENS_NOTES.get(name, plain)
 
 
-# hub names worth listing and suggesting; any other model of a class above, or in TransformerLens's format, works too
+# hub names worth listing and suggesting; any other model of a known class, or in TransformerLens's format, works too
 KNOWN = {
     "demo": "bundled; 4 layers, 4 heads, 479 edges; knows the four tasks",
     "planted:SEED": "made on the spot; 50 to 800 edges, and the circuit of the task planted is known",
