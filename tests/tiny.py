@@ -158,6 +158,7 @@ def finish(
             for name, parameter in model.named_parameters():
                 noise = torch.randn(parameter.shape, dtype=torch.float64)
                 is_gain = parameter.ndim == 1 and name.endswith("weight")
-                parameter.copy_(1 + 0.3 * noise if is_gain else 0.2 * noise)
+                # Gains start at one; Gemma's, which are added to one, at zero.
+                parameter.copy_(parameter.mean() + 0.3 * noise if is_gain else 0.2 * noise)
     model.to(dtype)
     return model

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 import transformers
-from transformers import PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from edgewise.models.families import FAMILIES
 from tiny import MAX_POSITIONS, VOCABULARY, finish
@@ -35,6 +35,7 @@ SIZES: dict[str, Any] = {
     "num_experts_per_tok": 2,
     "use_sliding_window": True,
     "max_window_layers": 1,
+    "no_rope_layer_interval": 2,
     "attention_types": [[["global", "local"], 1]],
 }
 """By the name of a config's attribute; those that a config lacks are left out."""
@@ -72,22 +73,24 @@ SWITCHED: dict[str, tuple[str, dict[str, Any]]] = {
 CASES: dict[str, tuple[str, dict[str, Any]]] = {**{name: (name, {}) for name in FAMILIES}, **SWITCHED}
 
 
-def tiny(
-    case: str, *, dtype: torch.dtype = torch.float64, seed: int = 0, attention: str | None = None, **more: Any
-) -> PreTrainedModel:
-    """The model of a case, every parameter random; ``attention`` is the class's default unless given."""
-    architecture, switched = CASES[case]
-    kind = getattr(transformers, architecture)
-    blank = kind.config_class()
+def config_of(architecture: str, **switched: Any) -> PreTrainedConfig:
+    """A config of tiny sizes."""
+    blank = getattr(transformers, architecture).config_class()
     # A config knows some sizes by two names, and some follow from others.
     second = {*type(blank).attribute_map, *(name for name, x in vars(type(blank)).items() if isinstance(x, property))}
     settings = {name: size for name, size in SIZES.items() if hasattr(blank, name) and name not in second}
     if "partial_rotary_factor" in (getattr(blank, "rope_parameters", None) or {}):
         factor = 1.0 if architecture == "Phi3ForCausalLM" else 0.5
         settings["rope_parameters"] = blank.rope_parameters | {"partial_rotary_factor": factor}
-    config = kind.config_class(**settings | switched | more)
-    if attention is None:
-        attention = "sdpa" if kind._supports_sdpa else "eager"
+    return type(blank)(**settings | switched)
+
+
+def tiny(
+    case: str, *, dtype: torch.dtype = torch.float64, seed: int = 0, attention: str | None = None, **more: Any
+) -> PreTrainedModel:
+    """The model of a case, every parameter random; ``attention`` is the class's default unless given."""
+    architecture, switched = CASES[case]
+    kind, config = getattr(transformers, architecture), config_of(architecture, **switched | more)
     if dtype == torch.float64:
         config._experts_implementation = "eager"  # the default kernel knows no float64
-    return finish(kind, config, dtype, seed, attention)
+    return finish(kind, config, dtype, seed, attention or ("sdpa" if kind._supports_sdpa else "eager"))

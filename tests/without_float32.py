@@ -13,8 +13,8 @@ from torch import Tensor
 def without_float32() -> Iterator[None]:
     """While this holds, ``torch.float32``, ``torch.float`` and ``x.float()`` mean float64.
 
-    Hugging Face's classes compute norms, rotary angles, softmaxes and routers in float32 whatever the model's type, which
-    hides errors below 1e-5 and makes small finite differences useless. The code that runs is theirs all the same.
+    Hugging Face's classes compute norms, rotary angles, softmaxes and routers in float32 whatever the model's type,
+    which hides errors below 1e-5 and makes small finite differences useless. The code that runs is theirs all the same.
     """
     names = torch.float32, torch.float
     method = Tensor.float

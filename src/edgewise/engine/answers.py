@@ -53,7 +53,7 @@ class Answers:
         return full.index_put((self._rows(), self.positions), once, accumulate=True)
 
     def narrow(self, hooks: Hooks, module: nn.Module) -> list[int]:
-        """Let a module, and what follows, see these positions only; returns where the full length will be noted for `widen`."""
+        """Let a module, and what follows it, see these positions only; the full length is noted for `widen`."""
         length: list[int] = []
 
         def before(x: Tensor) -> Tensor:

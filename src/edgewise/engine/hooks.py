@@ -16,8 +16,8 @@ Watch = Callable[[Tensor], Tensor | None]
 class Hooks:
     """Hooks on modules, taken off together. A hook sees one tensor and may return another to stand in for it.
 
-    Tensors are ``[batch, pos, width]`` to a hook, also where a model lays all tokens in one row for some modules, as OPT
-    does for its MLP.
+    Tensors are ``[batch, pos, width]`` to a hook, also where a model lays all tokens in one row for some modules, as
+    OPT does for its MLP.
 
     Args:
         model: the model that the modules are of.

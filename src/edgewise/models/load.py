@@ -82,14 +82,10 @@ def load_model(
     source = _find(name)
     settings = _pretrained(name, AutoConfig, source, trust_remote_code=trust_remote_code)
     family_of(_architecture(settings), settings, ignore_config)
-    module = _pretrained(
-        name,
-        AutoModelForCausalLM,
-        source,
-        config=settings,
-        dtype=kind,
-        trust_remote_code=trust_remote_code,
-    )
+    # The kernel for experts that transformers takes by default knows no float64.
+    experts = {"experts_implementation": "eager"} if kind == torch.float64 else {}
+    options = {"config": settings, "dtype": kind, "trust_remote_code": trust_remote_code, **experts}
+    module = _pretrained(name, AutoModelForCausalLM, source, **options)
     module = module.eval().to(place)
     return Model(name, wire(module, ignore_config), tokenizer or _tokenizer(source, trust_remote_code))
 

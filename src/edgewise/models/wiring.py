@@ -47,7 +47,9 @@ class HeadView:
         """The output as ``[..., heads, d_head]``; a copy where the slots are no range, so never write to it."""
         apart: Tensor = output.unflatten(-1, (self.n_slots, -1))
         slots = self.slots
-        return apart[..., slots.start : slots.stop : slots.step, :] if isinstance(slots, range) else apart[..., slots, :]
+        return (
+            apart[..., slots.start : slots.stop : slots.step, :] if isinstance(slots, range) else apart[..., slots, :]
+        )
 
     def write(self, output: Tensor, heads: Tensor | int, values: Tensor) -> None:
         """Write ``[..., n, d_head]`` (``[..., d_head]`` for one head) to some heads' places in the output."""

@@ -22,7 +22,7 @@ from edgewise.models.wiring import (
     stacked_heads,
 )
 
-COMMON = """activation_function layer_norm_epsilon gradient_checkpointing summary_type summary_use_proj summary_activation
+COMMON = """activation_function layer_norm_epsilon summary_type summary_use_proj summary_activation
     summary_proj_to_labels summary_first_dropout"""
 
 

@@ -44,6 +44,16 @@ def bare_layer_norm(config: Any, module: nn.Module) -> Norm:
     return Norm(module, centred=True, eps=1e-5)
 
 
+def always(config: Any) -> bool:
+    """Whatever the config says."""
+    return True
+
+
+def never(config: Any) -> bool:
+    """Likewise."""
+    return False
+
+
 def _projections(attention: Any, heads: int, kv_heads: int) -> list[Projection]:
     if hasattr(attention, "qkv_proj"):
         return [Projection(attention.qkv_proj, stacked_heads(part, heads, kv_heads)) for part in range(3)]
@@ -55,7 +65,7 @@ def wire(
     model: Any,
     *,
     norm: NormKind = rms_norm,
-    shared_norm: Callable[[Any], bool] = lambda config: False,
+    shared_norm: Callable[[Any], bool] = never,
     out: str = "o_proj",
     final: str = "norm",
 ) -> Wiring:
@@ -87,11 +97,6 @@ def _row(
     architecture: str, note: str, attributes: str, required: Mapping[str, Any] | None = None, **differs: Any
 ) -> Family:
     return Family(architecture, note, understood(f"{COMMON} {attributes}", required), partial(wire, **differs))
-
-
-def always(config: Any) -> bool:
-    """Whatever the config says."""
-    return True
 
 
 # Router logits are an output beside the model's own, and the last block's are not computed at every position.
@@ -181,7 +186,8 @@ ROWS = (
     _row(
         "GptOssForCausalLM",
         "as Llama, attention sinks, every other layer with a sliding window, experts",
-        f"rms_norm_eps attention_bias swiglu_alpha swiglu_limit initial_context_length experts_per_token {WINDOW} {EXPERTS}",
+        f"""rms_norm_eps attention_bias swiglu_alpha swiglu_limit initial_context_length experts_per_token
+        {WINDOW} {EXPERTS}""",
         NO_ROUTER_OUTPUT,
     ),
 )
