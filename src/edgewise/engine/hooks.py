@@ -61,7 +61,8 @@ class Hooks:
         self._handles.clear()
 
     def _note_batch(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self._batch[:] = [len(args[0] if args else kwargs["input_ids"])]
+        ids = args[0] if args else kwargs.get("input_ids")
+        self._batch[:] = [len(ids)] if isinstance(ids, Tensor) else []
 
 
 def _by_row(watch: Watch, batch: list[int], seen: Tensor) -> Tensor | None:

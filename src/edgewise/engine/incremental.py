@@ -264,8 +264,7 @@ class _Propagation:
         def note(out: Tensor) -> Tensor:
             before = self._circuit._mlps[layer]
             before = before if self._times == 1 else before.repeat(self._times, 1, 1)
-            dtype = self._clean.dtype
-            self._written[self._graph.mlp_source(layer)] = out.to(dtype) - before.to(dtype)
+            self._written[self._graph.mlp_source(layer)] = out.to(self._clean.dtype) - before.to(self._clean.dtype)
             self._trial.mlps[layer] = out
             return out.new_zeros(shapes[0])
 

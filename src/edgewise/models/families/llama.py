@@ -115,7 +115,12 @@ ROWS = (
         "as Llama, some layers without positions or with a sliding window",
         f"rms_norm_eps attention_bias mlp_bias no_rope_layers no_rope_layer_interval {WINDOW}",
     ),
-    _row("Qwen2ForCausalLM", "as Llama, some layers with a sliding window", f"rms_norm_eps {WINDOW}"),
+    _row(
+        "Qwen2ForCausalLM",
+        "as Llama, some layers with a sliding window",
+        f"rms_norm_eps {WINDOW}",
+        {"use_mrope": False},
+    ),
     _row(
         "Qwen3ForCausalLM",
         "as Qwen2, with norms of queries and keys",
@@ -138,14 +143,15 @@ ROWS = (
     _row(
         "StableLmForCausalLM",
         "rotary, LayerNorm, sequential blocks or parallel ones with one norm",
-        "layer_norm_eps use_qkv_bias qk_layernorm use_parallel_residual hidden_dropout",
+        """layer_norm_eps use_qkv_bias qk_layernorm use_parallel_residual hidden_dropout norm_eps rope_pct
+        rotary_scaling_factor""",
         norm=layer_norm,
         shared_norm=lambda config: config.use_parallel_residual,
     ),
     _row(
         "CohereForCausalLM",
         "rotary, LayerNorm, parallel blocks with one norm",
-        "layer_norm_eps attention_bias use_qk_norm logit_scale",
+        "layer_norm_eps attention_bias use_qk_norm logit_scale model_max_length",
         norm=layer_norm,
         shared_norm=always,
     ),
