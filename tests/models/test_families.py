@@ -31,6 +31,7 @@ from edgewise.metrics import get_metric
 from edgewise.models import Model, load_model
 from edgewise.models.families import FAMILIES
 from edgewise.models.load import family_of
+from edgewise.models.wiring import Projection
 from edgewise.search.targets import Targets
 from edgewise.tasks import PromptPair
 from tiny import VOCABULARY, prompts
@@ -127,6 +128,45 @@ def test_every_edge_scores_the_slope_of_its_exact_effect(case: str) -> None:
     assert error(scores[edges[:, 0], edges[:, 1]], slopes) < 1e-6
     own = scores_of(model, batch).mean(0)
     assert error(own[edges[:, 0], edges[:, 1]], slopes) < 1e-3
+
+
+@EACH
+def test_queries_keys_and_values_are_what_they_are_called(case: str) -> None:
+    """A query counts at its own position alone, a key and a value from theirs on, for the heads that they serve.
+
+    What heads write is linear in values, and in nothing else.
+    """
+    model = model_of(case)
+    spec, attention = model.graph.spec, model.wiring.blocks[0].attention
+    ids, at = torch.arange(WINDOW)[None], 2
+
+    def written(part: Projection, head: int, share: float) -> Tensor:
+        """What the first block's heads write, after one head's vector at one position was changed."""
+        seen: list[Tensor] = []
+
+        def change(output: Tensor) -> Tensor:
+            output = output.clone()
+            moved = part.view(output)[:, at, head] + share * torch.linspace(0.5, 1, part.view(output).shape[-1])
+            part.view.write(output[:, at], head, moved)
+            return output
+
+        with borrowed(model.module) as hooks, torch.no_grad():
+            hooks.after(part.module, change)
+            hooks.before(attention.out.module, lambda z: seen.append(attention.out.heads(z)[0]))
+            model.module(input_ids=ids)
+        return seen[0]
+
+    with without_float32():
+        for kind, part in zip("qkv", attention.projections, strict=True):
+            count = spec.n_heads if kind == "q" else spec.kv_heads
+            for head in range(count):
+                before, after, twice = (written(part, head, share).double() for share in (0.0, 1.0, 2.0))
+                places = ((after - before).abs().amax(-1) > 1e-9).nonzero().tolist()
+                served = spec.n_heads // count
+                assert {place[1] for place in places} == set(range(head * served, (head + 1) * served))
+                assert {place[0] for place in places} == ({at} if kind == "q" else set(range(at, WINDOW)))
+                is_linear = (twice - before - 2 * (after - before)).abs().max() < 1e-9
+                assert is_linear == (kind == "v")
 
 
 @EACH
