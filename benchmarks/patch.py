@@ -25,7 +25,14 @@ from edgewise.engine.patch import patched_logits
 from edgewise.engine.replacement import resample
 
 # name -> share of the edges that are patched, number of circuits
-SETS = {"half": (0.5, 1), "top 1 % kept": (0.99, 1), "1 % patched": (0.01, 1), "20 circuits, half": (0.5, 20)}
+SETS = {
+    "half": (0.5, 1),
+    "top 1 % kept": (0.99, 1),
+    "1 % patched": (0.01, 1),
+    "20 circuits, half": (0.5, 20),
+    "20 circuits, top 1 % kept": (0.99, 20),
+    "20 circuits, 1 % patched": (0.01, 20),
+}
 
 
 @torch.no_grad()

@@ -32,6 +32,17 @@ COMMANDS: dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]] = {
         PROGRESS,
         RESULTS,
     ),
+    "acdc": (
+        ("discover", *DEMO, "--method", "acdc", "--tau", "0.05", "--n", "4", "--no-pictures", "--out"),
+        PROGRESS,
+        (*RESULTS, "trace.jsonl"),
+    ),
+    "evaluate": (
+        ("evaluate", "--minimality"),
+        "evaluation-resample.progress.safetensors",
+        ("evaluation-resample.json",),
+    ),
+    "verify": (("verify", "--edges", "all"), "verification.progress.safetensors", ("verification.json",)),
 }
 
 
@@ -81,18 +92,24 @@ def finished_run(folder: Path) -> Path:
 
 
 def same_bytes(name: str, finished: Path, home: Path, times: int, rng: Random) -> Killed:
-    """Run one of the commands undisturbed and killed; both must end with the same files and bytes."""
+    """Kill a command so many times, in as many folders as that takes; all must end like an undisturbed one."""
     arguments, state, results = COMMANDS[name]
-    whole, broken = home / "whole", home / "broken"
-    if arguments[0] != "discover":
-        for folder in (whole, broken):
-            shutil.copytree(finished, folder)
+
+    def fresh(folder: Path) -> Path:
+        return folder if arguments[0] == "discover" else Path(shutil.copytree(finished, folder))
+
+    whole = fresh(home / "whole")
     seconds = run_to_the_end((*arguments, str(whole)))
-    killed = killed_at_random((*arguments, str(broken)), broken / state, times, seconds, rng)
-    for file in results:
-        assert (broken / file).read_bytes() == (whole / file).read_bytes(), f"{name}: {file} differs"
-    assert sorted(path.name for path in broken.iterdir()) == sorted(path.name for path in whole.iterdir())
-    return killed
+    total = Killed(0, 0, 0)
+    while total.kills < times:
+        broken = fresh(home / f"killed-{total.kills}-{rng.random()}")
+        left = times - total.kills
+        killed = killed_at_random((*arguments, str(broken)), broken / state, left, seconds, rng)
+        total = Killed(total.kills + killed.kills, total.went_on + killed.went_on, total.lost + killed.lost)
+        for file in results:
+            assert (broken / file).read_bytes() == (whole / file).read_bytes(), f"{name}: {file} differs"
+        assert sorted(path.name for path in broken.iterdir()) == sorted(path.name for path in whole.iterdir())
+    return total
 
 
 def killed_at_random(arguments: Sequence[str], state: Path, times: int, whole: float, rng: Random) -> Killed:
@@ -145,4 +162,6 @@ def _cells(state: Path) -> int:
         import numpy as np
 
         return int(sum(np.isfinite(array).sum() for name, array in tensors.items() if name.startswith("values.")))
+    if "places" in tensors:
+        return len(tensors["places"])
     return int(tensors["progress"][2])

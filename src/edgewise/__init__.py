@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from edgewise.attribution import score_edges
     from edgewise.engine.check import check_model
     from edgewise.errors import EdgewiseError
+    from edgewise.evaluation.agreement import agreement
+    from edgewise.evaluation.evaluate import evaluate_circuit
+    from edgewise.evaluation.result import Evaluation
     from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, NodeScores
     from edgewise.graph.selection import (
         greedy,
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from edgewise.runs.folder import Run, load_run
     from edgewise.runs.prompts import make_task, read_prompts
     from edgewise.runs.selection import Selection
+    from edgewise.search import patch_edges
     from edgewise.tasks import PromptPair, PromptSet
 
     __version__: str
@@ -48,6 +52,9 @@ _HOMES = {
     "edgewise.attribution": ("score_edges",),
     "edgewise.engine.check": ("check_model",),
     "edgewise.errors": ("EdgewiseError",),
+    "edgewise.evaluation.agreement": ("agreement",),
+    "edgewise.evaluation.evaluate": ("evaluate_circuit",),
+    "edgewise.evaluation.result": ("Evaluation",),
     "edgewise.graph": ("Circuit", "EdgeScores", "Graph", "GraphSpec", "NodeScores"),
     "edgewise.graph.selection": (
         "greedy",
@@ -68,6 +75,7 @@ _HOMES = {
     "edgewise.runs.folder": ("Run", "load_run"),
     "edgewise.runs.prompts": ("make_task", "read_prompts"),
     "edgewise.runs.selection": ("Selection",),
+    "edgewise.search": ("patch_edges",),
     "edgewise.tasks": ("PromptPair", "PromptSet"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -76,6 +84,7 @@ __all__ = [
     "Circuit",
     "EdgeScores",
     "EdgewiseError",
+    "Evaluation",
     "Graph",
     "GraphSpec",
     "Metric",
@@ -88,14 +97,17 @@ __all__ = [
     "RunConfig",
     "Selection",
     "__version__",
+    "agreement",
     "check_model",
     "discover",
     "draw_circuit",
+    "evaluate_circuit",
     "get_metric",
     "greedy",
     "load_model",
     "load_run",
     "make_task",
+    "patch_edges",
     "prune",
     "read_circuit",
     "read_prompts",

@@ -18,7 +18,7 @@ from stored import contents
 if TYPE_CHECKING:
     from cli.conftest import Cli
 
-VERBS = ("discover", "draw", "list", "show", "check")
+VERBS = ("discover", "draw", "evaluate", "list", "show", "verify", "check")
 
 
 @pytest.fixture

@@ -46,8 +46,25 @@ def nodes_of(model: Model, destination: str) -> list[str]:
     return [f"{layer}.h{int(group) * size + i}" for i in range(size)]
 
 
+def with_direct(destinations: list[str]) -> list[str]:
+    """A layer's heads are tested as a whole before the first of them is tested edge by edge."""
+    order: list[str] = []
+    for number, destination in enumerate(destinations):
+        layer = destination.split(".")[0]
+        if "<" in destination and not destinations[number - 1].startswith(f"{layer}."):
+            order += [f"direct {name}" for name in destinations if name.startswith(f"{layer}.")]
+        order.append(destination)
+    return order
+
+
 def slow_acdc(
-    model: Model, pairs: list[PromptPair], tau: float, metric: str | Metric = "kl", *, absolute: bool = False
+    model: Model,
+    pairs: list[PromptPair],
+    tau: float,
+    metric: str | Metric = "kl",
+    *,
+    absolute: bool = False,
+    direct_edges: bool = False,
 ) -> Slow:
     measured = get_metric(metric)
     batch = Batch.of(pairs, model.device, causal=model.wiring.causal)
@@ -69,9 +86,25 @@ def slow_acdc(
     sign = -1 if measured.higher_is_better else 1
     found, current = Slow(kept), value(kept)
     destinations, sources = layers_and_kinds(model)
-    for destination in destinations:
+    whole: set[str] = set()
+    for destination in with_direct(destinations) if direct_edges else destinations:
+        if destination.startswith("direct "):
+            name = destination.removeprefix("direct ")
+            into = {edge for edge in exists if edge.endswith(f"->{name}")}
+            if any(edge.split("->")[0] in nodes_of(model, name) for edge in kept):
+                after = value(kept - into)
+                change = sign * (after - current)
+                stays = not (abs(change) if absolute else change) < tau
+                found.trace.append((name, current, after, stays))
+                if not stays:
+                    kept -= into
+                    current = after
+                    whole.add(name)
+            continue
         incoming = [f"{source}->{destination}" for source in sources if f"{source}->{destination}" in exists]
         owners = nodes_of(model, destination)
+        if destination in whole:
+            continue
         if destination != "logits" and not any(edge.split("->")[0] in owners for edge in kept):
             kept -= set(incoming)
             continue

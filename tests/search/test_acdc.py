@@ -6,20 +6,27 @@ import numpy as np
 import pytest
 from acdc_slow import slow_acdc
 
-from edgewise import load_model
+from edgewise import load_model, make_task
 from edgewise.models import Model
-from edgewise.search.acdc import acdc
+from edgewise.search.acdc import acdc, search
+from edgewise.search.trace import WHOLE
+from edgewise.tasks import PromptPair
 from tiny import FAMILIES, prompts
 
 
-def same(model: Model, pairs: list, tau: float, metric: str, *, absolute: bool = False, batch_size: int = 64) -> int:
-    slow = slow_acdc(model, pairs, tau, metric, absolute=absolute)
-    fast = acdc(model, pairs, tau, metric=metric, absolute=absolute, batch_size=batch_size)
-    names = [model.graph.edge_name(step.source, step.destination) for step in fast.trace]
+def same(model: Model, pairs: list[PromptPair], tau: float, metric: str, batch_size: int = 64, **options: bool) -> int:
+    """Compare the two; returns how many edges are kept."""
+    slow = slow_acdc(model, pairs, tau, metric, **options)
+    fast = acdc(model, pairs, tau, metric=metric, batch_size=batch_size, **options)
+    graph = model.graph
+    names = [
+        graph.destinations[step.destination] if step.source == WHOLE else graph.edge_name(step.source, step.destination)
+        for step in fast.trace
+    ]
     assert names == [edge for edge, *_ in slow.trace]
     assert [step.kept for step in fast.trace] == [kept for *_, kept in slow.trace]
-    found = {name for i, j, name in model.graph.edges() if fast.circuit().mask[i, j]}
-    assert found == slow.kept
+    kept = fast.circuit().mask
+    assert {name for i, j, name in graph.edges() if kept[i, j]} == slow.kept
     np.testing.assert_allclose(
         [(step.before, step.after) for step in fast.trace],
         [(before, after) for _, before, after, _ in slow.trace],
@@ -39,5 +46,42 @@ def test_tiny_models(family: str, metric: str) -> None:
     # Rows for a bidirectional model cannot be padded.
     pairs = list(prompts(4) if model.wiring.causal else prompts(4, min_length=7, max_length=7))
     absolute = metric != "kl"
-    kept = same(model, pairs, 0.001, metric, absolute=absolute, batch_size=2 if absolute else 64)
+    kept = same(model, pairs, 0.001, metric, 2 if absolute else 64, absolute=absolute)
     assert 0 < kept < model.graph.n_edges
+
+
+@pytest.mark.parametrize("family", ["gpt2", "llama-grouped"])
+def test_direct_edges(family: str) -> None:
+    model = load_model(FAMILIES[family]())
+    assert same(model, list(prompts(3)), 0.0005, "kl", direct_edges=True) > 0
+
+
+@pytest.mark.parametrize("metric", ["kl", "logit-diff"])
+def test_the_demo_model(metric: str) -> None:
+    model = load_model("demo", dtype="float64")
+    pairs = list(make_task("ioi", model, n=6))
+    assert 0 < same(model, pairs, {"kl": 0.05, "logit-diff": 0.2}[metric], metric) < 200
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_planted_circuits_are_found(seed: int) -> None:
+    model = load_model(f"planted:{seed}")
+    found = acdc(model, make_task("planted", model, n=8), 1e-4, metric="logit-diff", absolute=True)
+    assert (found.circuit().mask == model.circuit.mask).all()
+
+
+@pytest.mark.parametrize("direct_edges", [False, True])
+def test_a_stopped_search_goes_on_with_the_same_bits(direct_edges: bool) -> None:
+    model, pairs = load_model("demo"), list(make_task("ioi", load_model("demo"), n=4))
+
+    def run(stored: dict[str, np.ndarray] | None = None) -> list[dict[str, np.ndarray]]:
+        states = search(model, pairs, 0.02, batch_size=3, direct_edges=direct_edges, stored=stored)
+        return [state.tensors() for state in states]
+
+    whole = run()
+    for stop in (0, 1, 7, len(whole) // 2, len(whole) - 2):
+        rest = run(whole[stop])
+        assert len(rest) == len(whole) - stop
+        assert {name: array.tobytes() for name, array in rest[-1].items()} == {
+            name: array.tobytes() for name, array in whole[-1].items()
+        }

@@ -29,6 +29,8 @@ edgewise discover --model gpt2 --data prompts.jsonl --level node --json --out ru
 
 edgewise discover --model demo --task ioi --method activation-patching --n 20 --out runs/exact
 
+edgewise discover --model demo --task ioi --method acdc --tau 0.05 --n 20 --out runs/acdc
+
 edgewise discover --model weights.pth --config config.json --data ids.jsonl --out runs/compiled
 """
 
@@ -69,6 +71,13 @@ def discover(
         list[str] | None,
         _option(_SCORES, "--only", help="Patch these alone, e.g. 'a3.h1->m3' or '*->logits'; repeatable."),
     ] = None,
+    tau: Annotated[float | None, _option(_SCORES, "--tau", help="Threshold of --method acdc, in metric units.")] = None,
+    absolute: Annotated[
+        bool, _option(_SCORES, "--absolute", help="acdc: compare the size of a change with --tau.")
+    ] = False,
+    direct_edges: Annotated[
+        bool, _option(_SCORES, "--direct-edges", help="acdc: first test q, k, v of heads as a whole, as the original.")
+    ] = False,
     per_prompt: Annotated[bool, _option(_SCORES, "--per-prompt", help="Store every prompt's scores too.")] = False,
     top: Annotated[int | None, _option(_CIRCUIT, "--top", help="Keep so many edges (or nodes).")] = None,
     threshold: Annotated[
@@ -139,6 +148,9 @@ def discover(
         level=cast("Level", level),  # the config refuses what is none
         metric=metric,
         only=tuple(only or ()),
+        tau=tau,
+        absolute=absolute,
+        direct_edges=direct_edges,
         selection=Selection(top, threshold, fraction, cast("Ranking", by), greedy, prune),
         dtype=dtype,
         device=device,

@@ -12,7 +12,7 @@ from importlib.metadata import version as package_version
 
 import typer
 
-from edgewise.cli import check, discover, draw, listing, show
+from edgewise.cli import check, discover, draw, evaluate, listing, show, verify
 from edgewise.cli.quiet import quiet_libraries
 from edgewise.errors import EdgewiseError
 
@@ -26,8 +26,10 @@ app = typer.Typer(
 )
 app.command("discover", epilog=discover.EXAMPLES)(discover.discover)
 app.command("draw", epilog=draw.EXAMPLES)(draw.draw)
+app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command("list", epilog=listing.EXAMPLES)(listing.list_names)
 app.command("show", epilog=show.EXAMPLES)(show.show)
+app.command("verify", epilog=verify.EXAMPLES)(verify.verify)
 app.command("check", epilog=check.EXAMPLES)(check.check)
 
 
@@ -98,6 +100,18 @@ def _about_usage(error: Exception, given: Sequence[str]) -> str:
 
 
 def _interrupted(given: Sequence[str]) -> str:
-    if given and given[0] == "discover":
-        return "interrupted; start the same command again to go on from here"
-    return "interrupted"
+    how = HOW_TO_GO_ON.get(given[0]) if given else None
+    return f"interrupted; {how(given)}" if how else "interrupted"
+
+
+def _again(given: Sequence[str]) -> str:
+    return "start the same command again to go on from here"
+
+
+def _again_if_kept(given: Sequence[str]) -> str:
+    words = {word.partition("=")[0] for word in given}
+    return "nothing is kept without --out" if "--circuit" in words and "--out" not in words else _again(given)
+
+
+# A long verb -> what to say, of its command line, when it was interrupted.
+HOW_TO_GO_ON = {"discover": _again, "evaluate": _again_if_kept, "verify": _again}

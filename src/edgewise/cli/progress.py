@@ -28,8 +28,13 @@ STOP = "stop it at any time, the same command goes on"
 class ShownProgress:
     """Takes progress reports and shows them; leaving its context takes the bar off the terminal."""
 
-    def __init__(self) -> None:
-        """Begin the two seconds."""
+    def __init__(self, stop: str = STOP) -> None:
+        """Begin the two seconds.
+
+        Args:
+            stop: what to say, before a long step, of stopping it.
+        """
+        self._stop = stop
         self._next_line = time.monotonic() + LINE_EVERY
         self._bar = _bar() if sys.stderr.isatty() else None
         self._task = self._bar.add_task("starting", total=None) if self._bar else None
@@ -38,7 +43,7 @@ class ShownProgress:
     def __call__(self, progress: Progress) -> None:
         """Take one report."""
         if progress.plan is not None and progress.plan.seconds >= SAY_FROM:
-            typer.echo(f"edgewise: {progress.step}: {progress.plan.words()}; {STOP}", err=True)
+            typer.echo(f"edgewise: {progress.step}: {progress.plan.words()}; {self._stop}", err=True)
         if self._bar is not None and self._task is not None:
             words, total = progress.step, progress.total
             self._bar.update(self._task, description=words, completed=progress.done, total=total)

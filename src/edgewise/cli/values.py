@@ -44,6 +44,21 @@ def parse_size(text: str | None) -> int | None:
     return size
 
 
+def parse_count(option: str, text: str) -> int | None:
+    """Read a number of things, or ``"all"``, which is None.
+
+    Raises:
+        RunError: neither, or a number below one.
+    """
+    if text.lower() == "all":
+        return None
+    if not re.fullmatch(r"\d{1,3}(,\d{3})+|\d+", text) or int(text.replace(",", "")) < 1:
+        raise RunError(
+            f"{option} {text!r} is not a number of at least 1; write for example {option} 500 or {option} all"
+        )
+    return int(text.replace(",", ""))
+
+
 def _value(text: str) -> Any:
     try:
         return json.loads(text)

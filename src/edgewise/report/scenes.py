@@ -1,12 +1,14 @@
-"""The two pictures of a stored run, with what was run above them."""
+"""The pictures of a stored run and of its verification, with what was run above them."""
 
 from __future__ import annotations
 
 from edgewise.report.picture.choice import Choice, choose
 from edgewise.report.picture.circuit import Heading, circuit_scene
+from edgewise.report.picture.scatter import Dot, scatter_scene
 from edgewise.report.picture.scene import Scene
 from edgewise.report.picture.scores import scores_scene
 from edgewise.runs.folder import Run
+from edgewise.runs.verification import DRAWN, Verification
 from edgewise.tasks.classes import head_classes
 
 
@@ -37,6 +39,17 @@ def run_scores(run: Run, heading: Heading | None = None) -> Scene:
     """Return the picture of a run's scores."""
     above = heading or Heading(f"Scores of {_what(run)}", (" · ".join(_how(run)),), run.record.metric.name)
     return scores_scene(run.scores, run.circuit, above)
+
+
+def run_verification(run: Run, verification: Verification) -> Scene:
+    """Return the picture of exact effects against a run's scores."""
+    said = verification.agreement
+    counts = f"{said.measured:,} of {said.population:,} {verification.level}s measured"
+    above = Heading(f"Verification of {_what(run)}", (" · ".join((*_how(run), counts)),), verification.metric)
+    dots = [Dot(one.score, one.exact, one.chosen == DRAWN, one.name) for one in verification.effects]
+    slope, intercept = said.slope.value, said.intercept.value
+    fit = None if slope is None or intercept is None else (slope, intercept)
+    return scatter_scene(dots, fit, above, verification.level)
 
 
 def _what(run: Run) -> str:

@@ -18,6 +18,8 @@ from edgewise.runs.checkpoint import load_checkpoint
 from edgewise.runs.lock import writing
 
 FORMAT = "edgewise-analysis"
+# Names of the analyses of a run, as patterns.
+NAMES = ("evaluation-*", "verification")
 ASKED = "asked"
 
 
@@ -80,6 +82,18 @@ def measured(
         write_bytes(analysis.path, (json.dumps(results, indent=2, allow_nan=False) + "\n").encode())
         (analysis.folder / analysis.progress).unlink(missing_ok=True)
         return json.loads(analysis.path.read_text(encoding="utf-8")), False
+
+
+def analyses(folder: Path) -> tuple[Path, ...]:
+    """The files of all analyses in a folder, finished or not."""
+    patterns = [pattern for name in NAMES for pattern in (f"{name}.json", f"{name}.progress.safetensors")]
+    return tuple(path for pattern in patterns for path in sorted(folder.glob(pattern)))
+
+
+def forget_analyses(folder: Path) -> None:
+    """Remove the analyses of a run that is being replaced; the caller holds the folder's lock."""
+    for path in analyses(folder):
+        path.unlink(missing_ok=True)
 
 
 def _stored(analysis: Analysis) -> dict[str, Any] | None:

@@ -31,7 +31,10 @@ class RunConfig:
         method: how edges are scored.
         level: ``"edge"`` or ``"node"``.
         metric: name of the metric; None means the one that belongs to the prompts.
-        selection: which edges (or nodes) make the circuit.
+        tau: ACDC's threshold, in units of the metric.
+        absolute: ACDC compares the size of a change with tau, not the change itself.
+        direct_edges: ACDC first tests whether heads' inputs can be patched as a whole.
+        selection: which edges (or nodes) make the circuit; ACDC finds its own.
         dtype: floating-point type of the model; float64 also stores scores in float64.
         device: where the model runs.
         only: names or patterns of the edges (or nodes) that activation patching measures; all by default.
@@ -58,6 +61,9 @@ class RunConfig:
     level: Level = "edge"
     metric: str | None = None
     only: tuple[str, ...] = ()
+    tau: float | None = None
+    absolute: bool = False
+    direct_edges: bool = False
     selection: Selection = field(default_factory=Selection)
     dtype: str = "float32"
     device: str = "cpu"
@@ -85,6 +91,14 @@ class RunConfig:
         object.__setattr__(self, "options", MappingProxyType(_json_values(self.options)))
         for name in ("only", "ignore_config"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
+
+    def rule(self) -> str:
+        """Which edges (or nodes) make the circuit, in words."""
+        if self.tau is None:
+            return self.selection.describe(self.level)
+        size = "by" if self.absolute else "for the worse by"
+        direct = ", heads' inputs as a whole first" if self.direct_edges else ""
+        return f"those whose removal changes the metric {size} {self.tau:g} or more{direct}"
 
     def to_json(self) -> dict[str, Any]:
         """Return the config as a dict of JSON values."""

@@ -23,10 +23,19 @@ from edgewise.runs.config import RunConfig
 from edgewise.runs.folder import Run, as_stored, read_record, read_run, refuse_other, require_free, write_run
 from edgewise.runs.identity import identity
 from edgewise.runs.lock import writing
-from edgewise.runs.methods import ScoringState, pace_of, prompts_to_score, require_method, scoring_states
+from edgewise.runs.methods import (
+    ScoringState,
+    circuit_of,
+    metric_of,
+    pace_of,
+    prompts_to_score,
+    require_method,
+    scoring_states,
+    trace_of,
+)
 from edgewise.runs.record import Counts, MetricSummary, RunRecord, differences, versions
 from edgewise.runs.resume import pursue
-from edgewise.runs.selection import require_fits, select
+from edgewise.runs.selection import require_fits
 from edgewise.runs.setup import Setup, describe_model, describe_prompts, prepare
 from edgewise.runs.steps import Report, Steps, silent
 from edgewise.tasks import TASKS
@@ -84,8 +93,8 @@ def discover(
         steps.seconds["scoring"] += earlier
         with steps.step("selection", "selecting the circuit"):
             scores = as_stored(state.scores(), config.dtype)
-            circuit = select(scores, config.selection)
-        write_run(folder, _record(setup, state, circuit, steps.seconds), scores, circuit)
+            circuit = circuit_of(config, state, scores)
+        write_run(folder, _record(setup, state, circuit, steps.seconds), scores, circuit, trace_of(state))
         return read_run(folder)
 
 
@@ -107,7 +116,7 @@ def _record(setup: Setup, state: ScoringState, circuit: Circuit, seconds: Mappin
         versions=versions(),
         model=describe_model(setup.model),
         prompts=describe_prompts(prompts),
-        metric=_metric(get_metric(config.metric or prompts.metric).name, state),
+        metric=_metric(metric_of(config, prompts), state),
         counts=Counts(graph.n_edges, graph.n_sources, graph.n_destinations, circuit.n_edges, len(circuit.nodes())),
         batch_size=state.batch_size,
         timing=rounded | {"total": round(sum(seconds.values()), 3)},

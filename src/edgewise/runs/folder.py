@@ -10,6 +10,7 @@ import numpy as np
 
 from edgewise.errors import EdgewiseError, FormatError, RunConflictError, RunError
 from edgewise.graph import Circuit, EdgeScores, NodeScores
+from edgewise.runs.analysis import analyses, forget_analyses
 from edgewise.runs.checkpoint import PROGRESS, load_checkpoint
 from edgewise.runs.commit import commit, pending
 from edgewise.runs.config import RunConfig
@@ -17,8 +18,9 @@ from edgewise.runs.files import circuit_json, fill_scores, read_circuit, read_sc
 from edgewise.runs.lock import writing
 from edgewise.runs.record import RunRecord
 
-RUN, SCORES, CIRCUIT = "run.json", "scores.safetensors", "circuit.json"
+RUN, SCORES, CIRCUIT, TRACE = "run.json", "scores.safetensors", "circuit.json", "trace.jsonl"
 PICTURES, PAGE = ("circuit.svg", "circuit.png", "scores.svg", "scores.png"), "report.html"
+VERIFICATION_PICTURE = "verification.svg"
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,25 +47,35 @@ class Run:
         return self.record.config
 
 
-def write_run(folder: Path, record: RunRecord, scores: EdgeScores | NodeScores, circuit: Circuit) -> None:
+def write_run(
+    folder: Path,
+    record: RunRecord,
+    scores: EdgeScores | NodeScores,
+    circuit: Circuit,
+    trace: bytes | None = None,
+) -> None:
     """Put a finished run in the place of whatever the folder held; the caller holds its lock.
 
-    `run.json` comes last: where it stands, the run is finished. Pictures of what the folder held go first: a
-    kill in between leaves a run without pictures, never with another run's.
+    `run.json` comes last: where it stands, the run is finished. Pictures and analyses of what the folder held go
+    first: a kill in between leaves a run without them, never with another run's.
 
     Raises:
         OSError: the folder cannot be written; it is then as it was.
     """
-    for name in (*PICTURES, PAGE):
+    for name in (*PICTURES, PAGE, VERIFICATION_PICTURE):
         (folder / name).unlink(missing_ok=True)
+    forget_analyses(folder)
     commit(
         folder,
         {
             SCORES: lambda path: fill_scores(path, scores),
             CIRCUIT: lambda path: _fill(path, circuit_json(circuit, scores)),
+            **({} if trace is None else {TRACE: lambda path: _fill(path, trace)}),
             RUN: lambda path: _fill(path, record.to_bytes()),
         },
     )
+    if trace is None:
+        (folder / TRACE).unlink(missing_ok=True)
     (folder / PROGRESS).unlink(missing_ok=True)
 
 
@@ -120,6 +132,7 @@ def require_free(folder: Path, config: RunConfig) -> None:
         raise RunConflictError(f"{error}; or choose another folder") from error
     if found is None:
         strangers = [name for name in (SCORES, CIRCUIT) if (folder / name).exists()]
+        strangers += [path.name for path in analyses(folder)]
         if strangers:
             raise RunConflictError(
                 f"{folder}: holds {strangers[0]} of no finished run; choose another folder, or --overwrite it"

@@ -15,88 +15,24 @@ tries the same ones whenever it is resumed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
-import torch
 
-from edgewise.engine.batches import Batch, arrange, take
-from edgewise.engine.incremental import RunningCircuit, Trial
-from edgewise.engine.memory import MOST_TOKENS, MOST_TOKENS_ELSEWHERE, micro_batch
-from edgewise.engine.metric_gradient import metric_values, require_finite
-from edgewise.engine.replacement import corrupted_run, resample_from
+from edgewise.engine.memory import micro_batch
 from edgewise.errors import DataError
-from edgewise.graph import Circuit, EdgeScores, Graph
 from edgewise.metrics import Metric, get_metric
 from edgewise.models import Model
-from edgewise.search.order import destinations_from_the_output, sources_from_late
+from edgewise.search.circuits import PresentCircuit
+from edgewise.search.order import Visit, sources_from_late
+from edgewise.search.trace import WHOLE, AcdcState, Step
+from edgewise.search.usable import usable
 from edgewise.tasks import PromptPair, PromptSet
 
-Array = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Step:
-    """One tested edge.
-
-    Args:
-        source: its row.
-        destination: its column.
-        before: the metric of the circuit before.
-        after: the metric without the edge.
-        kept: whether it stays.
-    """
-
-    source: int
-    destination: int
-    before: float
-    after: float
-    kept: bool
-
-
-@dataclass(frozen=True, eq=False)
-class AcdcState:
-    """Where a search stands.
-
-    Args:
-        graph: the model's graph.
-        tau: the threshold.
-        trace: the edges tested so far, in order.
-        visited: destinations done, in the order of `destinations_from_the_output`.
-        at_once: edges that are tried together next.
-        current: the metric of the present circuit.
-        clean: the metric of the whole model.
-        passes: runs of all prompts so far, whatever their length.
-    """
-
-    graph: Graph
-    tau: float
-    trace: tuple[Step, ...] = ()
-    visited: int = 0
-    at_once: int = 1
-    current: float = float("nan")
-    clean: float = float("nan")
-    passes: int = 0
-    kept: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros((0, 0), dtype=np.bool_))
-
-    @property
-    def finished(self) -> bool:
-        """Whether every destination was visited."""
-        return self.visited == self.graph.n_destinations
-
-    def circuit(self) -> Circuit:
-        """The edges kept."""
-        return Circuit(self.graph, self.kept)
-
-    def scores(self) -> EdgeScores:
-        """The change of the metric when each edge was tested, NaN where it never was."""
-        values = np.full(self.graph.mask.shape, np.nan)
-        for step in self.trace:
-            values[step.source, step.destination] = step.after - step.before
-        return EdgeScores(self.graph, values, allow_unscored=True)
+AnyMetric = str | Metric | Callable[..., Any]
 
 
 def acdc(
@@ -104,8 +40,9 @@ def acdc(
     prompts: PromptSet | Sequence[PromptPair],
     tau: float,
     *,
-    metric: str | Metric | Callable[..., Any] = "kl",
+    metric: AnyMetric = "kl",
     absolute: bool = False,
+    direct_edges: bool = False,
     batch_size: int | None = None,
     max_memory: int | None = None,
 ) -> AcdcState:
@@ -117,20 +54,31 @@ def acdc(
         tau: the threshold, in units of the metric.
         metric: ``kl`` or any other; where higher is better its negative is the loss.
         absolute: compare the size of the change with tau.
+        direct_edges: as the original does, first test for each layer whether q, k and v of its heads can be patched as
+            a whole (v of all heads, then k, then q, highest head first); one that can loses all its edges untested.
         batch_size: prompts a run; by default what memory allows.
-        max_memory: bytes that the process may use in all; by default what is free.
+        max_memory: bytes that the process (on CUDA: this device) may use in all; by default what is free.
 
     Returns:
         The final state: circuit, scores, and the trace of all tests.
+
+    Raises:
+        DataError: a prompt the model cannot take.
+        MetricError: a metric that cannot be computed on these prompts.
+        ScoreError: logits that are not finite.
     """
-    state: AcdcState | None = None
-    for state in search(  # noqa: B007
-        model, prompts, tau, metric=metric, absolute=absolute, batch_size=batch_size, max_memory=max_memory
-    ):
-        pass
-    if state is None:
-        raise DataError("no prompts were given; give at least one")
-    return state
+    states = search(
+        model,
+        prompts,
+        tau,
+        metric=metric,
+        absolute=absolute,
+        direct_edges=direct_edges,
+        batch_size=batch_size,
+        max_memory=max_memory,
+    )
+    (last,) = deque(states, maxlen=1)
+    return last
 
 
 def search(
@@ -138,103 +86,100 @@ def search(
     prompts: PromptSet | Sequence[PromptPair],
     tau: float,
     *,
-    metric: str | Metric | Callable[..., Any] = "kl",
+    metric: AnyMetric = "kl",
     absolute: bool = False,
+    direct_edges: bool = False,
     batch_size: int | None = None,
     max_memory: int | None = None,
+    stored: Mapping[str, npt.NDArray[Any]] | None = None,
 ) -> Iterator[AcdcState]:
-    """`acdc` as a generator: yields the state after every run."""
+    """ACDC (Conmy et al. 2023): edges are removed one by one, from the output back, where that changes little.
+
+    `acdc` as a generator: yields the state before the first run and after every one, the last one finished.
+
+    Args:
+        model: see `acdc`, as all that follow.
+        prompts: the same prompts in the same order when a search is resumed.
+        tau: likewise.
+        metric: likewise.
+        absolute: likewise.
+        direct_edges: likewise.
+        batch_size: likewise; a resumed search uses its own.
+        max_memory: likewise.
+        stored: the tensors of the state at which an earlier search stopped; None to begin.
+    """
     measured = get_metric(metric)
-    model.require_eval()
-    pairs = tuple(prompts)
-    rows = micro_batch(model, pairs, max_memory) if batch_size is None else batch_size
-    circuits = _Circuits(model, measured, pairs, rows)
-    graph = model.graph
-    sign = -1.0 if measured.higher_is_better else 1.0
-    clean = circuits.now()
-    state = AcdcState(graph, tau, current=clean, clean=clean, kept=graph.mask.copy())
-    for column in destinations_from_the_output(graph)[state.visited :]:
-        removed: list[int] = []
-        if circuits.is_read(column):
-            waiting = sources_from_late(graph, column)
-            while waiting:
-                trying = waiting[: min(state.at_once, circuits.most)]
-                values = circuits.without(column, removed, trying)
-                steps = []
-                for source, value in zip(trying, values, strict=True):
-                    change = sign * (value - state.current)
-                    kept = not (abs(change) if absolute else change) < tau
-                    steps.append(Step(source, column, state.current, value, kept))
-                    if kept:
-                        break
-                    removed.append(source)
-                    state = replace(state, current=value)
-                waiting = waiting[len(steps) :]
-                failed = steps[-1].kept
-                state = replace(
-                    state,
-                    trace=(*state.trace, *steps),
-                    at_once=max(1, state.at_once // 2) if failed else min(2 * state.at_once, circuits.most),
-                    passes=state.passes + len(trying),
-                )
-                yield state
-            circuits.accept(column, removed)
-            state.kept[removed, column] = False
-        else:
-            circuits.drop(column)
-            state.kept[:, column] = False
-        state = replace(state, visited=state.visited + 1)
+    pairs = usable(model, prompts, measured)
+    if stored is None:
+        rows = micro_batch(model, pairs, max_memory) if batch_size is None else batch_size
+    else:
+        rows = AcdcState.from_tensors(stored, model.graph).batch_size
+    if rows < 1:
+        raise DataError(f"batch size {rows}: give at least 1")
+    circuit = PresentCircuit(model, measured, pairs, rows)
+    state = (
+        AcdcState(model.graph, circuit.clean_metric, circuit.corrupted_metric, rows, direct_edges)
+        if stored is None
+        else AcdcState.from_tensors(stored, model.graph)
+    )
+    searched = _Search(circuit, tau, -1.0 if measured.higher_is_better else 1.0, absolute)
     yield state
+    yield from searched.states(state)
 
 
-class _Circuits:
-    """The present circuit on every micro-batch of the prompts."""
+class _Search:
+    """The rule, applied to one destination after another."""
 
-    def __init__(self, model: Model, metric: Metric, pairs: Sequence[PromptPair], rows: int) -> None:
-        self._metric = metric
-        self._parts: list[tuple[Batch, RunningCircuit, torch.Tensor]] = []
-        causal = model.wiring.causal
-        order, done = arrange(pairs, causal=causal), 0
-        while done < len(pairs):
-            taken = take(order, pairs, done, rows, causal=causal)
-            batch = Batch.of([pairs[i] for i in taken], model.device, causal=causal)
-            outputs, _, cache = corrupted_run(model, batch)
-            running = RunningCircuit(model, resample_from(batch, outputs, cache))
-            self._parts.append((batch, running, running.logits))
-            done += len(taken)
-        self._n_prompts = len(pairs)
-        tokens = max(batch.clean.numel() for batch, _, _ in self._parts)
-        self.most = max(1, MOST_TOKENS.get(model.device.type, MOST_TOKENS_ELSEWHERE) // tokens)
+    def __init__(self, circuit: PresentCircuit, tau: float, sign: float, absolute: bool) -> None:
+        self._circuit, self._tau, self._sign, self._absolute = circuit, tau, sign, absolute
 
-    def now(self) -> float:
-        """The metric of the present circuit."""
-        total = 0.0
-        for batch, running, clean in self._parts:
-            values = metric_values(self._metric, running.logits, batch.metric, clean)
-            require_finite(self._metric, values)
-            total += float(values.double().sum())
-        return total / self._n_prompts
+    def states(self, state: AcdcState) -> Iterator[AcdcState]:
+        # What an earlier search removed is removed again: one run a stop.
+        for visit in state.visits[: state.visited]:
+            self._leave(visit, state)
+        for visit in state.visits[state.visited :]:
+            if self._is_open(visit, state):
+                for now in self._test(visit, state):
+                    state = now
+                    yield state
+            self._leave(visit, state)
+            state = replace(state, visited=state.visited + 1)
+        yield state
 
-    def is_read(self, column: int) -> bool:
-        """Whether any kept edge leads on from a destination's node."""
-        return self._parts[0][1].is_read(column)
+    def _is_open(self, visit: Visit, state: AcdcState) -> bool:
+        """Whether there is anything to test: somebody reads the node, and it was not removed as a whole."""
+        return self._circuit.is_read(visit.column) and not state.removed(Visit(visit.column, whole=True))
 
-    def without(self, column: int, removed: Sequence[int], more: Sequence[int]) -> list[float]:
-        """The metric without some sources of a destination, and the first one, two, ... of more."""
-        totals = np.zeros(len(more))
-        for batch, running, clean in self._parts:
-            for number, logits in enumerate(running.trial(column, removed, more).logits):
-                totals[number] += float(metric_values(self._metric, logits, batch.metric, clean).double().sum())
-        return [float(total) for total in totals / self._n_prompts]
+    def _leave(self, visit: Visit, state: AcdcState) -> None:
+        if self._is_open(replace(visit, whole=False), state) or visit.whole:
+            self._circuit.remove(visit.column, state.removed(visit))
+        else:
+            self._circuit.drop(visit.column)
 
-    def accept(self, column: int, removed: Sequence[int]) -> None:
-        """Remove edges into a destination for good."""
-        if removed:
-            for _, running, _ in self._parts:
-                trial: Trial = running.trial(column, removed)
-                running.accept(trial)
+    def _test(self, visit: Visit, state: AcdcState) -> Iterator[AcdcState]:
+        """Make the tests of one stop that were not made yet."""
+        column, removed = visit.column, state.removed(visit)
+        done = {step.source for step in state.tested(visit)}
+        every = sources_from_late(state.graph, column)
+        waiting = [source for source in ([WHOLE] if visit.whole else every) if source not in done]
+        while waiting:
+            trying = waiting[: min(state.at_once, self._circuit.most)]
+            values = self._circuit.without(column, every if visit.whole else removed, () if visit.whole else trying)
+            steps = self._steps(column, state.current, trying, values)
+            removed += [step.source for step in steps if not step.kept]
+            waiting = waiting[len(steps) :]
+            at_once = max(1, state.at_once // 2) if steps[-1].kept else min(2 * state.at_once, self._circuit.most)
+            state = replace(state, trace=(*state.trace, *steps), at_once=at_once, runs=state.runs + len(trying))
+            yield state
 
-    def drop(self, column: int) -> None:
-        """Remove all edges into a destination that nobody reads."""
-        for _, running, _ in self._parts:
-            running.drop(column)
+    def _steps(self, column: int, current: float, trying: Sequence[int], values: npt.NDArray[Any]) -> list[Step]:
+        """What the tests say, up to the first edge that stays: those after it were tried without it."""
+        steps: list[Step] = []
+        for source, value in zip(trying, values.tolist(), strict=True):
+            change = self._sign * (value - current)
+            kept = not (abs(change) if self._absolute else change) < self._tau
+            steps.append(Step(source, column, current, value, kept))
+            if kept:
+                break
+            current = value
+        return steps

@@ -2,24 +2,42 @@
 
 Conmy et al. (2023), as their code runs: ``logits``; then per layer, last to first, the MLP, the ``<v>`` of the heads
 from the highest number to 0, their ``<k>``, their ``<q>``. For one destination: the MLP of a layer, then its heads from
-0 upwards, then the layer before; ``input`` last.
+0 upwards, then the layer before; ``input`` last. On request each layer's ``<v>``, ``<k>`` and ``<q>`` are first tested
+as a whole.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from edgewise.graph import Graph
 
 
-def destinations_from_the_output(graph: Graph) -> list[int]:
-    """All destinations, in the order in which their incoming edges are tested."""
-    order = [graph.logits]
+@dataclass(frozen=True)
+class Visit:
+    """One stop of the search.
+
+    Args:
+        column: a destination.
+        whole: whether it is tested as a whole (the original's "direct" edge), or edge by edge.
+    """
+
+    column: int
+    whole: bool = False
+
+
+def visits(graph: Graph, *, direct_edges: bool = False) -> list[Visit]:
+    """All stops in order: every destination edge by edge, a layer's heads before that as a whole on request."""
+    order = [Visit(graph.logits)]
     for layer in reversed(range(graph.spec.n_layers)):
         if graph.spec.has_mlp:
-            order.append(graph.mlp(layer))
-        for heads in (graph.v(layer), graph.k(layer), graph.q(layer)):
-            order += reversed(range(heads.start, heads.stop))
+            order.append(Visit(graph.mlp(layer)))
+        slices = (graph.v(layer), graph.k(layer), graph.q(layer))
+        columns = [column for heads in slices for column in reversed(range(heads.start, heads.stop))]
+        order += [Visit(column, whole=True) for column in columns if direct_edges]
+        order += [Visit(column) for column in columns]
     return order
 
 

@@ -27,7 +27,8 @@ from edgewise.models import Model
 from edgewise.search.fill import fill, start
 from edgewise.search.table import Table
 from edgewise.search.targets import Targets, named_edges, named_nodes
-from edgewise.tasks import PromptPair, PromptSet, validate
+from edgewise.search.usable import usable
+from edgewise.tasks import PromptPair, PromptSet
 
 Level = Literal["edge", "node"]
 AnyMetric = str | Metric | Callable[..., Any]
@@ -197,7 +198,7 @@ def patching(
     default = prompts.metric if isinstance(prompts, PromptSet) else "logit-diff"
     measured = get_metric(default if metric is None else metric)
     targets = _targets(model.graph, level, only)
-    pairs = _checked(model, prompts, measured)
+    pairs = usable(model, prompts, measured)
     work = Measure(model, measured, targets, level)
     table = (
         start(model, pairs, work, batch_size=batch_size, max_memory=max_memory)
@@ -222,20 +223,6 @@ def _targets(graph: Graph, level: str, only: Sequence[str] | BoolArray | None) -
     if not len(targets):
         raise DataError("no edge was chosen; choose at least one")
     return targets
-
-
-def _checked(model: Model, prompts: PromptSet | Sequence[PromptPair], metric: Metric) -> tuple[PromptPair, ...]:
-    model.require_eval()
-    pairs = tuple(prompts)
-    validate(
-        pairs,
-        vocab_size=model.vocab_size,
-        output_size=model.output_size,
-        max_positions=model.max_positions,
-        require_answers="answers" in metric.needs,
-    )
-    metric.check(pairs)
-    return pairs
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Axes that count in powers of ten: where a value stands, and the lines and labels around a panel."""
+"""Axes, even ones and those that count in powers of ten: where a value stands, and the lines and labels of a panel."""
 
 from __future__ import annotations
 
@@ -47,13 +47,37 @@ class Log:
         return sorted([*powers, *within]) if len(within) < 7 else powers
 
 
+@dataclass(frozen=True)
+class Linear:
+    """One axis on which equal steps are equally long; args as of `Log`, `low` of any sign."""
+
+    low: float
+    high: float
+    begin: float
+    end: float
+    label: str
+
+    def at(self, value: float) -> float:
+        """Return where a value stands, pixels; values outside stand at the ends."""
+        share = (value - self.low) / (self.high - self.low)
+        return self.begin + min(max(share, 0.0), 1.0) * (self.end - self.begin)
+
+    def ticks(self) -> list[tuple[float, str]]:
+        """Return (value, label) of the multiples of 1, 2 or 5 times a power of ten within, nine at most."""
+        power = 10.0 ** math.floor(math.log10((self.high - self.low) / 8))
+        step = next(digit * power for digit in (1, 2, 5, 10) if (self.high - self.low) / (digit * power) <= 8)
+        first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
+        values = [float(f"{number * step:.10g}") for number in range(first, last + 1)]
+        return [(value, f"{value:g}".replace("-", "−")) for value in values]
+
+
 def _power(power: int) -> str:
     if -2 <= power <= 3:
         return f"{10**power:,}" if power >= 0 else f"{10.0**power:g}"
     return f"10{str(power).translate(_RAISED)}"
 
 
-def panel(x: Log, y: Log, title: str) -> list[Shape | Text]:
+def panel(x: Log | Linear, y: Log | Linear, title: str) -> list[Shape | Text]:
     """Return the grid, the ticks and the labels of a panel; `y` begins at its lower end."""
     items: list[Shape | Text] = [
         Text(x.begin, y.end - 14, title, 13, bold=True),

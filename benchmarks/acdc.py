@@ -1,0 +1,88 @@
+"""ACDC against plain forward passes, in one process.
+
+The plain pass is the untouched model with the unembedding at the answer alone. ``ratio`` is the time of the whole
+search, the clean and corrupted runs included, by tested edge and by the time of one plain pass of all prompts, timed in
+between.
+
+    python benchmarks/acdc.py
+    python benchmarks/acdc.py --case gpt2 --seconds 120
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Sequence
+
+import torch
+from eap import CASES, prepare
+from patch import plain, timed
+from torch import nn
+
+from edgewise import load_model
+from edgewise.engine.batches import Batch
+from edgewise.models import Model
+from edgewise.search.acdc import search
+from edgewise.tasks import PromptPair
+
+# name -> case of eap.py, prompts; metric -> thresholds (each keeps another share of the edges)
+SEARCHES = {
+    "attn-only": ("attn-only", 40, {"kl": (3e-5, 1e-4), "logit-diff": (1e-3, 4e-3)}),
+    "gpt2": ("batch8", 8, {"kl": (1e-5,), "logit-diff": (1e-3,)}),
+}
+
+
+def main() -> None:
+    """Run every search and print one JSON line each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--case", choices=SEARCHES, action="append")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop each search after so long")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--tau", type=float, action="append")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    for name in options.case or SEARCHES:
+        case, n_prompts, metrics = SEARCHES[name]
+        module, pairs, _ = prepare(CASES[case])
+        model, pairs = load_model(module), pairs[:n_prompts]
+        for metric, thresholds in metrics.items():
+            for tau in options.tau or thresholds:
+                row = searched(module, model, pairs, metric, tau, options.seconds)
+                print(json.dumps({"case": name, "metric": metric, "tau": tau, **row}), flush=True)
+
+
+def searched(
+    module: nn.Module, model: Model, pairs: Sequence[PromptPair], metric: str, tau: float, most: float
+) -> dict[str, object]:
+    """Run one search, at most so many seconds, with plain passes in between."""
+    ids = Batch.of(pairs, model.device).clean
+    plain(module, ids)
+    least = [timed(lambda: plain(module, ids)) for _ in range(3)]
+    begun, pause = time.perf_counter(), 0.0
+    state = None
+    for number, now in enumerate(search(model, pairs, tau, metric=metric, batch_size=len(pairs))):
+        state = now
+        if number % 40 == 0:
+            least.append(timed(lambda: plain(module, ids)))
+            pause += least[-1]
+        if time.perf_counter() - begun > most:
+            break
+    assert state is not None
+    seconds = time.perf_counter() - begun - pause
+    tested, once = len(state.trace), statistics.median(least)
+    return {
+        "finished": state.finished,
+        "tested": tested,
+        "kept_share": round(sum(step.kept for step in state.trace) / tested, 3),
+        "runs": state.runs,
+        "ratio": round(seconds / tested / once, 3),
+        "seconds": round(seconds, 1),
+        "seconds_an_edge": round(seconds / tested, 4),
+        "plain_s": round(once, 4),
+    }
+
+
+if __name__ == "__main__":
+    main()

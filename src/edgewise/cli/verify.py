@@ -1,0 +1,88 @@
+"""`edgewise verify`: how far the scores of a finished run can be trusted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgewise.cli import output
+from edgewise.cli.progress import ShownProgress
+from edgewise.cli.values import parse_count, parse_size
+
+EXAMPLES = """Examples:
+
+edgewise verify runs/demo
+
+edgewise verify runs/demo --edges all
+
+edgewise verify runs/gpt2-ioi --edges 1000 --top 400 --seed 1
+
+edgewise verify runs/gpt2-ioi --top-k 50 --overwrite --json
+"""
+
+
+def verify(
+    folder: Annotated[Path, typer.Argument(help="The --out of a finished run.", metavar="DIR")],
+    edges: Annotated[
+        str, typer.Option("--edges", help="How many edges (or nodes) to measure, or 'all'.", metavar="N")
+    ] = "500",
+    top: Annotated[
+        int | None,
+        typer.Option("--top", help="How many of these are the largest by |score|; half of them by default.", min=0),
+    ] = None,
+    top_k: Annotated[
+        int | None,
+        typer.Option("--top-k", help="How many of the largest are to be found; as the circuit by default.", min=1),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Seed by which the others are drawn.", min=0)] = 0,
+    batch_size: Annotated[
+        int | None, typer.Option("--batch-size", help="Prompts at a time; by default as in the run.", min=1)
+    ] = None,
+    max_memory: Annotated[
+        str | None,
+        typer.Option("--max-memory", help="Memory to use in all, such as 8GB; by default what is free."),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Measure again, in place of another verification in DIR.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Measure what patching some edges of a finished run really does, and compare that with their scores.
+
+    The edges of largest |score| are measured, and some of the others drawn at random, on the run's own prompts; from
+    these the agreement over all edges is estimated. The result goes to verification.json in DIR, with a picture beside
+    it, verification.svg. The same command shows it again; one that was stopped goes on where it was.
+    """
+    from edgewise.cli.quiet import quiet_transformers
+    from edgewise.report.picture.svg import svg
+    from edgewise.report.scenes import run_verification
+    from edgewise.report.verification import show_verification, verification_document
+    from edgewise.runs.folder import VERIFICATION_PICTURE, load_run
+    from edgewise.runs.shown import write_shown
+    from edgewise.runs.verify import verify as verify_run
+
+    quiet_transformers()
+    with ShownProgress() as shown:
+        found = verify_run(
+            folder,
+            edges=parse_count("--edges", edges),
+            top=top,
+            top_k=top_k,
+            seed=seed,
+            batch_size=batch_size,
+            max_memory=parse_size(max_memory),
+            overwrite=overwrite,
+            on_progress=shown,
+        )
+    run = load_run(folder)
+    picture = run.folder / VERIFICATION_PICTURE
+    if not (found.reused and picture.is_file()):
+        write_shown(run, {VERIFICATION_PICTURE: svg(run_verification(run, found)).encode()})
+    if as_json:
+        output.document(verification_document(found))
+        return
+    output.result(show_verification(run, found))
+    verb = "Found the finished verification in" if found.reused else "Wrote"
+    output.result(f"\nPicture: {picture}\n{verb} {found.folder / 'verification.json'}")

@@ -1,0 +1,68 @@
+"""The values of a circuit's run, at first those of the clean run."""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from edgewise.engine.clean import CleanRun
+from edgewise.graph import Graph
+from edgewise.graph.arrays import BoolArray
+
+
+class CircuitValues:
+    """A circuit and what its run carries, as far as anybody still reads it.
+
+    Args:
+        clean: the clean run.
+
+    Attributes:
+        clean: as given.
+        last: the number of the last layer.
+        kept: the edges kept, ``[n_sources, n_destinations]``.
+        logits: ``[batch, n_positions, vocab]``.
+        reads: by destination that reads another stream than the clean one, what it reads.
+        projected: by module of q, k and v, what it returns.
+        z: by layer, the input of the output projection; the last layer's where logits are read.
+        mlps: by layer, what the MLP writes; likewise.
+    """
+
+    def __init__(self, clean: CleanRun) -> None:
+        """The whole model."""
+        self.clean, self.last = clean, clean.model.graph.spec.n_layers - 1
+        self.kept: BoolArray = clean.model.graph.mask.copy()
+        self.logits = clean.logits
+        self.reads: dict[int, Tensor] = {}
+        self.projected: dict[nn.Module, Tensor] = dict(clean.projected)
+        self.z = list(clean.outputs.heads)
+        self.mlps = list(clean.outputs.mlps)
+
+    @property
+    def graph(self) -> Graph:
+        """The model's graph."""
+        return self.clean.model.graph
+
+    def reading(self, column: int) -> Float[Tensor, "batch pos d_model"]:
+        """What a destination reads now, in the accumulation type; ``logits`` and the last MLP where logits are read."""
+        if column in self.reads:
+            return self.reads[column]
+        graph, clean = self.graph, self.clean
+        if column == graph.logits:
+            stream = clean.before_logits
+        else:
+            layer, is_mlp = _place(graph, column)
+            stream = clean.before_mlp[layer] if is_mlp else clean.entered[layer]
+        stream = stream.to(clean.dtype)
+        return clean.answers.read(stream) if self.at_answers(column) else stream
+
+    def at_answers(self, column: int) -> bool:
+        """Whether a destination counts only where logits are read."""
+        graph = self.graph
+        return column == graph.logits or (graph.spec.has_mlp and column == graph.mlp(self.last))
+
+
+def _place(graph: Graph, column: int) -> tuple[int, bool]:
+    """The layer of a destination in front of the logits, and whether it is the layer's MLP."""
+    spec = graph.spec
+    layer, at = divmod(column, spec.n_heads + 2 * spec.kv_heads + spec.has_mlp)
+    return layer, at == spec.n_heads + 2 * spec.kv_heads

@@ -1,0 +1,238 @@
+"""Evaluating a circuit: the whole model, nothing, the circuit and its complement, and whatever else is asked for.
+
+1. What patched edges carry: the corrupted run, nothing, or means over the clean prompts, which are made once.
+2. A micro-batch of prompts is run with nothing patched, then with every edge patched that is outside each circuit.
+   Circuits are taken as given: an edge that leads nowhere is kept and counts, nothing is pruned.
+3. The table of metric, KL and accuracy by prompt and circuit becomes means, standard errors and shares.
+
+A circuit and its complement, faithfulness and completeness: Wang et al. 2023 (IOI), section 4; the normalised form, the
+sizes and the areas: Mueller et al. 2025 (MIB), section 3.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy.typing as npt
+import torch
+
+from edgewise.engine.batches import Batch, arrange, take
+from edgewise.engine.memory import is_out_of_memory, release
+from edgewise.errors import DataError, SelectionError
+from edgewise.evaluation.ablation import Ablation, baselines
+from edgewise.evaluation.circuits import EMPTY, Circuits
+from edgewise.evaluation.ladder import Ladder
+from edgewise.evaluation.result import Evaluation
+from edgewise.evaluation.summary import summary
+from edgewise.evaluation.wanted import Wanted
+from edgewise.evaluation.work import KL, Work
+from edgewise.graph import Circuit, EdgeScores, NodeScores
+from edgewise.graph.scores import Ranking
+from edgewise.metrics import Metric, get_metric
+from edgewise.models import Model
+from edgewise.search.fill import fill, start
+from edgewise.search.table import Table
+from edgewise.search.usable import usable
+from edgewise.tasks import PromptPair, PromptSet
+
+AnyMetric = str | Metric | Callable[..., Any]
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluationState:
+    """Where an evaluation stands, in runs of one prompt.
+
+    Args:
+        table: the numbers so far.
+    """
+
+    table: Table
+
+    @property
+    def finished(self) -> bool:
+        """Whether every number is known."""
+        return self.table.finished
+
+    @property
+    def done(self) -> int:
+        """Runs done."""
+        rows = min(self.table.batch_size, self.table.n_prompts - self.table.done_prompts)
+        return self.table.done_prompts * self.table.n_targets + rows * self.table.done_targets
+
+    @property
+    def total(self) -> int:
+        """All runs."""
+        return self.table.n_prompts * self.table.n_targets
+
+    def tensors(self) -> dict[str, npt.NDArray[Any]]:
+        """Everything as arrays, for storage."""
+        return self.table.tensors()
+
+
+class Evaluator:
+    """One evaluation: what is run, and what becomes of the numbers.
+
+    Args:
+        model: the model.
+        prompts: the prompts, the same in the same order when an evaluation is resumed.
+        circuit: the edges kept.
+        wanted: what is measured.
+        metric: the metric; the prompt set's own by default.
+        scores: to rank edges (or nodes) by, for the curve.
+        by: the ranking.
+
+    Raises:
+        SelectionError: a circuit or scores of another graph.
+        EdgewiseError: prompts or a metric that cannot be used.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        prompts: PromptSet | Sequence[PromptPair],
+        circuit: Circuit,
+        wanted: Wanted,
+        *,
+        metric: AnyMetric | None = None,
+        scores: EdgeScores | NodeScores | None = None,
+        by: Ranking = "abs",
+    ) -> None:
+        """Check what is given."""
+        for what, given in (("circuit", circuit), ("scores", scores)):
+            if given is not None and given.graph != model.graph:
+                raise SelectionError(f"the {what} is of {given.graph!r}, the model has {model.graph!r}; give its own")
+        default = prompts.metric if isinstance(prompts, PromptSet) else "logit-diff"
+        self.metric = get_metric(default if metric is None else metric)
+        self._model, self._pairs = model, usable(model, prompts, self.metric)
+        ladder, self._no_curve = _ladder(wanted, scores, by)
+        self.circuits = Circuits(circuit, wanted, ladder)
+        # By the micro-batch that means are taken in, each made once.
+        self._works: dict[int, Work] = {}
+
+    def states(
+        self,
+        *,
+        batch_size: int | None = None,
+        max_memory: int | None = None,
+        stored: Mapping[str, npt.NDArray[Any]] | None = None,
+    ) -> Iterator[EvaluationState]:
+        """Measure everything: yields the state before the first run and after every one, the last one finished.
+
+        Args:
+            batch_size: prompts a micro-batch; by default what memory allows. A resumed evaluation uses its own.
+            max_memory: bytes to use in all; by default what is free.
+            stored: the tensors of the state at which an earlier process stopped; None to begin.
+        """
+        if stored is None:
+            names = self._work(1)
+            table = start(self._model, self._pairs, names, batch_size=batch_size, max_memory=max_memory)
+        else:
+            table = Table.from_tensors(stored)
+        yield EvaluationState(table)
+        for filled in fill(self._model, self._pairs, self._work(table.planned_batch_size), table):
+            yield EvaluationState(filled)
+
+    def seconds_a_run(self, state: EvaluationState) -> float:
+        """Seconds that a patched run of one prompt takes here: that of the empty circuit, run once and timed."""
+        size = state.table.batch_size
+        while True:
+            try:
+                return self._seconds(state.table, size)
+            except (RuntimeError, MemoryError) as error:
+                if size == 1 or not is_out_of_memory(error):
+                    raise
+            release(self._model.device)
+            size = (size + 1) // 2
+
+    def _seconds(self, table: Table, size: int) -> float:
+        pairs, causal = self._pairs, self._model.wiring.causal
+        rows = take(arrange(pairs, causal=causal), pairs, 0, size, causal=causal)
+        with torch.no_grad():
+            batch = Batch.of([pairs[i] for i in rows], self._model.device, causal=causal)
+            opened = self._work(table.planned_batch_size).open(batch)
+            begun = time.perf_counter()
+            opened.measure([self.circuits.numbers[EMPTY]])[KL].cpu()
+        return (time.perf_counter() - begun) / len(rows)
+
+    def result(self, state: EvaluationState) -> Evaluation:
+        """The evaluation that a finished state holds. Raises ScoreError for an unfinished one."""
+        return summary(state.table, self.circuits, self.metric.name, self._no_curve)
+
+    def _work(self, mean_batch_size: int) -> Work:
+        if mean_batch_size not in self._works:
+            ablation = self.circuits.wanted.ablation
+            open_baseline = baselines(self._model, self._pairs, ablation, mean_batch_size)
+            with_accuracy = all(pair.answers for pair in self._pairs)
+            self._works[mean_batch_size] = Work(self._model, self.metric, self.circuits, open_baseline, with_accuracy)
+        return self._works[mean_batch_size]
+
+
+def evaluate_circuit(
+    model: Model,
+    prompts: PromptSet | Sequence[PromptPair],
+    circuit: Circuit,
+    *,
+    ablation: Ablation = "resample",
+    metric: AnyMetric | None = None,
+    scores: EdgeScores | NodeScores | None = None,
+    by: Ranking = "abs",
+    curve: bool = True,
+    random: int = 3,
+    seed: int = 0,
+    minimality: bool = False,
+    batch_size: int | None = None,
+    max_memory: int | None = None,
+) -> Evaluation:
+    """Measure how much of a behaviour a circuit keeps when every edge outside it is patched.
+
+    Args:
+        model: a loaded model, in evaluation mode; it is untouched afterwards.
+        prompts: pairs of clean and corrupted prompts, best others than the circuit was found on:
+            ``make_task(..., split="held-out")``.
+        circuit: the edges kept; never pruned.
+        ablation: what patched edges carry: ``"resample"`` (the paired corrupted prompt's value), ``"zero"``, ``"mean"``
+            (over all positions of these clean prompts) or ``"mean-positional"``.
+        metric: a metric's name, a ``Metric``, or a function of (logits ``[batch, n_positions, vocab]``, batch) to
+            ``[batch]``; the prompt set's own by default.
+        scores: of every edge (or node): also evaluate the best ones at ten sizes.
+        by: what they are ranked by.
+        curve: False leaves these sizes out.
+        random: number of random circuits at each of them.
+        seed: of the random circuits.
+        minimality: also remove each edge of the circuit in turn.
+        batch_size: prompts a micro-batch; by default what memory allows.
+        max_memory: bytes that the process (on CUDA: this device) may use in all; by default what is free.
+
+    Returns:
+        Means over prompts of metric, KL and accuracy, faithfulness and completeness with standard errors, and the rest.
+
+    Raises:
+        UnknownNameError: no such ablation or metric.
+        SelectionError: a circuit or scores of another graph.
+        DataError: a prompt the model cannot take.
+        MetricError: a metric that cannot be computed on these prompts.
+        ScoreError: numbers that are not finite.
+    """
+    wanted = Wanted(ablation, curve, random, seed, minimality)
+    evaluator = Evaluator(model, prompts, circuit, wanted, metric=metric, scores=scores, by=by)
+    state: EvaluationState | None = None
+    for state in evaluator.states(batch_size=batch_size, max_memory=max_memory):  # noqa: B007
+        pass
+    if state is None:
+        raise DataError("no prompts were given; give at least one")
+    return evaluator.result(state)
+
+
+def _ladder(wanted: Wanted, scores: EdgeScores | NodeScores | None, by: Ranking) -> tuple[Ladder | None, str | None]:
+    """The circuits of growing size, or why there are none."""
+    if not wanted.curve:
+        return None, "not asked for"
+    if scores is None:
+        return None, "there are no scores to rank edges by"
+    ladder = Ladder(replace(scores, allow_unscored=True), by)
+    if ladder.unscored:
+        return None, f"{ladder.unscored:,} of {ladder.total:,} {ladder.what} have no score"
+    return ladder, None

@@ -1,0 +1,109 @@
+"""A verification as plain text and as one JSON document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edgewise.evaluation.agreement import Agreement, Estimate
+from edgewise.report.table import table
+from edgewise.report.text import plain
+from edgewise.runs.folder import Run
+from edgewise.runs.verification import Verification
+
+MOST_WRONG = 10
+LIMIT = "Intervals leave room for one unmeasured {} as far off as the worst measured, not for still worse ones."
+
+
+def show_verification(run: Run, verification: Verification, rows: int = MOST_WRONG) -> str:
+    """Return what `edgewise verify` prints: what was measured, the agreement, the most wrong edges, the verdict.
+
+    Args:
+        run: the run that was verified.
+        verification: what was found.
+        rows: number of edges or nodes at most.
+    """
+    said = verification.agreement
+    parts = (
+        f"{_what(run, verification)}\n{_measured(verification)}",
+        _statistics(said, verification.level),
+        *said.notes,
+        *([] if said.is_exact else [LIMIT.format(verification.level)]),
+        f"Most wrong, in units of {verification.metric}:\n\n{_wrong(verification, rows)}",
+        verification.verdict,
+    )
+    return "\n\n".join(parts)
+
+
+def verification_document(verification: Verification) -> dict[str, Any]:
+    """Return a verification as JSON values, all measured edges or nodes among them, the most wrong first."""
+    return {
+        "folder": str(verification.folder),
+        "reused": verification.reused,
+        "exact": verification.agreement.is_exact,
+        "asked": dict(verification.asked),
+        **verification.results(),
+    }
+
+
+def _what(run: Run, verification: Verification) -> str:
+    config, prompts = run.config, run.record.prompts
+    what = f"{config.model} on {prompts.name}: {verification.n_prompts:,} prompts, {verification.metric}"
+    return f"{what}; scores of {config.method} against exact effects"
+
+
+def _measured(verification: Verification) -> str:
+    said, asked, what = verification.agreement, verification.asked, verification.level
+    left_out = f" ({verification.unscored:,} have no score and are left out)" if verification.unscored else ""
+    if said.is_exact:
+        return f"measured: all {said.population:,} {what}s{left_out}, so these numbers are exact"
+    drawn = said.measured - asked["top"]
+    largest = f"the {asked['top']:,} of largest |score|, and {drawn:,} of the others at random (seed {asked['seed']})"
+    return f"measured: {said.measured:,} of {said.population:,} {what}s{left_out}: {largest}"
+
+
+def _statistics(said: Agreement, what: str) -> str:
+    of_all = [
+        ("R² (squared Pearson correlation)", said.r2),
+        ("slope of exact on score", said.slope),
+        ("rank correlation (Spearman)", said.spearman),
+        ("rank correlation of sizes", said.spearman_of_sizes),
+        ("same sign", said.sign_agreement),
+    ]
+    if said.k is not None:
+        of_all += [
+            (f"same sign, {said.k:,} largest scores", said.sign_agreement_of_top),
+            (f"largest {said.k:,} {what}s found (recall)", said.recall),
+        ]
+    if said.is_exact:
+        exact = [(words, _value(number)) for words, number in of_all]
+        return table(("exact effect against score", "value"), exact, right=(1,))
+    cells = [(words, _value(number), _interval(number)) for words, number in of_all]
+    return table(("exact effect against score", "estimate", "95 % interval"), cells, right=(1, 2))
+
+
+def _value(number: Estimate) -> str:
+    return "-" if number.value is None else f"{number.value:.3f}"
+
+
+def _interval(number: Estimate) -> str:
+    if number.low is None or number.high is None:
+        return "-"
+    return "exact" if number.low == number.high else f"{number.low:.3f} to {number.high:.3f}"
+
+
+def _wrong(verification: Verification, rows: int) -> str:
+    cells = [
+        (
+            str(number),
+            effect.name,
+            plain(effect.score),
+            plain(effect.score_stderr),
+            plain(effect.exact),
+            plain(effect.exact_stderr),
+            plain(effect.error),
+            "yes" if effect.in_circuit else "no",
+        )
+        for number, effect in enumerate(verification.effects[:rows], start=1)
+    ]
+    header = ("#", verification.level, "score", "stderr", "exact", "stderr", "exact - score", "in circuit")
+    return table(header, cells, right=(0, 2, 3, 4, 5, 6))

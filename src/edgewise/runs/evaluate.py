@@ -1,0 +1,140 @@
+"""From a circuit to `evaluation-<ablation>.json`: found again, resumed and refused as runs are.
+
+1. The same question, of the same circuit, model and data, is answered from the file.
+2. Load the model and the prompts, read the circuit, measure; the state goes to the disk now and then.
+3. Write the numbers, without times, so that a resumed evaluation ends with the same bytes.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from edgewise.evaluation.evaluate import Evaluator
+from edgewise.evaluation.result import Evaluation
+from edgewise.evaluation.wanted import Wanted
+from edgewise.metrics import get_metric
+from edgewise.runs.analysis import Analysis, measured
+from edgewise.runs.record import versions
+from edgewise.runs.resume import pursue
+from edgewise.runs.setup import Setup, prepare
+from edgewise.runs.steps import Report, Steps, silent
+from edgewise.runs.subject import HELD_OUT, Subject
+from edgewise.tasks import TASKS
+
+EVALUATING = "evaluating the circuit"
+
+
+@dataclass(frozen=True, eq=False)
+class StoredEvaluation:
+    """The numbers of an evaluation.
+
+    Args:
+        results: JSON values: those of `Evaluation`, the prompts, and what was asked for.
+        path: where they are stored; None where they are not.
+        reused: whether they were there already and nothing was measured.
+    """
+
+    results: Mapping[str, Any]
+    path: Path | None = None
+    reused: bool = False
+
+
+def evaluate(
+    subject: Subject,
+    wanted: Wanted,
+    folder: Path | None,
+    *,
+    overwrite: bool = False,
+    max_memory: int | None = None,
+    on_progress: Report | None = None,
+) -> StoredEvaluation:
+    """Evaluate a circuit, or read what an earlier evaluation found.
+
+    Args:
+        subject: the circuit, its model and its prompts.
+        wanted: what is measured; its seed is that of the subject's config.
+        folder: where the result goes; None stores nothing, and then a stopped evaluation begins again.
+        overwrite: measure again, in place of what the folder holds.
+        max_memory: bytes to use in all; it decides nothing but the micro-batch.
+        on_progress: called with the step and how far it is.
+
+    Raises:
+        RunConflictError: the folder holds the answer to another question, or another process is writing to it.
+        EdgewiseError: anything wrong with the model, the prompts, the metric or the circuit.
+    """
+    if subject.config.metric is not None:
+        get_metric(subject.config.metric)
+    if subject.config.task is not None:
+        TASKS.load(subject.config.task)
+    wanted = replace(wanted, seed=subject.config.seed)
+    steps, setup = Steps(on_progress or silent), None
+    if subject.identity["model"] is None:  # a hub model that is not in the local cache yet
+        setup = prepare(subject.config, subject.identity, steps)
+        subject = replace(subject, identity=setup.identity)
+    asked = wanted.to_json() | subject.asked
+    with _Place(folder, f"evaluation-{wanted.ablation}") as analysis:
+
+        def measure() -> dict[str, Any]:
+            ready = setup or prepare(subject.config, subject.identity, steps)
+            return _measure(subject, wanted, ready, analysis, asked, max_memory, steps)
+
+        results, reused = measured(analysis, asked, measure, overwrite=overwrite)
+    return StoredEvaluation(results, None if folder is None else analysis.path, reused)
+
+
+class _Place:
+    """Where an analysis is kept: a folder of the user's, or one that is gone afterwards."""
+
+    def __init__(self, folder: Path | None, name: str) -> None:
+        self._name, self._folder = name, folder
+        self._passing = tempfile.TemporaryDirectory(prefix="edgewise-") if folder is None else None
+
+    def __enter__(self) -> Analysis:
+        return Analysis(self._folder or Path(self._passing.name if self._passing else ""), self._name)
+
+    def __exit__(self, *_: object) -> None:
+        if self._passing is not None:
+            self._passing.cleanup()
+
+
+def _measure(
+    subject: Subject,
+    wanted: Wanted,
+    setup: Setup,
+    analysis: Analysis,
+    asked: Mapping[str, Any],
+    max_memory: int | None,
+    steps: Steps,
+) -> dict[str, Any]:
+    circuit, scores = subject.read(setup.model.graph.spec)
+    evaluator = Evaluator(
+        setup.model, setup.prompts, circuit, wanted, metric=setup.config.metric, scores=scores, by=subject.by
+    )
+    with steps.step("evaluation", EVALUATING):
+        state, _ = pursue(
+            lambda stored: evaluator.states(batch_size=setup.config.batch_size, max_memory=max_memory, stored=stored),
+            analysis.folder,
+            {"asked": asked, "prompts": setup.prompts.fingerprint(), "versions": versions()},
+            steps.report,
+            EVALUATING,
+            name=analysis.progress,
+            pace=evaluator.seconds_a_run,
+        )
+    return _results(subject, setup, evaluator.result(state))
+
+
+def _results(subject: Subject, setup: Setup, evaluation: Evaluation) -> dict[str, Any]:
+    prompts, plain = setup.prompts, evaluation.to_json()
+    said = {
+        "what": prompts.name,
+        "n": plain.pop("n_prompts"),
+        "split": HELD_OUT if setup.config.task is not None else None,
+        "dropped": prompts.dropped,
+        "fingerprint": prompts.fingerprint(),
+        "note": subject.note(prompts),
+    }
+    return plain | {"prompts": said, "warnings": [*prompts.warnings, *evaluation.warnings], "versions": versions()}

@@ -1,0 +1,166 @@
+"""Whose circuit is evaluated: that of a finished run, or that of a file; and on which prompts.
+
+A run is evaluated on the held-out prompts of its task, or on its data file, with the model, the number of prompts and
+the precision of its own config, unless something else is given.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from edgewise.errors import RunConflictError, RunError
+from edgewise.graph import Circuit, EdgeScores, NodeScores
+from edgewise.graph.scores import Ranking
+from edgewise.graph.spec import GraphSpec
+from edgewise.runs.config import RunConfig
+from edgewise.runs.files import read_circuit
+from edgewise.runs.folder import CIRCUIT, SCORES, Run, load_run, read_run
+from edgewise.runs.identity import identity
+from edgewise.tasks import PromptSet
+
+HELD_OUT = "held-out"
+# What of a config decides an evaluation: the rest says how the circuit was found.
+_FIELDS = (
+    "model",
+    "config",
+    "task",
+    "data",
+    "options",
+    "n",
+    "seed",
+    "metric",
+    "dtype",
+    "device",
+    "batch_size",
+    "bos",
+    "drop_invalid",
+    "ignore_config",
+    "trust_remote_code",
+)
+Found = tuple[Circuit, EdgeScores | NodeScores | None]
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A circuit, and the model and the prompts it is evaluated with.
+
+    Args:
+        name: what the user called it: a folder, or a file.
+        config: the model and the prompts.
+        by: what its scores are ranked by.
+        identity: fingerprints of the model's files, of its config file and of the data file.
+        digests: SHA-256 of the files of the circuit and of its scores; None where there is none.
+        read: the circuit and its scores, given the model's shape; refuses files that have changed since.
+        run: the run that found it, if any.
+    """
+
+    name: str
+    config: RunConfig
+    by: Ranking
+    identity: dict[str, str | None]
+    digests: Mapping[str, str | None]
+    read: Callable[[GraphSpec], Found]
+    run: Run | None = None
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """All of it that decides the numbers, as JSON values."""
+        config = self.config.to_json()
+        files = {f"{name} files": digest for name, digest in self.identity.items()}
+        return {name: config[name] for name in _FIELDS} | {"by": self.by} | files | dict(self.digests)
+
+    def note(self, prompts: PromptSet) -> str | None:
+        """What to know about the prompts: whether the circuit was found on them."""
+        found = self.run
+        if found is None:
+            return None
+        same_file = self.config.data is not None and found.record.identity.get("data") == self.identity["data"]
+        if same_file or found.record.prompts.fingerprint == prompts.fingerprint():
+            return "the circuit was found on these prompts, so the numbers say how well it fits them, no more"
+        if self.config.task is not None and (found.config.task, found.config.split) == (self.config.task, HELD_OUT):
+            return "the circuit was found on held-out prompts too"
+        return None
+
+
+def subject_of_run(folder: Path, given: Mapping[str, Any]) -> Subject:
+    """The circuit of a finished run.
+
+    Args:
+        folder: the run's.
+        given: fields of the config that the user gave, in place of the run's own.
+
+    Raises:
+        RunError: no finished run there.
+        RunConflictError: the model's or the data's files have changed since.
+        EdgewiseError: settings that do not go together.
+    """
+    if folder.is_file():
+        raise RunError(f"{folder}: a file, not a run folder; evaluate a circuit file with --circuit {folder} --model M")
+    run = load_run(folder)
+    config = _config_after(run.config, given)
+    now = identity(config)
+    _refuse_changed(run, config, now)
+    now["model"] = now["model"] or run.record.identity.get("model")
+
+    def digests() -> dict[str, str | None]:
+        return {"circuit": _digest(folder / CIRCUIT), "scores": _digest(folder / SCORES)}
+
+    before = digests()
+
+    def read(spec: GraphSpec) -> Found:
+        if digests() != before:
+            raise RunConflictError(f"{folder}: another run was put there meanwhile; start the same command again")
+        found = read_run(folder)
+        return found.circuit, found.scores
+
+    return Subject(str(folder), config, run.config.selection.by, now, before, read, run)
+
+
+def subject_of_file(path: Path, given: Mapping[str, Any]) -> Subject:
+    """The circuit of a file in EAP-IG's format, with the scores in it.
+
+    Args:
+        path: a `.json` or `.pt` file.
+        given: fields of the config: the model, and a task or a data file.
+
+    Raises:
+        OSError: the file cannot be read.
+        EdgewiseError: settings that do not go together.
+    """
+    config = RunConfig(**{"split": HELD_OUT, **given})
+    before: dict[str, str | None] = {"circuit": _digest(path), "scores": None}
+    # A file that is none of a circuit is refused before a model is loaded.
+    read_circuit(path)
+
+    def read(spec: GraphSpec) -> Found:
+        if _digest(path) != before["circuit"]:
+            raise RunConflictError(f"{path}: changed meanwhile; start the same command again")
+        return read_circuit(path, spec)
+
+    return Subject(str(path), config, "abs", identity(config), before, read)
+
+
+def _config_after(found: RunConfig, given: Mapping[str, Any]) -> RunConfig:
+    """The config of an evaluation: the run's, but for what is given; other prompts bring their own settings."""
+    of_run = {entry.name: getattr(found, entry.name) for entry in fields(found) if entry.name in _FIELDS}
+    if any(name in given and given[name] != of_run[name] for name in ("task", "data")):
+        of_run |= {"task": None, "data": None, "options": {}, "n": None, "bos": None, "drop_invalid": False}
+    return RunConfig(**{**of_run, **given, "split": HELD_OUT})
+
+
+def _refuse_changed(run: Run, config: RunConfig, now: Mapping[str, str | None]) -> None:
+    for name, path in (("model", config.model), ("config", config.config), ("data", config.data)):
+        there = run.record.identity.get(name)
+        if path == getattr(run.config, name) and None not in (there, now[name]) and there != now[name]:
+            raise RunConflictError(
+                f"{run.folder}: the files behind {name} '{path}' have changed since the circuit was found; "
+                "put them back, or run `edgewise discover` again with --overwrite"
+            )
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

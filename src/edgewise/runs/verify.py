@@ -1,0 +1,258 @@
+"""From a finished run to how far its scores can be trusted.
+
+1. Choose what to measure: the edges of largest |score|, and some of the others at random.
+2. Patch each of them alone on the run's own prompts; the state goes to the disk now and then, and a verification that
+   was stopped goes on from there.
+3. Compare with the scores, and store both as ``verification.json`` beside the run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgewise.engine.memory import micro_batch
+from edgewise.errors import RunConflictError, RunError, SelectionError
+from edgewise.evaluation.agreement import agreement
+from edgewise.evaluation.sampling import Sample, draw
+from edgewise.graph import EdgeScores, NodeScores
+from edgewise.graph.arrays import BoolArray, FloatArray
+from edgewise.runs.analysis import Analysis, measured
+from edgewise.runs.folder import SCORES, Run, load_run
+from edgewise.runs.identity import identity
+from edgewise.runs.record import differences, versions
+from edgewise.runs.resume import pursue
+from edgewise.runs.setup import Setup, prepare
+from edgewise.runs.steps import Report, Steps, silent
+from edgewise.runs.verification import DRAWN, LARGEST, NAME, Effect, Verification
+from edgewise.search import METHODS as EXACT
+from edgewise.search import PatchingState, patching
+from edgewise.search.pace import seconds_a_prompt
+
+DEFAULT_EDGES = 500
+MEASURING = "measuring exact effects"
+
+
+@dataclass(frozen=True, eq=False)
+class _Question:
+    """A run, and what of it is measured.
+
+    Args:
+        run: finished, of a method that estimates.
+        scored: which edges or nodes have a score, in the shape of the scores.
+        sample: which of these are measured, over them in their order.
+        k: for the recall.
+        batch_size: prompts a micro-batch; None leaves it to memory.
+    """
+
+    run: Run
+    scored: BoolArray
+    sample: Sample
+    k: int | None
+    batch_size: int | None
+
+    @property
+    def chosen(self) -> BoolArray:
+        """What is measured, in the shape of the scores."""
+        chosen = np.zeros_like(self.scored)
+        chosen[self.scored] = self.sample.measured
+        return chosen
+
+    def asked(self, seed: int) -> dict[str, Any]:
+        """Everything that decides the result."""
+        record = self.run.record
+        content = (self.run.folder / SCORES).read_bytes()
+        return {
+            "level": record.config.level,
+            f"{record.config.level}s": int(self.sample.measured.sum()),
+            "top": int(self.sample.certain.sum()),
+            "seed": None if self.sample.is_census else seed,
+            "top_k": self.k,
+            "batch_size": self.batch_size,
+            "metric": record.metric.name,
+            "method": record.config.method,
+            "device": record.config.device,
+            "scores": hashlib.sha256(content).hexdigest(),
+            "prompts": record.prompts.fingerprint,
+            "files": dict(record.identity),
+        }
+
+
+def verify(
+    folder: str | Path,
+    *,
+    edges: int | None = DEFAULT_EDGES,
+    top: int | None = None,
+    top_k: int | None = None,
+    seed: int = 0,
+    batch_size: int | None = None,
+    max_memory: int | None = None,
+    overwrite: bool = False,
+    on_progress: Report | None = None,
+) -> Verification:
+    """Measure the exact effect of some of a run's edges (or nodes) and compare it with their scores.
+
+    Args:
+        folder: that of a finished run.
+        edges: how many are measured; None, or as many as there are, for all, and then the result is exact.
+        top: how many of these are those of largest |score|; half by default. The rest are drawn at random.
+        top_k: the recall is that of so many; the size of the run's circuit by default.
+        seed: of the draw.
+        batch_size: prompts a micro-batch; that of the run by default.
+        max_memory: bytes to use in all; it decides nothing but the micro-batch.
+        overwrite: measure again, in place of what is stored.
+        on_progress: called with the step and how far it is.
+
+    Raises:
+        RunError: no finished run, or one whose scores are exact already.
+        RunConflictError: another verification is stored there, or the files behind the run have changed.
+        SelectionError: numbers out of range.
+        EdgewiseError: anything wrong with the model or the prompts.
+    """
+    run = load_run(folder)
+    _require_estimates(run)
+    _require_same_files(run)
+    question = _question(run, edges, top, top_k, seed, batch_size)
+    asked, analysis = question.asked(seed), Analysis(run.folder, NAME)
+    values, reused = measured(
+        analysis,
+        asked,
+        lambda: _measure(question, asked, analysis, max_memory, Steps(on_progress or silent)),
+        overwrite=overwrite,
+    )
+    return Verification.from_json(run.folder, values, reused=reused)
+
+
+def _require_estimates(run: Run) -> None:
+    if run.config.method in EXACT:
+        raise RunError(
+            f"{run.folder}: its scores are exact already (method '{run.config.method}'); verify a run that estimates"
+        )
+
+
+def _require_same_files(run: Run) -> None:
+    changed = differences(run.record, run.config, identity(run.config))
+    if changed:
+        raise RunConflictError(
+            f"{run.folder}: its scores are of other files ({'; '.join(changed)}); restore them, or run again with"
+            " `edgewise discover --overwrite`"
+        )
+
+
+def _question(
+    run: Run, edges: int | None, top: int | None, top_k: int | None, seed: int, batch_size: int | None
+) -> _Question:
+    for name, given in (("edges", edges), ("batch-size", batch_size), ("top-k", top_k)):
+        if given is not None and given < 1:
+            raise SelectionError(f"--{name} is {given}; give at least 1")
+    scored = ~np.isnan(run.scores.values)
+    sizes = np.abs(run.scores.values[scored]).astype(np.float64)
+    n = len(sizes) if edges is None else min(edges, len(sizes))
+    sample = draw(sizes, n, n // 2 if top is None else top, seed)
+    kept = _kept(run)
+    k = top_k if top_k is not None else int((kept & scored).sum()) or None
+    return _Question(run, scored, sample, k, run.record.batch_size if batch_size is None else batch_size)
+
+
+def _measure(
+    question: _Question, asked: dict[str, Any], analysis: Analysis, max_memory: int | None, steps: Steps
+) -> dict[str, Any]:
+    run = question.run
+    setup = prepare(run.config, dict(run.record.identity), steps)
+    _require_same_prompts(run, setup)
+    fingerprint = setup.prompts.fingerprint()
+    batch_size, pairs = _fitting(question.batch_size, setup, max_memory), setup.prompts.pairs
+    state, _ = pursue(
+        lambda stored: patching(
+            setup.model,
+            setup.prompts,
+            metric=run.config.metric,
+            level=run.config.level,
+            only=_only(question),
+            batch_size=batch_size,
+            max_memory=max_memory,
+            stored=stored,
+        ),
+        analysis.folder,
+        {"asked": asked, "prompts": fingerprint, "versions": versions()},
+        steps.report,
+        MEASURING,
+        name=analysis.progress,
+        pace=lambda state: seconds_a_prompt(setup.model, pairs, state.batch_size),
+    )
+    return _compared(question, asked, state)
+
+
+def _require_same_prompts(run: Run, setup: Setup) -> None:
+    now, then = setup.prompts.fingerprint(), run.record.prompts.fingerprint
+    if now != then:
+        raise RunConflictError(
+            f"{run.folder}: its prompts are made otherwise now (fingerprint {then[:12]} there, {now[:12]} here); run"
+            " again with `edgewise discover --overwrite`"
+        )
+
+
+def _fitting(batch_size: int | None, setup: Setup, max_memory: int | None) -> int | None:
+    """What was asked for, or less where a memory limit says so."""
+    if batch_size is None or max_memory is None:
+        return batch_size
+    return min(batch_size, micro_batch(setup.model, setup.prompts.pairs, max_memory))
+
+
+def _only(question: _Question) -> BoolArray | tuple[str, ...]:
+    if isinstance(question.run.scores, EdgeScores):
+        return question.chosen
+    return tuple(question.run.scores.graph.sources[row] for row in np.flatnonzero(question.chosen))
+
+
+def _compared(question: _Question, asked: dict[str, Any], state: PatchingState) -> dict[str, Any]:
+    run, exact = question.run, state.scores()
+    found = Verification(
+        run.folder,
+        asked,
+        metric=run.record.metric.name,
+        n_prompts=run.record.prompts.n,
+        batch_size=state.batch_size,
+        unscored=_existing(run.scores) - question.sample.n,
+        agreement=agreement(run.scores, exact, sample=question.sample, k=question.k),
+        effects=tuple(_effects(question, exact)),
+    )
+    return found.results()
+
+
+def _kept(run: Run) -> BoolArray:
+    """The edges of the circuit, or the nodes chosen: each of these has an edge to the logits."""
+    mask = run.circuit.mask
+    return mask if isinstance(run.scores, EdgeScores) else np.asarray(mask.any(axis=1), dtype=np.bool_)
+
+
+def _existing(scores: EdgeScores | NodeScores) -> int:
+    return scores.graph.n_edges if isinstance(scores, EdgeScores) else scores.graph.n_sources
+
+
+def _effects(question: _Question, exact: EdgeScores | NodeScores) -> list[Effect]:
+    """All that was measured, the most wrong first, equals in the graph's order."""
+    scores, kept = question.run.scores, _kept(question.run)
+    certain = np.zeros_like(question.scored)
+    certain[question.scored] = question.sample.certain
+    found = [
+        Effect(
+            scores.graph.edge_name(*at) if isinstance(scores, EdgeScores) else scores.graph.sources[at[0]],
+            float(scores.values[at]),
+            _number(scores.stderr, at),
+            float(exact.values[at]),
+            _number(exact.stderr, at),
+            LARGEST if certain[at] else DRAWN,
+            bool(kept[at]),
+        )
+        for at in map(tuple, np.argwhere(question.chosen).tolist())
+    ]
+    return sorted(found, key=lambda effect: -abs(effect.error))
+
+
+def _number(array: FloatArray | None, at: tuple[int, ...]) -> float | None:
+    return None if array is None or np.isnan(array[at]) else float(array[at])

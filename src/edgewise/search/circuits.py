@@ -1,0 +1,92 @@
+"""One circuit on all prompts, a micro-batch at a time, changed from the output back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from edgewise.engine.batches import Batch, arrange, take
+from edgewise.engine.incremental import RunningCircuit
+from edgewise.engine.memory import MOST_TOKENS, MOST_TOKENS_ELSEWHERE
+from edgewise.engine.metric_gradient import metric_values, require_finite
+from edgewise.engine.replacement import corrupted_run, resample_from
+from edgewise.metrics import Metric
+from edgewise.models import Model
+from edgewise.search.table import Array
+from edgewise.tasks import PromptPair
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """One micro-batch."""
+
+    batch: Batch
+    running: RunningCircuit
+    clean_logits: Tensor
+
+
+class PresentCircuit:
+    """The circuit at hand, at first the whole model, and what its metric would be without some edges.
+
+    Args:
+        model: the model; untouched between calls.
+        metric: the metric.
+        pairs: the prompts; removed edges carry corrupted values.
+        rows: prompts a run.
+
+    Attributes:
+        clean_metric: of every prompt on the clean run, ``[n_prompts]``.
+        corrupted_metric: likewise on the corrupted run.
+        most: how many variants are worth running together.
+    """
+
+    def __init__(self, model: Model, metric: Metric, pairs: Sequence[PromptPair], rows: int) -> None:
+        """Run the prompts clean and corrupted."""
+        self._metric, self._parts = metric, list[_Part]()
+        self.clean_metric = np.full(len(pairs), np.nan)
+        self.corrupted_metric = np.full(len(pairs), np.nan)
+        causal = model.wiring.causal
+        order, done = arrange(pairs, causal=causal), 0
+        while done < len(pairs):
+            taken = take(order, pairs, done, rows, causal=causal)
+            batch = Batch.of([pairs[i] for i in taken], model.device, causal=causal)
+            outputs, corrupted, cache = corrupted_run(model, batch)
+            running = RunningCircuit(model, resample_from(batch, outputs, cache))
+            part = _Part(batch, running, running.logits)
+            self._parts.append(part)
+            values = self._values(part, running.logits)
+            require_finite(metric, values)
+            self.clean_metric[taken] = values.cpu().numpy()
+            self.corrupted_metric[taken] = self._values(part, corrupted).cpu().numpy()
+            done += len(taken)
+        tokens = max(part.batch.clean.numel() for part in self._parts)
+        self.most = max(1, MOST_TOKENS.get(model.device.type, MOST_TOKENS_ELSEWHERE) // tokens)
+
+    def is_read(self, column: int) -> bool:
+        """Whether any kept edge leads on from a destination's node."""
+        return self._parts[0].running.is_read(column)
+
+    def without(self, column: int, removed: Sequence[int], more: Sequence[int] = ()) -> Array:
+        """The metric without some sources of a destination: with the first one, two, ... of ``more`` gone too."""
+        total = np.zeros(max(1, len(more)))
+        for part in self._parts:
+            trial = part.running.trial(column, removed, more)
+            total += torch.stack([self._values(part, logits).sum() for logits in trial.logits]).cpu().numpy()
+        return total / len(self.clean_metric)
+
+    def remove(self, column: int, removed: Sequence[int]) -> None:
+        """Remove edges into a destination for good."""
+        for part in self._parts if removed else ():
+            part.running.accept(part.running.trial(column, removed))
+
+    def drop(self, column: int) -> None:
+        """Remove all edges into a destination that nobody reads."""
+        for part in self._parts:
+            part.running.drop(column)
+
+    def _values(self, part: _Part, logits: Tensor) -> Tensor:
+        return metric_values(self._metric, logits, part.batch.metric, part.clean_logits).double()

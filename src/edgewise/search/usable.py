@@ -1,0 +1,30 @@
+"""The prompts a method is given, checked against its model and metric."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edgewise.metrics import Metric
+from edgewise.models import Model
+from edgewise.tasks import PromptPair, PromptSet, validate
+
+
+def usable(model: Model, prompts: PromptSet | Sequence[PromptPair], metric: Metric) -> tuple[PromptPair, ...]:
+    """Return the pairs of some prompts that a model can be run on and a metric computed of.
+
+    Raises:
+        ModelError: a model in training mode.
+        DataError: a prompt the model cannot take.
+        MetricError: a metric that cannot be computed on these prompts.
+    """
+    model.require_eval()
+    pairs = tuple(prompts)
+    validate(
+        pairs,
+        vocab_size=model.vocab_size,
+        output_size=model.output_size,
+        max_positions=model.max_positions,
+        require_answers="answers" in metric.needs,
+    )
+    metric.check(pairs)
+    return pairs
