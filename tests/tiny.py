@@ -45,7 +45,7 @@ def gpt2(
         "bos_token_id": 0,
         "eos_token_id": 0,
     }
-    return _finish(GPT2LMHeadModel, GPT2Config(**settings | config), dtype, seed, attention)
+    return finish(GPT2LMHeadModel, GPT2Config(**settings | config), dtype, seed, attention)
 
 
 def llama(
@@ -63,7 +63,7 @@ def llama(
         "bos_token_id": 0,
         "eos_token_id": 0,
     }
-    return _finish(LlamaForCausalLM, LlamaConfig(**settings | config), dtype, seed, attention)
+    return finish(LlamaForCausalLM, LlamaConfig(**settings | config), dtype, seed, attention)
 
 
 def gpt_neox(
@@ -82,7 +82,7 @@ def gpt_neox(
         "bos_token_id": 0,
         "eos_token_id": 0,
     }
-    return _finish(GPTNeoXForCausalLM, GPTNeoXConfig(**settings | config), dtype, seed, attention)
+    return finish(GPTNeoXForCausalLM, GPTNeoXConfig(**settings | config), dtype, seed, attention)
 
 
 HF_FAMILIES: dict[str, Callable[..., PreTrainedModel]] = {
@@ -144,7 +144,7 @@ def prompts(
     return PromptSet(name="tiny", pairs=tuple(pairs))
 
 
-def _finish(
+def finish(
     kind: Callable[[Any], ModelT], config: PreTrainedConfig, dtype: torch.dtype, seed: int, attention: str
 ) -> ModelT:
     """Build the model, make every parameter random, and put it in evaluation mode."""
@@ -158,6 +158,7 @@ def _finish(
             for name, parameter in model.named_parameters():
                 noise = torch.randn(parameter.shape, dtype=torch.float64)
                 is_gain = parameter.ndim == 1 and name.endswith("weight")
-                parameter.copy_(1 + 0.3 * noise if is_gain else 0.2 * noise)
+                # Gains start at one; Gemma's, which are added to one, at zero.
+                parameter.copy_(parameter.mean() + 0.3 * noise if is_gain else 0.2 * noise)
     model.to(dtype)
     return model

@@ -59,7 +59,8 @@ class Pair(nn.Module):
 
 
 def test_hooks_see_keywords_and_the_first_of_a_tuple():
-    module, hooks, seen = Pair(), Hooks(), []
+    module, seen = Pair(), []
+    hooks = Hooks(nn.Identity())
     hooks.before(module, lambda x: x * 2)
     hooks.after(module, lambda x: seen.append(x.item()))
     hooks.after(module, lambda x: x * 10)

@@ -11,6 +11,7 @@ import pytest
 
 from edgewise.metrics import METRICS
 from edgewise.models.catalogue import KNOWN
+from edgewise.models.families import FAMILIES
 from edgewise.runs.methods import method_names
 from edgewise.tasks import TASKS
 from stored import contents
@@ -65,6 +66,13 @@ def test_list(cli: Cli, kind: str, names: tuple[str, ...]) -> None:
     assert said["kind"] == kind
     assert [entry["name"] for entry in said["entries"]] == list(names)
     assert all(len(entry["summary"]) > 5 for entry in said["entries"])
+
+
+def test_the_verified_classes_are_listed(cli: Cli) -> None:
+    text = cli("list", "models").out.split("verified classes works too:")[1]
+    assert [line.split()[0] for line in text.splitlines() if "For" in line or "LMHead" in line] == sorted(FAMILIES)
+    said = json.loads(cli("list", "models", "--json").out)["classes"]
+    assert {entry["name"] for entry in said} == set(FAMILIES)
 
 
 def test_discover_says_what_it_found_and_where(cli: Cli, command: list[Any]) -> None:

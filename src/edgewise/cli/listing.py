@@ -29,13 +29,14 @@ def list_names(
 
     entries = _entries(kind)
     if as_json:
-        rows = [{"name": name, "summary": summary} for name, summary in entries]
-        output.document({"kind": kind, "entries": rows})
+        document: dict[str, object] = {"kind": kind, "entries": _rows(entries)}
+        output.document(document | ({"classes": _rows(_classes())} if kind == "models" else {}))
         return
     output.result(table((kind.removesuffix("s"), "what it is"), entries))
     if kind == "models":
-        output.result(f"\nAny other folder or hub model of these classes works too: {', '.join(_families())};")
-        output.result("and so does any checkpoint in TransformerLens's format.")
+        output.result("\nAny other folder or hub model of these verified classes works too:\n")
+        output.result(table(("class", "its blocks"), _classes()))
+        output.result("\nAnd so does any checkpoint in TransformerLens's format.")
 
 
 def _entries(kind: str) -> list[tuple[str, str]]:
@@ -57,7 +58,11 @@ def _entries(kind: str) -> list[tuple[str, str]]:
     return [(name, REGISTRY.describe(name)) for name in REGISTRY]
 
 
-def _families() -> tuple[str, ...]:
-    from edgewise.models.catalogue import FAMILIES
+def _classes() -> list[tuple[str, str]]:
+    from edgewise.models.families import FAMILIES
 
-    return tuple(FAMILIES)
+    return [(name, family.note) for name, family in sorted(FAMILIES.items())]
+
+
+def _rows(entries: list[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"name": name, "summary": summary} for name, summary in entries]

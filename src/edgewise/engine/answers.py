@@ -53,7 +53,7 @@ class Answers:
         return full.index_put((self._rows(), self.positions), once, accumulate=True)
 
     def narrow(self, hooks: Hooks, module: nn.Module) -> list[int]:
-        """Let a module see these positions only; returns where the full length will be noted for `widen`."""
+        """Let a module, and what follows it, see these positions only; the full length is noted for `widen`."""
         length: list[int] = []
 
         def before(x: Tensor) -> Tensor:
@@ -64,18 +64,19 @@ class Answers:
         return length
 
     def widen(self, hooks: Hooks, module: nn.Module, length: list[int]) -> None:
-        """Spread what a narrowed module returns over the full length again."""
+        """Spread what a module returns over the full length again, after it or one before it was narrowed."""
         hooks.after(module, lambda out: self.spread(out, length[0]))
 
     @contextmanager
     def last_block(self, hooks: Hooks, wiring: Wiring) -> Iterator[None]:
         """Let the last block write at these positions only; hooks put on it within see what is there."""
         last = wiring.blocks[-1]
-        modules = [last.attention.out.module] + ([] if last.mlp is None else [last.mlp.module])
-        lengths = [self.narrow(hooks, module) for module in modules]
+        ends = [(last.attention.out.module, last.attention.out.module)]
+        ends += [] if last.mlp is None else [(last.mlp.module, last.mlp.out)]
+        lengths = [self.narrow(hooks, first) for first, _ in ends]
         yield
-        for module, length in zip(modules, lengths, strict=True):
-            self.widen(hooks, module, length)
+        for (_, final), length in zip(ends, lengths, strict=True):
+            self.widen(hooks, final, length)
 
     def _rows(self) -> Tensor:
         return torch.arange(self.positions.shape[0], device=self.positions.device)[:, None]

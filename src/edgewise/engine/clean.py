@@ -94,6 +94,20 @@ class CleanRun:
         in_tuple = block in self._in_tuples
         hooks.skip(block, lambda stream, *_, **__: (stream,) if in_tuple else stream)
 
+    def silence(self, hooks: Hooks, layer: int) -> None:
+        """Let a block's MLP write nothing, at no cost."""
+        mlp, width = self.model.wiring.blocks[layer].mlp, self.model.graph.spec.d_model
+        assert mlp is not None
+        in_tuple = mlp.out in self._in_tuples
+
+        def nothing(x: Tensor, *_: object, **__: object) -> object:
+            zero = x.new_zeros(*x.shape[:-1], width)
+            return (zero, None) if in_tuple else zero
+
+        if mlp.out is not mlp.module:
+            hooks.skip(mlp.module, lambda x: x)
+        hooks.skip(mlp.out, nothing)
+
     def _record(self, hooks: Hooks, wiring: Wiring) -> None:
         for block in wiring.blocks:
             hooks.before(block.module, self.entered.append)
@@ -102,11 +116,12 @@ class CleanRun:
                 hooks.after(module, partial(self.projected.__setitem__, module))
             if block.mlp is not None:
                 hooks.before(block.mlp.norm.module, self.before_mlp.append)
+                hooks.returned(block.mlp.out, partial(self._note_kind, block.mlp.out))
         hooks.before(wiring.final_norm.module, lambda stream: setattr(self, "before_logits", stream))
 
-    def _note_kind(self, block: nn.Module, output: object) -> None:
+    def _note_kind(self, module: nn.Module, output: object) -> None:
         if isinstance(output, tuple):
-            self._in_tuples.add(block)
+            self._in_tuples.add(module)
 
     def _differences(self, clean: Replacement, patched: Replacement) -> Replacement:
         def change(then: Tensor, now: Tensor) -> Tensor:

@@ -96,7 +96,7 @@ class SinglePatches:
             part, head = places[column]
             read = (stream + self._clean.change(source)).to(stream.dtype)
             output = given[part.module][number * rows : (number + 1) * rows]
-            part.view(output)[:, :, head] = _project(part, head, attention.norm(read))
+            part.view.write(output, head, _project(part, head, attention.norm(read)))
         return self._run(layer, len(edges), given)
 
     def _into_mlp(self, layer: int, sources: Sequence[int]) -> Tensor:
@@ -150,7 +150,7 @@ class SinglePatches:
             layer,
             1,
             self._projected(layer, 1),
-            lambda hooks: hooks.after(mlp.module, lambda out: (out + change).to(out.dtype)),
+            lambda hooks: hooks.after(mlp.out, lambda out: (out + change).to(out.dtype)),
         )
 
     # Running

@@ -85,6 +85,8 @@ class DifferentiableRun:
         embed_as_leaf(hooks, wiring)
         last = len(wiring.blocks) - 1
         for layer, block in enumerate(wiring.blocks):
+            # The attention first: where its norm is the MLP's too, it must hold the stream in front of the MLP's own
+            # view of it. Its projections' gradients go around the norm, and only the MLP's come through.
             self._tap_attention(hooks, layer, block.attention, layer == last)
             if block.mlp is not None:
                 before = graph.sources_before_mlp(layer)

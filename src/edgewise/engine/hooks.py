@@ -14,19 +14,30 @@ Watch = Callable[[Tensor], Tensor | None]
 
 
 class Hooks:
-    """Hooks on modules, taken off together. A hook sees one tensor and may return another to stand in for it."""
+    """Hooks on modules, taken off together. A hook sees one tensor and may return another to stand in for it.
 
-    def __init__(self) -> None:
+    Tensors are ``[batch, pos, width]`` to a hook, also where a model lays all tokens in one row for some modules, as
+    OPT does for its MLP.
+
+    Args:
+        model: the model that the modules are of.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
         self._handles: list[RemovableHandle] = []
         self._skipped: list[tuple[nn.Module, Any]] = []
+        self._batch: list[int] = []
+        self._handles.append(model.register_forward_pre_hook(self._note_batch, with_kwargs=True))
 
     def before(self, module: nn.Module, watch: Watch) -> None:
         """Call ``watch`` with the module's first argument (or its keyword ``hidden_states``) before it runs."""
-        self._handles.append(module.register_forward_pre_hook(partial(_call_before, watch), with_kwargs=True))
+        call = partial(_call_before, partial(_by_row, watch, self._batch))
+        self._handles.append(module.register_forward_pre_hook(call, with_kwargs=True))
 
     def after(self, module: nn.Module, watch: Watch) -> None:
         """Call ``watch`` with the module's output (the first of a tuple) after it ran."""
-        self._handles.append(module.register_forward_hook(partial(_call_after, watch)))
+        call = partial(_call_after, partial(_by_row, watch, self._batch))
+        self._handles.append(module.register_forward_hook(call))
 
     def returned(self, module: nn.Module, note: Callable[[object], None]) -> None:
         """Call ``note`` with all that the module returned."""
@@ -49,6 +60,18 @@ class Hooks:
             handle.remove()
         self._handles.clear()
 
+    def _note_batch(self, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        ids = args[0] if args else kwargs.get("input_ids")
+        self._batch[:] = [len(ids)] if isinstance(ids, Tensor) else []
+
+
+def _by_row(watch: Watch, batch: list[int], seen: Tensor) -> Tensor | None:
+    """Call ``watch`` with ``[batch, pos, width]``, whether or not the model has laid its tokens in one row."""
+    if seen.ndim != 2:
+        return watch(seen)
+    replaced = watch(seen.unflatten(0, (batch[0], -1)))
+    return None if replaced is None else replaced.flatten(0, 1)
+
 
 def _call_before(watch: Watch, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if args:
@@ -70,7 +93,7 @@ def borrowed(module: nn.Module) -> Iterator[Hooks]:
     """Hooks on a model whose parameters need no gradient meanwhile; afterwards all is as before, errors included."""
     parameters = list(module.parameters())
     flags = [parameter.requires_grad for parameter in parameters]
-    hooks = Hooks()
+    hooks = Hooks(module)
     try:
         for parameter in parameters:
             parameter.requires_grad_(False)

@@ -88,8 +88,10 @@ def fixed_bytes(model: Model, tokens: int) -> int:
 
 
 def inner_width(mlp: Mlp) -> int:
-    """The inner width of an MLP, read off its largest matrix."""
-    return max((max(p.shape[-2:]) for p in mlp.module.parameters() if p.ndim > 1), default=0)
+    """The inner width of an MLP, read off its largest matrix; of experts, as many as a token goes through."""
+    experts = max(int(getattr(part, "top_k", 1)) for part in mlp.module.modules())
+    matrices = [p for p in mlp.module.parameters() if p.ndim > 1]
+    return max((max(p.shape[-2:]) * (experts if p.ndim > 2 else 1) for p in matrices), default=0)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -92,11 +92,8 @@ class _PatchedRun:
         for layer, block in enumerate(wiring.blocks[:-1]):
             self._patch_block(hooks, layer, block, is_last=False)
         last = wiring.blocks[-1]
-        modules = [last.attention.out.module] + ([] if last.mlp is None else [last.mlp.module])
-        lengths = [answers.narrow(hooks, module) for module in modules]
-        self._patch_block(hooks, len(wiring.blocks) - 1, last, is_last=True)
-        for module, length in zip(modules, lengths, strict=True):
-            answers.widen(hooks, module, length)
+        with answers.last_block(hooks, wiring):
+            self._patch_block(hooks, len(wiring.blocks) - 1, last, is_last=True)
         self._patch_logits(hooks, wiring)
 
     def _patch_block(self, hooks: Hooks, layer: int, block: Block, is_last: bool) -> None:
@@ -105,7 +102,7 @@ class _PatchedRun:
         hooks.before(attention.out.module, lambda z: self._mixture.note_heads(layer, attention.out, z))
         if mlp is not None:
             self._patch_mlp(hooks, layer, mlp, is_last)
-            hooks.after(mlp.module, lambda out: self._mixture.note_mlp(layer, out))
+            hooks.after(mlp.out, lambda out: self._mixture.note_mlp(layer, out))
 
     def _patch_attention(self, hooks: Hooks, layer: int, attention: Attention) -> None:
         columns = (self._graph.q(layer), self._graph.k(layer), self._graph.v(layer))

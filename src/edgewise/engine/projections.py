@@ -106,7 +106,7 @@ def patch_projections(
                     _write_rest(part, heads, given[0], changed)
                 if len(heads):
                     by_head = values(part, output).unflatten(1, shape)
-                    part.projection.view(changed)[:, :, heads] = by_head.permute(1, 2, 0, 3)
+                    part.projection.view.write(changed, heads, by_head.permute(1, 2, 0, 3))
             given.clear()
             return changed
 
@@ -125,7 +125,7 @@ def _write_rest(
     if len(rest):
         flat, columns = given.flatten(0, 1), weight[:, rest].flatten(1)
         values = flat @ columns if bias is None else torch.addmm(bias[rest].flatten(), flat, columns)
-        part.projection.view(output)[:, :, rest] = values.view(*given.shape[:2], len(rest), -1)
+        part.projection.view.write(output, rest, values.view(*given.shape[:2], len(rest), -1))
 
 
 def _values(

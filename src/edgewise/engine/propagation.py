@@ -119,7 +119,7 @@ class Propagation:
             head = column - at.start
             normed = attention.norm(self._read(column).to(output.dtype))
             values, bias = normed @ part.weight()[:, head], part.bias()
-            part.view(output)[:, :, head] = values if bias is None else values + bias[head]
+            part.view.write(output, head, values if bias is None else values + bias[head])
         self._trial.projected[module] = output
         return output
 
@@ -138,9 +138,8 @@ class Propagation:
         self._trial.z[layer] = z
 
     def _think(self, hooks: Hooks, layer: int, mlp: Mlp, reached: bool) -> None:
-        width = self._graph.spec.d_model
         if not reached:
-            hooks.skip(mlp.module, lambda x, *_, **__: x.new_zeros(1).expand(*x.shape[:2], width))
+            self._clean.silence(hooks, layer)
             return
         shapes: list[torch.Size] = []
 
@@ -154,10 +153,10 @@ class Propagation:
             dtype = self._clean.dtype
             self._written[self._graph.mlp_source(layer)] = out.to(dtype) - before.to(dtype)
             self._trial.mlps[layer] = out
-            return out.new_zeros(1).expand(shapes[0])
+            return out.new_zeros(shapes[0])
 
         hooks.before(mlp.module, feed)
-        hooks.after(mlp.module, note)
+        hooks.after(mlp.out, note)
 
     def _unembedded(self, seen: Tensor) -> Tensor:
         return self._wiring.final_norm(self._read(self._graph.logits).to(seen.dtype))

@@ -54,11 +54,8 @@ class SourceOutputs:
         if answers is None:
             self._record_block(hooks, last, self.start)
             return
-        modules = [last.attention.out.module] + ([] if last.mlp is None else [last.mlp.module])
-        lengths = [answers.narrow(hooks, module) for module in modules]
-        self._record_block(hooks, last, 0)
-        for module, length in zip(modules, lengths, strict=True):
-            answers.widen(hooks, module, length)
+        with answers.last_block(hooks, wiring):
+            self._record_block(hooks, last, 0)
 
     def clear(self) -> None:
         """Let go of what was recorded."""
@@ -69,7 +66,8 @@ class SourceOutputs:
     def _record_block(self, hooks: Hooks, block: Block, start: int) -> None:
         hooks.before(block.attention.out.module, lambda z: self.heads.append(z.detach()[:, start:]))
         if block.mlp is not None:
-            hooks.after(block.mlp.module, lambda out: self.mlps.append(out.detach()[:, start:]))
+            # A copy: Falcon's block adds what the attention wrote to the very same tensor.
+            hooks.after(block.mlp.out, lambda out: self.mlps.append(out.detach()[:, start:].clone()))
 
     def _keep_embedding(self, stream: Tensor) -> None:
         self.embedding = stream.detach()[:, self.start :]

@@ -1,16 +1,9 @@
-"""The names of models: the bundled ones, the classes that are understood, and hub names to suggest."""
+"""The names of models: the bundled ones, and hub names to suggest."""
 
 from __future__ import annotations
 
 # name -> folder beside this file
 BUNDLED = {"demo": "demo"}
-
-# transformers class -> the module that wires it
-FAMILIES = {
-    "GPT2LMHeadModel": "edgewise.models.families.gpt2",
-    "LlamaForCausalLM": "edgewise.models.families.llama",
-    "GPTNeoXForCausalLM": "edgewise.models.families.gpt_neox",
-}
 
 # name -> hub repository of a checkpoint in TransformerLens's format; the names are TransformerLens's
 LENS_MODELS = {
@@ -51,7 +44,7 @@ def _lens_note(name: str) -> str:
     return LENS_NOTES.get(name, plain)
 
 
-# hub names worth listing and suggesting; any other model of a class above, or in TransformerLens's format, works too
+# hub names worth listing and suggesting; any other model of a known class, or in TransformerLens's format, works too
 KNOWN = {
     "demo": "bundled; 4 layers, 4 heads, 479 edges; knows the four tasks",
     "planted:SEED": "made on the spot; 50 to 800 edges, and the circuit of the task planted is known",
@@ -67,5 +60,23 @@ KNOWN = {
     "meta-llama/Llama-3.1-8B": "Llama, grouped key/value heads",
     "HuggingFaceTB/SmolLM-135M": "Llama, grouped key/value heads",
     "TinyLlama/TinyLlama_v1.1": "Llama, grouped key/value heads",
+    "EleutherAI/gpt-neo-125m": "GPT-Neo, every other layer within a window",
+    "EleutherAI/gpt-j-6b": "GPT-J, parallel blocks",
+    "facebook/opt-125m": "OPT",
+    "mistralai/Mistral-7B-v0.1": "Mistral, sliding window",
+    "mistralai/Mixtral-8x7B-v0.1": "Mixtral, experts",
+    "HuggingFaceTB/SmolLM3-3B": "SmolLM3",
+    "CohereForAI/c4ai-command-r-v01": "Cohere, parallel blocks",
+    "Qwen/Qwen2.5-0.5B": "Qwen2, grouped key/value heads",
+    "Qwen/Qwen3-0.6B": "Qwen3, grouped key/value heads",
+    "Qwen/Qwen1.5-MoE-A2.7B": "Qwen2-MoE, experts",
+    "Qwen/Qwen3-30B-A3B": "Qwen3-MoE, experts",
+    "google/gemma-2b": "Gemma 1",
+    "microsoft/phi-2": "Phi, parallel blocks",
+    "microsoft/Phi-3-mini-4k-instruct": "Phi-3",
+    "microsoft/phi-4": "Phi-3's class",
+    "allenai/OLMo-1B-hf": "OLMo 1",
+    "stabilityai/stablelm-2-1_6b": "StableLM",
+    "tiiuae/falcon-7b": "Falcon, parallel blocks, one key/value head",
     **{name: f"TransformerLens format: {_lens_note(name)}" for name in LENS_MODELS},
 }

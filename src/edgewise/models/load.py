@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,9 @@ from transformers.pytorch_utils import Conv1D
 from transformers.utils import logging
 
 from edgewise.errors import EdgewiseError, ModelError, UnknownNameError, UnsupportedModelError, did_you_mean
-from edgewise.models.catalogue import BUNDLED, FAMILIES, KNOWN
+from edgewise.models.catalogue import BUNDLED, KNOWN
+from edgewise.models.families import FAMILIES
+from edgewise.models.family import Family
 from edgewise.models.lens import LensTransformer, sources
 from edgewise.models.lens.checkpoint import SUFFIXES
 from edgewise.models.lens.load import load_lens
@@ -81,14 +82,10 @@ def load_model(
     source = _find(name)
     settings = _pretrained(name, AutoConfig, source, trust_remote_code=trust_remote_code)
     family_of(_architecture(settings), settings, ignore_config)
-    module = _pretrained(
-        name,
-        AutoModelForCausalLM,
-        source,
-        config=settings,
-        dtype=kind,
-        trust_remote_code=trust_remote_code,
-    )
+    # The kernel for experts that transformers takes by default knows no float64.
+    experts = {"experts_implementation": "eager"} if kind == torch.float64 else {}
+    options = {"config": settings, "dtype": kind, "trust_remote_code": trust_remote_code, **experts}
+    module = _pretrained(name, AutoModelForCausalLM, source, **options)
     module = module.eval().to(place)
     return Model(name, wire(module, ignore_config), tokenizer or _tokenizer(source, trust_remote_code))
 
@@ -120,7 +117,7 @@ def wire(module: nn.Module, ignore_config: Collection[str] = ()) -> Wiring:
             f"{type(module).__name__} is not a transformers language model; give one of {', '.join(FAMILIES)}"
         )
     family = family_of(type(module).__name__, config, ignore_config)
-    wiring: Wiring = family.wire(module)
+    wiring = family.wire(module)
     _require_plain(wiring)
     return wiring
 
@@ -131,7 +128,7 @@ def _require_plain(wiring: Wiring) -> None:
     for block in wiring.blocks:
         for part in (*block.attention.projections, block.attention.out):
             weight = part.module.weight
-            plain = type(part.module) in (nn.Linear, Conv1D) and isinstance(weight, torch.Tensor)
+            plain = type(part.module) in (nn.Linear, Conv1D, *wiring.linear) and isinstance(weight, torch.Tensor)
             if not (plain and torch.is_floating_point(weight)):  # type: ignore[arg-type]
                 raise UnsupportedModelError(
                     f"{names[id(part.module)]} is a {type(part.module).__name__}, and only plain linear modules with"
@@ -139,15 +136,15 @@ def _require_plain(wiring: Wiring) -> None:
                 )
 
 
-def family_of(architecture: str, config: Any, ignore_config: Collection[str] = ()) -> Any:
-    """The family's module for a class name, after its config was checked."""
+def family_of(architecture: str, config: Any, ignore_config: Collection[str] = ()) -> Family:
+    """The family of a class name, after its config was checked."""
     if architecture not in FAMILIES:
         near = did_you_mean(architecture, FAMILIES)
         raise UnsupportedModelError(
             f"architecture {architecture!r} is not supported{near}; supported: {', '.join(FAMILIES)}"
         )
-    family = import_module(FAMILIES[architecture])
-    family.UNDERSTOOD.check(config, ignore_config)
+    family = FAMILIES[architecture]
+    family.understood.check(config, ignore_config)
     return family
 
 

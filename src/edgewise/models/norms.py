@@ -34,12 +34,14 @@ class Norm:
         centred: whether the mean is subtracted (LayerNorm) or not (RMSNorm).
         eps: the constant under the square root.
         scaled: False where the module is the identity: a model without norms.
+        offset: what the module adds to its weight to make the gain: 1 for Gemma.
     """
 
     module: nn.Module
     centred: bool
     eps: float
     scaled: bool = True
+    offset: float = 0.0
 
     @classmethod
     def none(cls, module: nn.Module) -> Norm:
@@ -49,7 +51,9 @@ class Norm:
     def gain(self) -> Tensor | None:
         """The gain ``g``, ``[d_model]``, where the norm has one."""
         weight = getattr(self.module, "weight", None)
-        return weight.detach() if isinstance(weight, Tensor) else None
+        if not isinstance(weight, Tensor):
+            return None
+        return weight.detach() + self.offset if self.offset else weight.detach()
 
     def bias(self) -> Tensor | None:
         """The bias ``b``, ``[d_model]``, where the norm has one."""

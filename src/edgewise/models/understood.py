@@ -6,7 +6,7 @@ wrong. So each family lists the attributes it was written for, and a model with 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +24,7 @@ HARMLESS = frozenset(
     cross_attention_hidden_size attn_implementation transformers.js_config transformers_weights
     gradient_checkpointing unsloth_version
     unsloth_fixed base_model_tp_plan base_model_pp_plan rope_theta rope_scaling partial_rotary_factor
-    torchscript experts_implementation""".split()
+    torchscript experts_implementation ignore_keys_at_rope_validation""".split()
 )
 
 
@@ -34,11 +34,13 @@ class Understood:
 
     Args:
         attributes: names whose every value the wiring serves.
-        required: names that must have one value; another value is refused.
+        required: names that must have one value, where the config has them; another value is refused.
+        refuse: what a config as a whole is refused for, or None.
     """
 
     attributes: frozenset[str]
     required: Mapping[str, Any] = field(default_factory=dict)
+    refuse: Callable[[PretrainedConfig], str | None] = lambda config: None
 
     def check(self, config: PretrainedConfig, ignore: Collection[str] = ()) -> None:
         """Refuse a config attribute that is not understood.
@@ -56,7 +58,7 @@ class Understood:
                 f"{name}.is_encoder_decoder is True: edgewise reads decoder-only models; load the decoder alone"
             )
         for attribute, value in sorted(vars(config).items()):
-            if attribute.startswith("_") or attribute in HARMLESS or attribute in ignore:
+            if attribute in ignore:
                 continue
             if attribute in self.required:
                 if value != self.required[attribute]:
@@ -64,8 +66,11 @@ class Understood:
                         f"{name}.{attribute} is {value!r}, but only {self.required[attribute]!r} is understood;"
                         " use a model without it"
                     )
-            elif attribute not in self.attributes:
+            elif not (attribute.startswith("_") or attribute in HARMLESS or attribute in self.attributes):
                 raise UnsupportedModelError(
                     f"{name}.{attribute} (= {value!r:.60}) is not understood, and could change what the model computes;"
                     f" if it does not, name it: ignore_config=[{attribute!r}] or --ignore-config {attribute}"
                 )
+        reason = self.refuse(config)
+        if reason is not None:
+            raise UnsupportedModelError(f"{name}: {reason}")

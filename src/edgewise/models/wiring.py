@@ -6,17 +6,15 @@ into heads. The engine needs nothing else to know about an architecture.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from edgewise.graph import GraphSpec
 from edgewise.models.norms import Norm
-
-HeadView = Callable[[Tensor], Tensor]
 
 
 def input_major(module: nn.Module) -> Float[Tensor, "d_in d_out"]:
@@ -34,12 +32,43 @@ def linear_bias(module: nn.Module) -> Tensor | None:
 
 
 @dataclass(frozen=True)
+class HeadView:
+    """Which part of a module's output ``[..., slots * d_head]`` the heads of one projection have.
+
+    Args:
+        n_slots: how many heads lie side by side in the output, of all projections that the module makes.
+        slots: those of this projection, in the order of its heads.
+    """
+
+    n_slots: int
+    slots: range | tuple[int, ...]
+
+    def __call__(self, output: Tensor) -> Tensor:
+        """The output as ``[..., heads, d_head]``; a copy where the slots are no range, so never write to it."""
+        apart: Tensor = output.unflatten(-1, (self.n_slots, -1))
+        slots = self.slots
+        return (
+            apart[..., slots.start : slots.stop : slots.step, :] if isinstance(slots, range) else apart[..., slots, :]
+        )
+
+    def write(self, output: Tensor, heads: Tensor | int, values: Tensor) -> None:
+        """Write ``[..., n, d_head]`` (``[..., d_head]`` for one head) to some heads' places in the output."""
+        if isinstance(heads, int):
+            mine: Tensor | int = self.slots[heads]
+        elif isinstance(self.slots, range):
+            mine = self.slots.start + self.slots.step * heads
+        else:
+            mine = torch.tensor(self.slots, device=heads.device)[heads]
+        output.unflatten(-1, (self.n_slots, -1))[..., mine, :] = values
+
+
+@dataclass(frozen=True)
 class Projection:
-    """One of q, k, v: a linear module and the view of its output that belongs to it.
+    """One of q, k, v: a linear module and the part of its output that belongs to it.
 
     Args:
         module: the linear module; a fused one is shared by several projections.
-        view: a view (never a copy) of the module's output ``[..., d_out]`` as ``[..., heads, d_head]``.
+        view: where its heads lie in the module's output; to be read, and written to by `HeadView.write` alone.
     """
 
     module: nn.Module
@@ -100,10 +129,22 @@ class Attention:
 
 @dataclass(frozen=True)
 class Mlp:
-    """The MLP of one block: ``module`` maps the normed stream to what is added to the stream."""
+    """The MLP of one block, from the normed stream to what is added to the stream.
+
+    Args:
+        norm: the norm in front of it; in some parallel blocks the attention's own, which then runs once for both.
+        module: what reads the normed stream.
+        out: what writes to the stream, where that is another module (and the MLP no module of its own).
+    """
 
     norm: Norm
     module: nn.Module
+    out: nn.Module = field(default_factory=nn.Identity)
+
+    def __post_init__(self) -> None:
+        """One module reads and writes, if none is named for writing."""
+        if isinstance(self.out, nn.Identity):
+            object.__setattr__(self, "out", self.module)
 
 
 @dataclass(frozen=True)
@@ -127,6 +168,7 @@ class Wiring:
         unembedding: the module that turns the normed stream into logits.
         causal: whether a position reads none after it; False for bidirectional attention, where every position of a
             prompt counts and no prompt can be padded.
+        linear: classes of linear modules, beside torch's and ``Conv1D``, that compute the plain product.
     """
 
     module: nn.Module
@@ -135,18 +177,30 @@ class Wiring:
     final_norm: Norm
     unembedding: nn.Module
     causal: bool = True
+    linear: tuple[type[nn.Module], ...] = ()
 
 
 def separate_heads(n_heads: int) -> HeadView:
     """View for a projection of its own: ``[..., heads * d_head]``."""
-    return lambda out: out.unflatten(-1, (n_heads, -1))
+    return HeadView(n_heads, range(n_heads))
 
 
-def stacked_heads(part: int, n_heads: int) -> HeadView:
-    """View for q, k, v fused one after the other: ``[..., 3 * heads * d_head]`` (GPT-2)."""
-    return lambda out: out.unflatten(-1, (3, n_heads, -1)).select(-3, part)
+def stacked_heads(part: int, n_heads: int, n_kv_heads: int | None = None) -> HeadView:
+    """View for q, k, v fused one after the other: ``[..., (heads + 2 * kv_heads) * d_head]`` (GPT-2, Phi-3)."""
+    kv_heads = n_heads if n_kv_heads is None else n_kv_heads
+    ends = (0, n_heads, n_heads + kv_heads, n_heads + 2 * kv_heads)
+    return HeadView(ends[-1], range(ends[part], ends[part + 1]))
 
 
 def interleaved_heads(part: int, n_heads: int) -> HeadView:
     """View for q, k, v fused head by head: ``[..., heads * 3 * d_head]`` (GPT-NeoX)."""
-    return lambda out: out.unflatten(-1, (n_heads, 3, -1)).select(-2, part)
+    return HeadView(3 * n_heads, range(part, 3 * n_heads, 3))
+
+
+def grouped_heads(part: int, n_heads: int, n_kv_heads: int) -> HeadView:
+    """View for q, k, v fused group by group: ``[..., kv_heads * (group + 2) * d_head]`` (Falcon's later models)."""
+    group, n_slots = n_heads // n_kv_heads, n_heads + 2 * n_kv_heads
+    if part:
+        return HeadView(n_slots, range(group + part - 1, n_slots, group + 2))
+    slots = (kv * (group + 2) + head for kv in range(n_kv_heads) for head in range(group))
+    return HeadView(n_slots, tuple(slots))

@@ -1,1 +1,23 @@
-"""One file a family of models: how its modules map to a ``Wiring``."""
+"""One file a kind of block, one row a class of ``transformers``. A new file, and a new row, is found by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from pkgutil import iter_modules
+
+from edgewise.models.family import Family
+
+
+def _families() -> Mapping[str, Family]:
+    """Every row of every file here, by its class's name."""
+    found: dict[str, Family] = {}
+    for file in iter_modules(__path__):
+        for family in import_module(f"{__name__}.{file.name}").ROWS:
+            if family.architecture in found:
+                raise ValueError(f"{family.architecture} has two rows in {__name__}")
+            found[family.architecture] = family
+    return found
+
+
+FAMILIES = _families()

@@ -1,45 +1,199 @@
-"""Llama: rotary positions, RMSNorm, separate q, k, v with grouped key/value heads, gated MLP, sequential blocks."""
+"""Llama's kind: ``model.layers`` with ``self_attn`` and ``mlp``, rotary positions, grouped key/value heads.
+
+What differs from class to class stands in its row: the norm, whether one norm serves attention and MLP (which then read
+in parallel), whether one module makes q, k and v. Norms of queries and keys, attention sinks and windows, and what is
+within an MLP, experts and their router included, are the model's own: destinations are the projections' inputs.
+"""
 
 from __future__ import annotations
 
-from transformers import LlamaForCausalLM
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from torch import nn
 
 from edgewise.graph import GraphSpec
+from edgewise.models.family import Family, NormKind, layer_norm, rms_norm, understood
 from edgewise.models.norms import Norm
-from edgewise.models.understood import Understood
-from edgewise.models.wiring import Attention, Block, Mlp, OutputProjection, Projection, Wiring, separate_heads
-
-UNDERSTOOD = Understood(
-    attributes=frozenset(
-        """hidden_size intermediate_size num_hidden_layers num_attention_heads num_key_value_heads head_dim hidden_act
-        max_position_embeddings rms_norm_eps rope_parameters attention_bias attention_dropout mlp_bias pretraining_tp
-        is_llama_config rope_interleaved""".split()
-    ),
-    required={"rope_interleaved": False},
+from edgewise.models.wiring import (
+    Attention,
+    Block,
+    Mlp,
+    OutputProjection,
+    Projection,
+    Wiring,
+    separate_heads,
+    stacked_heads,
 )
 
+COMMON = """hidden_size intermediate_size num_hidden_layers num_attention_heads num_key_value_heads head_dim hidden_act
+    max_position_embeddings rope_parameters attention_dropout pretraining_tp"""
+WINDOW = "sliding_window use_sliding_window max_window_layers layer_types"
+EXPERTS = """num_experts num_local_experts num_experts_per_tok norm_topk_prob decoder_sparse_step mlp_only_layers
+    moe_intermediate_size shared_expert_intermediate_size router_aux_loss_coef router_jitter_noise"""
 
-def wire(model: LlamaForCausalLM) -> Wiring:
-    """The wiring of a ``LlamaForCausalLM``."""
+
+def gemma_norm(config: Any, module: nn.Module) -> Norm:
+    """RMSNorm whose gain is one plus its weight."""
+    return Norm(module, centred=False, eps=config.rms_norm_eps, offset=1.0)
+
+
+def bare_layer_norm(config: Any, module: nn.Module) -> Norm:
+    """OLMo's LayerNorm, without gain and bias."""
+    return Norm(module, centred=True, eps=1e-5)
+
+
+def always(config: Any) -> bool:
+    """Whatever the config says."""
+    return True
+
+
+def never(config: Any) -> bool:
+    """Likewise."""
+    return False
+
+
+def _projections(attention: Any, heads: int, kv_heads: int) -> list[Projection]:
+    if hasattr(attention, "qkv_proj"):
+        return [Projection(attention.qkv_proj, stacked_heads(part, heads, kv_heads)) for part in range(3)]
+    apart = ((attention.q_proj, heads), (attention.k_proj, kv_heads), (attention.v_proj, kv_heads))
+    return [Projection(module, separate_heads(count)) for module, count in apart]
+
+
+def wire(
+    model: Any,
+    *,
+    norm: NormKind = rms_norm,
+    shared_norm: Callable[[Any], bool] = never,
+    out: str = "o_proj",
+    final: str = "norm",
+) -> Wiring:
+    """The wiring of a class of this kind.
+
+    Args:
+        model: the module.
+        norm: what its norms are.
+        shared_norm: whether, by its config, attention and MLP read through one norm, and so in parallel.
+        out: the name of the attention's output projection.
+        final: the name of the final norm.
+    """
     config = model.config
-    heads, kv_heads = config.num_attention_heads, config.num_key_value_heads
+    heads, kv_heads, parallel = config.num_attention_heads, config.num_key_value_heads, shared_norm(config)
 
-    def norm(module: object) -> Norm:
-        return Norm(module, centred=False, eps=config.rms_norm_eps)  # type: ignore[arg-type]
+    def block(layer: Any) -> Block:
+        first = norm(config, layer.input_layernorm)
+        second = first if parallel else norm(config, layer.post_attention_layernorm)
+        q, k, v = _projections(layer.self_attn, heads, kv_heads)
+        projection = OutputProjection(getattr(layer.self_attn, out), heads)
+        return Block(layer, Attention(first, q, k, v, projection), Mlp(second, layer.mlp))
 
-    blocks = tuple(
-        Block(
-            module=layer,
-            attention=Attention(
-                norm(layer.input_layernorm),
-                q=Projection(layer.self_attn.q_proj, separate_heads(heads)),
-                k=Projection(layer.self_attn.k_proj, separate_heads(kv_heads)),
-                v=Projection(layer.self_attn.v_proj, separate_heads(kv_heads)),
-                out=OutputProjection(layer.self_attn.o_proj, heads),
-            ),
-            mlp=Mlp(norm(layer.post_attention_layernorm), layer.mlp),
-        )
-        for layer in model.model.layers
-    )
-    spec = GraphSpec(n_layers=config.num_hidden_layers, n_heads=heads, n_kv_heads=kv_heads, d_model=config.hidden_size)
-    return Wiring(model, spec, blocks, norm(model.model.norm), model.lm_head)
+    body = model.model
+    spec = GraphSpec(config.num_hidden_layers, heads, config.hidden_size, n_kv_heads=kv_heads, parallel=parallel)
+    return Wiring(model, spec, tuple(map(block, body.layers)), norm(config, getattr(body, final)), model.lm_head)
+
+
+def _row(
+    architecture: str, note: str, attributes: str, required: Mapping[str, Any] | None = None, **differs: Any
+) -> Family:
+    return Family(architecture, note, understood(f"{COMMON} {attributes}", required), partial(wire, **differs))
+
+
+# Router logits are an output beside the model's own, and the last block's are not computed at every position.
+NO_ROUTER_OUTPUT = {"output_router_logits": False}
+
+ROWS = (
+    _row(
+        "LlamaForCausalLM",
+        "rotary, RMSNorm, grouped heads",
+        "rms_norm_eps attention_bias mlp_bias is_llama_config",
+        {"rope_interleaved": False},
+    ),
+    _row("MistralForCausalLM", "as Llama, with a sliding window", f"rms_norm_eps {WINDOW}"),
+    _row(
+        "SmolLM3ForCausalLM",
+        "as Llama, some layers without positions or with a sliding window",
+        f"rms_norm_eps attention_bias mlp_bias no_rope_layers no_rope_layer_interval {WINDOW}",
+    ),
+    _row(
+        "Qwen2ForCausalLM",
+        "as Llama, some layers with a sliding window",
+        f"rms_norm_eps {WINDOW}",
+        {"use_mrope": False},
+    ),
+    _row(
+        "Qwen3ForCausalLM",
+        "as Qwen2, with norms of queries and keys",
+        f"rms_norm_eps attention_bias {WINDOW}",
+    ),
+    _row(
+        "GemmaForCausalLM",
+        "as Llama, scaled embedding, RMSNorm with gain 1 + weight",
+        "rms_norm_eps attention_bias hidden_activation",
+        {"use_bidirectional_attention": None},
+        norm=gemma_norm,
+    ),
+    _row(
+        "OlmoForCausalLM",
+        "as Llama, LayerNorm without gain",
+        "attention_bias",
+        {"clip_qkv": None},
+        norm=bare_layer_norm,
+    ),
+    _row(
+        "StableLmForCausalLM",
+        "rotary, LayerNorm, sequential blocks or parallel ones with one norm",
+        """layer_norm_eps use_qkv_bias qk_layernorm use_parallel_residual hidden_dropout norm_eps rope_pct
+        rotary_scaling_factor""",
+        norm=layer_norm,
+        shared_norm=lambda config: config.use_parallel_residual,
+    ),
+    _row(
+        "CohereForCausalLM",
+        "rotary, LayerNorm, parallel blocks with one norm",
+        "layer_norm_eps attention_bias use_qk_norm logit_scale model_max_length",
+        norm=layer_norm,
+        shared_norm=always,
+    ),
+    _row(
+        "PhiForCausalLM",
+        "rotary, LayerNorm, parallel blocks with one norm",
+        "layer_norm_eps qk_layernorm resid_pdrop embd_pdrop",
+        norm=layer_norm,
+        shared_norm=always,
+        out="dense",
+        final="final_layernorm",
+    ),
+    _row(
+        "Phi3ForCausalLM",
+        "as Llama, q, k, v in one module, with a sliding window",
+        f"""rms_norm_eps original_max_position_embeddings resid_pdrop embd_pdrop full_attn_mod interpolate_factor
+        {WINDOW}""",
+        {"attention_bias": False, "mlp_bias": False, "lm_head_bias": False},
+    ),
+    _row(
+        "MixtralForCausalLM",
+        "as Mistral, experts",
+        f"rms_norm_eps {WINDOW} {EXPERTS}",
+        NO_ROUTER_OUTPUT,
+    ),
+    _row(
+        "Qwen2MoeForCausalLM",
+        "as Qwen2, experts beside a shared one",
+        f"rms_norm_eps qkv_bias {WINDOW} {EXPERTS}",
+        NO_ROUTER_OUTPUT,
+    ),
+    _row(
+        "Qwen3MoeForCausalLM",
+        "as Qwen3, experts",
+        f"rms_norm_eps attention_bias {WINDOW} {EXPERTS}",
+        NO_ROUTER_OUTPUT,
+    ),
+    _row(
+        "GptOssForCausalLM",
+        "as Llama, attention sinks, every other layer with a sliding window, experts",
+        f"""rms_norm_eps attention_bias swiglu_alpha swiglu_limit initial_context_length experts_per_token
+        {WINDOW} {EXPERTS}""",
+        NO_ROUTER_OUTPUT,
+    ),
+)
