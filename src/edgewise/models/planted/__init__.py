@@ -64,7 +64,7 @@ def load_planted(
     module = build_module(program)
     module.config.name_or_path = name
     module = module.to(dtype=dtype, device=device)
-    return Model(name, gpt2.wire(module), tokenizer or build_tokenizer(), circuit=program.circuit())
+    return Model(name, gpt2.wire(module, fused=True), tokenizer or build_tokenizer(), circuit=program.circuit())
 
 
 def seed_of(name: str) -> int:
