@@ -164,4 +164,4 @@ def test_the_names_are_listed(cli: Cli) -> None:
     said = cli("list", "models").out
     assert "attn-only-4l" in said
     assert "redwood_attn_2l" in said
-    assert said.rstrip().endswith("and so does any checkpoint in TransformerLens's format.")
+    assert said.rstrip().endswith("And so does any checkpoint in TransformerLens's format.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor
 
 from edgewise.engine.batches import Batch
 from edgewise.engine.exact import SinglePatches
@@ -40,10 +39,6 @@ def baseline_of(model: Model, kind: str) -> Baseline:
     return zero(model, of) if kind == "zero" else by_mean(model, of, mean_outputs(model, [of], positional=True))
 
 
-def one_by_one(model: Model, baseline: Baseline, masks: Tensor) -> Tensor:
-    return torch.cat([patched_logits(model, baseline, mask[None]) for mask in masks])
-
-
 def grouped(targets: Targets) -> list[list[tuple[int, ...]]]:
     groups: dict[int, list[tuple[int, ...]]] = {}
     for place, group in zip(targets.places, targets.groups, strict=True):
@@ -69,7 +64,7 @@ def test_every_edge_alone(family: str, kind: str) -> None:
             masks = torch.zeros(len(places), *exists.shape, dtype=torch.bool)
             sources, columns = torch.tensor(places).T
             masks[torch.arange(len(places)), sources, columns] = True
-            expected = one_by_one(model, baseline, masks)
+            expected = patched_logits(model, baseline, masks)
             found = patches.edges([(place[0], place[1]) for place in places])
             worst = max(worst, float((found - expected).abs().max()))
             largest = max(largest, float((expected - patches.clean_logits).abs().max()))
@@ -88,7 +83,7 @@ def test_every_node_alone(family: str, kind: str) -> None:
             rows = [row for (row,) in places]
             masks = torch.zeros(len(rows), *model.graph.mask.shape, dtype=torch.bool)
             masks[torch.arange(len(rows)), rows] = torch.tensor(model.graph.mask)[rows]
-            expected = one_by_one(model, baseline, masks)
+            expected = patched_logits(model, baseline, masks)
             change = (expected - patches.clean_logits).abs().max()
             assert change > 0
             assert (patches.nodes(rows) - expected).abs().max() <= tolerance(family) * max(1.0, float(change))

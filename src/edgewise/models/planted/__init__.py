@@ -24,7 +24,7 @@ from typing import Any
 import torch
 
 from edgewise.errors import ModelError
-from edgewise.models.families import gpt2
+from edgewise.models.families import FAMILIES
 from edgewise.models.model import Model
 from edgewise.models.planted.draw import draw_program
 from edgewise.models.planted.language import build_tokenizer
@@ -64,7 +64,9 @@ def load_planted(
     module = build_module(program)
     module.config.name_or_path = name
     module = module.to(dtype=dtype, device=device)
-    return Model(name, gpt2.wire(module, fused=True), tokenizer or build_tokenizer(), circuit=program.circuit())
+    return Model(
+        name, FAMILIES["GPT2LMHeadModel"].wire(module), tokenizer or build_tokenizer(), circuit=program.circuit()
+    )
 
 
 def seed_of(name: str) -> int:
