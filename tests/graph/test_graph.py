@@ -201,3 +201,15 @@ def test_the_room_needs_no_torch_to_be_imported() -> None:
             if isinstance(node, ast.Import | ast.ImportFrom):
                 names = [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module or ""]
                 assert not any(name.split(".")[0] in ("torch", "networkx") for name in names), path.name
+
+
+@given(graphs())
+def test_a_node_lies_where_its_name_says(graph: Graph) -> None:
+    for row, name in enumerate(graph.sources):
+        layer, head = graph.writer(row)
+        expected = "input" if layer < 0 else f"m{layer}" if head is None else f"a{layer}.h{head}"
+        assert name == expected
+    for column, name in enumerate(graph.destinations):
+        layer, is_mlp = graph.reader(column)
+        place = "logits" if layer == graph.spec.n_layers else f"m{layer}" if is_mlp else f"a{layer}"
+        assert name.split(".")[0] == place

@@ -7,30 +7,28 @@ from __future__ import annotations
 
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import torch
 
 from edgewise.attribution.method import Method
-from edgewise.attribution.state import AttributionState, Level
+from edgewise.attribution.state import AttributionState, Level, require_level
 from edgewise.engine.batches import Batch, arrange, take
 from edgewise.engine.buffers import Buffers
 from edgewise.engine.memory import is_out_of_memory, micro_batch, release
 from edgewise.engine.metric_gradient import MetricPoint, metric_at, metric_values
+from edgewise.engine.usable import AnyMetric, metric_for, usable
 from edgewise.errors import DataError, VanishingGradientError
 from edgewise.graph import EdgeScores, NodeScores
-from edgewise.metrics import Metric, get_metric
+from edgewise.metrics import Metric
 from edgewise.models import Model
 from edgewise.registry import Registry
-from edgewise.tasks import PromptPair, PromptSet, validate
+from edgewise.tasks import PromptPair, PromptSet
 
 METHODS = Registry("method", {"eap": "edgewise.attribution.eap:EAP"})
 
 # Below this the largest |dL/dlogits| counts as zero: rounding, not a slope.
 FLAT = 1e-6
-
-AnyMetric = str | Metric | Callable[..., Any]
 
 
 def score_edges(
@@ -151,26 +149,14 @@ def _checked(
     level: str,
 ) -> tuple[Method, Metric, tuple[PromptPair, ...]]:
     chosen: Method = METHODS.load(method)
-    default = prompts.metric if isinstance(prompts, PromptSet) else "logit-diff"
-    measured = get_metric(default if metric is None else metric)
+    measured = metric_for(prompts, metric)
     if measured.flat_at_clean:
         raise VanishingGradientError(
             f"metric {measured.name!r} has no gradient at the clean run: {measured.flat_at_clean}, so {chosen.name!r}"
             " would score every edge zero; use logit-diff, prob-diff or log-prob"
         )
-    if level not in ("edge", "node"):
-        raise DataError(f"level {level!r} is not known; use 'edge' or 'node'")
-    model.require_eval()
-    pairs = tuple(prompts)
-    validate(
-        pairs,
-        vocab_size=model.vocab_size,
-        output_size=model.output_size,
-        max_positions=model.max_positions,
-        require_answers="answers" in measured.needs,
-    )
-    measured.check(pairs)
-    return chosen, measured, pairs
+    require_level(level)
+    return chosen, measured, usable(model, prompts, measured)
 
 
 def _step(

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from edgewise.attribution.moments import Array, Moments
-from edgewise.errors import ScoreError
+from edgewise.errors import DataError, ScoreError
 from edgewise.graph import EdgeScores, Graph, NodeScores
 
 Level = Literal["edge", "node"]
+
+
+def require_level(level: str) -> None:
+    """Refuse what is no level. Raises DataError."""
+    if level not in get_args(Level):
+        raise DataError(f"level {level!r} is not known; use 'edge' or 'node'")
+
+
 Block = tuple[npt.NDArray[np.int64], npt.NDArray[np.floating[Any]]]
 
 

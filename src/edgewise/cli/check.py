@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from edgewise.cli import output
+from edgewise.cli.options import AsJson
 from edgewise.cli.progress import ShownProgress
 
 EXAMPLES = """Examples:
@@ -37,7 +38,7 @@ def check(
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Run code that the hub repository carries.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Load a model and measure the invariants that scores rest on; the exit code is 1 when one fails.
 

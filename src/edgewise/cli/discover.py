@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from edgewise.cli import output
+from edgewise.cli.options import (
+    MACHINE,
+    PROMPTS,
+    AsJson,
+    BatchSize,
+    Bos,
+    ConfigFile,
+    DropInvalid,
+    IgnoreConfig,
+    MaxMemory,
+    TaskOptions,
+    TrustRemoteCode,
+    option,
+)
 from edgewise.cli.progress import ShownProgress
 from edgewise.cli.values import parse_options, parse_size
 
@@ -34,91 +48,66 @@ edgewise discover --model demo --task ioi --method acdc --tau 0.05 --n 20 --out 
 edgewise discover --model weights.pth --config config.json --data ids.jsonl --out runs/compiled
 """
 
-_PROMPTS, _SCORES, _CIRCUIT, _MACHINE = "Prompts", "Scores", "Circuit", "Model and machine"
-
-
-def _option(group: str, *names: str, help: str) -> Any:
-    return typer.Option(*names, help=help, rich_help_panel=group)
+_SCORES, _CIRCUIT = "Scores", "Circuit"
 
 
 def discover(
-    model: Annotated[str, _option(_MACHINE, "--model", help="Bundled name, folder, hub name or weights file.")],
+    model: Annotated[str, option(MACHINE, "--model", help="Bundled name, folder, hub name or weights file.")],
     out: Annotated[Path, typer.Option("--out", help="Folder for the result; made if need be.")],
-    task: Annotated[str | None, _option(_PROMPTS, "--task", help="A task; see `edgewise list tasks`.")] = None,
-    data: Annotated[str | None, _option(_PROMPTS, "--data", help="A CSV, JSONL or Parquet file of prompts.")] = None,
-    n: Annotated[int | None, _option(_PROMPTS, "--n", help="Number of prompts: 100 of a task, all of a file.")] = None,
-    seed: Annotated[int, _option(_PROMPTS, "--seed", help="Seed of the task's generator.")] = 0,
+    task: Annotated[str | None, option(PROMPTS, "--task", help="A task; see `edgewise list tasks`.")] = None,
+    data: Annotated[str | None, option(PROMPTS, "--data", help="A CSV, JSONL or Parquet file of prompts.")] = None,
+    n: Annotated[int | None, option(PROMPTS, "--n", help="Number of prompts: 100 of a task, all of a file.")] = None,
+    seed: Annotated[int, option(PROMPTS, "--seed", help="Seed of the task's generator.")] = 0,
     split: Annotated[
-        str, _option(_PROMPTS, "--split", help="discovery or held-out; no prompt is in both.")
+        str, option(PROMPTS, "--split", help="discovery or held-out; no prompt is in both.")
     ] = "discovery",
-    option: Annotated[
-        list[str] | None, _option(_PROMPTS, "--option", help="An option of the task, name=value; repeatable.")
-    ] = None,
-    bos: Annotated[
-        bool | None,
-        _option(_PROMPTS, "--bos/--no-bos", help="BOS before prompts; by default as the tokenizer does."),
-    ] = None,
-    drop_invalid: Annotated[
-        bool, _option(_PROMPTS, "--drop-invalid", help="Leave out and count rows that cannot be used.")
-    ] = False,
-    method: Annotated[str, _option(_SCORES, "--method", help="How to score; see `edgewise list methods`.")] = "eap",
+    option: TaskOptions = None,
+    bos: Bos = None,
+    drop_invalid: DropInvalid = False,
+    method: Annotated[str, option(_SCORES, "--method", help="How to score; see `edgewise list methods`.")] = "eap",
     metric: Annotated[
         str | None,
-        _option(_SCORES, "--metric", help="By default that of the task; see `edgewise list metrics`."),
+        option(_SCORES, "--metric", help="By default that of the task; see `edgewise list metrics`."),
     ] = None,
-    level: Annotated[str, _option(_SCORES, "--level", help="edge or node.")] = "edge",
+    level: Annotated[str, option(_SCORES, "--level", help="edge or node.")] = "edge",
     only: Annotated[
         list[str] | None,
-        _option(_SCORES, "--only", help="Patch these alone, e.g. 'a3.h1->m3' or '*->logits'; repeatable."),
+        option(_SCORES, "--only", help="Patch these alone, e.g. 'a3.h1->m3' or '*->logits'; repeatable."),
     ] = None,
-    tau: Annotated[float | None, _option(_SCORES, "--tau", help="Threshold of --method acdc, in metric units.")] = None,
+    tau: Annotated[float | None, option(_SCORES, "--tau", help="Threshold of --method acdc, in metric units.")] = None,
     absolute: Annotated[
-        bool, _option(_SCORES, "--absolute", help="acdc: compare the size of a change with --tau.")
+        bool, option(_SCORES, "--absolute", help="acdc: compare the size of a change with --tau.")
     ] = False,
     direct_edges: Annotated[
-        bool, _option(_SCORES, "--direct-edges", help="acdc: first test q, k, v of heads as a whole, as the original.")
+        bool, option(_SCORES, "--direct-edges", help="acdc: first test q, k, v of heads as a whole, as the original.")
     ] = False,
-    per_prompt: Annotated[bool, _option(_SCORES, "--per-prompt", help="Store every prompt's scores too.")] = False,
-    top: Annotated[int | None, _option(_CIRCUIT, "--top", help="Keep so many edges (or nodes).")] = None,
+    per_prompt: Annotated[bool, option(_SCORES, "--per-prompt", help="Store every prompt's scores too.")] = False,
+    top: Annotated[int | None, option(_CIRCUIT, "--top", help="Keep so many edges (or nodes).")] = None,
     threshold: Annotated[
         float | None,
-        _option(_CIRCUIT, "--threshold", help="Keep what ranks at or above this, in metric units."),
+        option(_CIRCUIT, "--threshold", help="Keep what ranks at or above this, in metric units."),
     ] = None,
     fraction: Annotated[
         float | None,
-        _option(_CIRCUIT, "--fraction", help="Keep this share: by default 0.01 of edges, 0.1 of nodes."),
+        option(_CIRCUIT, "--fraction", help="Keep this share: by default 0.01 of edges, 0.1 of nodes."),
     ] = None,
-    by: Annotated[str, _option(_CIRCUIT, "--by", help="Rank by abs, signed, helpful or mean-abs.")] = "abs",
-    greedy: Annotated[bool, _option(_CIRCUIT, "--greedy", help="Grow the circuit from logits back.")] = False,
+    by: Annotated[str, option(_CIRCUIT, "--by", help="Rank by abs, signed, helpful or mean-abs.")] = "abs",
+    greedy: Annotated[bool, option(_CIRCUIT, "--greedy", help="Grow the circuit from logits back.")] = False,
     prune: Annotated[
-        bool, _option(_CIRCUIT, "--prune", help="Drop kept edges on no path from input to logits.")
+        bool, option(_CIRCUIT, "--prune", help="Drop kept edges on no path from input to logits.")
     ] = False,
-    config: Annotated[
-        str | None,
-        _option(_MACHINE, "--config", help="Config of weights in TransformerLens's format, if not beside them."),
-    ] = None,
-    dtype: Annotated[str, _option(_MACHINE, "--dtype", help="float32, float64, bfloat16 or float16.")] = "float32",
-    device: Annotated[str, _option(_MACHINE, "--device", help="cpu, cuda, cuda:1, mps.")] = "cpu",
-    batch_size: Annotated[
-        int | None,
-        _option(_MACHINE, "--batch-size", help="Prompts at a time; by default what memory allows."),
-    ] = None,
-    max_memory: Annotated[
-        str | None,
-        _option(_MACHINE, "--max-memory", help="Memory to use in all, such as 8GB; by default what is free."),
-    ] = None,
-    ignore_config: Annotated[
-        list[str] | None,
-        _option(_MACHINE, "--ignore-config", help="A config attribute you vouch for; repeatable."),
-    ] = None,
-    trust_remote_code: Annotated[
-        bool, _option(_MACHINE, "--trust-remote-code", help="Run code that the hub repository carries.")
-    ] = False,
+    config: ConfigFile = None,
+    dtype: Annotated[str, option(MACHINE, "--dtype", help="float32, float64, bfloat16 or float16.")] = "float32",
+    device: Annotated[str, option(MACHINE, "--device", help="cpu, cuda, cuda:1, mps.")] = "cpu",
+    batch_size: BatchSize = None,
+    max_memory: MaxMemory = None,
+    ignore_config: IgnoreConfig = None,
+    trust_remote_code: TrustRemoteCode = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Compute again, in place of what OUT holds.")] = False,
     no_pictures: Annotated[
         bool, typer.Option("--no-pictures", help="Leave out pictures and report.html; for sweeps.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Score every edge of a model on pairs of prompts and keep the edges that matter.
 

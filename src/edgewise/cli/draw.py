@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from edgewise.cli import output
+from edgewise.cli.options import AsJson
 
 if TYPE_CHECKING:
     from edgewise.report.pictures import Format
@@ -31,7 +32,7 @@ def draw(
     picture_format: Annotated[
         list[str] | None, typer.Option("--format", help="svg or png; repeatable, both by default.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Draw a finished run: its circuit, its scores, and a page with both; no model is loaded.
 

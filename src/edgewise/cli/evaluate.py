@@ -8,6 +8,20 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from edgewise.cli import output
+from edgewise.cli.options import (
+    MACHINE,
+    PROMPTS,
+    AsJson,
+    BatchSize,
+    Bos,
+    ConfigFile,
+    DropInvalid,
+    IgnoreConfig,
+    MaxMemory,
+    TaskOptions,
+    TrustRemoteCode,
+    option,
+)
 from edgewise.cli.progress import STOP, ShownProgress
 from edgewise.cli.values import parse_options, parse_size
 from edgewise.errors import RunError
@@ -29,11 +43,7 @@ edgewise evaluate --circuit circuit.json --model gpt2 --task ioi --out runs/thei
 edgewise evaluate --circuit circuit.pt --model ./my-model --data prompts.csv --metric prob-diff
 """
 
-_CIRCUIT, _PROMPTS, _NUMBERS, _MACHINE = "Circuit", "Prompts", "Numbers", "Model and machine"
-
-
-def _option(group: str, *names: str, help: str) -> Any:
-    return typer.Option(*names, help=help, rich_help_panel=group)
+_CIRCUIT, _NUMBERS = "Circuit", "Numbers"
 
 
 def evaluate(
@@ -42,68 +52,47 @@ def evaluate(
         typer.Argument(help="The --out of a finished run; what is not given below is as in it.", metavar="[DIR]"),
     ] = None,
     circuit: Annotated[
-        Path | None, _option(_CIRCUIT, "--circuit", help="A circuit file (.json or .pt) instead of DIR.")
+        Path | None, option(_CIRCUIT, "--circuit", help="A circuit file (.json or .pt) instead of DIR.")
     ] = None,
     out: Annotated[
         Path | None,
-        _option(_CIRCUIT, "--out", help="With --circuit: folder for the result, which makes it resumable."),
+        option(_CIRCUIT, "--out", help="With --circuit: folder for the result, which makes it resumable."),
     ] = None,
     task: Annotated[
-        str | None, _option(_PROMPTS, "--task", help="A task: its held-out prompts; see `edgewise list tasks`.")
+        str | None, option(PROMPTS, "--task", help="A task: its held-out prompts; see `edgewise list tasks`.")
     ] = None,
-    data: Annotated[
-        str | None, _option(_PROMPTS, "--data", help="A file of prompts: all rows, or the first N.")
-    ] = None,
-    n: Annotated[int | None, _option(_PROMPTS, "--n", help="Number of prompts.")] = None,
-    seed: Annotated[int | None, _option(_PROMPTS, "--seed", help="Seed of prompts and of random circuits.")] = None,
-    option: Annotated[
-        list[str] | None, _option(_PROMPTS, "--option", help="An option of the task, name=value; repeatable.")
-    ] = None,
-    bos: Annotated[
-        bool | None, _option(_PROMPTS, "--bos/--no-bos", help="BOS before prompts; by default as the tokenizer does.")
-    ] = None,
-    drop_invalid: Annotated[
-        bool, _option(_PROMPTS, "--drop-invalid", help="Leave out and count rows that cannot be used.")
-    ] = False,
+    data: Annotated[str | None, option(PROMPTS, "--data", help="A file of prompts: all rows, or the first N.")] = None,
+    n: Annotated[int | None, option(PROMPTS, "--n", help="Number of prompts.")] = None,
+    seed: Annotated[int | None, option(PROMPTS, "--seed", help="Seed of prompts and of random circuits.")] = None,
+    option: TaskOptions = None,
+    bos: Bos = None,
+    drop_invalid: DropInvalid = False,
     ablation: Annotated[
-        str, _option(_NUMBERS, "--ablation", help="What patched edges carry: resample, zero, mean, mean-positional.")
+        str, option(_NUMBERS, "--ablation", help="What patched edges carry: resample, zero, mean, mean-positional.")
     ] = "resample",
     metric: Annotated[
-        str | None, _option(_NUMBERS, "--metric", help="By default the run's, or that of the prompts.")
+        str | None, option(_NUMBERS, "--metric", help="By default the run's, or that of the prompts.")
     ] = None,
     curve: Annotated[
-        bool, _option(_NUMBERS, "--curve/--no-curve", help="The best edges at ten sizes, CPR and CMD, if scored.")
+        bool, option(_NUMBERS, "--curve/--no-curve", help="The best edges at ten sizes, CPR and CMD, if scored.")
     ] = True,
-    random: Annotated[int, _option(_NUMBERS, "--random", help="Random circuits at each of these sizes.")] = 3,
+    random: Annotated[int, option(_NUMBERS, "--random", help="Random circuits at each of these sizes.")] = 3,
     minimality: Annotated[
-        bool, _option(_NUMBERS, "--minimality", help="Also remove each edge of the circuit in turn.")
+        bool, option(_NUMBERS, "--minimality", help="Also remove each edge of the circuit in turn.")
     ] = False,
     model: Annotated[
         str | None,
-        _option(_MACHINE, "--model", help="With --circuit: bundled name, folder, hub name or weights file."),
+        option(MACHINE, "--model", help="With --circuit: bundled name, folder, hub name or weights file."),
     ] = None,
-    config: Annotated[
-        str | None,
-        _option(_MACHINE, "--config", help="Config of weights in TransformerLens's format, if not beside them."),
-    ] = None,
-    dtype: Annotated[str | None, _option(_MACHINE, "--dtype", help="float32, float64, bfloat16 or float16.")] = None,
-    device: Annotated[str | None, _option(_MACHINE, "--device", help="cpu, cuda, cuda:1, mps.")] = None,
-    batch_size: Annotated[
-        int | None, _option(_MACHINE, "--batch-size", help="Prompts at a time; by default what memory allows.")
-    ] = None,
-    max_memory: Annotated[
-        str | None,
-        _option(_MACHINE, "--max-memory", help="Memory to use in all, such as 8GB; by default what is free."),
-    ] = None,
-    ignore_config: Annotated[
-        list[str] | None,
-        _option(_MACHINE, "--ignore-config", help="A config attribute you vouch for; repeatable."),
-    ] = None,
-    trust_remote_code: Annotated[
-        bool, _option(_MACHINE, "--trust-remote-code", help="Run code that the hub repository carries.")
-    ] = False,
+    config: ConfigFile = None,
+    dtype: Annotated[str | None, option(MACHINE, "--dtype", help="float32, float64, bfloat16 or float16.")] = None,
+    device: Annotated[str | None, option(MACHINE, "--device", help="cpu, cuda, cuda:1, mps.")] = None,
+    batch_size: BatchSize = None,
+    max_memory: MaxMemory = None,
+    ignore_config: IgnoreConfig = None,
+    trust_remote_code: TrustRemoteCode = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Measure again, in place of what is stored.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure how much of a behaviour a circuit keeps: every edge outside it is patched.
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from edgewise.cli import output
+from edgewise.cli.options import AsJson
 from edgewise.errors import UnknownNameError, did_you_mean
 
 EXAMPLES = """Examples:
@@ -22,7 +23,7 @@ KINDS = ("models", "tasks", "metrics", "methods")
 
 def list_names(
     kind: Annotated[str, typer.Argument(help="models, tasks, metrics or methods.", metavar="KIND")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List the models, tasks, metrics or methods that are known, with one line on each."""
     from edgewise.report.table import table

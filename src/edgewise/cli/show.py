@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from edgewise.cli import output
+from edgewise.cli.options import AsJson
 
 EXAMPLES = """Examples:
 
@@ -22,7 +23,7 @@ edgewise show runs/demo --json
 def show(
     folder: Annotated[Path, typer.Argument(help="The --out of a finished run.", metavar="DIR")],
     top: Annotated[int, typer.Option("--top", help="Number of edges (or nodes) to list.", min=1)] = 20,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show a finished run: best edges with standard errors, counts, the metric on clean and corrupted."""
     from edgewise.report.document import run_document

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from edgewise.cli import output
+from edgewise.cli.options import AsJson
 from edgewise.cli.progress import ShownProgress
 from edgewise.cli.values import parse_count, parse_size
 
@@ -47,7 +48,7 @@ def verify(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Measure again, in place of another verification in DIR.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure what patching some edges of a finished run really does, and compare that with their scores.
 

@@ -7,7 +7,7 @@ In a bidirectional model every token counts: rows of one length go together, and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -100,6 +100,21 @@ def take(order: Sequence[int], pairs: Sequence[PromptPair], done: int, size: int
     """
     rows = list(order[done : done + size])
     return rows if causal else [i for i in rows if len(pairs[i]) == len(pairs[rows[0]])]
+
+
+def divide(
+    pairs: Sequence[PromptPair], size: int, device: torch.device, *, causal: bool = True
+) -> Iterator[tuple[list[int], Batch]]:
+    """All prompts, a micro-batch at a time, for passes that are not stopped in between.
+
+    Yields:
+        The indices into ``pairs``, and these prompts.
+    """
+    order, done = arrange(pairs, causal=causal), 0
+    while done < len(order):
+        rows = take(order, pairs, done, size, causal=causal)
+        yield rows, Batch.of([pairs[i] for i in rows], device, causal=causal)
+        done += len(rows)
 
 
 def _from_first(firsts: Sequence[int], start: int, length: int, device: torch.device) -> Tensor | None:

@@ -50,7 +50,7 @@ class CircuitValues:
         if column == graph.logits:
             stream = clean.before_logits
         else:
-            layer, is_mlp = _place(graph, column)
+            layer, is_mlp = graph.reader(column)
             stream = clean.before_mlp[layer] if is_mlp else clean.entered[layer]
         stream = stream.to(clean.dtype)
         return clean.answers.read(stream) if self.at_answers(column) else stream
@@ -59,10 +59,3 @@ class CircuitValues:
         """Whether a destination counts only where logits are read."""
         graph = self.graph
         return column == graph.logits or (graph.spec.has_mlp and column == graph.mlp(self.last))
-
-
-def _place(graph: Graph, column: int) -> tuple[int, bool]:
-    """The layer of a destination in front of the logits, and whether it is the layer's MLP."""
-    spec = graph.spec
-    layer, at = divmod(column, spec.n_heads + 2 * spec.kv_heads + spec.has_mlp)
-    return layer, at == spec.n_heads + 2 * spec.kv_heads

@@ -56,31 +56,22 @@ class CleanRun:
             self.logits = run(model.wiring, baseline.ids, repeated_cache(baseline.cache, 1))
         self.outputs = Replacement.of(recorded)
         self._changes = self._differences(self.outputs, baseline.replacement)
-        self._layers, self._heads = _places(model)
 
     @property
     def answers(self) -> Answers:
         """Where logits are read."""
         return self.baseline.answers
 
-    def layer_of(self, source: int) -> int:
-        """The layer of a source; -1 for ``input``."""
-        return self._layers[source]
-
-    def head_of(self, source: int) -> int | None:
-        """The number of a head in its layer; None for another source."""
-        return self._heads[source]
-
     def small_change(self, source: int) -> Tensor:
         """``[batch, pos or n_positions, width]``; of a head in front of the output projection, with its whole layer."""
         if source == self.model.graph.input_source:
             return self._changes.embedding
-        layer = self._layers[source]
-        return self._changes.mlps[layer] if self._heads[source] is None else self._changes.heads[layer]
+        layer, head = self.model.graph.writer(source)
+        return self._changes.mlps[layer] if head is None else self._changes.heads[layer]
 
     def change(self, source: int, at_answers: bool = False) -> Float[Tensor, "batch pos d_model"]:
         """What a source's replacement differs by, at every position or where logits are read."""
-        small, layer, head = self.small_change(source), self._layers[source], self._heads[source]
+        small, (layer, head) = self.small_change(source), self.model.graph.writer(source)
         if at_answers and layer < self.model.graph.spec.n_layers - 1:
             small = self.answers.read(small)
         if head is None:
@@ -132,14 +123,3 @@ class CleanRun:
             tuple(change(then, now) for then, now in zip(patched.heads, clean.heads, strict=True)),
             tuple(change(then, now) for then, now in zip(patched.mlps, clean.mlps, strict=True)),
         )
-
-
-def _places(model: Model) -> tuple[list[int], list[int | None]]:
-    """The layer of each source, and its head where it is one."""
-    spec = model.graph.spec
-    layers: list[int] = [-1]
-    heads: list[int | None] = [None]
-    for layer in range(spec.n_layers):
-        layers += [layer] * (spec.n_heads + spec.has_mlp)
-        heads += [*range(spec.n_heads), *([None] * spec.has_mlp)]
-    return layers, heads

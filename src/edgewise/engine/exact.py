@@ -24,7 +24,6 @@ from edgewise.engine.forward import read_at, repeated_cache, run
 from edgewise.engine.hooks import Hooks, borrowed
 from edgewise.engine.replacement import Baseline
 from edgewise.models import Model
-from edgewise.models.wiring import Projection
 
 
 class SinglePatches:
@@ -54,16 +53,13 @@ class SinglePatches:
         Raises:
             ValueError: they lead into several places.
         """
-        graph, columns = self._graph, [column for _, column in edges]
-        if all(column == graph.logits for column in columns):
+        places = {self._graph.reader(column) for _, column in edges}
+        if len(places) != 1:
+            raise ValueError("edges of one call lead into one layer's attention, one MLP, or the logits")
+        ((layer, is_mlp),) = places
+        if layer == self._graph.spec.n_layers:
             return self._into_logits([source for source, _ in edges])
-        for layer in range(graph.spec.n_layers):
-            attention = graph.attention(layer)
-            if all(attention.start <= column < attention.stop for column in columns):
-                return self._into_attention(layer, edges)
-            if graph.spec.has_mlp and all(column == graph.mlp(layer) for column in columns):
-                return self._into_mlp(layer, [source for source, _ in edges])
-        raise ValueError("edges of one call lead into one layer's attention, one MLP, or the logits")
+        return self._into_mlp(layer, [source for source, _ in edges]) if is_mlp else self._into_attention(layer, edges)
 
     @torch.no_grad()
     def nodes(self, sources: Sequence[int]) -> Float[Tensor, "nodes batch n_positions vocab"]:
@@ -77,8 +73,8 @@ class SinglePatches:
         """
         if list(sources) == [self._graph.input_source]:
             return self._run(0, 1, entering=self._clean.entered[0] + self._clean.change(0).to(self._model.dtype))
-        layers = {self._clean.layer_of(source) for source in sources}
-        heads = [head for source in sources if (head := self._clean.head_of(source)) is not None]
+        places = [self._graph.writer(source) for source in sources]
+        layers, heads = {layer for layer, _ in places}, [head for _, head in places if head is not None]
         if len(layers) > 1 or len(heads) not in (0, len(sources)):
             raise ValueError("nodes of one call are heads of one layer, or a single MLP")
         (layer,) = layers
@@ -96,7 +92,7 @@ class SinglePatches:
             part, head = places[column]
             read = (stream + self._clean.change(source)).to(stream.dtype)
             output = given[part.module][number * rows : (number + 1) * rows]
-            part.view.write(output, head, _project(part, head, attention.norm(read)))
+            part.view.write(output, head, part.project(attention.norm(read), head))
         return self._run(layer, len(edges), given)
 
     def _into_mlp(self, layer: int, sources: Sequence[int]) -> Tensor:
@@ -196,10 +192,3 @@ class SinglePatches:
             read_at(hooks, wiring, answers, lambda seen: seen if normed is None else normed)
             logits = run(wiring, baseline.ids.repeat(times, 1), repeated_cache(baseline.cache, times))
         return logits.view(times, len(baseline.ids), *logits.shape[1:])
-
-
-def _project(part: Projection, head: int, normed: Float[Tensor, "batch pos d_model"]) -> Tensor:
-    """One head of q, k or v, ``[batch, pos, d_head]``."""
-    bias, weight = part.bias(), part.weight()[:, head]
-    values = normed @ weight
-    return values if bias is None else values + bias[head]

@@ -15,7 +15,8 @@ allocator takes more than it is asked for; a quarter is added for that.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import psutil
 import torch
@@ -27,7 +28,8 @@ from edgewise.models import Model
 from edgewise.models.wiring import Mlp
 from edgewise.tasks import PromptPair
 
-# More tokens at a time than these make nothing faster.
+Made = TypeVar("Made")
+
 MOST_TOKENS = {"cpu": 512}
 MOST_TOKENS_ELSEWHERE = 16_384
 ALLOCATOR = 1.25
@@ -58,8 +60,7 @@ def micro_batch(model: Model, pairs: Sequence[PromptPair], max_memory: int | Non
             f"{shown(max_memory)} of memory are too little: {shown(used)} are in use, and one prompt of {longest}"
             f" tokens takes {shown(each + once)}; give at least {shown(used + each + once)}, or shorter prompts"
         )
-    most = MOST_TOKENS.get(model.device.type, MOST_TOKENS_ELSEWHERE)
-    return max(1, min(fits, most // longest, len(pairs)))
+    return max(1, min(fits, most_tokens(model.device) // longest, len(pairs)))
 
 
 def bytes_per_prompt(model: Model, tokens: int, reads: int) -> int:
@@ -92,6 +93,24 @@ def inner_width(mlp: Mlp) -> int:
     experts = max(int(getattr(part, "top_k", 1)) for part in mlp.module.modules())
     matrices = [p for p in mlp.module.parameters() if p.ndim > 1]
     return max((max(p.shape[-2:]) * (experts if p.ndim > 2 else 1) for p in matrices), default=0)
+
+
+def most_tokens(device: torch.device) -> int:
+    """More tokens at a time than these make nothing faster on a device."""
+    return MOST_TOKENS.get(device.type, MOST_TOKENS_ELSEWHERE)
+
+
+def halving(size: int, device: torch.device, make: Callable[[int], Made]) -> Made:
+    """What is made so many prompts at a time, or half as many wherever memory runs out, down to one."""
+    while True:
+        try:
+            return make(size)
+        except (RuntimeError, MemoryError) as error:
+            if size == 1 or not is_out_of_memory(error):
+                raise
+        # Only here, where the exception and what it holds are gone, can the memory be given back.
+        release(device)
+        size = (size + 1) // 2
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -27,7 +27,7 @@ from edgewise.engine.answers import Answers
 from edgewise.engine.buffers import Buffers
 from edgewise.engine.forward import read_at, repeated_cache, run
 from edgewise.engine.hooks import Hooks, borrowed
-from edgewise.engine.memory import MOST_TOKENS, MOST_TOKENS_ELSEWHERE
+from edgewise.engine.memory import most_tokens
 from edgewise.engine.mixture import Mixture
 from edgewise.engine.projections import Latest, Part, fed, patch_projections
 from edgewise.engine.reading import Mask, Reading
@@ -63,8 +63,7 @@ def patched_logits(
 
 def masks_at_once(baseline: Baseline) -> int:
     """How many masks to run together: more make nothing faster, and each takes memory for its prompts' sources."""
-    most = MOST_TOKENS.get(baseline.ids.device.type, MOST_TOKENS_ELSEWHERE)
-    return max(1, most // baseline.ids.numel())
+    return max(1, most_tokens(baseline.ids.device) // baseline.ids.numel())
 
 
 def _run(model: Model, baseline: Baseline, masks: Tensor, buffers: Buffers | None) -> Tensor:

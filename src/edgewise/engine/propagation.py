@@ -118,8 +118,7 @@ class Propagation:
         for part, at, column in wanted:
             head = column - at.start
             normed = attention.norm(self._read(column).to(output.dtype))
-            values, bias = normed @ part.weight()[:, head], part.bias()
-            part.view.write(output, head, values if bias is None else values + bias[head])
+            part.view.write(output, head, part.project(normed, head))
         self._trial.projected[module] = output
         return output
 
@@ -168,7 +167,7 @@ class Propagation:
         read = self._now.reading(column).repeat(self._times, 1, 1)
         for source in self._changed_sources(column):
             change = self._written[source]
-            if self._now.at_answers(column) and self._clean.layer_of(source) < self._now.last:
+            if self._now.at_answers(column) and self._graph.writer(source)[0] < self._now.last:
                 change = self._answers.read(change)
             read += change
         self._trial.reads[column] = read

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Literal, TypeAlias, get_args
 
-from edgewise.engine.batches import Batch, arrange, take
-from edgewise.engine.memory import is_out_of_memory, release
+from edgewise.engine.batches import Batch, divide
+from edgewise.engine.memory import halving
 from edgewise.engine.replacement import Baseline, Replacement, by_mean, mean_outputs, resample, zero
 from edgewise.errors import UnknownNameError, did_you_mean
 from edgewise.models import Model
@@ -52,21 +52,8 @@ def baselines(
 
 
 def _mean(model: Model, pairs: Sequence[PromptPair], positional: bool, batch_size: int) -> Replacement:
-    while True:
-        try:
-            return mean_outputs(model, _batches(model, pairs, batch_size), positional=positional)
-        except (RuntimeError, MemoryError) as error:
-            if batch_size == 1 or not is_out_of_memory(error):
-                raise
-        release(model.device)
-        batch_size = (batch_size + 1) // 2
+    def at_a_time(size: int) -> Replacement:
+        batches = [batch for _, batch in divide(pairs, size, model.device, causal=model.wiring.causal)]
+        return mean_outputs(model, batches, positional=positional)
 
-
-def _batches(model: Model, pairs: Sequence[PromptPair], batch_size: int) -> list[Batch]:
-    causal = model.wiring.causal
-    order, done, batches = arrange(pairs, causal=causal), 0, []
-    while done < len(order):
-        rows = take(order, pairs, done, batch_size, causal=causal)
-        batches.append(Batch.of([pairs[i] for i in rows], model.device, causal=causal))
-        done += len(rows)
-    return batches
+    return halving(batch_size, model.device, at_a_time)

@@ -12,16 +12,20 @@ sizes and the areas: Mueller et al. 2025 (MIB), section 3.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import torch
 
-from edgewise.engine.batches import Batch, arrange, take
-from edgewise.engine.memory import is_out_of_memory, release
-from edgewise.errors import DataError, SelectionError
+from edgewise.engine.batches import divide
+from edgewise.engine.memory import halving
+from edgewise.engine.usable import AnyMetric, metric_for, usable
+from edgewise.errors import SelectionError
 from edgewise.evaluation.ablation import Ablation, baselines
 from edgewise.evaluation.circuits import EMPTY, Circuits
 from edgewise.evaluation.ladder import Ladder
@@ -31,14 +35,10 @@ from edgewise.evaluation.wanted import Wanted
 from edgewise.evaluation.work import KL, Work
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.graph.scores import Ranking
-from edgewise.metrics import Metric, get_metric
 from edgewise.models import Model
 from edgewise.search.fill import fill, start
 from edgewise.search.table import Table
-from edgewise.search.usable import usable
 from edgewise.tasks import PromptPair, PromptSet
-
-AnyMetric = str | Metric | Callable[..., Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,8 +59,7 @@ class EvaluationState:
     @property
     def done(self) -> int:
         """Runs done."""
-        rows = min(self.table.batch_size, self.table.n_prompts - self.table.done_prompts)
-        return self.table.done_prompts * self.table.n_targets + rows * self.table.done_targets
+        return round(self.table.passed(np.ones(self.table.n_targets)))
 
     @property
     def total(self) -> int:
@@ -104,8 +103,7 @@ class Evaluator:
         for what, given in (("circuit", circuit), ("scores", scores)):
             if given is not None and given.graph != model.graph:
                 raise SelectionError(f"the {what} is of {given.graph!r}, the model has {model.graph!r}; give its own")
-        default = prompts.metric if isinstance(prompts, PromptSet) else "logit-diff"
-        self.metric = get_metric(default if metric is None else metric)
+        self.metric = metric_for(prompts, metric)
         self._model, self._pairs = model, usable(model, prompts, self.metric)
         ladder, self._no_curve = _ladder(wanted, scores, by)
         self.circuits = Circuits(circuit, wanted, ladder)
@@ -137,22 +135,13 @@ class Evaluator:
 
     def seconds_a_run(self, state: EvaluationState) -> float:
         """Seconds that a patched run of one prompt takes here: that of the empty circuit, run once and timed."""
-        size = state.table.batch_size
-        while True:
-            try:
-                return self._seconds(state.table, size)
-            except (RuntimeError, MemoryError) as error:
-                if size == 1 or not is_out_of_memory(error):
-                    raise
-            release(self._model.device)
-            size = (size + 1) // 2
+        work = self._work(state.table.planned_batch_size)
+        return halving(state.table.batch_size, self._model.device, partial(self._seconds, work))
 
-    def _seconds(self, table: Table, size: int) -> float:
-        pairs, causal = self._pairs, self._model.wiring.causal
-        rows = take(arrange(pairs, causal=causal), pairs, 0, size, causal=causal)
+    def _seconds(self, work: Work, size: int) -> float:
         with torch.no_grad():
-            batch = Batch.of([pairs[i] for i in rows], self._model.device, causal=causal)
-            opened = self._work(table.planned_batch_size).open(batch)
+            rows, batch = next(divide(self._pairs, size, self._model.device, causal=self._model.wiring.causal))
+            opened = work.open(batch)
             begun = time.perf_counter()
             opened.measure([self.circuits.numbers[EMPTY]])[KL].cpu()
         return (time.perf_counter() - begun) / len(rows)
@@ -218,12 +207,8 @@ def evaluate_circuit(
     """
     wanted = Wanted(ablation, curve, random, seed, minimality)
     evaluator = Evaluator(model, prompts, circuit, wanted, metric=metric, scores=scores, by=by)
-    state: EvaluationState | None = None
-    for state in evaluator.states(batch_size=batch_size, max_memory=max_memory):  # noqa: B007
-        pass
-    if state is None:
-        raise DataError("no prompts were given; give at least one")
-    return evaluator.result(state)
+    (last,) = deque(evaluator.states(batch_size=batch_size, max_memory=max_memory), maxlen=1)
+    return evaluator.result(last)
 
 
 def _ladder(wanted: Wanted, scores: EdgeScores | NodeScores | None, by: Ranking) -> tuple[Ladder | None, str | None]:

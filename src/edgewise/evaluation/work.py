@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from edgewise.engine.batches import Batch
+from edgewise.engine.buffers import Buffers
 from edgewise.engine.metric_gradient import metric_values, require_finite
 from edgewise.engine.patch import patched_logits
 from edgewise.engine.replacement import Baseline
@@ -31,6 +32,7 @@ class Work:
         circuits: what is kept, run after run.
         open_baseline: what patched edges carry, of a micro-batch.
         with_accuracy: whether the prompts have answers.
+        buffers: memory that one run after the other uses.
     """
 
     model: Model
@@ -38,6 +40,7 @@ class Work:
     circuits: Circuits
     open_baseline: Callable[[Batch], Baseline]
     with_accuracy: bool
+    buffers: Buffers = field(default_factory=Buffers)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -58,7 +61,7 @@ class Work:
         """Make what patched edges carry, and run the prompts with nothing patched."""
         baseline = self.open_baseline(batch)
         exists = torch.tensor(self.model.graph.mask, device=self.model.device)
-        clean = patched_logits(self.model, baseline, torch.zeros_like(exists)[None])[0]
+        clean = patched_logits(self.model, baseline, torch.zeros_like(exists)[None], self.buffers)[0]
         of_prompts = self.values(clean, batch, clean)
         require_finite(self.metric, of_prompts[METRIC])
         return Opened(self, batch, baseline, exists, clean, of_prompts)
@@ -90,9 +93,10 @@ class Opened:
         work = self.work
         kept = torch.stack([torch.tensor(work.circuits.kept(number)) for number in targets])
         masks = self.exists & ~kept.to(self.exists.device)
+        runs = patched_logits(work.model, self.baseline, masks, work.buffers)
         measured = [
             self._finite(number, work.values(logits, self.batch, self.clean))
-            for number, logits in zip(targets, patched_logits(work.model, self.baseline, masks), strict=True)
+            for number, logits in zip(targets, runs, strict=True)
         ]
         return {name: torch.stack([values[name] for values in measured]) for name in work.names}
 

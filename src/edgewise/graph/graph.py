@@ -166,6 +166,17 @@ class Graph:
         own_heads = 0 if self.spec.parallel else self.spec.n_heads
         return self._require_mlp(self._first_row(layer) + own_heads)
 
+    def writer(self, row: int) -> tuple[int, int | None]:
+        """Return the layer of a source, and its head there; None for an MLP. ``input`` stands before layer 0, at -1."""
+        layer, at = divmod(row - 1, self.spec.n_heads + self.spec.has_mlp)
+        return layer, at if layer >= 0 and at < self.spec.n_heads else None
+
+    def reader(self, column: int) -> tuple[int, bool]:
+        """Return the layer of a destination, and whether it is the MLP there; ``logits`` stands behind all layers."""
+        heads = self.spec.n_heads + 2 * self.spec.kv_heads
+        layer, at = divmod(column, heads + self.spec.has_mlp)
+        return layer, at == heads
+
     # How it is derived
 
     def _first_row(self, layer: int) -> int:

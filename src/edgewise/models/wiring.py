@@ -83,6 +83,11 @@ class Projection:
         bias = linear_bias(self.module)
         return None if bias is None else self.view(bias)
 
+    def project(self, normed: Float[Tensor, "batch pos d_model"], head: int) -> Float[Tensor, "batch pos d_head"]:
+        """What the module would make of a stream for one head alone."""
+        values, bias = normed @ self.weight()[:, head], self.bias()
+        return values if bias is None else values + bias[head]
+
 
 @dataclass(frozen=True)
 class OutputProjection:

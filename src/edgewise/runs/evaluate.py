@@ -8,7 +8,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,8 @@ def evaluate(
         setup = prepare(subject.config, subject.identity, steps)
         subject = replace(subject, identity=setup.identity)
     asked = wanted.to_json() | subject.asked
-    with _Place(folder, f"evaluation-{wanted.ablation}") as analysis:
+    with _kept_in(folder) as place:
+        analysis = Analysis(place, f"evaluation-{wanted.ablation}")
 
         def measure() -> dict[str, Any]:
             ready = setup or prepare(subject.config, subject.identity, steps)
@@ -86,19 +88,14 @@ def evaluate(
     return StoredEvaluation(results, None if folder is None else analysis.path, reused)
 
 
-class _Place:
-    """Where an analysis is kept: a folder of the user's, or one that is gone afterwards."""
-
-    def __init__(self, folder: Path | None, name: str) -> None:
-        self._name, self._folder = name, folder
-        self._passing = tempfile.TemporaryDirectory(prefix="edgewise-") if folder is None else None
-
-    def __enter__(self) -> Analysis:
-        return Analysis(self._folder or Path(self._passing.name if self._passing else ""), self._name)
-
-    def __exit__(self, *_: object) -> None:
-        if self._passing is not None:
-            self._passing.cleanup()
+@contextmanager
+def _kept_in(folder: Path | None) -> Iterator[Path]:
+    """A folder of the user's, or one that is gone afterwards."""
+    if folder is not None:
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="edgewise-") as passing:
+        yield Path(passing)
 
 
 def _measure(

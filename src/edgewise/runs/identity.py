@@ -34,10 +34,15 @@ def identity(config: RunConfig) -> dict[str, str | None]:
     }
 
 
+def content_digest(path: Path) -> str:
+    """SHA-256 of a file. Raises OSError when it cannot be read."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def data_digest(path: str) -> str:
     """SHA-256 of a data file. Raises DataError when it cannot be read."""
     try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        return content_digest(Path(path))
     except OSError as error:
         raise DataError(
             f"data file '{path}' cannot be read ({error.strerror}); check the path given to --data"
@@ -47,7 +52,7 @@ def data_digest(path: str) -> str:
 def config_digest(path: str) -> str:
     """SHA-256 of a config file. Raises ModelError when it cannot be read."""
     try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        return content_digest(Path(path))
     except OSError as error:
         raise ModelError(
             f"config file '{path}' cannot be read ({error.strerror}); check the path given to --config"

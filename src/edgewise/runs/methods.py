@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import numpy.typing as npt
@@ -78,7 +78,8 @@ def require_method(config: RunConfig) -> None:
         raise UnknownNameError(f"unknown method '{name}'{near} Known methods: {known}.")
     if config.only and name != PATCHING:
         raise RunError(f"--only chooses what is patched, and method '{name}' looks at every edge; leave --only out")
-    _require_acdc(config) if name == ACDC else _refuse_acdc(config)
+    check = _require_acdc if name == ACDC else _refuse_acdc
+    check(config)
 
 
 def _require_acdc(config: RunConfig) -> None:
@@ -135,7 +136,7 @@ def scoring_states(
             prompts,
             metric=config.metric,
             level=config.level,
-            only=_only(config.only),
+            only=config.only or None,
             batch_size=config.batch_size,
             per_prompt=config.per_prompt,
             max_memory=max_memory,
@@ -172,7 +173,3 @@ def metric_of(config: RunConfig, prompts: PromptSet) -> str:
 def prompts_to_score(config: RunConfig, prompts: PromptSet) -> int | None:
     """How many prompts there are to score, where that is what a method's progress counts."""
     return None if config.method in SEARCH else len(prompts)
-
-
-def _only(patterns: Sequence[str]) -> Sequence[str] | None:
-    return patterns or None

@@ -6,7 +6,6 @@ the precision of its own config, unless something else is given.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -19,7 +18,7 @@ from edgewise.graph.spec import GraphSpec
 from edgewise.runs.config import RunConfig
 from edgewise.runs.files import read_circuit
 from edgewise.runs.folder import CIRCUIT, SCORES, Run, load_run, read_run
-from edgewise.runs.identity import identity
+from edgewise.runs.identity import content_digest, identity
 from edgewise.tasks import PromptSet
 
 HELD_OUT = "held-out"
@@ -107,7 +106,7 @@ def subject_of_run(folder: Path, given: Mapping[str, Any]) -> Subject:
     now["model"] = now["model"] or run.record.identity.get("model")
 
     def digests() -> dict[str, str | None]:
-        return {"circuit": _digest(folder / CIRCUIT), "scores": _digest(folder / SCORES)}
+        return {"circuit": content_digest(folder / CIRCUIT), "scores": content_digest(folder / SCORES)}
 
     before = digests()
 
@@ -132,12 +131,12 @@ def subject_of_file(path: Path, given: Mapping[str, Any]) -> Subject:
         EdgewiseError: settings that do not go together.
     """
     config = RunConfig(**{"split": HELD_OUT, **given})
-    before: dict[str, str | None] = {"circuit": _digest(path), "scores": None}
+    before: dict[str, str | None] = {"circuit": content_digest(path), "scores": None}
     # A file that is none of a circuit is refused before a model is loaded.
     read_circuit(path)
 
     def read(spec: GraphSpec) -> Found:
-        if _digest(path) != before["circuit"]:
+        if content_digest(path) != before["circuit"]:
             raise RunConflictError(f"{path}: changed meanwhile; start the same command again")
         return read_circuit(path, spec)
 
@@ -160,7 +159,3 @@ def _refuse_changed(run: Run, config: RunConfig, now: Mapping[str, str | None]) 
                 f"{run.folder}: the files behind {name} '{path}' have changed since the circuit was found; "
                 "put them back, or run `edgewise discover` again with --overwrite"
             )
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

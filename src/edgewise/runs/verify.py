@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from edgewise.graph import EdgeScores, NodeScores
 from edgewise.graph.arrays import BoolArray, FloatArray
 from edgewise.runs.analysis import Analysis, measured
 from edgewise.runs.folder import SCORES, Run, load_run
-from edgewise.runs.identity import identity
+from edgewise.runs.identity import content_digest, identity
 from edgewise.runs.record import differences, versions
 from edgewise.runs.resume import pursue
 from edgewise.runs.setup import Setup, prepare
@@ -65,7 +64,6 @@ class _Question:
     def asked(self, seed: int) -> dict[str, Any]:
         """Everything that decides the result."""
         record = self.run.record
-        content = (self.run.folder / SCORES).read_bytes()
         return {
             "level": record.config.level,
             f"{record.config.level}s": int(self.sample.measured.sum()),
@@ -76,7 +74,7 @@ class _Question:
             "metric": record.metric.name,
             "method": record.config.method,
             "device": record.config.device,
-            "scores": hashlib.sha256(content).hexdigest(),
+            "scores": content_digest(self.run.folder / SCORES),
             "prompts": record.prompts.fingerprint,
             "files": dict(record.identity),
         }

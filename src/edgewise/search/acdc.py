@@ -16,23 +16,20 @@ tries the same ones whenever it is resumed.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy.typing as npt
 
 from edgewise.engine.memory import micro_batch
+from edgewise.engine.usable import AnyMetric, metric_for, usable
 from edgewise.errors import DataError
-from edgewise.metrics import Metric, get_metric
 from edgewise.models import Model
 from edgewise.search.circuits import PresentCircuit
 from edgewise.search.order import Visit, sources_from_late
 from edgewise.search.trace import WHOLE, AcdcState, Step
-from edgewise.search.usable import usable
 from edgewise.tasks import PromptPair, PromptSet
-
-AnyMetric = str | Metric | Callable[..., Any]
 
 
 def acdc(
@@ -108,7 +105,7 @@ def search(
         max_memory: likewise.
         stored: the tensors of the state at which an earlier search stopped; None to begin.
     """
-    measured = get_metric(metric)
+    measured = metric_for(prompts, metric)
     pairs = usable(model, prompts, measured)
     if stored is None:
         rows = micro_batch(model, pairs, max_memory) if batch_size is None else batch_size

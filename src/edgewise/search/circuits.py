@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from edgewise.engine.batches import Batch, arrange, take
+from edgewise.engine.batches import Batch, divide
 from edgewise.engine.incremental import RunningCircuit
-from edgewise.engine.memory import MOST_TOKENS, MOST_TOKENS_ELSEWHERE
+from edgewise.engine.memory import most_tokens
 from edgewise.engine.metric_gradient import metric_values, require_finite
 from edgewise.engine.replacement import corrupted_run, resample_from
 from edgewise.metrics import Metric
@@ -49,11 +49,7 @@ class PresentCircuit:
         self._metric, self._parts = metric, list[_Part]()
         self.clean_metric = np.full(len(pairs), np.nan)
         self.corrupted_metric = np.full(len(pairs), np.nan)
-        causal = model.wiring.causal
-        order, done = arrange(pairs, causal=causal), 0
-        while done < len(pairs):
-            taken = take(order, pairs, done, rows, causal=causal)
-            batch = Batch.of([pairs[i] for i in taken], model.device, causal=causal)
+        for taken, batch in divide(pairs, rows, model.device, causal=model.wiring.causal):
             outputs, corrupted, cache = corrupted_run(model, batch)
             running = RunningCircuit(model, resample_from(batch, outputs, cache))
             part = _Part(batch, running, running.logits)
@@ -62,9 +58,8 @@ class PresentCircuit:
             require_finite(metric, values)
             self.clean_metric[taken] = values.cpu().numpy()
             self.corrupted_metric[taken] = self._values(part, corrupted).cpu().numpy()
-            done += len(taken)
         tokens = max(part.batch.clean.numel() for part in self._parts)
-        self.most = max(1, MOST_TOKENS.get(model.device.type, MOST_TOKENS_ELSEWHERE) // tokens)
+        self.most = max(1, most_tokens(model.device) // tokens)
 
     def is_read(self, column: int) -> bool:
         """Whether any kept edge leads on from a destination's node."""

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from edgewise.engine.batches import Batch, arrange, take
-from edgewise.engine.memory import MOST_TOKENS, MOST_TOKENS_ELSEWHERE, is_out_of_memory, micro_batch, release
+from edgewise.engine.memory import is_out_of_memory, micro_batch, most_tokens, release
 from edgewise.errors import DataError
 from edgewise.models import Model
 from edgewise.search.table import Table
@@ -81,9 +81,8 @@ def start(
     rows = fits if batch_size is None else batch_size
     if rows < 1:
         raise DataError(f"batch size {rows}: give at least 1")
-    most = MOST_TOKENS.get(model.device.type, MOST_TOKENS_ELSEWHERE)
     longest = max(len(pair) for pair in pairs)
-    at_once = max(1, most // (min(rows, len(pairs)) * longest))
+    at_once = max(1, most_tokens(model.device) // (min(rows, len(pairs)) * longest))
     return Table.empty(
         work.names,
         work.prompt_names,

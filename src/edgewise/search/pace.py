@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import torch
 
-from edgewise.engine.batches import Batch, arrange, take
+from edgewise.engine.batches import Batch, divide
 from edgewise.engine.forward import logits_at
 from edgewise.engine.hooks import borrowed
 from edgewise.models import Model
@@ -16,9 +16,7 @@ from edgewise.tasks import PromptPair
 
 def seconds_a_prompt(model: Model, pairs: Sequence[PromptPair], batch_size: int) -> float:
     """Seconds that the plain forward pass of one prompt takes in a micro-batch: the better of two runs."""
-    causal = model.wiring.causal
-    rows = take(arrange(pairs, causal=causal), pairs, 0, batch_size, causal=causal)
-    batch = Batch.of([pairs[i] for i in rows], model.device, causal=causal)
+    _, batch = next(divide(pairs, batch_size, model.device, causal=model.wiring.causal))
     return min(_seconds(model, batch) for _ in range(2)) / batch.n_rows
 
 

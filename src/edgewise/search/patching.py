@@ -6,33 +6,33 @@ node, all its edges are patched together. A run begins where its patch acts: wha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from edgewise.attribution.moments import Moments
+from edgewise.attribution.state import Level, require_level
 from edgewise.engine.batches import Batch
 from edgewise.engine.exact import SinglePatches
 from edgewise.engine.metric_gradient import metric_values, require_finite
 from edgewise.engine.replacement import corrupted_run, resample_from
+from edgewise.engine.usable import AnyMetric, metric_for, usable
 from edgewise.errors import DataError, ScoreError
 from edgewise.graph import EdgeScores, Graph, NodeScores
 from edgewise.graph.arrays import BoolArray
-from edgewise.metrics import Metric, get_metric
+from edgewise.metrics import Metric
 from edgewise.models import Model
 from edgewise.search.fill import fill, start
-from edgewise.search.table import Table
+from edgewise.search.table import Array, Table
 from edgewise.search.targets import Targets, named_edges, named_nodes
-from edgewise.search.usable import usable
 from edgewise.tasks import PromptPair, PromptSet
 
-Level = Literal["edge", "node"]
-AnyMetric = str | Metric | Callable[..., Any]
-Array = npt.NDArray[np.float64]
 EFFECT, CLEAN, CORRUPTED = "effect", "clean", "corrupted"
 
 
@@ -60,8 +60,7 @@ class PatchingState:
     @property
     def done(self) -> int:
         """Runs done, in forward passes of one prompt."""
-        rows = min(self.batch_size, self.table.n_prompts - self.table.done_prompts)
-        return round(self.table.passed(self.targets.costs, rows))
+        return round(self.table.passed(self.targets.costs))
 
     @property
     def total(self) -> int:
@@ -101,16 +100,15 @@ class PatchingState:
         if not self.finished:
             raise ScoreError(f"{self.done} of {self.total} forward passes are done; finish the pass first")
         effects, spread = self.table.values[EFFECT], self.targets.spread
-        n_prompts = len(effects)
-        stderr = effects.std(0, ddof=1) / np.sqrt(n_prompts) if n_prompts > 1 else np.full(len(self.targets), np.nan)
+        moments = Moments.none((len(self.targets),)).add(effects)
         kind = NodeScores if self.level == "node" else EdgeScores
         return kind(
             self.targets.graph,
-            spread(effects.mean(0)),
-            stderr=spread(stderr),
-            mean_abs=spread(np.abs(effects).mean(0)),
+            spread(moments.mean),
+            stderr=spread(moments.stderr()),
+            mean_abs=spread(moments.mean_abs),
             per_prompt=spread(effects) if self.per_prompt else None,
-            n_prompts=n_prompts,
+            n_prompts=moments.count,
             allow_unscored=True,
         )
 
@@ -149,8 +147,7 @@ def patch_edges(
         SelectionError: no such edge or node.
         ScoreError: logits that are not finite.
     """
-    state: PatchingState | None = None
-    for state in patching(  # noqa: B007
+    states = patching(
         model,
         prompts,
         metric=metric,
@@ -159,11 +156,9 @@ def patch_edges(
         batch_size=batch_size,
         per_prompt=per_prompt,
         max_memory=max_memory,
-    ):
-        pass
-    if state is None:
-        raise DataError("no prompts were given; give at least one")
-    return state.scores()
+    )
+    (last,) = deque(states, maxlen=1)
+    return last.scores()
 
 
 def patching(
@@ -195,8 +190,7 @@ def patching(
         max_memory: likewise.
         stored: the tensors of the state at which an earlier pass stopped; None to begin.
     """
-    default = prompts.metric if isinstance(prompts, PromptSet) else "logit-diff"
-    measured = get_metric(default if metric is None else metric)
+    measured = metric_for(prompts, metric)
     targets = _targets(model.graph, level, only)
     pairs = usable(model, prompts, measured)
     work = Measure(model, measured, targets, level)
@@ -212,8 +206,7 @@ def patching(
 
 
 def _targets(graph: Graph, level: str, only: Sequence[str] | BoolArray | None) -> Targets:
-    if level not in ("edge", "node"):
-        raise DataError(f"level {level!r} is not known; use 'edge' or 'node'")
+    require_level(level)
     if level == "node":
         if isinstance(only, np.ndarray):
             raise DataError("a mask chooses edges; give names or patterns with level 'node'")

@@ -75,13 +75,13 @@ class Table:
         """Whether every target of every prompt is done."""
         return self.done_prompts == self.n_prompts
 
-    def passed(self, costs: Array, rows: int) -> float:
+    def passed(self, costs: Array) -> float:
         """What was spent: the costs of the targets that are done, once for every prompt.
 
         Args:
             costs: of one prompt, by target, ``[n_targets]``.
-            rows: prompts in the micro-batch at work.
         """
+        rows = min(self.batch_size, self.n_prompts - self.done_prompts)
         return float(self.done_prompts * costs.sum() + rows * costs[: self.done_targets].sum())
 
     def with_batch_size(self, rows: int, at_once: int) -> Table:

@@ -13,8 +13,6 @@ from edgewise.graph import Graph
 from edgewise.graph.arrays import BoolArray
 from edgewise.search.table import Array
 
-# Where in its layer a run begins: at the attention, at the MLP, behind the last block.
-_ATTENTION, _MLP = 0, 1
 # The share of a layer's products that lie behind its projections to queries, keys and values.
 _AFTER_PROJECTIONS, _MLP_SHARE = 0.75, 0.67
 
@@ -45,18 +43,20 @@ class Targets:
         """
         wanted = graph.mask if chosen is None else graph.mask & chosen
         places = tuple((int(i), int(j)) for j, i in np.argwhere(wanted.T))
-        return cls._at(graph, places, [_start_of_column(graph)[j] for _, j in places])
+        return cls._at(graph, places, [graph.reader(j) for _, j in places])
 
     @classmethod
     def nodes(cls, graph: Graph, chosen: Iterable[int] | None = None) -> Targets:
         """Nodes in the order of the graph; all that write by default."""
         rows = range(graph.n_sources) if chosen is None else sorted(set(chosen))
-        return cls._at(graph, tuple((row,) for row in rows), [_start_of_row(graph)[row] for row in rows])
+        # A head's run begins at its attention; that of `input`, which is behind no layer, at the very beginning.
+        written = ((row, graph.writer(row)) for row in rows)
+        return cls._at(graph, tuple((row,) for row in rows), [(layer, head is None) for _, (layer, head) in written])
 
     @classmethod
-    def _at(cls, graph: Graph, places: tuple[tuple[int, ...], ...], starts: Sequence[tuple[int, int]]) -> Targets:
-        costs = np.array([_share(graph, layer, part) for layer, part in starts])
-        return cls(graph, places, tuple(2 * layer + part for layer, part in starts), costs)
+    def _at(cls, graph: Graph, places: tuple[tuple[int, ...], ...], starts: Sequence[tuple[int, bool]]) -> Targets:
+        costs = np.array([_share(graph, layer, is_mlp) for layer, is_mlp in starts])
+        return cls(graph, places, tuple(2 * layer + is_mlp for layer, is_mlp in starts), costs)
 
     def __len__(self) -> int:
         """Number of targets."""
@@ -105,28 +105,8 @@ def named_nodes(graph: Graph, patterns: Sequence[str]) -> tuple[int, ...]:
     return tuple(sorted(chosen))
 
 
-def _start_of_column(graph: Graph) -> dict[int, tuple[int, int]]:
-    """Of each destination, the layer and the part of it at which a run begins that patches it."""
-    starts = {graph.logits: (graph.spec.n_layers, _ATTENTION)}
-    for layer in range(graph.spec.n_layers):
-        starts |= dict.fromkeys(range(graph.n_destinations)[graph.attention(layer)], (layer, _ATTENTION))
-        if graph.spec.has_mlp:
-            starts[graph.mlp(layer)] = (layer, _MLP)
-    return starts
-
-
-def _start_of_row(graph: Graph) -> dict[int, tuple[int, int]]:
-    """Of each source, the layer and the part of it that writes it."""
-    starts = {graph.input_source: (-1, _MLP)}
-    for layer in range(graph.spec.n_layers):
-        starts |= dict.fromkeys(range(graph.n_sources)[graph.head_sources(layer)], (layer, _ATTENTION))
-        if graph.spec.has_mlp:
-            starts[graph.mlp_source(layer)] = (layer, _MLP)
-    return starts
-
-
-def _share(graph: Graph, layer: int, part: int) -> float:
+def _share(graph: Graph, layer: int, is_mlp: bool) -> float:
     """About how much of a forward pass a run takes that begins there; the last block runs at few positions."""
     n_layers = graph.spec.n_layers
-    after = n_layers - 1 - layer + (_AFTER_PROJECTIONS if part == _ATTENTION else _MLP_SHARE)
+    after = n_layers - 1 - layer + (_MLP_SHARE if is_mlp else _AFTER_PROJECTIONS)
     return max(0.03, (after - 0.8) / n_layers)

@@ -1,12 +1,21 @@
-"""The prompts a method is given, checked against its model and metric."""
+"""The prompts and the metric that a method is given, checked against its model."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from edgewise.metrics import Metric
+from edgewise.metrics import Metric, get_metric
 from edgewise.models import Model
 from edgewise.tasks import PromptPair, PromptSet, validate
+
+AnyMetric = str | Metric | Callable[..., Any]
+
+
+def metric_for(prompts: PromptSet | Sequence[PromptPair], metric: AnyMetric | None) -> Metric:
+    """The metric that was asked for, or the prompt set's own; the logit difference for prompts that name none."""
+    default = prompts.metric if isinstance(prompts, PromptSet) else "logit-diff"
+    return get_metric(default if metric is None else metric)
 
 
 def usable(model: Model, prompts: PromptSet | Sequence[PromptPair], metric: Metric) -> tuple[PromptPair, ...]:

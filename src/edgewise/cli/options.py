@@ -1,0 +1,40 @@
+"""Options that several verbs take, with the same name, help and place in it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+PROMPTS, MACHINE = "Prompts", "Model and machine"
+
+
+def option(group: str, *names: str, help: str) -> Any:
+    """An option in a group of its verb's help."""
+    return typer.Option(*names, help=help, rich_help_panel=group)
+
+
+TaskOptions = Annotated[
+    list[str] | None, option(PROMPTS, "--option", help="An option of the task, name=value; repeatable.")
+]
+Bos = Annotated[
+    bool | None, option(PROMPTS, "--bos/--no-bos", help="BOS before prompts; by default as the tokenizer does.")
+]
+DropInvalid = Annotated[bool, option(PROMPTS, "--drop-invalid", help="Leave out and count rows that cannot be used.")]
+ConfigFile = Annotated[
+    str | None,
+    option(MACHINE, "--config", help="Config of weights in TransformerLens's format, if not beside them."),
+]
+BatchSize = Annotated[
+    int | None, option(MACHINE, "--batch-size", help="Prompts at a time; by default what memory allows.")
+]
+MaxMemory = Annotated[
+    str | None, option(MACHINE, "--max-memory", help="Memory to use in all, such as 8GB; by default what is free.")
+]
+IgnoreConfig = Annotated[
+    list[str] | None, option(MACHINE, "--ignore-config", help="A config attribute you vouch for; repeatable.")
+]
+TrustRemoteCode = Annotated[
+    bool, option(MACHINE, "--trust-remote-code", help="Run code that the hub repository carries.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
