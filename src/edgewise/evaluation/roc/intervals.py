@@ -1,0 +1,115 @@
+"""How far an area depends on the prompts that happened to be drawn: the bootstrap.
+
+1. Draw as many prompts as there are, with replacement; the scores of the draw are the means over it.
+2. Rank, and compute both areas and Youden's J as for the scores themselves.
+3. Do so many times. The interval runs from the 2.5 % to the 97.5 % quantile of what was found.
+
+It speaks of the prompts alone: the truth, the model and the kind of prompts are taken as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from edgewise.errors import ScoreError
+from edgewise.evaluation.roc.area import pessimistic, trapezoid, youden
+from edgewise.evaluation.roc.curve import counts, require_truth
+from edgewise.evaluation.roc.levels import best_edges, entries
+from edgewise.graph import Circuit, EdgeScores, NodeScores
+from edgewise.graph.arrays import FloatArray
+from edgewise.graph.scores import Ranking
+
+DRAWS = 1000
+_QUANTILES = (0.025, 0.975)
+_AT_ONCE = 20_000_000  # numbers of a chunk of resampled scores
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """95 % intervals over prompts, each (low, high).
+
+    Args:
+        draws: how often prompts were drawn.
+        auc: of the trapezoid.
+        auc_pessimistic: of ACDC's area.
+        youden: of J.
+    """
+
+    draws: int
+    auc: tuple[float, float]
+    auc_pessimistic: tuple[float, float]
+    youden: tuple[float, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the intervals as JSON values."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Intervals:
+        """Read back what `to_json` gave."""
+        pairs = {name: (value[0], value[1]) for name, value in values.items() if name != "draws"}
+        return cls(draws=values["draws"], **pairs)
+
+
+def bootstrap(
+    scores: EdgeScores | NodeScores,
+    truth: Circuit,
+    *,
+    level: str = "edge",
+    by: Ranking = "abs",
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> Intervals | None:
+    """Return the intervals of a curve's areas and J over prompts; None for a single prompt.
+
+    Args:
+        scores: with `per_prompt`.
+        truth: the circuit that is known, on the same graph.
+        level: ``"edge"`` or ``"node"``.
+        by: what is ranked, see `EdgeScores.ranking`.
+        draws: how often prompts are drawn.
+        seed: the same seed gives the same intervals.
+
+    Raises:
+        ScoreError: scores without `per_prompt`, or a truth that is all or nothing.
+    """
+    if scores.per_prompt is None:
+        raise ScoreError("these scores were not kept prompt by prompt; score again with per_prompt (--per-prompt)")
+    true = entries(scores.graph, truth, level)
+    require_truth(true, true.shape)
+    n = len(scores.per_prompt)
+    if n < 2:
+        return None
+    rng = np.random.default_rng(seed)
+    of_edges = isinstance(scores, EdgeScores)
+    exists = scores.graph.mask if of_edges else np.ones(scores.graph.n_sources, dtype=np.bool_)
+    table = scores.per_prompt[:, exists].astype(np.float64)
+    table = np.abs(table) if by == "mean-abs" else table
+    found = np.empty((draws, 3))
+    step = max(1, _AT_ONCE // max(1, table.shape[1]))
+    for start in range(0, draws, step):
+        weights = rng.multinomial(n, np.full(n, 1 / n), size=min(step, draws - start)) / n
+        for at, mean in enumerate(weights @ table, start):
+            ranks = _ranked(mean, by)
+            if of_edges and level == "node":
+                placed = np.full(exists.shape, np.nan)
+                placed[exists] = ranks
+                ranks = best_edges(scores.graph, placed)
+            found[at] = _numbers(ranks, true)
+    low, high = np.quantile(found, _QUANTILES, axis=0)
+    pairs = [(float(a), float(b)) for a, b in zip(low, high, strict=True)]
+    return Intervals(draws, *pairs)
+
+
+def _ranked(mean: FloatArray, by: Ranking) -> FloatArray:
+    return {"abs": np.abs, "helpful": np.negative}.get(by, np.positive)(mean)
+
+
+def _numbers(ranks: FloatArray, true: np.ndarray[Any, np.dtype[np.bool_]]) -> tuple[float, float, float]:
+    _, tp, fp = counts(ranks, true)
+    tpr, fpr = tp / tp[-1], fp / fp[-1]
+    return trapezoid(fpr, tpr), pessimistic(fpr, tpr), youden(fpr, tpr)[0]
