@@ -43,7 +43,7 @@ class Question:
     Args:
         base: model and prompts; its `per_prompt` also asks for intervals over prompts.
         methods: names of `CONTENDERS`.
-        truth: ``"known"``, ``"exact:X"`` or a file; None takes what is known, else ``exact:5%``.
+        truth: ``"known"``, ``"exact:X"`` or a file; None takes what is known, else ``exact:2%``.
         values: setting -> the values it takes, where a method is swept.
         by: what scores are ranked by.
 

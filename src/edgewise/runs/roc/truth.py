@@ -3,7 +3,7 @@
 1. ``known``: the planted circuit of a planted model, else the published circuit of the task in this model.
 2. ``FILE.json``: edge names (see `edgewise.tasks.known.given`), or a circuit in EAP-IG's format, ``circuit.json``.
 3. ``exact:X``: every edge whose exact effect on the metric is X or more in size, measured by patching it alone on the
-   task's held-out prompts, which the methods do not see. ``exact:5%`` takes X from the metric: so many per cent of the
+   task's held-out prompts, which the methods do not see. ``exact:2%`` takes X from the metric: so many per cent of the
    difference between clean and corrupted prompts.
 """
 
@@ -27,7 +27,7 @@ from edgewise.runs.selection import Selection
 from edgewise.tasks.known import find_known, known_from_json
 
 KNOWN, EXACT_PREFIX = "known", "exact:"
-DEFAULT_EXACT = "exact:5%"
+DEFAULT_EXACT = "exact:2%"
 
 
 @dataclass(frozen=True)
