@@ -54,9 +54,9 @@ def _entries(kind: str) -> list[tuple[str, str]]:
     elif kind == "circuits":
         from edgewise.tasks.known import KNOWN as REGISTRY
     elif kind == "methods":
-        from edgewise.runs.methods import describe_method, method_names
+        from edgewise.runs.methods import get_method, method_names
 
-        return [(name, describe_method(name)) for name in method_names()]
+        return [(name, get_method(name).summary) for name in method_names()]
     else:
         near = did_you_mean(kind, KINDS) or "."
         raise UnknownNameError(f"nothing to list under '{kind}'{near} Known kinds: {', '.join(KINDS)}.")

@@ -74,6 +74,11 @@ def parse_numbers(option: str, text: str) -> tuple[float, ...]:
     return tuple(found)
 
 
+def given(**options: Any) -> dict[str, Any]:
+    """The options that were given: those that are not None."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
 def _value(text: str) -> Any:
     try:
         return json.loads(text)

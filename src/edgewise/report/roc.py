@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgewise.evaluation.roc import Front
+from edgewise.evaluation.roc import Curve, Front
 from edgewise.report.picture.circuit import Heading
 from edgewise.report.picture.png import has_matplotlib, png
 from edgewise.report.picture.roc import Drawn, roc_scene
@@ -12,8 +12,10 @@ from edgewise.report.table import table
 from edgewise.runs.roc import CONTENDERS, Judged, RocResult
 
 HEADER = ("method", "points", "AUC", "pessimistic", "J", "at", "TPR", "FPR", "precision")
-EXPLAINED = """AUC: trapezoid over every score, or through the best circuits of a sweep. pessimistic: ACDC's step function,
-which counts few points against a method. J: the largest TPR - FPR, reached at the score or setting beside it."""
+EXPLAINED = (
+    "AUC: trapezoid over every score, or through the best circuits of a sweep. pessimistic: ACDC's step function,\n"
+    "which counts few points against a method. J: the largest TPR - FPR, reached at the score or setting beside it."
+)
 
 
 def show_roc(result: RocResult, level: str = "edge") -> str:
@@ -45,16 +47,18 @@ def result_scene(result: RocResult, level: str = "edge") -> Scene:
     """Return the picture of a comparison as a scene."""
     places = {name: place for place, name in enumerate(CONTENDERS)}
     drawn = [
-        Drawn(
-            f"{line.title}: AUC {_three(line.levels[level].roc.auc)}", line.levels[level].roc, places.get(line.name, 0)
-        )
+        Drawn(_in_key(line.title, judged.roc), judged.roc, places.get(line.name, 0))
         for line in result.lines
-        if level in line.levels
+        if (judged := line.levels.get(level)) is not None
     ]
     about = f"{result.n:,} prompts · {result.metric} · ranked by {result.by}"
     return roc_scene(
         drawn, Heading(f"{level.capitalize()}s of {_title(result)}", (about, *_truth(result, level))), level
     )
+
+
+def _in_key(title: str, roc: Curve | Front) -> str:
+    return f"{title}: AUC {_three(roc.auc)}, pessimistic {_three(roc.auc_pessimistic)}"
 
 
 def _title(result: RocResult) -> str:

@@ -29,7 +29,7 @@ class Contender:
         method: of `discover`.
         metric: ``"task"`` for the metric that belongs to the prompts or was asked for, else a metric's name.
         sweep: the setting that is varied, for a method that gives circuits; None for one that scores edges.
-        settings: other settings of the config.
+        settings: the method's other settings.
     """
 
     name: str
@@ -55,16 +55,19 @@ class Contender:
             metric=metric if self.metric == TASK_METRIC else self.metric,
             selection=Selection(),
             per_prompt=base.per_prompt and self.sweep is None,
-            **self.settings,
+            settings=self.settings,
         )
         folder = self.name.replace(":", "-")
         if self.sweep is None:
             return ((folder, "", whole),)
-        found = []
-        for value in values[self.sweep]:
-            varied: dict[str, Any] = {self.sweep: value}
-            found.append((f"{folder}-{self.sweep}-{value:g}", f"{self.sweep} {value:g}", replace(whole, **varied)))
-        return tuple(found)
+        return tuple(
+            (
+                f"{folder}-{self.sweep}-{value:g}",
+                f"{self.sweep} {value:g}",
+                replace(whole, settings={**self.settings, self.sweep: value}),
+            )
+            for value in values[self.sweep]
+        )
 
 
 _ROWS = (

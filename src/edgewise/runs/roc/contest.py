@@ -24,8 +24,8 @@ from edgewise.runs.discover import discover
 from edgewise.runs.folder import Run
 from edgewise.runs.identity import identity
 from edgewise.runs.lock import writing
-from edgewise.runs.methods import require_method
-from edgewise.runs.roc.contenders import DEFAULT_METHODS, DEFAULT_TAUS, EXACT, TAU, Contender, contenders, distinct
+from edgewise.runs.methods import get_method, settled
+from edgewise.runs.roc.contenders import DEFAULT_METHODS, DEFAULT_TAUS, TAU, Contender, contenders, distinct
 from edgewise.runs.roc.result import Judged, Line, RocResult
 from edgewise.runs.roc.truth import Truth, default_truth, find_truth
 from edgewise.runs.setup import prepare
@@ -91,7 +91,7 @@ def contest(
     base, rows = question.base, contenders(question.methods)
     for row in rows:
         for _, _, config in row.configs(base, base.metric or "kl", question.values):
-            require_method(config)
+            settled(config)
     setup = prepare(base, identity(base), Steps(report))
     metric = base.metric or setup.prompts.metric
 
@@ -161,7 +161,7 @@ class _Told:
 
 def _line(row: Contender, runs: Sequence[tuple[str, str, Run]], truth: Truth, by: Ranking) -> Line:
     levels = {level: _judged(row, runs, truth, by, level) for level in LEVELS if _tells_apart(truth, level)}
-    reference = truth.exact and row.method == EXACT
+    reference = truth.exact and get_method(row.method).is_exact
     names = tuple(name for name, _, _ in runs)
     return Line(row.name, row.label, runs[0][2].record.metric.name, names, reference, levels)
 
