@@ -11,9 +11,9 @@ from edgewise.report.picture.svg import svg
 from edgewise.report.table import table
 from edgewise.runs.roc import CONTENDERS, Judged, RocResult
 
-HEADER = ("method", "points", "AUC", "pessimistic", "J", "at", "TPR", "FPR", "precision")
+HEADER = ("method", "circuits", "AUC", "pessimistic", "J", "at", "TPR", "FPR", "precision")
 EXPLAINED = (
-    "AUC: trapezoid over every score, or through the best circuits of a sweep. pessimistic: ACDC's step function,\n"
+    "AUC: trapezoid over all scores, or through the best circuits of a sweep. pessimistic: ACDC's step function,\n"
     "which counts few points against a method. J: the largest TPR - FPR, reached at the score or setting beside it."
 )
 
@@ -73,10 +73,10 @@ def _truth(result: RocResult, level: str) -> tuple[str, ...]:
 
 def _row(title: str, one: Judged) -> tuple[str, ...]:
     roc = one.roc
-    points = len(roc.settings) if isinstance(roc, Front) else int((abs(roc.thresholds) < float("inf")).sum())
+    circuits = f"{len(roc.settings)}" if isinstance(roc, Front) else "all"
     numbers = (roc.auc, roc.auc_pessimistic, roc.youden)
     rates = tuple(_three(one.number(name)) for name in ("tpr", "fpr", "precision"))
-    return (title, f"{points:,}", *map(_three, numbers), one.at, *rates)
+    return (title, circuits, *map(_three, numbers), one.at, *rates)
 
 
 def _intervals(judged: list[tuple[str, Judged]]) -> list[tuple[str, ...]]:

@@ -73,10 +73,10 @@ def _roc(one: Drawn, x: Linear, y: Linear) -> _Items:
         places = zip(corners.fpr.tolist(), corners.tpr.tolist(), strict=True)
         return [Shape(polyline((x.at(a), y.at(b)) for a, b in places), stroke=colour, width=2, dash=dash)]
     fpr, tpr = one.roc.steps
-    steps = [(float(fpr[0]), 0.0)]
-    for a, b in zip(fpr.tolist(), tpr.tolist(), strict=True):
-        steps += [(a, steps[-1][1]), (a, b)]
-    steps.append((1.0, steps[-1][1]))
+    steps = [(0.0, 0.0)]
+    for a, b in zip([*fpr.tolist(), 1.0], [*tpr.tolist(), float(tpr[-1])], strict=True):
+        for corner in ((a, steps[-1][1]), (a, b)):
+            steps += [corner] if corner != steps[-1] else []
     line = Shape(polyline((x.at(a), y.at(b)) for a, b in steps), stroke=colour, width=1.4, dash=dash)
     points = zip(one.roc.settings, one.roc.fpr.tolist(), one.roc.tpr.tolist(), strict=True)
     return [line, *(_mark(mark, x.at(a), y.at(b), colour, f"{one.label}: {name}") for name, a, b in points)]

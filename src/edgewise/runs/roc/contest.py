@@ -28,6 +28,7 @@ from edgewise.runs.methods import get_method, settled
 from edgewise.runs.roc.contenders import DEFAULT_METHODS, DEFAULT_TAUS, TAU, Contender, contenders, distinct
 from edgewise.runs.roc.result import Judged, Line, RocResult
 from edgewise.runs.roc.truth import Truth, default_truth, find_truth
+from edgewise.runs.selection import Selection
 from edgewise.runs.setup import prepare
 from edgewise.runs.steps import Progress, Report, Steps, silent
 
@@ -48,7 +49,7 @@ class Question:
         by: what scores are ranked by.
 
     Raises:
-        UnknownNameError: no such method.
+        UnknownNameError: no such method or ranking.
         RunError: no method, one twice, or values that are none.
     """
 
@@ -63,6 +64,7 @@ class Question:
         if self.base.level != "edge":
             raise RunError("methods are compared by scores of edges, which rank nodes too; leave the level out")
         contenders(self.methods)
+        Selection(by=self.by)  # refuses what is no ranking
         object.__setattr__(self, "values", {name: distinct(name, given) for name, given in self.values.items()})
 
 

@@ -42,9 +42,9 @@ class Judged:
         """Return numbers and counts as JSON values."""
         roc = self.roc.corners() if isinstance(self.roc, Curve) else self.roc
         return {
-            "auc": self.roc.auc,
-            "auc_pessimistic": self.roc.auc_pessimistic,
-            "youden": self.roc.youden,
+            "auc": roc.auc,
+            "auc_pessimistic": roc.auc_pessimistic,
+            "youden": roc.youden,
             "youden_at": self.at,
             "tpr": self.number("tpr"),
             "fpr": self.number("fpr"),
