@@ -49,21 +49,27 @@ def roc_scene(drawn: Sequence[Drawn], heading: Heading, what: str) -> Scene:
     """
     head, at = heading_items(heading, _WIDTH)
     top = at + 24
-    key = top + _SQUARE + _BELOW
-    height = key + _ROW * ((len(drawn) + 2) // 2) + 14
     left, right = (_SIDE, _SIDE + _SQUARE), (_SIDE + _SQUARE + _BETWEEN, _SIDE + 2 * _SQUARE + _BETWEEN)
-    items: _Items = [Shape(box(0, 0, _WIDTH, height), fill="paper"), *head]
     x = Linear(0, 1, *left, f"false positive rate (share of the other {what}s kept)")
     y = Linear(0, 1, top + _SQUARE, top, f"true positive rate (share of true {what}s kept)")
-    items += panel(x, y, "ROC")
-    items.append(Shape(polyline([(x.begin, y.begin), (x.end, y.end)]), stroke="quiet", width=1.2, dash=(2, 3)))
     across = Linear(0, 1, *right, f"recall (share of true {what}s kept)")
     up = Linear(0, 1, top + _SQUARE, top, f"precision (share of kept {what}s that are true)")
-    items += panel(across, up, "Precision against recall")
+    items = roc_panel(drawn, x, y, "ROC") + panel(across, up, "Precision against recall")
     items += [_chance(drawn, across, up)] if drawn else []
     for one in reversed(drawn):
-        items += _roc(one, x, y) + _precision(one, across, up)
-    return Scene(_WIDTH, height, heading.title, (*items, *_key(drawn, key)))
+        items += _precision(one, across, up)
+    key, below = key_items(drawn, top + _SQUARE + _BELOW, (left[0], right[0]))
+    height = below + 14
+    return Scene(_WIDTH, height, heading.title, (Shape(box(0, 0, _WIDTH, height), fill="paper"), *head, *items, *key))
+
+
+def roc_panel(drawn: Sequence[Drawn], x: Linear, y: Linear, title: str) -> list[Shape | Text]:
+    """Return one panel of TPR against FPR, the first method on top."""
+    items = panel(x, y, title)
+    items.append(Shape(polyline([(x.begin, y.begin), (x.end, y.end)]), stroke="quiet", width=1.2, dash=(2, 3)))
+    for one in reversed(drawn):
+        items += _roc(one, x, y)
+    return items
 
 
 def _roc(one: Drawn, x: Linear, y: Linear) -> _Items:
@@ -122,13 +128,19 @@ def _around(across: float, down: float, corners: Sequence[tuple[float, float]]) 
     return [(across + _R * dx, down + _R * dy) for dx, dy in corners]
 
 
-def _key(drawn: Sequence[Drawn], top: float) -> _Items:
-    """Two columns, one row a method, and what a random choice does."""
+def key_items(drawn: Sequence[Drawn], top: float, columns: tuple[float, float]) -> tuple[list[Shape | Text], float]:
+    """Return the key in two columns, a row a method and one for what a random choice does, and where it ends.
+
+    Args:
+        drawn: the methods.
+        top: where it begins, pixels.
+        columns: where its columns begin, pixels.
+    """
     items: _Items = []
     half = (len(drawn) + 2) // 2
     for index in range(len(drawn) + 1):
         column, row = divmod(index, half)
-        left, middle = _SIDE + column * (_SQUARE + _BETWEEN), top + _ROW * row
+        left, middle = columns[column], top + _ROW * row
         line = polyline([(left, middle), (left + 30, middle)])
         if index == len(drawn):
             items.append(Shape(line, stroke="quiet", width=1.2, dash=(2, 3)))
@@ -139,4 +151,4 @@ def _key(drawn: Sequence[Drawn], top: float) -> _Items:
         items.append(Shape(line, stroke=colour, width=2 if is_curve else 1.4, dash=dash))
         items += [] if is_curve else [_mark(mark, left + 15, middle, colour)]
         items.append(Text(left + 38, middle + 4, drawn[index].label, 11.5))
-    return items
+    return items, top + _ROW * half
