@@ -169,11 +169,31 @@ def test_the_interval_is_that_of_resampled_prompts() -> None:
         score_roc(EdgeScores(GRAPH, per_prompt[rng.integers(0, 8, size=8)].mean(axis=0)), truth).auc
         for _ in range(4000)
     ]
+    low, middle, high = np.quantile(areas, [0.025, 0.5, 0.975])
+    area = score_roc(scores, truth).auc
     assert found is not None
     assert found == bootstrap(scores, truth, draws=4000)
-    assert found.auc == pytest.approx(tuple(np.quantile(areas, [0.025, 0.975])), abs=0.02)
+    assert found.auc == pytest.approx((area + low - middle, min(1.0, area + high - middle)), abs=0.02)
     assert found.auc[1] - found.auc[0] > 0.02
     assert found.auc_pessimistic[0] <= found.auc[0]
+
+
+def test_intervals_cover_the_area_that_so_many_prompts_give() -> None:
+    """Scores of known mean and spread; the target is the mean area of 1,000 other sets of as many prompts."""
+    rng = np.random.default_rng(0)
+    graph, n, sets = Graph(GraphSpec(3, 3, 8)), 12, 200
+    truth = random_circuit(graph, 0, 0.15)
+    mean = rng.normal(size=graph.mask.shape) * np.where(truth.mask, 1.0, 0.15)
+    spread = np.where(truth.mask, 2.0, 0.8)
+
+    def a_set() -> EdgeScores:
+        per_prompt = mean + spread * rng.normal(size=(n, *mean.shape))
+        return EdgeScores(graph, per_prompt.mean(axis=0), per_prompt=per_prompt)
+
+    target = np.mean([score_roc(a_set(), truth).auc for _ in range(1000)])
+    found = [bootstrap(a_set(), truth, draws=100) for _ in range(sets)]
+    covered = sum(one is not None and one.auc[0] <= target <= one.auc[1] for one in found)
+    assert 0.88 <= covered / sets <= 0.985
 
 
 def test_intervals_need_prompts() -> None:

@@ -115,8 +115,8 @@ def _caption(request: Request, found: tuple[tuple[Experiment, RocResult], ...]) 
         yield from (f"{note[0].upper()}{note[1:]}." for note in result.notes)
         yield ""
     yield (
-        "AUC is the trapezoid over all scores, or through the best circuits of ACDC's thresholds; the pessimistic AUC is"
-        " ACDC's."
+        "AUC is the trapezoid over all scores, or through the best circuits of ACDC's thresholds; the pessimistic AUC"
+        " is ACDC's."
     )
     if request.fast:
         yield f"Made with `--fast`: {found[0][1].n} prompts a task and {len(FAST_TAUS)} thresholds of ACDC."

@@ -2,15 +2,22 @@
 
 1. Draw as many prompts as there are, with replacement; the scores of the draw are the means over it.
 2. Rank, and compute both areas and Youden's J as for the scores themselves.
-3. Do so many times. The interval runs from the 2.5 % to the 97.5 % quantile of what was found.
+3. Do so many times. The interval runs as far below and above the number that all prompts give as the 2.5 % and 97.5 %
+   quantiles of the draws lie from their median, and ends at 0 and 1.
 
-It speaks of the prompts alone: the truth, the model and the kind of prompts are taken as they are.
+The draws are not taken as they are, for their scores are noisier than those of all prompts, and noise makes areas
+smaller: where it is large, the number itself would lie outside. In simulations (`tests/evaluation/test_roc.py`) these
+intervals cover the mean area of sets of so many prompts 92 to 97 times in 100; quantiles as they are 96 to 100 times,
+turned around the number (the "basic" bootstrap) 62 to 85 times.
+
+An interval speaks of the prompts alone: the truth, the model and the kind of prompts are taken as they are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,13 +26,13 @@ from edgewise.errors import ScoreError
 from edgewise.evaluation.roc.area import pessimistic, trapezoid, youden
 from edgewise.evaluation.roc.curve import counts, require_truth
 from edgewise.evaluation.roc.levels import best_edges, entries
-from edgewise.graph import Circuit, EdgeScores, NodeScores
-from edgewise.graph.arrays import FloatArray
+from edgewise.graph import Circuit, EdgeScores, Graph, NodeScores
+from edgewise.graph.arrays import BoolArray, FloatArray
 from edgewise.graph.scores import Ranking
 
 DRAWS = 1000
-_QUANTILES = (0.025, 0.975)
-_AT_ONCE = 20_000_000  # numbers of a chunk of resampled scores
+_QUANTILES = (0.025, 0.5, 0.975)
+_AT_ONCE = 4_000_000  # numbers of a chunk of resampled scores: 32 MB
 
 
 @dataclass(frozen=True)
@@ -89,27 +96,28 @@ def bootstrap(
     exists = scores.graph.mask if of_edges else np.ones(scores.graph.n_sources, dtype=np.bool_)
     table = scores.per_prompt[:, exists].astype(np.float64)
     table = np.abs(table) if by == "mean-abs" else table
+    judge = partial(_judged, scores.graph, exists, true, by, of_edges and level == "node")
     found = np.empty((draws, 3))
     step = max(1, _AT_ONCE // max(1, table.shape[1]))
     for start in range(0, draws, step):
         weights = rng.multinomial(n, np.full(n, 1 / n), size=min(step, draws - start)) / n
         for at, mean in enumerate(weights @ table, start):
-            ranks = _ranked(mean, by)
-            if of_edges and level == "node":
-                placed = np.full(exists.shape, np.nan)
-                placed[exists] = ranks
-                ranks = best_edges(scores.graph, placed)
-            found[at] = _numbers(ranks, true)
-    low, high = np.quantile(found, _QUANTILES, axis=0)
-    pairs = [(float(a), float(b)) for a, b in zip(low, high, strict=True)]
-    return Intervals(draws, *pairs)
+            found[at] = judge(mean)
+    low, middle, high = np.quantile(found, _QUANTILES, axis=0)
+    number = np.array(judge(table.mean(axis=0)))
+    ends = np.clip([number + low - middle, number + high - middle], 0.0, 1.0)
+    return Intervals(draws, *((float(a), float(b)) for a, b in ends.T))
 
 
-def _ranked(mean: FloatArray, by: Ranking) -> FloatArray:
-    return {"abs": np.abs, "helpful": np.negative}.get(by, np.positive)(mean)
-
-
-def _numbers(ranks: FloatArray, true: np.ndarray[Any, np.dtype[np.bool_]]) -> tuple[float, float, float]:
+def _judged(
+    graph: Graph, exists: BoolArray, true: BoolArray, by: Ranking, as_nodes: bool, mean: FloatArray
+) -> tuple[float, float, float]:
+    """Both areas and J of the means of scores over some prompts."""
+    ranks = {"abs": np.abs, "helpful": np.negative}.get(by, np.positive)(mean)
+    if as_nodes:
+        placed = np.full(exists.shape, np.nan)
+        placed[exists] = ranks
+        ranks = best_edges(graph, placed)
     _, tp, fp = counts(ranks, true)
     tpr, fpr = tp / tp[-1], fp / fp[-1]
     return trapezoid(fpr, tpr), pessimistic(fpr, tpr), youden(fpr, tpr)[0]
