@@ -54,7 +54,8 @@ def never(config: Any) -> bool:
     return False
 
 
-def _projections(attention: Any, heads: int, kv_heads: int) -> list[Projection]:
+def projections(attention: Any, heads: int, kv_heads: int) -> list[Projection]:
+    """q, k and v of an attention, from one module or three."""
     if hasattr(attention, "qkv_proj"):
         return [Projection(attention.qkv_proj, stacked_heads(part, heads, kv_heads)) for part in range(3)]
     apart = ((attention.q_proj, heads), (attention.k_proj, kv_heads), (attention.v_proj, kv_heads))
@@ -84,7 +85,7 @@ def wire(
     def block(layer: Any) -> Block:
         first = norm(config, layer.input_layernorm)
         second = first if parallel else norm(config, layer.post_attention_layernorm)
-        q, k, v = _projections(layer.self_attn, heads, kv_heads)
+        q, k, v = projections(layer.self_attn, heads, kv_heads)
         projection = OutputProjection(getattr(layer.self_attn, out), heads)
         return Block(layer, Attention(first, q, k, v, projection), Mlp(second, layer.mlp))
 
