@@ -283,6 +283,9 @@ REFUSED = [
     ("MixtralForCausalLM", {"output_router_logits": True}, "output_router_logits is True"),
     ("FalconForCausalLM", {"new_decoder_architecture": True, "parallel_attn": False}, "without parallel_attn"),
     ("FalconForCausalLM", {"num_ln_in_parallel_attn": 2}, "num_ln_in_parallel_attn is 2"),
+    ("Gemma2ForCausalLM", {"attention_bias": True}, "attention_bias is True, but only False is understood"),
+    ("Gemma3ForCausalLM", {"use_bidirectional_attention": True}, "only causal attention is understood"),
+    ("Gemma3ForConditionalGeneration", {}, "it reads images too; give load_model its text part"),
     ("Qwen3ForCausalLM", {"a_new_switch": 3}, "a_new_switch .= 3. is not understood"),
 ]
 

@@ -142,3 +142,10 @@ ROWS = (
     ),
     _row("Glm4ForCausalLM", "as Llama, norms before and after", "attention_bias", names=GLM),
 )
+
+REFUSED = {
+    "Gemma3ForConditionalGeneration": (
+        "it reads images too; give load_model its text part, loaded: text = Gemma3ForCausalLM(whole.config.text_config)"
+        " with text.model = whole.model.language_model and text.lm_head = whole.lm_head"
+    ),
+}
