@@ -290,6 +290,12 @@ REFUSED = [
 ]
 
 
+def test_a_constant_that_a_norm_would_scale_is_refused_although_vouched_for() -> None:
+    module = tiny("Olmo2ForCausalLM", attention_bias=True)
+    with pytest.raises(UnsupportedModelError, match="where it is an RMSNorm and the projection has no bias"):
+        load_model(module, ignore_config=["attention_bias"])
+
+
 @pytest.mark.parametrize(("architecture", "switched", "reason"), REFUSED)
 def test_what_the_wiring_does_not_know_is_refused(architecture: str, switched: dict[str, Any], reason: str) -> None:
     config = config_of(architecture, **switched)

@@ -1,7 +1,8 @@
 """Carrying a change at one destination on to the logits, along kept edges alone.
 
 Blocks that no change reaches are passed through, and of the others only the heads and MLPs that one reaches are made
-anew. The stream that the blocks hand on is of no account: every destination's own is kept, and changed.
+anew. Where a norm goes over a layer's heads together, a change at one reaches them all. The stream that the blocks hand
+on is of no account: every destination's own is kept, and changed.
 """
 
 from __future__ import annotations

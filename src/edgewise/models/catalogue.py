@@ -79,6 +79,7 @@ KNOWN = {
     "microsoft/Phi-3-mini-4k-instruct": "Phi-3, sliding window",
     "microsoft/phi-4": "Phi-3's class",
     "allenai/OLMo-1B-hf": "OLMo 1, LayerNorm without gain",
+    "allenai/OLMoE-1B-7B-0924": "OLMoE, experts",
     "allenai/OLMo-2-0425-1B": "OLMo 2, norms after attention and MLP alone",
     "allenai/Olmo-3-7B-Instruct": "OLMo 3, sliding window",
     "LGAI-EXAONE/EXAONE-4.0-1.2B": "EXAONE 4, norms after attention and MLP alone",

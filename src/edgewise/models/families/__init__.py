@@ -8,7 +8,6 @@ from pkgutil import iter_modules
 
 from edgewise.models.family import Family
 
-
 _FILES = [import_module(f"{__name__}.{file.name}") for file in iter_modules(__path__)]
 
 
