@@ -50,7 +50,9 @@ def test_planted(cli: Cli, out: Path) -> None:
 
 def test_demo(cli: Cli, out: Path) -> None:
     """Without --model the demo model, without --truth its exact effects on held-out prompts."""
-    result = cli("roc", "--task", "ioi", "--n", 4, "--methods", "eap,activation-patching", "--per-prompt", "--out", out)
+    result = cli(
+        "roc", "--task", "ioi", "--n", 4, "--methods", "eap,activation-patching", "--bootstrap", 20, "--out", out
+    )
     assert (result.code, result.err) == (0, "")
     assert result.out.startswith(
         "demo on ioi: 4 prompts, logit-diff\ntruth: edges whose exact effect on logit-diff is "

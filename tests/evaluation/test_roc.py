@@ -179,9 +179,9 @@ def test_the_interval_is_that_of_resampled_prompts() -> None:
 
 
 def test_intervals_cover_the_area_that_so_many_prompts_give() -> None:
-    """Scores of known mean and spread; the target is the mean area of 1,000 other sets of as many prompts."""
+    """Scores of known mean and spread; the target is the mean area of 500 other sets of as many prompts."""
     rng = np.random.default_rng(0)
-    graph, n, sets = Graph(GraphSpec(3, 3, 8)), 12, 200
+    graph, n, sets = Graph(GraphSpec(2, 3, 8)), 12, 120
     truth = random_circuit(graph, 0, 0.15)
     mean = rng.normal(size=graph.mask.shape) * np.where(truth.mask, 1.0, 0.15)
     spread = np.where(truth.mask, 2.0, 0.8)
@@ -190,15 +190,33 @@ def test_intervals_cover_the_area_that_so_many_prompts_give() -> None:
         per_prompt = mean + spread * rng.normal(size=(n, *mean.shape))
         return EdgeScores(graph, per_prompt.mean(axis=0), per_prompt=per_prompt)
 
-    target = np.mean([score_roc(a_set(), truth).auc for _ in range(1000)])
+    target = np.mean([score_roc(a_set(), truth).auc for _ in range(500)])
     found = [bootstrap(a_set(), truth, draws=100) for _ in range(sets)]
     covered = sum(one is not None and one.auc[0] <= target <= one.auc[1] for one in found)
     assert 0.88 <= covered / sets <= 0.985
 
 
+def test_means_that_a_run_holds_are_taken_as_they_are() -> None:
+    rng = np.random.default_rng(0)
+    truth = random_circuit(GRAPH, 4)
+    per_prompt = rng.normal(size=(9, *GRAPH.mask.shape)) + truth.mask
+    drawn = [rng.integers(0, 9, size=9) for _ in range(40)]
+    resampled = np.stack([per_prompt[rows].mean(axis=0) for rows in drawn])
+    scores = EdgeScores(GRAPH, per_prompt.mean(axis=0), resampled=resampled, n_prompts=9)
+    found = bootstrap(scores, truth)
+    js = [score_roc(EdgeScores(GRAPH, means), truth).youden for means in resampled]
+    low, middle, high = np.quantile(js, [0.025, 0.5, 0.975])
+    here = score_roc(scores, truth).youden
+    assert found is not None
+    assert found.draws == 40
+    assert found.youden == pytest.approx((here + low - middle, min(1.0, here + high - middle)))
+    with pytest.raises(ScoreError, match="means of the signed score"):
+        bootstrap(scores, truth, by="mean-abs")
+
+
 def test_intervals_need_prompts() -> None:
     truth = random_circuit(GRAPH, 2)
-    with pytest.raises(ScoreError, match="--per-prompt"):
+    with pytest.raises(ScoreError, match="--bootstrap or --per-prompt"):
         bootstrap(random_scores(GRAPH, 2), truth)
     one = EdgeScores(GRAPH, np.ones(GRAPH.mask.shape), per_prompt=np.ones((1, *GRAPH.mask.shape)))
     assert bootstrap(one, truth) is None

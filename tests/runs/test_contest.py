@@ -39,7 +39,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo") / "roc"
-    contest(Question(replace(DEMO, per_prompt=True), ("eap", "activation-patching"), "exact:5%"), folder)
+    contest(Question(replace(DEMO, bootstrap=50), ("eap", "activation-patching"), "exact:5%"), folder)
     return folder
 
 
@@ -75,12 +75,13 @@ def test_the_exact_truth_is_measured_on_other_prompts(demo: Path) -> None:
     assert "held-out prompts" in result.truth
 
 
-def test_prompt_by_prompt_scores_give_intervals(demo: Path, planted: Path) -> None:
+def test_resamples_give_intervals(demo: Path, planted: Path) -> None:
     for line in read_roc(demo).lines:
         for judged in line.levels.values():
             assert judged.intervals is not None
             low, high = judged.intervals.auc
-            assert 0 <= low <= high <= 1
+            assert 0 <= low <= judged.roc.auc <= high <= 1
+            assert judged.intervals.draws == 50
     assert all(line.levels["edge"].intervals is None for line in read_roc(planted).lines)
 
 

@@ -12,7 +12,7 @@ from importlib.metadata import version as package_version
 
 import typer
 
-from edgewise.cli import check, discover, draw, evaluate, listing, paper, roc, show, verify
+from edgewise.cli import check, discover, draw, evaluate, listing, paper, roc, select, show, verify
 from edgewise.cli.quiet import quiet_libraries
 from edgewise.errors import EdgewiseError
 
@@ -30,6 +30,7 @@ app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command("list", epilog=listing.EXAMPLES)(listing.list_names)
 app.command("paper", epilog=paper.EXAMPLES)(paper.paper)
 app.command("roc", epilog=roc.EXAMPLES)(roc.roc)
+app.command("select", epilog=select.EXAMPLES)(select.select)
 app.command("show", epilog=show.EXAMPLES)(show.show)
 app.command("verify", epilog=verify.EXAMPLES)(verify.verify)
 app.command("check", epilog=check.EXAMPLES)(check.check)

@@ -34,7 +34,7 @@ edgewise roc --task ioi --n 50 --out runs/roc
 
 edgewise roc --model planted:3 --task planted --methods eap,acdc:kl --out runs/roc-planted
 
-edgewise roc --model gpt2 --task ioi --methods eap --per-prompt --out runs/roc-ioi
+edgewise roc --model gpt2 --task ioi --methods eap --bootstrap 200 --out runs/roc-ioi
 
 edgewise roc --task greater-than --truth exact:5% --taus 0.001,0.01,0.1 --out runs/roc-exact
 
@@ -64,9 +64,9 @@ def roc(
     ] = None,
     by: Annotated[str, option(_COMPARED, "--by", help="Rank by abs, signed, helpful or mean-abs.")] = "abs",
     level: Annotated[str, option(_COMPARED, "--level", help="What is shown: edge or node.")] = "edge",
-    per_prompt: Annotated[
-        bool, option(_COMPARED, "--per-prompt", help="Store every prompt's scores, for intervals over prompts.")
-    ] = False,
+    bootstrap: Annotated[
+        int, option(_COMPARED, "--bootstrap", help="Intervals from so many resamples of the prompts, e.g. 200.")
+    ] = 0,
     task: Annotated[str | None, option(PROMPTS, "--task", help="A task; see `edgewise list tasks`.")] = None,
     data: Annotated[str | None, option(PROMPTS, "--data", help="A CSV, JSONL or Parquet file of prompts.")] = None,
     n: Annotated[int | None, option(PROMPTS, "--n", help="Number of prompts: 100 of a task, all of a file.")] = None,
@@ -117,7 +117,7 @@ def roc(
         device=device,
         batch_size=batch_size,
         bos=bos,
-        per_prompt=per_prompt,
+        bootstrap=bootstrap,
         drop_invalid=drop_invalid,
         ignore_config=tuple(ignore_config or ()),
         trust_remote_code=trust_remote_code,

@@ -1,6 +1,7 @@
 """How far an area depends on the prompts that happened to be drawn: the bootstrap.
 
-1. Draw as many prompts as there are, with replacement; the scores of the draw are the means over it.
+1. Draw as many prompts as there are, with replacement; the scores of the draw are the means over it. A run made with
+   ``--bootstrap`` holds these means; from scores kept prompt by prompt they are made here.
 2. Rank, and compute both areas and Youden's J as for the scores themselves.
 3. Do so many times. The interval runs as far below and above the number that all prompts give as the 2.5 % and 97.5 %
    quantiles of the draws lie from their median, and ends at 0 and 1.
@@ -15,7 +16,7 @@ An interval speaks of the prompts alone: the truth, the model and the kind of pr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -74,39 +75,52 @@ def bootstrap(
     """Return the intervals of a curve's areas and J over prompts; None for a single prompt.
 
     Args:
-        scores: with `per_prompt`.
+        scores: with the means over resamples (`resampled`), or with `per_prompt`, from which they are made.
         truth: the circuit that is known, on the same graph.
         level: ``"edge"`` or ``"node"``.
         by: what is ranked, see `EdgeScores.ranking`.
-        draws: how often prompts are drawn.
-        seed: the same seed gives the same intervals.
+        draws: how often prompts are drawn, from `per_prompt`.
+        seed: of these; the same seed gives the same intervals.
 
     Raises:
-        ScoreError: scores without `per_prompt`, or a truth that is all or nothing.
+        ScoreError: scores without either, resamples ranked by mean-abs, or a truth that is all or nothing.
     """
-    if scores.per_prompt is None:
-        raise ScoreError("these scores were not kept prompt by prompt; score again with per_prompt (--per-prompt)")
     true = entries(scores.graph, truth, level)
     require_truth(true, true.shape)
-    n = len(scores.per_prompt)
-    if n < 2:
-        return None
-    rng = np.random.default_rng(seed)
     of_edges = isinstance(scores, EdgeScores)
     exists = scores.graph.mask if of_edges else np.ones(scores.graph.n_sources, dtype=np.bool_)
+    number, means = _means(scores, exists, by, draws, seed)
+    if scores.n_prompts == 1:
+        return None
+    judge = partial(_judged, scores.graph, exists, true, by, of_edges and level == "node")
+    found = np.array([judge(mean) for mean in means])
+    low, middle, high = np.quantile(found, _QUANTILES, axis=0)
+    here = np.array(judge(number))
+    ends = np.clip([here + low - middle, here + high - middle], 0.0, 1.0)
+    return Intervals(len(found), *((float(a), float(b)) for a, b in ends.T))
+
+
+def _means(
+    scores: EdgeScores | NodeScores, exists: BoolArray, by: Ranking, draws: int, seed: int
+) -> tuple[FloatArray, Iterator[FloatArray]]:
+    """What all prompts give, `[n_entries]`, and what each resample gives."""
+    if scores.resampled is not None:
+        if by == "mean-abs":
+            raise ScoreError("resamples keep means of the signed score; rank by another, or keep scores by prompt")
+        return scores.values[exists].astype(np.float64), iter(scores.resampled[:, exists].astype(np.float64))
+    if scores.per_prompt is None:
+        raise ScoreError("these scores know nothing of other prompts; score again with --bootstrap or --per-prompt")
     table = scores.per_prompt[:, exists].astype(np.float64)
     table = np.abs(table) if by == "mean-abs" else table
-    judge = partial(_judged, scores.graph, exists, true, by, of_edges and level == "node")
-    found = np.empty((draws, 3))
+    return table.mean(axis=0), _drawn(table, draws, seed)
+
+
+def _drawn(table: FloatArray, draws: int, seed: int) -> Iterator[FloatArray]:
+    """Means over resamples of the rows of a table, some resamples at a time."""
+    rng, n = np.random.default_rng(seed), len(table)
     step = max(1, _AT_ONCE // max(1, table.shape[1]))
     for start in range(0, draws, step):
-        weights = rng.multinomial(n, np.full(n, 1 / n), size=min(step, draws - start)) / n
-        for at, mean in enumerate(weights @ table, start):
-            found[at] = judge(mean)
-    low, middle, high = np.quantile(found, _QUANTILES, axis=0)
-    number = np.array(judge(table.mean(axis=0)))
-    ends = np.clip([number + low - middle, number + high - middle], 0.0, 1.0)
-    return Intervals(draws, *((float(a), float(b)) for a, b in ends.T))
+        yield from (rng.multinomial(n, np.full(n, 1 / n), size=min(step, draws - start)) / n) @ table
 
 
 def _judged(

@@ -55,6 +55,7 @@ class Contender:
             metric=metric if self.metric == TASK_METRIC else self.metric,
             selection=Selection(),
             per_prompt=base.per_prompt and self.sweep is None,
+            bootstrap=base.bootstrap if self.sweep is None else 0,
             settings=self.settings,
         )
         folder = self.name.replace(":", "-")

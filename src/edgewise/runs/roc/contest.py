@@ -15,7 +15,6 @@ from pathlib import Path
 
 from edgewise.errors import FormatError, RunError
 from edgewise.evaluation.roc import bootstrap, circuit_roc, score_roc
-from edgewise.graph import EdgeScores
 from edgewise.graph.scores import Ranking
 from edgewise.metrics import get_metric
 from edgewise.runs.atomic import write_bytes
@@ -42,7 +41,7 @@ class Question:
     """What is compared.
 
     Args:
-        base: model and prompts; its `per_prompt` also asks for intervals over prompts.
+        base: model and prompts; its `bootstrap`, or `per_prompt`, also asks for intervals over prompts.
         methods: names of `CONTENDERS`.
         truth: ``"known"``, ``"exact:X"`` or a file; None takes what is known, else ``exact:2%``.
         values: setting -> the values it takes, where a method is swept.
@@ -178,7 +177,7 @@ def _judged(row: Contender, runs: Sequence[tuple[str, str, Run]], truth: Truth, 
         return Judged(circuit_roc([run.circuit for _, _, run in runs], truth.circuit, settings, level=level))
     run = runs[0][2]
     roc = score_roc(run.scores, truth.circuit, level=level, by=by)
-    if not isinstance(run.scores, EdgeScores) or run.scores.per_prompt is None:
+    if run.scores.per_prompt is None and run.scores.resampled is None:
         return Judged(roc)
     return Judged(roc, bootstrap(run.scores, truth.circuit, level=level, by=by))
 

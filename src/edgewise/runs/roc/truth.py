@@ -107,7 +107,8 @@ def _exact(asked: str, base: RunConfig, patched: Callable[[RunConfig], Run]) -> 
             "exact patching needs prompts that the methods do not see, and a data file has no held-out part;"
             " give --task, or --truth FILE.json"
         )
-    run = patched(replace(base, method=EXACT, split="held-out", selection=Selection(), per_prompt=False))
+    whole = replace(base, method=EXACT, split="held-out", selection=Selection(), per_prompt=False, bootstrap=0)
+    run = patched(whole)
     if not isinstance(run.scores, EdgeScores):
         raise RunError(f"{run.folder}: holds no scores of edges")
     metric = run.record.metric
