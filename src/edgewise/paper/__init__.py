@@ -11,4 +11,10 @@ from edgewise.registry import Registry
 
 __all__ = ["FIGURES"]
 
-FIGURES = Registry("figure", {"fig3": "edgewise.paper.fig3:FIGURE"})
+FIGURES = Registry(
+    "figure",
+    {
+        "fig3": "edgewise.paper.fig3:FIGURE",
+        "fig5a": "edgewise.paper.fig5a:FIGURE",
+    },
+)

@@ -11,6 +11,9 @@ from pathlib import Path
 from edgewise.models.planted import is_planted
 from edgewise.paper.figure import Request
 from edgewise.runs.config import RunConfig
+from edgewise.runs.discover import discover
+from edgewise.runs.folder import Run
+from edgewise.runs.roc import CONTENDERS, named
 
 FAST_N = 6
 
@@ -62,3 +65,17 @@ def run_folder(experiment: Experiment, request: Request) -> Path:
     config = base_config(experiment, request)
     model = "".join(letter if letter.isalnum() or letter in "._-" else "-" for letter in config.model)
     return request.out / "runs" / f"{model}-{experiment.task}-{config.n}"
+
+
+def scored(experiment: Experiment, request: Request, method: str) -> Run:
+    """The run of a method that scores edges, made or found where a comparison of methods keeps it.
+
+    Args:
+        experiment: the task.
+        request: the model and the size.
+        method: its name in `CONTENDERS`.
+    """
+    base = base_config(experiment, request)
+    ((name, _, config),) = CONTENDERS[method].configs(base, base.metric or "", {})
+    report = named(request.report, f"{experiment.task}: {name}")
+    return discover(config, run_folder(experiment, request) / name, max_memory=request.max_memory, on_progress=report)

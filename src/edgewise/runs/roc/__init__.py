@@ -7,7 +7,7 @@ each in a run folder of its own, and `result` is what comes out.
 from __future__ import annotations
 
 from edgewise.runs.roc.contenders import CONTENDERS, DEFAULT_METHODS, DEFAULT_TAUS
-from edgewise.runs.roc.contest import Question, contest, read_roc, write_roc
+from edgewise.runs.roc.contest import Question, contest, named, read_roc, write_roc
 from edgewise.runs.roc.result import Judged, Line, RocResult
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Question",
     "RocResult",
     "contest",
+    "named",
     "read_roc",
     "write_roc",
 ]

@@ -12,6 +12,7 @@ from typing import Any
 
 from edgewise.errors import RunError, UnknownNameError, did_you_mean
 from edgewise.runs.config import RunConfig
+from edgewise.runs.methods import get_method
 from edgewise.runs.selection import Selection
 
 TAU = "tau"
@@ -52,7 +53,7 @@ class Contender:
         whole = replace(
             base,
             method=self.method,
-            metric=metric if self.metric == TASK_METRIC else self.metric,
+            metric=self._metric(base, metric),
             selection=Selection(),
             per_prompt=base.per_prompt and self.sweep is None,
             bootstrap=base.bootstrap if self.sweep is None else 0,
@@ -69,6 +70,12 @@ class Contender:
             )
             for value in values[self.sweep]
         )
+
+    def _metric(self, base: RunConfig, metric: str) -> str | None:
+        """What the config says of the metric: nothing where the method takes that of the prompts by itself."""
+        if self.metric != TASK_METRIC:
+            return self.metric
+        return base.metric if get_method(self.method).default_metric is None else metric
 
 
 _ROWS = (

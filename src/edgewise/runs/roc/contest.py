@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from edgewise.errors import FormatError, RunError
@@ -97,11 +98,11 @@ def contest(
     metric = base.metric or setup.prompts.metric
 
     def run(name: str, config: RunConfig) -> Run:
-        told = _Told(report, name)
+        told = named(report, name)
         return discover(config, folder / name, overwrite=overwrite, max_memory=max_memory, on_progress=told)
 
     asked = question.truth or default_truth(base, setup.model)
-    truth = find_truth(asked, replace(base, metric=metric), setup.model, lambda config: run(TRUTH, config))
+    truth = find_truth(asked, base, setup.model, lambda config: run(TRUTH, config))
     n, task = len(setup.prompts), setup.prompts.name
     del setup  # every run loads the model for itself
     lines = tuple(
@@ -150,14 +151,13 @@ def read_roc(folder: str | Path) -> RocResult:
         raise FormatError(f"{path}: not JSON ({error}); make it again") from error
 
 
-class _Told:
-    """Says which run a step belongs to."""
+def named(report: Report, name: str) -> Report:
+    """Report as before, saying which run a step belongs to."""
+    return partial(_report_named, report, name)
 
-    def __init__(self, report: Report, name: str) -> None:
-        self._report, self._name = report, name
 
-    def __call__(self, progress: Progress) -> None:
-        self._report(replace(progress, step=f"{self._name}: {progress.step}"))
+def _report_named(report: Report, name: str, progress: Progress) -> None:
+    report(replace(progress, step=f"{name}: {progress.step}"))
 
 
 def _line(row: Contender, runs: Sequence[tuple[str, str, Run]], truth: Truth, by: Ranking) -> Line:
