@@ -191,12 +191,16 @@ def test_questions_that_are_none() -> None:
 @pytest.mark.parametrize("name", CONTENDERS)
 def test_every_row_is_a_method_that_can_be_run(name: str) -> None:
     row = CONTENDERS[name]
-    question = Question(PLANTED)
-    runs = row.configs(PLANTED, "logit-diff", question.values)
+    runs = row.configs(PLANTED, "logit-diff")
     assert row.name == name
-    assert len(runs) == (1 if row.sweep is None else len(question.values[row.sweep]))
+    assert len(runs) == (1 if row.sweep is None else len(row.values))
     assert len({folder for folder, _, _ in runs}) == len(runs)
     for folder, setting, config in runs:
         assert settled(config).method == row.method
         assert folder.replace(":", "") == folder
         assert bool(setting) == (row.sweep is not None)
+    if row.sweep is None:
+        ((_, _, resampled),) = row.configs(replace(PLANTED, bootstrap=5), "logit-diff")
+        assert settled(resampled).bootstrap == (5 if row.by_prompt else 0)
+    else:
+        assert [config.settings[row.sweep] for _, _, config in row.configs(PLANTED, "", {row.sweep: (0.5,)})] == [0.5]

@@ -23,7 +23,7 @@ from edgewise.cli.options import (
     option,
 )
 from edgewise.cli.progress import ShownProgress
-from edgewise.cli.values import parse_numbers, parse_options, parse_size
+from edgewise.cli.values import given, parse_numbers, parse_options, parse_size
 
 if TYPE_CHECKING:
     from edgewise.graph.scores import Ranking
@@ -47,7 +47,8 @@ _COMPARED = "What is compared"
 def roc(
     out: Annotated[Path, typer.Option("--out", help="Folder for the runs, the table and the picture.")],
     methods: Annotated[
-        str | None, option(_COMPARED, "--methods", help="Names, parted by commas; by default all.")
+        str | None,
+        option(_COMPARED, "--methods", help="Names, parted by commas; by default all but sp (subnetwork probing)."),
     ] = None,
     truth: Annotated[
         str | None,
@@ -61,6 +62,25 @@ def roc(
     taus: Annotated[
         str | None,
         option(_COMPARED, "--taus", help="ACDC's thresholds; by default 0,0.0001,0.001,0.003,0.01,0.03,0.1,0.3,1,3."),
+    ] = None,
+    lambdas: Annotated[
+        str | None,
+        option(
+            _COMPARED,
+            "--lambdas",
+            help="Weights of subnetwork probing's penalty; by default 0.01 to 250 for KL, 0.0001 to 100 for the task.",
+        ),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        option(
+            _COMPARED,
+            "--steps",
+            help="Subnetwork probing's steps; by default 10,000.",
+        ),
+    ] = None,
+    lr: Annotated[
+        float | None, option(_COMPARED, "--lr", help="Subnetwork probing's learning rate; by default 0.001.")
     ] = None,
     by: Annotated[str, option(_COMPARED, "--by", help="Rank by abs, signed, helpful or mean-abs.")] = "abs",
     level: Annotated[str, option(_COMPARED, "--level", help="What is shown: edge or node.")] = "edge",
@@ -99,7 +119,7 @@ def roc(
     from edgewise.cli.quiet import quiet_transformers
     from edgewise.report.roc import roc_pictures, show_roc
     from edgewise.runs.config import LEVELS, RunConfig
-    from edgewise.runs.roc import DEFAULT_METHODS, DEFAULT_TAUS, Question, contest, write_roc
+    from edgewise.runs.roc import DEFAULT_METHODS, Question, contest, write_roc
 
     quiet_transformers()
     if level not in LEVELS:
@@ -126,7 +146,11 @@ def roc(
         base,
         DEFAULT_METHODS if methods is None else tuple(name.strip() for name in methods.split(",")),
         truth,
-        {"tau": DEFAULT_TAUS if taus is None else parse_numbers("--taus", taus)},
+        given(
+            tau=None if taus is None else parse_numbers("--taus", taus),
+            lambda_=None if lambdas is None else parse_numbers("--lambdas", lambdas),
+        ),
+        {"subnetwork-probing": given(steps=steps, lr=lr)},
         cast("Ranking", by),
     )
     with ShownProgress() as shown:

@@ -76,6 +76,6 @@ def scored(experiment: Experiment, request: Request, method: str) -> Run:
         method: its name in `CONTENDERS`.
     """
     base = base_config(experiment, request)
-    ((name, _, config),) = CONTENDERS[method].configs(base, base.metric or "", {})
+    ((name, _, config),) = CONTENDERS[method].configs(base, base.metric or "")
     report = named(request.report, f"{experiment.task}: {name}")
     return discover(config, run_folder(experiment, request) / name, max_memory=request.max_memory, on_progress=report)

@@ -49,7 +49,20 @@ DARK: Mapping[str, str] = MappingProxyType(
     }
 )
 CLASSES = ("#77aadd", "#99ddff", "#ffaabb", "#eedd88", "#44bb99", "#bbcc33", "#ee8866", "#dddddd")
-CURVES = ("#cc3311", "#332288", "#117733", "#aa4499", "#997700", "#0077bb", "#882255", "#44aa99", "#666666")
+CURVES = (
+    "#cc3311",
+    "#332288",
+    "#117733",
+    "#aa4499",
+    "#997700",
+    "#0077bb",
+    "#882255",
+    "#44aa99",
+    "#666666",
+    "#ee7733",
+    "#000000",
+    "#66ccee",
+)
 DASHES: tuple[tuple[float, ...], ...] = ((), (7, 3), (2, 2), (9, 3, 2, 3), (4, 2))
 MARKS = ("circle", "square", "diamond", "triangle")
 ON_TINT = "#1b1f23"
@@ -67,7 +80,7 @@ def class_colours(classes: tuple[str, ...]) -> dict[str, str]:
 
 
 def curve_style(place: int) -> tuple[str, tuple[float, ...], str]:
-    """Return colour, dash and mark of the line in this place of a list; no two of the first nine have one colour."""
+    """Return colour, dash and mark of the line in this place of a list; no two of the first twelve have one colour."""
     return CURVES[place % len(CURVES)], DASHES[place % len(DASHES)], MARKS[place % len(MARKS)]
 
 

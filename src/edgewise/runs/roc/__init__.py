@@ -6,14 +6,13 @@ each in a run folder of its own, and `result` is what comes out.
 
 from __future__ import annotations
 
-from edgewise.runs.roc.contenders import CONTENDERS, DEFAULT_METHODS, DEFAULT_TAUS
+from edgewise.runs.roc.contenders import CONTENDERS, DEFAULT_METHODS
 from edgewise.runs.roc.contest import Question, contest, named, read_roc, write_roc
 from edgewise.runs.roc.result import Judged, Line, RocResult
 
 __all__ = [
     "CONTENDERS",
     "DEFAULT_METHODS",
-    "DEFAULT_TAUS",
     "Judged",
     "Line",
     "Question",

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from edgewise.errors import FormatError, RunError
 from edgewise.evaluation.roc import bootstrap, circuit_roc, score_roc
@@ -25,7 +26,7 @@ from edgewise.runs.folder import Run
 from edgewise.runs.identity import identity
 from edgewise.runs.lock import writing
 from edgewise.runs.methods import get_method, settled
-from edgewise.runs.roc.contenders import DEFAULT_METHODS, DEFAULT_TAUS, TAU, Contender, contenders, distinct
+from edgewise.runs.roc.contenders import DEFAULT_METHODS, Contender, contenders, distinct
 from edgewise.runs.roc.result import Judged, Line, RocResult
 from edgewise.runs.roc.truth import Truth, default_truth, find_truth
 from edgewise.runs.selection import Selection
@@ -45,7 +46,8 @@ class Question:
         base: model and prompts; its `bootstrap`, or `per_prompt`, also asks for intervals over prompts.
         methods: names of `CONTENDERS`.
         truth: ``"known"``, ``"exact:X"`` or a file; None takes what is known, else ``exact:2%``.
-        values: setting -> the values it takes, where a method is swept.
+        values: setting -> the values it takes, where a method is swept; others than those of `CONTENDERS`.
+        settings: method -> its other settings.
         by: what scores are ranked by.
 
     Raises:
@@ -56,7 +58,8 @@ class Question:
     base: RunConfig
     methods: Sequence[str] = DEFAULT_METHODS
     truth: str | None = None
-    values: Mapping[str, Sequence[float]] = field(default_factory=lambda: {TAU: DEFAULT_TAUS})
+    values: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     by: Ranking = "abs"
 
     def __post_init__(self) -> None:
@@ -92,7 +95,7 @@ def contest(
     folder, report = Path(folder), on_progress or silent
     base, rows = question.base, contenders(question.methods)
     for row in rows:
-        for _, _, config in row.configs(base, base.metric or "kl", question.values):
+        for _, _, config in row.configs(base, base.metric or "kl", question.values, question.settings):
             settled(config)
     setup = prepare(base, identity(base), Steps(report))
     metric = base.metric or setup.prompts.metric
@@ -107,7 +110,7 @@ def contest(
     del setup  # every run loads the model for itself
     lines = tuple(
         _line(row, [(name, setting, run(name, config)) for name, setting, config in runs], truth, question.by)
-        for row, runs in ((row, row.configs(base, metric, question.values)) for row in rows)
+        for row, runs in ((row, row.configs(base, metric, question.values, question.settings)) for row in rows)
     )
     result = RocResult(
         base.model,
