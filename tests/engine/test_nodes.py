@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from edgewise.engine.batches import Batch
 from edgewise.engine.nodes import corrupted_nodes, masked_logits
 from edgewise.engine.patch import patched_logits
 from edgewise.engine.replacement import resample
 from edgewise.models import Model, load_model
+from node_hooks import mixed_logits
 from tiny import EXACT_FAMILIES, FAMILIES, prompts
 from tiny_families import CASES, tiny
 from traces import leaves_no_trace
@@ -59,41 +58,10 @@ def test_whole_shares_are_the_circuit_of_the_nodes_that_are_kept(name: str) -> N
     assert (ours - corrupted.logits).abs().max() > 100 * tolerance
 
 
-def by_hand(module: nn.Module, batch: Batch, kept: Tensor) -> Tensor:
-    """Whole runs of the whole prompts, with hooks of our own on GPT-2's or Llama's modules."""
-    layers = module.transformer.h if hasattr(module, "transformer") else module.model.layers
-    named: list[tuple[nn.Module, int]] = []
-    for layer in layers:
-        attention = getattr(layer, "attn", None) or layer.self_attn
-        if hasattr(attention, "c_attn"):
-            named.append((attention.c_attn, 3 * module.config.n_head))
-        else:
-            named += [
-                (attention.q_proj, module.config.num_attention_heads),
-                (attention.k_proj, module.config.num_key_value_heads),
-                (attention.v_proj, module.config.num_key_value_heads),
-            ]
-        named.append((layer.mlp, 1))
-    stored: dict[nn.Module, Tensor] = {}
-    shares = dict(zip((m for m, _ in named), kept.split([n for _, n in named]), strict=True))
-
-    def store(part: nn.Module, _: Any, output: Tensor) -> None:
-        stored[part] = output
-
-    def mix(part: nn.Module, _: Any, output: Tensor) -> Tensor:
-        share = shares[part].repeat_interleave(output.shape[-1] // len(shares[part]))
-        return share * output + (1 - share) * stored[part]
-
-    def hooked(hook: Callable[..., Any], ids: Tensor) -> Tensor:
-        handles = [part.register_forward_hook(hook) for part, _ in named]
-        logits = module(ids, use_cache=False).logits
-        for handle in handles:
-            handle.remove()
-        return logits
-
+def by_hand(model: Model, batch: Batch, kept: Tensor) -> Tensor:
+    names = model.graph.destinations[: model.graph.logits]
     with torch.no_grad():
-        hooked(store, batch.corrupted)
-        logits = hooked(mix, batch.clean)
+        logits = mixed_logits(model.module, batch.clean, batch.corrupted, names, kept)
     return logits[torch.arange(len(logits))[:, None], batch.positions]
 
 
@@ -110,7 +78,7 @@ def test_fractions_and_their_gradients(family: str, first: int) -> None:
     def ours(kept: Tensor) -> Tensor:
         return masked_logits(model, corrupted, kept[None])
 
-    other = ours if family.startswith("lens") else partial(by_hand, model.module, batch)
+    other = ours if family.startswith("lens") else partial(by_hand, model, batch)
     exact = family in EXACT_FAMILIES
     assert (ours(shares) - other(shares)).abs().max() <= (1e-10 if exact else 1e-5)
     with leaves_no_trace(model.module):

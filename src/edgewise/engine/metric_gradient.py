@@ -8,8 +8,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from edgewise.errors import ScoreError
+from edgewise.errors import ScoreError, VanishingGradientError
 from edgewise.metrics import Metric, MetricBatch
+
+# Below this the largest |dL/dlogits| counts as zero: rounding, not a slope.
+FLAT = 1e-6
 
 
 @dataclass(frozen=True)
@@ -86,4 +89,21 @@ def require_finite(metric: Metric, values: Float[Tensor, " batch"]) -> None:
         raise ScoreError(
             f"metric {metric.name!r} is {values[bad[0]].item()} on a clean prompt: the model's logits are not finite;"
             " check its weights, or use --dtype float32"
+        )
+
+
+def require_slope(metric: Metric, steepest: float) -> None:
+    """Refuse a metric that no small change of the logits changes, where it was looked at.
+
+    Args:
+        metric: the metric.
+        steepest: the largest |dL/dlogits| over all prompts.
+
+    Raises:
+        VanishingGradientError: it is zero but for rounding.
+    """
+    if steepest < FLAT:
+        raise VanishingGradientError(
+            f"metric {metric.name!r} is flat: its largest |dL/dlogits| over all prompts is {steepest:.1e}, below"
+            f" {FLAT:.0e}, so a slope says nothing; use logit-diff, log-prob or kl"
         )
