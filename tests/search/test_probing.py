@@ -40,7 +40,7 @@ def test_masks_are_hard_concrete() -> None:
         v = min(max(u, 1e-4), 1 - 1e-4)
         s = 1 / (1 + math.exp(-(math.log(v / (1 - v)) + m) / BETA))
         expected = min(1.0, max(0.0, s * (ZETA - GAMMA) + GAMMA))
-        assert math.isclose(float(sample(torch.tensor([m]).double(), torch.tensor([u]).double())), expected)
+        assert math.isclose(float(sample(torch.tensor([m], dtype=torch.float64), torch.tensor([u], dtype=torch.float64))), expected)
     draws = torch.rand(200_000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     for m in (-1.0, 0.0, 0.7):
         masks = sample(torch.full_like(draws, m), draws)
@@ -178,16 +178,15 @@ def test_what_is_kept() -> None:
     assert math.isclose(scores[one], 1 / (1 + math.exp(-draw[one[1]])))
 
 
-@pytest.mark.parametrize("masks", ["node", "edge"])
-def test_a_planted_circuit_is_found(masks: Any) -> None:
-    """With fewer and larger steps than the defaults. The circuit behaves as the model does."""
-    for seed in (0, 4):
-        model, some = planted(seed), planted_prompts(seed)
-        training = Training(2.0, masks, steps=150, rate=0.1)
-        found = probe(model, some, training, metric="logit-diff").circuit().mask
-        truth = model.circuit.mask
-        assert (found & truth).sum() >= 0.9 * truth.sum()
-        assert found.sum() <= (1.5 if masks == "edge" else 6) * truth.sum()
+@pytest.mark.parametrize(("masks", "seed"), [("node", 0), ("node", 7), ("edge", 0)])
+def test_a_planted_circuit_is_found(masks: Any, seed: int) -> None:
+    """With fewer and larger steps than the defaults; nodes keep every edge among them."""
+    model, some = planted(seed), planted_prompts(seed)
+    training = Training(0.5, masks, steps=100, rate=0.15)
+    found = probe(model, some, training, metric="logit-diff").circuit().mask
+    truth = model.circuit.mask
+    assert (found & truth).sum() >= 0.9 * truth.sum()
+    assert found.sum() <= (1.2 if masks == "edge" else 2.5) * truth.sum()
 
 
 @pytest.mark.parametrize("masks", ["node", "edge"])
