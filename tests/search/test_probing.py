@@ -40,7 +40,9 @@ def test_masks_are_hard_concrete() -> None:
         v = min(max(u, 1e-4), 1 - 1e-4)
         s = 1 / (1 + math.exp(-(math.log(v / (1 - v)) + m) / BETA))
         expected = min(1.0, max(0.0, s * (ZETA - GAMMA) + GAMMA))
-        assert math.isclose(float(sample(torch.tensor([m], dtype=torch.float64), torch.tensor([u], dtype=torch.float64))), expected)
+        assert math.isclose(
+            float(sample(torch.tensor([m], dtype=torch.float64), torch.tensor([u], dtype=torch.float64))), expected
+        )
     draws = torch.rand(200_000, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     for m in (-1.0, 0.0, 0.7):
         masks = sample(torch.full_like(draws, m), draws)

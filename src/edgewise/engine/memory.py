@@ -37,9 +37,7 @@ ALLOCATOR = 1.25
 SHARE_OF_FREE = 0.8
 
 
-def micro_batch(
-    model: Model, pairs: Sequence[PromptPair], max_memory: int | None = None, *, times: int = 1
-) -> int:
+def micro_batch(model: Model, pairs: Sequence[PromptPair], max_memory: int | None = None, *, times: int = 1) -> int:
     """The number of prompts to run at a time.
 
     Args:
