@@ -239,7 +239,7 @@ def test_bad_numbers_and_flat_metrics_are_refused() -> None:
             Training(**wrong)
     model, pairs = load_model(FAMILIES["gpt2"]()), list(prompts(3))
     with pytest.raises(DataError, match="masks 'head' are not known"):
-        probe(model, pairs, Training(1.0, "head"))  # type: ignore[arg-type]
+        Training(1.0, "head")
     with pytest.raises(VanishingGradientError, match="'accuracy' is flat"):
         probe(model, pairs, Training(1.0), metric="accuracy")
     with pytest.raises(ScoreError, match="0 of 10000 steps"):

@@ -116,6 +116,7 @@ def _record(
         counts=Counts(graph.n_edges, graph.n_sources, graph.n_destinations, circuit.n_edges, len(circuit.nodes())),
         rule=method.rule(config),
         batch_size=state.batch_size,
+        passes=method.passes(config, state),
         timing=rounded | {"total": round(sum(seconds.values()), 3)},
         warnings=(*prompts.warnings, *_memory_warning(state)),
         finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),

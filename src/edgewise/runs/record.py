@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from edgewise.engine.passes import Passes
 from edgewise.errors import EdgewiseError, FormatError
 from edgewise.runs.config import RunConfig
 
@@ -67,6 +68,7 @@ class RunRecord:
         counts: sizes of the graph and the circuit.
         rule: which edges (or nodes) make the circuit, in words.
         batch_size: the micro-batch that was used; None where the method has none.
+        passes: what the method cost, in passes of the model over all prompts; None where that is not known.
         timing: seconds, by step.
         warnings: one line each.
         finished: when it ended, UTC.
@@ -81,6 +83,7 @@ class RunRecord:
     counts: Counts
     rule: str
     batch_size: int | None
+    passes: Passes | None
     timing: Mapping[str, float] = field(hash=False)
     warnings: tuple[str, ...]
     finished: str
@@ -91,7 +94,15 @@ class RunRecord:
         nested = {name: asdict(plain[name]) for name in ("prompts", "metric", "counts")}
         mappings = {name: dict(plain[name]) for name in ("identity", "versions", "model", "timing")}
         head = {"format": FORMAT, "format_version": FORMAT_VERSION}
-        return head | plain | nested | mappings | {"config": self.config.to_json(), "warnings": list(self.warnings)}
+        passes = {"passes": None if self.passes is None else asdict(self.passes)}
+        return (
+            head
+            | plain
+            | nested
+            | passes
+            | mappings
+            | {"config": self.config.to_json(), "warnings": list(self.warnings)}
+        )
 
     def to_bytes(self) -> bytes:
         """Return the text of `run.json`."""
@@ -122,6 +133,7 @@ class RunRecord:
                     "prompts": PromptSummary(**values["prompts"]),
                     "metric": MetricSummary(**values["metric"]),
                     "counts": Counts(**values["counts"]),
+                    "passes": None if values["passes"] is None else Passes(**values["passes"]),
                     "warnings": tuple(values["warnings"]),
                 }
             )

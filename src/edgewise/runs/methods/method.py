@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy.typing as npt
 
+from edgewise.engine.passes import Passes
 from edgewise.errors import RunError
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.metrics import get_metric
@@ -113,6 +114,10 @@ class RunMethod(ABC, Generic[State]):
 
     def total(self, prompts: PromptSet) -> int | None:
         """How much there is to do, where that is known before the first state comes."""
+        return None
+
+    def passes(self, config: RunConfig, state: State) -> Passes | None:
+        """What a finished run has cost; None where that is not known."""
         return None
 
     def metric(self, config: RunConfig, prompts: PromptSet) -> str:

@@ -107,10 +107,15 @@ class EdgeMasks:
 Masks = NodeMasks | EdgeMasks
 
 
-def masks_of(kind: str, graph: Graph) -> Masks:
-    """The masks of a kind, ``"node"`` or ``"edge"``. Raises DataError for another."""
+def require_kind(kind: str) -> None:
+    """Refuse what is no kind of masks. Raises DataError."""
     if kind not in get_args(Kind):
         raise DataError(f"masks {kind!r} are not known; use 'node' or 'edge'")
+
+
+def masks_of(kind: str, graph: Graph) -> Masks:
+    """The masks of a kind, ``"node"`` or ``"edge"``. Raises DataError for another."""
+    require_kind(kind)
     return NodeMasks(graph) if kind == "node" else EdgeMasks(graph)
 
 

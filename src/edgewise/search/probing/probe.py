@@ -31,7 +31,7 @@ from edgewise.metrics import Metric
 from edgewise.models import Model
 from edgewise.search.probing.adam import Adam
 from edgewise.search.probing.concrete import parameter, penalty, sample
-from edgewise.search.probing.masks import Kind, Masks, masks_of
+from edgewise.search.probing.masks import Masks, masks_of, require_kind
 from edgewise.search.probing.openings import Openings
 from edgewise.search.probing.state import ProbingState
 from edgewise.tasks import PromptPair, PromptSet
@@ -52,18 +52,19 @@ class Training:
         minibatch: prompts drawn for each step; all by default.
 
     Raises:
-        DataError: a number out of range.
+        DataError: no such masks, or a number out of range.
     """
 
     strength: float
-    masks: Kind = "node"
+    masks: str = "node"
     steps: int = STEPS
     rate: float = RATE
     seed: int = 0
     minibatch: int | None = None
 
     def __post_init__(self) -> None:
-        """Check the numbers."""
+        """Check the values."""
+        require_kind(self.masks)
         if not (math.isfinite(self.strength) and self.strength >= 0):
             raise DataError(f"lambda is {self.strength}; give a number that is not negative")
         if not (math.isfinite(self.rate) and self.rate > 0):
@@ -97,7 +98,7 @@ def probe(
         The final state: circuit, scores, and the loss of every step.
 
     Raises:
-        DataError: a prompt the model cannot take, or no such masks.
+        DataError: a prompt the model cannot take.
         MetricError: a metric that cannot be computed on these prompts.
         ScoreError: logits that are not finite.
     """
