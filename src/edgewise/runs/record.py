@@ -55,6 +55,27 @@ class Counts:
 
 
 @dataclass(frozen=True)
+class StabilitySummary:
+    """How the circuit varies over resamples of the prompts; see `edgewise.evaluation.stability`.
+
+    Args:
+        n_resamples: how many.
+        kept: edges (or nodes with a score) of the circuit.
+        certain: those of them whose sign is certain at 95 %.
+        jaccard: mean pairwise overlap of the resamples' circuits.
+        target: the overlap that counts as stable.
+        prompts_for_target: about how many prompts would reach it; None where no number did.
+    """
+
+    n_resamples: int
+    kept: int
+    certain: int
+    jaccard: float
+    target: float
+    prompts_for_target: int | None
+
+
+@dataclass(frozen=True)
 class RunRecord:
     """A finished run without its arrays.
 
@@ -67,6 +88,7 @@ class RunRecord:
         metric: its values.
         counts: sizes of the graph and the circuit.
         rule: which edges (or nodes) make the circuit, in words.
+        stability: over resamples of the prompts; None where none were asked for.
         batch_size: the micro-batch that was used; None where the method has none.
         passes: what the method cost, in passes of the model over all prompts; None where that is not known.
         timing: seconds, by step.
@@ -82,6 +104,7 @@ class RunRecord:
     metric: MetricSummary
     counts: Counts
     rule: str
+    stability: StabilitySummary | None
     batch_size: int | None
     passes: Passes | None
     timing: Mapping[str, float] = field(hash=False)
@@ -91,18 +114,12 @@ class RunRecord:
     def to_json(self) -> dict[str, Any]:
         """Return the record as a dict of JSON values."""
         plain = {entry.name: getattr(self, entry.name) for entry in fields(self)}
-        nested = {name: asdict(plain[name]) for name in ("prompts", "metric", "counts")}
+        nested: dict[str, Any] = {name: asdict(plain[name]) for name in ("prompts", "metric", "counts")}
+        nested["stability"] = None if self.stability is None else asdict(self.stability)
         mappings = {name: dict(plain[name]) for name in ("identity", "versions", "model", "timing")}
         head = {"format": FORMAT, "format_version": FORMAT_VERSION}
-        passes = {"passes": None if self.passes is None else asdict(self.passes)}
-        return (
-            head
-            | plain
-            | nested
-            | passes
-            | mappings
-            | {"config": self.config.to_json(), "warnings": list(self.warnings)}
-        )
+        nested["passes"] = None if self.passes is None else asdict(self.passes)
+        return head | plain | nested | mappings | {"config": self.config.to_json(), "warnings": list(self.warnings)}
 
     def to_bytes(self) -> bytes:
         """Return the text of `run.json`."""
@@ -133,7 +150,8 @@ class RunRecord:
                     "prompts": PromptSummary(**values["prompts"]),
                     "metric": MetricSummary(**values["metric"]),
                     "counts": Counts(**values["counts"]),
-                    "passes": None if values["passes"] is None else Passes(**values["passes"]),
+                    "passes": values["passes"] and Passes(**values["passes"]),
+                    "stability": values["stability"] and StabilitySummary(**values["stability"]),
                     "warnings": tuple(values["warnings"]),
                 }
             )

@@ -19,14 +19,13 @@ class Hisp(RunMethod[HispState]):
 
     name = "hisp"
     summary = "head importance (Michel et al. 2019): q, k, v and MLPs by slope, and edges go with their ends; no sign"
+    of_all_prompts = "scores nodes by means over all prompts"
 
     def check(self, config: RunConfig) -> None:
         """Refuse what node importance cannot say."""
         super().check(config)
         if config.level != "edge":
             raise RunError("method 'hisp' scores the edges that go with q, k, v and MLPs; leave --level out")
-        if config.per_prompt:
-            raise RunError("method 'hisp' has no score of a single prompt's edges; leave --per-prompt out")
         if config.selection.by == "helpful":
             raise RunError("method 'hisp' gives scores without a sign; leave --by out, or give --by mean-abs")
 

@@ -61,6 +61,7 @@ class RunMethod(ABC, Generic[State]):
         is_exact: whether its scores are the exact effects of patching each edge (or node) alone.
         default_metric: the metric it is run with where none is asked for; None for that of the prompts.
         makes_circuit: whether it finds a circuit itself, so that none is selected by its scores.
+        of_all_prompts: why it has no scores of single prompts, so that none are stored or resampled; None where it has.
     """
 
     name: str
@@ -69,6 +70,7 @@ class RunMethod(ABC, Generic[State]):
     is_exact: ClassVar[bool] = False
     default_metric: ClassVar[str | None] = None
     makes_circuit: ClassVar[bool] = False
+    of_all_prompts: ClassVar[str | None] = None
 
     @abstractmethod
     def states(
@@ -84,6 +86,9 @@ class RunMethod(ABC, Generic[State]):
             RunError: anything else that does not go together.
         """
         self.own(config)
+        if self.of_all_prompts and (config.per_prompt or config.bootstrap):
+            option = "--per-prompt" if config.per_prompt else "--bootstrap"
+            raise RunError(f"method '{self.name}' {self.of_all_prompts}; leave {option} out")
         if self.makes_circuit:
             if config.level != "edge":
                 raise RunError(f"method '{self.name}' finds a circuit of edges; leave --level out")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from edgewise.engine.passes import Passes
-from edgewise.errors import DataError, RunError, SettingError
+from edgewise.errors import DataError, SettingError
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
@@ -71,12 +71,7 @@ class SubnetworkProbing(RunMethod[ProbingState]):
     settings = ProbingSettings
     default_metric = "kl"
     makes_circuit = True
-
-    def check(self, config: RunConfig) -> None:
-        """Refuse scores of single prompts: one mask serves them all."""
-        super().check(config)
-        if config.per_prompt:
-            raise RunError("method 'subnetwork-probing' trains on all prompts together; leave --per-prompt out")
+    of_all_prompts = "trains on all prompts together"
 
     def states(
         self, config: RunConfig, model: Model, prompts: PromptSet, max_memory: int | None, stored: Tensors | None

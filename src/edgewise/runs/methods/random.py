@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from edgewise.engine.passes import Passes
-from edgewise.errors import RunError, SettingError
+from edgewise.errors import SettingError
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.methods.method import RunMethod
@@ -40,12 +40,7 @@ class Random(RunMethod[RandomState]):
     name = "random"
     summary = "scores drawn at random from a seed: the baseline of every method"
     settings = RandomSettings
-
-    def check(self, config: RunConfig) -> None:
-        """Refuse scores of single prompts: there are none."""
-        super().check(config)
-        if config.per_prompt:
-            raise RunError("method 'random' has no score of a single prompt; leave --per-prompt out")
+    of_all_prompts = "draws its scores whatever the prompts"
 
     def states(
         self, config: RunConfig, model: Model, prompts: PromptSet, max_memory: int | None, stored: Tensors | None
