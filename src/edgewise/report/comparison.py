@@ -56,7 +56,7 @@ def comparison_picture(results: Mapping[str, Any]) -> Scene:
     if rivals:
         points = [(point["edges"], (point["random"] or {}).get("mean")) for point in rivals["curve"]]
         lines.append(
-            Line(f"{results['asked']['random']} random rankings, mean", tuple(_shares(points, results["edges"])))
+            Line(f"mean of {results['asked']['random']} random rankings", tuple(_shares(points, results["edges"])))
         )
     squares = (
         Square("Overlap of circuits (Jaccard)", results["overlap"]),

@@ -82,11 +82,7 @@ def compare(
     runs = _runs(names, out)
     subjects = _subjects(names, runs, dict(given or {}))
     wanted = _wanted(runs, ablation, random)
-    asked = {
-        "runs": [{"folder": str(name), **subject.asked} for name, subject in zip(names, subjects, strict=True)],
-        "ablation": ablation,
-        "random": random,
-    }
+    asked = {"runs": [str(name) for name in names], "ablation": ablation, "random": random} | _asked(subjects)
     measure = partial(_measure, names, runs, subjects, wanted, out, max_memory, overwrite, on_progress or silent)
     results, reused = measured(Analysis(out, NAME), asked, measure, overwrite=overwrite)
     return StoredComparison(results, Analysis(out, NAME).path, reused)
@@ -140,6 +136,15 @@ def _subjects(names: Sequence[Path], runs: Sequence[Run], given: dict[str, Any])
         get_metric(given["metric"])
     shared = {name: getattr(runs[0].config, name) for name in _SHARED} | {"metric": None}
     return [subject_of_run(name, shared | given) for name in names]
+
+
+def _asked(subjects: Sequence[Subject]) -> dict[str, Any]:
+    """What decides the numbers beside the runs' names: the prompts, once, and of each run its files and its ranking."""
+    each = [dict(subject.asked) for subject in subjects]
+    own = {name: [one.pop(name) for one in each] for name in ("by", "circuit", "scores")}
+    # Digests, cut to what tells them apart, for messages that people can read.
+    short = {f"{name} files": [digest[:12] for digest in own[name]] for name in ("circuit", "scores")}
+    return each[0] | {"by": own["by"]} | short
 
 
 def _wanted(runs: Sequence[Run], ablation: Ablation, random: int) -> list[Wanted]:

@@ -15,8 +15,8 @@ from edgewise.report.picture.circuit import Heading, heading_items
 from edgewise.report.picture.palette import on_tint, score_tint
 from edgewise.report.picture.scene import Command, Scene, Shape, Text, box, fitted, polygon, polyline
 
-_WIDTH, _LEFT, _PLOT, _HIGH = 960.0, 84.0, 500.0, 430.0
-_SQUARES, _SIDE, _APART = 664.0, 176.0, 62.0
+_WIDTH, _LEFT, _PLOT, _HIGH = 960.0, 84.0, 520.0, 482.0
+_SQUARES, _SIDE, _APART = 684.0, 210.0, 62.0
 _COLOURS = ("#4477aa", "#ee6677", "#228833", "#aa3377", "#66ccee", "#ccbb44")
 _DASHES: tuple[tuple[float, ...], ...] = ((), (7, 3), (2, 2.5), (9, 3, 2, 3))
 _Items: TypeAlias = "list[Shape | Text]"
@@ -115,7 +115,9 @@ def _mark(across: float, down: float, number: int, n_runs: int) -> Shape:
 
 def _matrix(square: Square, left: float, top: float) -> _Items:
     n = len(square.rows)
-    cell, size = _SIDE / n, min(11.0, 110 / n)
+    cell = _SIDE / n
+    # Four signs, the widest being "−.12", with a little room at their sides.
+    size = min(11.0, (cell - 3) / 2.5)
     items: _Items = [Text(left, top - 14, square.title, 13, bold=True)]
     for row, values in enumerate(square.rows):
         middle = top + (row + 0.5) * cell
@@ -131,4 +133,6 @@ def _matrix(square: Square, left: float, top: float) -> _Items:
 
 
 def _two(value: float) -> str:
-    return f"{value:.2f}".replace("-0.00", "0.00").replace("-", "−")
+    """Two digits after the point and none before it, where there is room for no more."""
+    words = f"{abs(value):.2f}".removeprefix("0")
+    return "1" if words == "1.00" and value > 0 else f"{'−' if value < 0 and words != '.00' else ''}{words}"
