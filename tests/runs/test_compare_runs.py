@@ -145,7 +145,9 @@ def test_what_cannot_be_compared_is_refused(runs: dict[str, Path], config: RunCo
         compare([eap, tmp_path / "tiny"], tmp_path / "out")
     shutil.copytree(eap, tmp_path / "other")
     record = tmp_path / "other" / "run.json"
-    record.write_text(record.read_text().replace('"planted:0"', '"planted:10"'))
+    said = json.loads(record.read_text())
+    said["config"]["model"], said["identity"]["model"] = "planted:10", "0" * 64
+    record.write_text(json.dumps(said))
     with pytest.raises(RunError, match=r"its model is 'planted:10', that of .*eap is 'planted:0'"):
         compare([eap, tmp_path / "other"], tmp_path / "out")
     assert not (tmp_path / "out").exists()
