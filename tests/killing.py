@@ -45,6 +45,19 @@ COMMANDS: dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]] = {
         PROGRESS,
         (*RESULTS, "trace.jsonl"),
     ),
+    "hisp": (
+        ("discover", *DEMO, "--method", "hisp", "--n", "200", "--batch-size", "4", "--no-pictures", "--out"),
+        PROGRESS,
+        RESULTS,
+    ),
+    "subnetwork-probing": (
+        (
+            *("discover", *DEMO, "--method", "subnetwork-probing", "--lambda", "1", "--steps", "60", "--lr", "0.1"),
+            *("--n", "8", "--minibatch", "4", "--no-pictures", "--out"),
+        ),
+        PROGRESS,
+        (*RESULTS, "trace.jsonl"),
+    ),
     "evaluate": (
         ("evaluate", "--minimality"),
         "evaluation-resample.progress.safetensors",
@@ -175,4 +188,6 @@ def _cells(state: Path) -> int:
         return int(sum(np.isfinite(array).sum() for name, array in tensors.items() if name.startswith("values.")))
     if "places" in tensors:
         return len(tensors["places"])
+    if "steps" in tensors:
+        return int(tensors["steps"][1])
     return int(tensors["progress"][2])

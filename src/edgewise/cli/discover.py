@@ -52,6 +52,10 @@ edgewise discover --model demo --task ioi --method activation-patching --n 20 --
 
 edgewise discover --model demo --task ioi --method acdc --tau 0.05 --n 20 --out runs/acdc
 
+edgewise discover --model demo --task ioi --method subnetwork-probing --lambda 1 --steps 500 --lr 0.05 --out runs/sp
+
+edgewise discover --model demo --task ioi --method hisp --metric kl --top 100 --out runs/hisp
+
 edgewise discover --model demo --task ioi --bootstrap 200 --top 50 --stable --out runs/stable
 
 edgewise discover --model weights.pth --config config.json --data ids.jsonl --out runs/compiled
@@ -94,6 +98,25 @@ def discover(
     direct_edges: Annotated[
         bool | None,
         option(_SETTINGS, "--direct-edges", help="acdc: first test q, k, v of heads as a whole, as the original."),
+    ] = None,
+    lambda_: Annotated[
+        float | None, option(_SETTINGS, "--lambda", help="subnetwork-probing: weight of the penalty on what is kept.")
+    ] = None,
+    masks: Annotated[
+        str | None, option(_SETTINGS, "--masks", help="subnetwork-probing: node (q, k, v, MLPs; the default) or edge.")
+    ] = None,
+    steps: Annotated[
+        int | None, option(_SETTINGS, "--steps", help="subnetwork-probing: of the optimiser, by default 10,000.")
+    ] = None,
+    lr: Annotated[
+        float | None, option(_SETTINGS, "--lr", help="subnetwork-probing: learning rate, by default 0.001.")
+    ] = None,
+    minibatch: Annotated[
+        int | None, option(_SETTINGS, "--minibatch", help="subnetwork-probing: prompts a step, by default all.")
+    ] = None,
+    method_seed: Annotated[
+        int | None,
+        option(_SETTINGS, "--method-seed", help="random, subnetwork-probing: seed of the draws, by default --seed."),
     ] = None,
     top: Top = None,
     threshold: Threshold = None,
@@ -142,7 +165,18 @@ def discover(
         method=method,
         level=cast("Level", level),  # the config refuses what is none
         metric=metric,
-        settings=given(only=only, tau=tau, absolute=absolute, direct_edges=direct_edges),
+        settings=given(
+            only=only,
+            tau=tau,
+            absolute=absolute,
+            direct_edges=direct_edges,
+            lambda_=lambda_,
+            masks=masks,
+            steps=steps,
+            lr=lr,
+            minibatch=minibatch,
+            method_seed=method_seed,
+        ),
         selection=Selection(top, threshold, fraction, cast("Ranking", by), greedy, prune, stable),
         dtype=dtype,
         device=device,

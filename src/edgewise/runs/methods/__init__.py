@@ -21,6 +21,9 @@ OTHERS = Registry(
     {
         "activation-patching": "edgewise.runs.methods.patching:METHOD",
         "acdc": "edgewise.runs.methods.acdc:METHOD",
+        "subnetwork-probing": "edgewise.runs.methods.probing:METHOD",
+        "hisp": "edgewise.runs.methods.hisp:METHOD",
+        "random": "edgewise.runs.methods.random:METHOD",
     },
 )
 

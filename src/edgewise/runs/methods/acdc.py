@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from edgewise.engine.passes import Passes
 from edgewise.errors import RunError, SettingError
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.models import Model
@@ -87,6 +88,10 @@ class Acdc(RunMethod[AcdcState]):
         size = "by" if own.absolute else "for the worse by"
         direct = ", heads' inputs as a whole first" if own.direct_edges else ""
         return f"those whose removal changes the metric {size} {own.tau:g} or more{direct}"
+
+    def passes(self, config: RunConfig, state: AcdcState) -> Passes:
+        """The clean and the corrupted run, and every test, however little of the model it ran."""
+        return Passes(2.0 + state.runs, at_most=True)
 
     def trace(self, state: AcdcState) -> bytes:
         """All tests, in order."""
