@@ -50,7 +50,7 @@ SWITCHED: dict[str, tuple[str, dict[str, Any]]] = {
     "mistral-without-window": ("MistralForCausalLM", {"sliding_window": None}),
     "cohere-normed-queries": ("CohereForCausalLM", {"use_qk_norm": True, "attention_bias": True}),
     "phi-normed-queries": ("PhiForCausalLM", {"qk_layernorm": True}),
-    "phi3-longrope": ("Phi3ForCausalLM", {"rope_parameters": LONGROPE, "original_max_position_embeddings": 6}),
+    "phi3-longrope": ("Phi3ForCausalLM", {"rope_parameters": LONGROPE, "original_max_position_embeddings": 3}),
     "stablelm-parallel": (
         "StableLmForCausalLM",
         {"use_parallel_residual": True, "qk_layernorm": True, "use_qkv_bias": True},
