@@ -39,9 +39,12 @@ def _given(config: RunConfig) -> Iterator[str]:
         if value is not None and value != getattr(default, name):
             yield from (_flag(name), str(value))
     yield from _if_other("seed", config.seed, default.seed)
+    yield from _if_other("bootstrap", config.bootstrap, default.bootstrap)
     yield from _if_other("split", config.split, default.split)
     for option, value in config.options.items():
         yield from ("--option", f"{option}={_option_value(value)}")
+    for setting, value in config.settings.items():
+        yield from _setting(setting, value)
     yield from _selection(config.selection)
     if config.bos is not None:
         yield "--bos" if config.bos else "--no-bos"
@@ -50,13 +53,23 @@ def _given(config: RunConfig) -> Iterator[str]:
         yield from ("--ignore-config", attribute)
 
 
+def _setting(name: str, value: object) -> Iterator[str]:
+    if isinstance(value, bool):
+        yield from ((_flag(name),) if value else ())
+    elif isinstance(value, list):
+        for item in value:
+            yield from (_flag(name), str(item))
+    elif value is not None:
+        yield from (_flag(name), str(value))
+
+
 def _selection(selection: Selection) -> Iterator[str]:
     values: Mapping[str, Any] = selection.to_json()
     for name in ("top", "threshold", "fraction"):
         if values[name] is not None:
             yield from (_flag(name), repr(values[name]))
     yield from _if_other("by", values["by"], Selection().by)
-    yield from (_flag(name) for name in ("greedy", "prune") if values[name])
+    yield from (_flag(name) for name in ("greedy", "prune", "stable") if values[name])
 
 
 def _if_other(name: str, value: object, default: object) -> Iterator[str]:
