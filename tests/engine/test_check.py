@@ -57,8 +57,8 @@ def normed(**differs: float) -> Change:
 class Wider(OutputProjection):
     """An output projection whose heads write half of what they do."""
 
-    def weight(self) -> torch.Tensor:
-        return super().weight() / 2
+    def weight(self, dtype: torch.dtype | None = None) -> torch.Tensor:
+        return super().weight(dtype) / 2
 
 
 WRONG: dict[str, tuple[Change, str]] = {

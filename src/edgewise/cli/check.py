@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from edgewise.cli import output
-from edgewise.cli.options import AsJson
+from edgewise.cli.options import AsJson, Attention, KvHeads
 from edgewise.cli.progress import ShownProgress
 
 EXAMPLES = """Examples:
@@ -31,6 +31,8 @@ def check(
     ] = None,
     dtype: Annotated[str, typer.Option("--dtype", help="float32, float64, bfloat16 or float16.")] = "float32",
     device: Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, mps.")] = "cpu",
+    kv_heads: KvHeads = None,
+    attention: Attention = None,
     ignore_config: Annotated[
         list[str] | None,
         typer.Option("--ignore-config", help="A config attribute you vouch for; repeatable."),
@@ -59,6 +61,8 @@ def check(
         model,
         config=config,
         device=device,
+        kv_heads=kv_heads or "native",
+        attention=attention,
         ignore_config=tuple(ignore_config or ()),
         trust_remote_code=trust_remote_code,
     )

@@ -70,19 +70,21 @@ class Projection:
     Args:
         module: the linear module; a fused one is shared by several projections.
         view: where its heads lie in the module's output; to be read, and written to by `HeadView.write` alone.
+        weights: where their weights lie in the module's own, if elsewhere: heads that share weights.
     """
 
     module: nn.Module
     view: HeadView
+    weights: HeadView | None = None
 
     def weight(self) -> Float[Tensor, "d_model heads d_head"]:
         """The columns of the module's weight that this projection uses, per head."""
-        return self.view(input_major(self.module))
+        return (self.weights or self.view)(input_major(self.module))
 
     def bias(self) -> Float[Tensor, "heads d_head"] | None:
         """The module's bias, per head, where it has one."""
         bias = linear_bias(self.module)
-        return None if bias is None else self.view(bias)
+        return None if bias is None else (self.weights or self.view)(bias)
 
     def project(self, normed: Float[Tensor, "batch pos d_model"], head: int) -> Float[Tensor, "batch pos d_head"]:
         """What the module would make of a stream for one head alone."""

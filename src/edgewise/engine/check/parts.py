@@ -38,13 +38,14 @@ def norms_row(model: Model) -> CheckRow:
             error = deviation(norm(x).detach(), _closed_form(norm, x))
             if not error <= worst:
                 worst, where = error, name
-    detail = f"on {N_VECTORS} vectors, and near zero; worst: that of {where}"
+    detail = f"on {N_VECTORS} vectors, and near zero; worst: for {where}"
     return CheckRow.of("norms as wired", worst, ROUNDING[model.dtype], detail)
 
 
 def heads_row(model: Model, clean: CleanRun) -> CheckRow:
-    """Each query counts at its own position and for its own head alone, each key and value from its position on for the
-    heads that it serves; and what heads write moves along with a value.
+    """Whether each query counts at its own position and for its own head alone, each key and value from its position on
+    for the heads that it serves, and whether what heads write moves along with a value. Where queries and keys are
+    normed over all heads together, they may count for all of them.
 
     One forward pass: every layer is given the clean stream and, row by row, one input of its attention changed.
     """
@@ -88,8 +89,10 @@ def _inputs(model: Model, layer: int) -> list[_Input]:
     every = []
     for part, at in enumerate((graph.q(layer), graph.k(layer), graph.v(layer))):
         served = graph.spec.n_heads // (at.stop - at.start)
+        joint = model.wiring.blocks[layer].attention.joint and part < 2
         for head, column in enumerate(range(at.start, at.stop)):
-            every.append(_Input(part, head, column, range(head * served, (head + 1) * served)))
+            serves = range(graph.spec.n_heads) if joint else range(head * served, (head + 1) * served)
+            every.append(_Input(part, head, column, serves))
     order = torch.randperm(len(every), generator=torch.Generator().manual_seed(layer))
     return [every[i] for i in order[:MOST_INPUTS].tolist()]
 
@@ -150,6 +153,8 @@ def _norms(model: Model) -> Iterator[tuple[str, Norm]]:
     """Every norm, by what reads through it."""
     for layer, block in enumerate(model.wiring.blocks):
         yield f"a{layer}", block.attention.norm
+        if block.attention.out.after is not None:
+            yield f"what a{layer} writes", block.attention.out.after
         if block.mlp is not None:
             yield f"m{layer}", block.mlp.norm
     yield "logits", model.wiring.final_norm
