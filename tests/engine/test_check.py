@@ -14,8 +14,10 @@ from edgewise.engine.check import check_model
 from edgewise.engine.check.edges import N_EDGES, rank_correlation, readers, spread, writers
 from edgewise.graph import Graph, GraphSpec
 from edgewise.models import Model, load_model
+from edgewise.models.adapted import within
 from edgewise.models.wiring import Attention, Block, HeadView, OutputProjection, Projection
 from tiny import FAMILIES, gpt2, llama
+from tiny_families import tiny
 from traces import leaves_no_trace
 
 Change = Callable[[Block], Block]
@@ -106,6 +108,18 @@ class Twice(Projection):
 
     def project(self, normed: torch.Tensor, head: int) -> torch.Tensor:
         return normed @ (super().weight()[:, head])
+
+
+@pytest.mark.parametrize("part", ["attention", "MLP"])
+def test_a_multiplier_of_what_is_added_to_the_stream_that_is_dropped_fails(part: str) -> None:
+    model = load_model(tiny("granite-multiplied", dtype=torch.float32))
+    assert failed(model) == set()
+    if part == "MLP":  # what the module writes by itself
+        wrong = replace(model, wiring=replace(model.wiring, module=within(model.module)))
+    else:
+        dropped = attention(lambda a: replace(a, out=replace(a.out, multiplier=1.0)))
+        wrong = replace(model, wiring=replace(model.wiring, blocks=tuple(map(dropped, model.wiring.blocks))))
+    assert "sources + constants = stream" in failed(wrong)
 
 
 @pytest.mark.parametrize("parallel", [True, False])

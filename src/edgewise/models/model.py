@@ -11,7 +11,7 @@ from torch import nn
 
 from edgewise.errors import ModelError
 from edgewise.graph import Circuit, Graph
-from edgewise.models.query_heads import QueryHeads
+from edgewise.models.adapted import within
 from edgewise.models.wiring import Wiring
 
 
@@ -42,7 +42,7 @@ class Model:
     @property
     def architecture(self) -> str:
         """The name of the module's class."""
-        return type(self.module.model if isinstance(self.module, QueryHeads) else self.module).__name__
+        return type(within(self.module)).__name__
 
     @property
     def config(self) -> Any:

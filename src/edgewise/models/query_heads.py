@@ -7,13 +7,12 @@ value of its own, by the same weights: then each of these can be read, and patch
 2. Attention modules are told, while the model runs, that as many key/value heads as heads come in. What they do with
    keys (norms, rotary angles, caches) and the attention itself are their own.
 
-The model is wrapped in a module that does this while it runs and leaves no trace behind.
+`Adapted` does this while the model runs, and leaves no trace behind.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -22,50 +21,13 @@ import torch
 from torch import Tensor, nn
 
 from edgewise.errors import UnsupportedModelError
+from edgewise.models.adapted import Adapted
 from edgewise.models.family import Family
 from edgewise.models.wiring import Block, HeadView, Projection, Wiring, input_major, separate_heads
 
 # What attention modules call their numbers of key/value heads, and of query heads to each of these.
 _COUNTS = ("num_key_value_heads", "num_kv_heads")
 _GROUPS = ("num_key_value_groups",)
-
-
-class QueryHeads(nn.Module):
-    """A model that runs with a key and a value for every query head.
-
-    Args:
-        model: the model; as it was between runs.
-        repeats: by linear module, how many heads its own output has, and which of them each head that is seen is.
-        told: of some modules, attributes and their values for the time of a run.
-    """
-
-    def __init__(
-        self,
-        model: nn.Module,
-        repeats: Mapping[nn.Module, tuple[int, tuple[int, ...]]],
-        told: Sequence[tuple[nn.Module, str, Any]],
-    ) -> None:
-        super().__init__()
-        self.model = model
-        self.training = model.training
-        self._repeats, self._told = dict(repeats), tuple(told)
-
-    @property
-    def config(self) -> Any:
-        """The model's own."""
-        return self.model.config
-
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the model."""
-        with ExitStack() as undo:
-            for module, (n_heads, heads) in self._repeats.items():
-                # First, so that all other hooks see the repeated heads.
-                hook = module.register_forward_hook(partial(_repeat, n_heads, heads), prepend=True)
-                undo.callback(hook.remove)
-            for module, name, value in self._told:
-                undo.callback(setattr, module, name, getattr(module, name))
-                setattr(module, name, value)
-            return self.model(*args, **kwargs)
 
 
 def by_query_head(wiring: Wiring, family: Family) -> Wiring:
@@ -77,7 +39,7 @@ def by_query_head(wiring: Wiring, family: Family) -> Wiring:
     if not wiring.spec.is_grouped:
         return wiring
     parents = {id(child): module for module in wiring.module.modules() for child in module.children()}
-    repeats: dict[nn.Module, tuple[int, tuple[int, ...]]] = {}
+    repeated: dict[nn.Module, Callable[[Tensor], Tensor]] = {}
     told: list[tuple[nn.Module, str, Any]] = []
     blocks = []
     for block in wiring.blocks:
@@ -90,10 +52,11 @@ def by_query_head(wiring: Wiring, family: Family) -> Wiring:
         for module in {part.module for part in changed.attention.projections}:
             n_own, heads = _slots([part for part in changed.attention.projections if part.module is module])
             if heads != tuple(range(n_own)):
-                repeats[module] = n_own, heads
-    module = QueryHeads(wiring.module, repeats, told)
+                width = input_major(module).shape[1]
+                repeated[module] = partial(_repeat, width, n_own, torch.tensor(heads))
+    adapted = Adapted(wiring.module, repeated, told)
     spec = replace(wiring.spec, n_kv_heads=wiring.spec.n_heads)
-    return replace(wiring, module=module, spec=spec, blocks=tuple(blocks))
+    return replace(wiring, module=adapted, spec=spec, blocks=tuple(blocks))
 
 
 def _parts(block: Block, family: Family, wiring: Wiring) -> list[Projection]:
@@ -144,10 +107,9 @@ def _require_norms_of_heads(family: Family, attention: nn.Module, block: Block) 
             )
 
 
-def _repeat(n_heads: int, heads: tuple[int, ...], module: nn.Module, _: Any, output: Tensor) -> Tensor | None:
+def _repeat(width: int, n_heads: int, heads: Tensor, output: Tensor) -> Tensor:
     """Each head of an output as often as it is seen; what stands in for an output has all of them already."""
-    if output.shape[-1] != input_major(module).shape[1]:
-        return None
-    at = torch.tensor(heads, device=output.device)
-    repeated: Tensor = output.unflatten(-1, (n_heads, -1)).index_select(-2, at).flatten(-2)
+    if output.shape[-1] != width:
+        return output
+    repeated: Tensor = output.unflatten(-1, (n_heads, -1)).index_select(-2, heads.to(output.device)).flatten(-2)
     return repeated

@@ -105,11 +105,13 @@ class OutputProjection:
         module: the linear module.
         n_heads: how many heads it reads.
         after: the norm between the module and the stream: an RMSNorm.
+        multiplier: by which its product and its bias are multiplied in what the module is seen to return (`Adapted`).
     """
 
     module: nn.Module
     n_heads: int
     after: Norm | None = None
+    multiplier: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse what would make a constant of the stream depend on the run."""
@@ -162,10 +164,12 @@ class OutputProjection:
 
     def bias(self) -> Float[Tensor, " d_model"] | None:
         """The bias: a constant that is added to the stream and belongs to no source."""
-        return linear_bias(self.module)
+        bias = linear_bias(self.module)
+        return bias if bias is None or self.multiplier == 1 else bias * self.multiplier
 
     def _with_gain(self, weight: Tensor, dtype: torch.dtype | None) -> Tensor:
         weight = weight if dtype is None else weight.to(dtype)
+        weight = weight if self.multiplier == 1 else weight * self.multiplier
         gain = None if self.after is None else self.after.gain(weight.dtype)
         return weight if gain is None else weight * gain
 
