@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from transformers.pytorch_utils import Conv1D
 from transformers.utils import logging
 
 from edgewise.errors import EdgewiseError, ModelError, UnknownNameError, UnsupportedModelError, did_you_mean
+from edgewise.models.adapted import Adapted, within
 from edgewise.models.catalogue import BUNDLED, KNOWN
 from edgewise.models.families import FAMILIES, REFUSED
 from edgewise.models.family import Family
@@ -24,6 +26,7 @@ from edgewise.models.lens.load import load_lens
 from edgewise.models.lens.wiring import wire_lens
 from edgewise.models.model import Model
 from edgewise.models.planted import is_planted, load_planted
+from edgewise.models.quantised import is_quantised, refusal, unpacked
 from edgewise.models.query_heads import by_query_head
 from edgewise.models.wiring import Wiring
 
@@ -77,6 +80,7 @@ def load_model(
         near = did_you_mean(kv_heads, KV_HEADS)
         raise ModelError(f"kv_heads {kv_heads!r} is not known{near}; use one of {', '.join(KV_HEADS)}")
     if isinstance(model, nn.Module):
+        model = within(model)
         if attention is not None:
             raise ModelError(
                 f"model {_own_name(model)!r} is already loaded: attention is its own; call set_attn_implementation"
@@ -142,6 +146,8 @@ def wire(module: nn.Module, ignore_config: Collection[str] = (), kv_heads: str =
     family = family_of(type(module).__name__, config, ignore_config)
     wiring = family.wire(module)
     _require_plain(wiring)
+    told = unpacked(module)
+    wiring = replace(wiring, module=Adapted(wiring.module, {}, told)) if told else wiring
     return wiring if kv_heads == "native" else by_query_head(wiring, family)
 
 
@@ -151,11 +157,17 @@ def _require_plain(wiring: Wiring) -> None:
     for block in wiring.blocks:
         for part in (*block.attention.projections, block.attention.out):
             weight = part.module.weight
+            if is_quantised(part.module):
+                reason = refusal(part.module, next(wiring.module.parameters()).dtype)
+                if reason is not None:
+                    raise UnsupportedModelError(f"{names[id(part.module)]} is a {type(part.module).__name__}: {reason}")
+                continue
             plain = type(part.module) in (nn.Linear, Conv1D, *wiring.linear) and isinstance(weight, torch.Tensor)
             if not (plain and torch.is_floating_point(weight)):  # type: ignore[arg-type]
                 raise UnsupportedModelError(
                     f"{names[id(part.module)]} is a {type(part.module).__name__}, and only plain linear modules with"
-                    " floating-point weights are understood; merge adapters first, or load the model unquantised"
+                    " floating-point weights are understood; merge adapters first, or load the model unquantised, or by"
+                    " bitsandbytes"
                 )
 
 

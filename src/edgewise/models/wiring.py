@@ -16,10 +16,13 @@ from transformers.pytorch_utils import Conv1D
 from edgewise.errors import UnsupportedModelError
 from edgewise.graph import GraphSpec
 from edgewise.models.norms import Norm
+from edgewise.models.quantised import is_quantised, weight_of
 
 
 def input_major(module: nn.Module) -> Float[Tensor, "d_in d_out"]:
     """The weight of a linear module as ``[d_in, d_out]``, whichever way the module stores it."""
+    if is_quantised(module):
+        return weight_of(module).T
     weight = module.weight
     if not isinstance(weight, Tensor):
         raise TypeError(f"{type(module).__name__} has no weight tensor")
