@@ -250,9 +250,10 @@ def test_attention_may_be_eager(case: str) -> None:
         assert error(scores_of(eager, batch), scores_of(model, batch)) < 1e-4
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @EACH
-def test_bfloat16_ranks_edges_as_float64_does(case: str) -> None:
-    half, model = loaded(tiny(case, dtype=torch.bfloat16)), model_of(case)
+def test_half_precision_ranks_edges_as_float64_does(case: str, dtype: torch.dtype) -> None:
+    half, model = loaded(tiny(case, dtype=dtype)), model_of(case)
     batch, edges = batch_of(model), edges_of(model)
     with leaves_no_trace(half.module):
         found = scores_of(half, batch).mean(0)[edges[:, 0], edges[:, 1]]
