@@ -34,6 +34,7 @@ class CleanRun:
         entered: what entered each block, ``[batch, pos, d_model]``.
         before_mlp: what each MLP's norm read; empty for an attention-only model.
         before_logits: what the final norm read.
+        unembedded_last: whether the model returned the very tensor that its unembedding made.
         projected: by module, what each of the q, k and v modules returned.
         outputs: what the sources wrote, small; the last layer's where logits are read.
     """
@@ -48,12 +49,15 @@ class CleanRun:
         self.before_logits = torch.empty(0)
         self.projected: dict[nn.Module, Tensor] = {}
         self._in_tuples: set[nn.Module] = set()
+        last: list[object] = []
         recorded = SourceOutputs()
         with borrowed(model.module) as hooks:
             self._record(hooks, model.wiring)
             recorded.record(hooks, model.wiring, baseline.answers)
             read_at(hooks, model.wiring, baseline.answers)
+            hooks.returned(model.wiring.unembedding, last.append)
             self.logits = run(model.wiring, baseline.ids, repeated_cache(baseline.cache, 1))
+        self.unembedded_last = any(tensor is self.logits for tensor in last)
         self.outputs = Replacement.of(recorded)
         self._changes = self._differences(self.outputs, baseline.replacement)
 

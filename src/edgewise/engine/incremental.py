@@ -16,10 +16,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from jaxtyping import Int64
 from torch import Tensor
 
 from edgewise.engine.circuit_values import CircuitValues
 from edgewise.engine.clean import CleanRun
+from edgewise.engine.columns import columns_of
 from edgewise.engine.propagation import Propagation, Trial
 from edgewise.engine.replacement import Baseline
 from edgewise.graph.arrays import BoolArray
@@ -32,12 +34,20 @@ class RunningCircuit:
     Args:
         model: the model; untouched between calls.
         baseline: the prompts, and what patched edges carry.
+        tokens: those of each prompt whose logits count, where not all do; see `narrowed`.
+
+    Attributes:
+        clean_logits: of the whole model, ``[batch, n_positions, vocab]``.
+        narrowed: whether ``logits`` are of ``tokens`` alone: the unembedding is then made for these only, which a model
+            that does more than multiply does not allow.
     """
 
-    def __init__(self, model: Model, baseline: Baseline) -> None:
+    def __init__(self, model: Model, baseline: Baseline, tokens: Int64[Tensor, "batch n_tokens"] | None = None) -> None:
         """Run the prompts clean."""
         self._clean = CleanRun(model, baseline)
-        self._values = CircuitValues(self._clean)
+        columns = None if tokens is None else columns_of(self._clean, tokens)
+        self.clean_logits, self.narrowed = self._clean.logits, columns is not None
+        self._values = CircuitValues(self._clean, columns)
         # The destination of the last trial, the sources that all its variants removed, and what was read then.
         self._summed: tuple[int, tuple[int, ...], Tensor] | None = None
 
@@ -48,7 +58,7 @@ class RunningCircuit:
 
     @property
     def logits(self) -> Tensor:
-        """Of the present circuit, ``[batch, n_positions, vocab]``."""
+        """Of the present circuit, ``[batch, n_positions, vocab or n_tokens]``."""
         return self._values.logits
 
     @torch.no_grad()

@@ -28,7 +28,7 @@ class Trial:
     Attributes:
         column: the destination.
         variants: which sources each variant removes.
-        logits: of each, ``[variants, batch, n_positions, vocab]``.
+        logits: of each, ``[variants, batch, n_positions, vocab or n_tokens]``.
         reads: by destination, what it would read, ``[variants * batch, pos or n_positions, d_model]``.
         projected: by module of q, k and v, what it would return.
         z: by layer, the input of the output projection (the last layer's where logits are read).
@@ -72,6 +72,8 @@ class Propagation:
                 if block.mlp is not None:
                     self._think(hooks, layer, block.mlp, mlp)
             read_at(hooks, self._wiring, self._answers, self._unembedded)
+            if self._now.columns is not None:
+                hooks.skip(self._wiring.unembedding, self._now.columns)
             logits = run(self._wiring, baseline.ids.repeat(times, 1), repeated_cache(baseline.cache, times))
         self._trial.logits = logits.view(times, len(baseline.ids), *logits.shape[1:])
 
@@ -157,8 +159,8 @@ class Propagation:
         hooks.before(mlp.module, feed)
         hooks.after(mlp.out, note)
 
-    def _unembedded(self, seen: Tensor) -> Tensor:
-        return self._wiring.final_norm(self._read(self._graph.logits).to(seen.dtype))
+    def _unembedded(self, _: Tensor) -> Tensor:
+        return self._now.normed(self._read(self._graph.logits))
 
     def _read(self, column: int) -> Float[Tensor, "rows pos d_model"]:
         """What a destination reads once the changes before it have reached it."""

@@ -13,8 +13,8 @@ from edgewise.engine.batches import Batch, divide
 from edgewise.engine.incremental import RunningCircuit
 from edgewise.engine.memory import most_tokens
 from edgewise.engine.metric_gradient import metric_values, require_finite
-from edgewise.engine.replacement import corrupted_run, resample_from
-from edgewise.metrics import Metric
+from edgewise.engine.replacement import Baseline, corrupted_run, resample_from
+from edgewise.metrics import Metric, MetricBatch
 from edgewise.models import Model
 from edgewise.search.table import Array
 from edgewise.tasks import PromptPair
@@ -24,9 +24,8 @@ from edgewise.tasks import PromptPair
 class _Part:
     """One micro-batch."""
 
-    batch: Batch
     running: RunningCircuit
-    clean_logits: Tensor
+    answers: MetricBatch
 
 
 class PresentCircuit:
@@ -49,16 +48,17 @@ class PresentCircuit:
         self._metric, self._parts = metric, list[_Part]()
         self.clean_metric = np.full(len(pairs), np.nan)
         self.corrupted_metric = np.full(len(pairs), np.nan)
+        tokens = 1
         for taken, batch in divide(pairs, rows, model.device, causal=model.wiring.causal):
             outputs, corrupted, cache = corrupted_run(model, batch)
-            running = RunningCircuit(model, resample_from(batch, outputs, cache))
-            part = _Part(batch, running, running.logits)
+            part = self._part(model, batch, resample_from(batch, outputs, cache))
             self._parts.append(part)
-            values = self._values(part, running.logits)
+            values = self._values(part, part.running.logits)
             require_finite(metric, values)
             self.clean_metric[taken] = values.cpu().numpy()
-            self.corrupted_metric[taken] = self._values(part, corrupted).cpu().numpy()
-        tokens = max(part.batch.clean.numel() for part in self._parts)
+            full = metric_values(metric, corrupted, batch.metric, part.running.clean_logits)
+            self.corrupted_metric[taken] = full.cpu().numpy()
+            tokens = max(tokens, batch.clean.numel())
         self.most = max(1, most_tokens(model.device) // tokens)
 
     def is_read(self, column: int) -> bool:
@@ -83,5 +83,16 @@ class PresentCircuit:
         for part in self._parts:
             part.running.drop(column)
 
+    def _part(self, model: Model, batch: Batch, baseline: Baseline) -> _Part:
+        """A micro-batch, run clean; with the logits of the answers alone where the metric needs no more."""
+        if self._metric.answers_alone:
+            tokens, named = batch.metric.of_answers()
+            running = RunningCircuit(model, baseline, tokens)
+            return _Part(running, named if running.narrowed else batch.metric)
+        running = RunningCircuit(model, baseline)
+        answers = batch.metric
+        return _Part(running, answers.with_clean_logits(running.logits) if self._metric.needs_clean_logits else answers)
+
+    @torch.no_grad()
     def _values(self, part: _Part, logits: Tensor) -> Tensor:
-        return metric_values(self._metric, logits, part.batch.metric, part.clean_logits).double()
+        return self._metric(logits, part.answers).double()
