@@ -29,8 +29,8 @@ class Columns:
         """The logits, of the batch once or several times over."""
         times = len(normed) // len(self.weight)
         apart = normed.unflatten(0, (times, len(self.weight)))
-        logits = apart @ self.weight
-        return (logits if self.bias is None else logits + self.bias).flatten(0, 1)
+        logits: Tensor = apart @ self.weight if self.bias is None else apart @ self.weight + self.bias
+        return logits.flatten(0, 1)
 
 
 @torch.no_grad()
