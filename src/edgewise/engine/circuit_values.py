@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from edgewise.engine.clean import CleanRun
 from edgewise.engine.columns import Columns
+from edgewise.engine.replacement import Replacement
 from edgewise.graph import Graph
 from edgewise.graph.arrays import BoolArray
 
@@ -24,6 +27,8 @@ class CircuitValues:
         last: the number of the last layer.
         kept: the edges kept, ``[n_sources, n_destinations]``.
         logits: ``[batch, n_positions, vocab]``, or of the tokens that count.
+        changes: what the sources' replacements differ by from what they write while no destination in front of them
+            has changed.
         reads: by destination that reads another stream than the clean one, what it reads.
         projected: by module of q, k and v, what it returns.
         z: by layer, the input of the output projection; the last layer's where logits are read.
@@ -34,11 +39,24 @@ class CircuitValues:
         """The whole model."""
         self.clean, self.columns, self.last = clean, columns, clean.model.graph.spec.n_layers - 1
         self.kept: BoolArray = clean.model.graph.mask.copy()
+        self.changes = clean.changes
         self.reads: dict[int, Tensor] = {}
         self.projected: dict[nn.Module, Tensor] = dict(clean.projected)
         self.z = list(clean.outputs.heads)
         self.mlps = list(clean.outputs.mlps)
         self.logits = clean.logits if columns is None else columns(self.normed(self.reading(self.graph.logits)))
+
+    def copied(self) -> CircuitValues:
+        """The same values in tables of their own; tensors are shared, and never written to."""
+        same = copy(self)
+        same.kept = self.kept.copy()
+        same.reads, same.projected = dict(self.reads), dict(self.projected)
+        same.z, same.mlps = list(self.z), list(self.mlps)
+        return same
+
+    def outputs(self) -> Replacement:
+        """What the sources write now, small."""
+        return Replacement(self.clean.outputs.embedding, tuple(self.z), tuple(self.mlps))
 
     @property
     def graph(self) -> Graph:

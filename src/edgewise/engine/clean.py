@@ -6,6 +6,7 @@ What enters each block, what its norms read and what its q, k and v modules retu
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -18,6 +19,38 @@ from edgewise.engine.hooks import Hooks, borrowed
 from edgewise.engine.replacement import Baseline, Replacement
 from edgewise.engine.sources import SourceOutputs, accumulation_dtype
 from edgewise.models import Model, Wiring
+
+
+@dataclass(frozen=True, eq=False)
+class Changes:
+    """What every source's replacement differs by from what it writes.
+
+    Args:
+        model: the model.
+        answers: where logits are read.
+        differences: small, in the accumulation type; the last layer's where logits are read.
+    """
+
+    model: Model
+    answers: Answers
+    differences: Replacement
+
+    def small(self, source: int) -> Tensor:
+        """``[batch, pos or n_positions, width]``; of a head in front of the output projection, with its whole layer."""
+        if source == self.model.graph.input_source:
+            return self.differences.embedding
+        layer, head = self.model.graph.writer(source)
+        return self.differences.mlps[layer] if head is None else self.differences.heads[layer]
+
+    def __call__(self, source: int, at_answers: bool = False) -> Float[Tensor, "batch pos d_model"]:
+        """What one source's replacement differs by, at every position or where logits are read."""
+        small, (layer, head) = self.small(source), self.model.graph.writer(source)
+        if at_answers and layer < self.model.graph.spec.n_layers - 1:
+            small = self.answers.read(small)
+        if head is None:
+            return small
+        out = self.model.wiring.blocks[layer].attention.out
+        return out.heads(small)[:, :, head] @ out.weight()[head].to(small.dtype)
 
 
 class CleanRun:
@@ -37,6 +70,7 @@ class CleanRun:
         unembedded_last: whether the model returned the very tensor that its unembedding made.
         projected: by module, what each of the q, k and v modules returned.
         outputs: what the sources wrote, small; the last layer's where logits are read.
+        changes: what their replacements differ by.
     """
 
     @torch.no_grad()
@@ -59,7 +93,7 @@ class CleanRun:
             self.logits = run(model.wiring, baseline.ids, repeated_cache(baseline.cache, 1))
         self.unembedded_last = any(tensor is self.logits for tensor in last)
         self.outputs = Replacement.of(recorded)
-        self._changes = self._differences(self.outputs, baseline.replacement)
+        self.changes = self.changes_from(self.outputs)
 
     @property
     def answers(self) -> Answers:
@@ -67,21 +101,16 @@ class CleanRun:
         return self.baseline.answers
 
     def small_change(self, source: int) -> Tensor:
-        """``[batch, pos or n_positions, width]``; of a head in front of the output projection, with its whole layer."""
-        if source == self.model.graph.input_source:
-            return self._changes.embedding
-        layer, head = self.model.graph.writer(source)
-        return self._changes.mlps[layer] if head is None else self._changes.heads[layer]
+        """See `Changes.small`."""
+        return self.changes.small(source)
 
     def change(self, source: int, at_answers: bool = False) -> Float[Tensor, "batch pos d_model"]:
-        """What a source's replacement differs by, at every position or where logits are read."""
-        small, (layer, head) = self.small_change(source), self.model.graph.writer(source)
-        if at_answers and layer < self.model.graph.spec.n_layers - 1:
-            small = self.answers.read(small)
-        if head is None:
-            return small
-        out = self.model.wiring.blocks[layer].attention.out
-        return out.heads(small)[:, :, head] @ out.weight()[head].to(self.dtype)
+        """See `Changes.__call__`."""
+        return self.changes(source, at_answers)
+
+    def changes_from(self, outputs: Replacement) -> Changes:
+        """What the sources' replacements differ by from other outputs than those of the clean run."""
+        return Changes(self.model, self.answers, self._differences(outputs, self.baseline.replacement))
 
     def pass_through(self, hooks: Hooks, layer: int) -> None:
         """Let a block return the stream that it is given."""

@@ -1,8 +1,9 @@
 """A circuit that is changed from the output back: each change is carried on along kept edges alone.
 
 While destinations are visited from ``logits`` back, every source in front of the one at hand still writes what it wrote
-in the clean run, and every destination behind it reads the little that is kept. So the run of the present circuit is
-kept whole, and to remove edges into v means:
+at first (in the clean run; or, where the search begins with some edges removed, in the run without them), and every
+destination behind it reads the little that is kept. So the run of the present circuit is kept whole, and to remove
+edges into v means:
 
     in_v' = in_v + sum over the removed u of (replacement_u - o_u)
 
@@ -46,6 +47,7 @@ class RunningCircuit:
         """Run the prompts clean."""
         self._clean = CleanRun(model, baseline)
         columns = None if tokens is None else columns_of(self._clean, tokens)
+        self._columns = columns
         self.clean_logits, self.narrowed = self._clean.logits, columns is not None
         self._values = CircuitValues(self._clean, columns)
         # The destination of the last trial, the sources that all its variants removed, and what was read then.
@@ -62,10 +64,38 @@ class RunningCircuit:
         return self._values.logits
 
     @torch.no_grad()
+    def begin(self, kept: BoolArray) -> None:
+        """Make another circuit the present one, from which edges can then be removed from the output back.
+
+        All that is not kept is removed from the whole model in one run, from the input on.
+
+        Args:
+            kept: the edges kept, ``[n_sources, n_destinations]``.
+        """
+        self._values, self._summed = CircuitValues(self._clean, self._columns), None
+        values, removed = self._values, self._values.kept & ~kept
+        if not removed.any():
+            return
+        values.kept[removed] = False
+        trial = Trial(values.graph.logits, [()])
+        Propagation(values, trial, removed).run()
+        self.accept(trial)
+        values.changes = self._clean.changes_from(values.outputs())
+
+    def snapshot(self) -> CircuitValues:
+        """The present circuit and its values, for `restore`."""
+        return self._values.copied()
+
+    def restore(self, values: CircuitValues) -> None:
+        """Make the circuit of a `snapshot` the present one again."""
+        self._values, self._summed = values.copied(), None
+
+    @torch.no_grad()
     def trial(self, column: int, removed: Sequence[int], more: Sequence[int] = ()) -> Trial:
         """What the present circuit would give without some edges into a destination.
 
-        The destination's sources must still be as in the clean run: no destination in front of it has lost an edge.
+        The destination's sources must still write what they wrote at first: since then no destination in front of it
+        has lost an edge.
 
         Args:
             column: the destination.
@@ -76,7 +106,7 @@ class RunningCircuit:
         read = self._without(column, removed)
         variants, reads = [tuple(removed)], [read]
         for source in more:
-            read = read + self._clean.change(source, self._values.at_answers(column))
+            read = read + self._values.changes(source, self._values.at_answers(column))
             variants.append((*variants[-1], source))
             reads.append(read)
         if more:
@@ -118,6 +148,6 @@ class RunningCircuit:
             if at == column and tuple(removed[: len(sources)]) == sources:
                 known, read = len(sources), summed
         for source in removed[known:]:
-            read = read + self._clean.change(source, self._values.at_answers(column))
+            read = read + self._values.changes(source, self._values.at_answers(column))
         self._summed = (column, tuple(removed), read)
         return read

@@ -10,10 +10,12 @@ import torch
 from torch import Tensor
 
 from edgewise.engine.batches import Batch, divide
+from edgewise.engine.circuit_values import CircuitValues
 from edgewise.engine.incremental import RunningCircuit
 from edgewise.engine.memory import most_tokens
 from edgewise.engine.metric_gradient import metric_values, require_finite
 from edgewise.engine.replacement import Baseline, corrupted_run, resample_from
+from edgewise.graph.arrays import BoolArray
 from edgewise.metrics import Metric, MetricBatch
 from edgewise.models import Model
 from edgewise.search.table import Array
@@ -60,6 +62,23 @@ class PresentCircuit:
             self.corrupted_metric[taken] = full.cpu().numpy()
             tokens = max(tokens, batch.clean.numel())
         self.most = max(1, most_tokens(model.device) // tokens)
+
+    def begin(self, kept: BoolArray) -> float:
+        """Make another circuit the present one, and return its mean metric."""
+        total = 0.0
+        for part in self._parts:
+            part.running.begin(kept)
+            total += float(self._values(part, part.running.logits).sum())
+        return total / len(self.clean_metric)
+
+    def snapshot(self) -> list[CircuitValues]:
+        """The present circuit with its values, for `restore`."""
+        return [part.running.snapshot() for part in self._parts]
+
+    def restore(self, values: Sequence[CircuitValues]) -> None:
+        """Make the circuit of a `snapshot` the present one again."""
+        for part, its in zip(self._parts, values, strict=True):
+            part.running.restore(its)
 
     def is_read(self, column: int) -> bool:
         """Whether any kept edge leads on from a destination's node."""
