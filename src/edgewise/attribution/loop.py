@@ -29,6 +29,8 @@ METHODS = Registry("method", {"eap": "edgewise.attribution.eap:EAP"})
 
 # Below this the largest |dL/dlogits| counts as zero: rounding, not a slope.
 FLAT = 1e-6
+# With fewer resamples the ends of a 95 % interval are extremes.
+FEWEST_RESAMPLES = 20
 
 
 def score_edges(
@@ -40,6 +42,8 @@ def score_edges(
     level: Level = "edge",
     batch_size: int | None = None,
     per_prompt: bool = False,
+    bootstrap: int = 0,
+    seed: int = 0,
     max_memory: int | None = None,
 ) -> EdgeScores | NodeScores:
     """Score every edge of a model's graph on some prompts.
@@ -58,6 +62,8 @@ def score_edges(
             micro-batch where ``batch_size`` does not. Memory that runs out all the same halves the micro-batch, with a
             warning; no score changes.
         per_prompt: keep every prompt's own scores too.
+        bootstrap: keep the means over so many resamples of the prompts too.
+        seed: of these resamples.
 
     Returns:
         Mean, standard error and mean of absolutes over prompts, per edge (or per node).
@@ -77,6 +83,8 @@ def score_edges(
         level=level,
         batch_size=batch_size,
         per_prompt=per_prompt,
+        bootstrap=bootstrap,
+        seed=seed,
         max_memory=max_memory,
     )
     (last,) = deque(states, maxlen=1)  # one state at a time: each holds arrays of the graph's size
@@ -92,6 +100,8 @@ def attribute(
     level: Level = "edge",
     batch_size: int | None = None,
     per_prompt: bool = False,
+    bootstrap: int = 0,
+    seed: int = 0,
     max_memory: int | None = None,
     state: AttributionState | None = None,
 ) -> Iterator[AttributionState]:
@@ -105,6 +115,8 @@ def attribute(
         level: likewise.
         batch_size: likewise; a resumed pass uses its own.
         per_prompt: likewise.
+        bootstrap: likewise.
+        seed: likewise.
         max_memory: likewise.
         state: where an earlier pass stopped; None to begin.
     """
@@ -114,7 +126,13 @@ def attribute(
         if rows < 1:
             raise DataError(f"batch size {rows}: give at least 1")
         state = AttributionState.start(
-            model.graph, level=level, batch_size=rows, total=len(pairs), per_prompt=per_prompt
+            model.graph,
+            level=level,
+            batch_size=rows,
+            total=len(pairs),
+            per_prompt=per_prompt,
+            bootstrap=_resamples(bootstrap),
+            seed=seed,
         )
     if state.total != len(pairs):
         raise DataError(f"the stored state is of {state.total} prompts, but {len(pairs)} were given; begin again")
@@ -139,6 +157,12 @@ def attribute(
         # Only here, where the exception and what it holds are gone, can the memory be given back.
         release(model.device)
         _say_halved(len(rows_at_once), state.batch_size)
+
+
+def _resamples(count: int) -> int:
+    if count and count < FEWEST_RESAMPLES:
+        raise DataError(f"bootstrap of {count} resamples: give at least {FEWEST_RESAMPLES}, or none")
+    return count
 
 
 def _checked(

@@ -6,6 +6,7 @@ What enters each block, what its norms read and what its q, k and v modules retu
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -50,7 +51,7 @@ class Changes:
         if head is None:
             return small
         out = self.model.wiring.blocks[layer].attention.out
-        return out.heads(small)[:, :, head] @ out.weight()[head].to(small.dtype)
+        return out.heads(small)[:, :, head] @ out.head_weight(head, small.dtype)
 
 
 class CleanRun:
@@ -100,10 +101,6 @@ class CleanRun:
         """Where logits are read."""
         return self.baseline.answers
 
-    def small_change(self, source: int) -> Tensor:
-        """See `Changes.small`."""
-        return self.changes.small(source)
-
     def change(self, source: int, at_answers: bool = False) -> Float[Tensor, "batch pos d_model"]:
         """See `Changes.__call__`."""
         return self.changes(source, at_answers)
@@ -111,6 +108,15 @@ class CleanRun:
     def changes_from(self, outputs: Replacement) -> Changes:
         """What the sources' replacements differ by from other outputs than those of the clean run."""
         return Changes(self.model, self.answers, self._differences(outputs, self.baseline.replacement))
+
+    def with_peers(self, sources: Iterable[int]) -> list[int]:
+        """Sources and those that change with them: a layer's heads, where a norm goes over all of them together."""
+        graph, blocks, found = self.model.graph, self.model.wiring.blocks, set[int]()
+        for source in sources:
+            layer, head = graph.writer(source)
+            coupled = head is not None and blocks[layer].attention.coupled
+            found.update(range(graph.n_sources)[graph.head_sources(layer)] if coupled else (source,))
+        return sorted(found)
 
     def pass_through(self, hooks: Hooks, layer: int) -> None:
         """Let a block return the stream that it is given."""
