@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy.typing as npt
@@ -48,6 +48,16 @@ class ScoringState(Resumable, Protocol):
 
 
 State = TypeVar("State", bound=ScoringState)
+Each = TypeVar("Each", bound=ScoringState, covariant=True)
+
+
+class Together(Resumable, Protocol[Each]):
+    """The state of several runs of one method."""
+
+    @property
+    def states(self) -> Sequence[Each]:
+        """Of each run."""
+        ...
 
 
 class RunMethod(ABC, Generic[State]):
@@ -106,6 +116,21 @@ class RunMethod(ABC, Generic[State]):
     def trace(self, state: State) -> bytes | None:
         """One JSON line a test, in order, where a method makes tests; None elsewhere."""
         return None
+
+    def together(
+        self,
+        configs: Sequence[RunConfig],
+        model: Model,
+        prompts: PromptSet,
+        max_memory: int | None,
+        stored: Tensors | None,
+    ) -> Iterator[Together[State]]:
+        """The states of several runs that differ in the method's settings alone, where it can share work among them.
+
+        Raises:
+            RunError: it cannot.
+        """
+        raise RunError(f"method '{self.name}' runs one set of settings at a time; give each option one value")
 
     def pace(self, config: RunConfig, model: Model, prompts: PromptSet) -> Callable[[State], float] | None:
         """Seconds that one unit of progress takes; None where nothing is worth saying beforehand."""
