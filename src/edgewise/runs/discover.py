@@ -82,6 +82,7 @@ def discover(
                 steps.report,
                 SCORING,
                 pace=method.pace(config, setup.model, setup.prompts),
+                unit=method.unit,
                 total=method.total(setup.prompts),
             )
         steps.seconds["scoring"] += earlier

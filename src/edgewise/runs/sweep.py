@@ -95,7 +95,7 @@ def sweep(
         if left:
             steps = Steps(on_progress or silent)
             setup = prepare(first, now, steps)
-            asked = list(left.values())
+            asked, pace = list(left.values()), method.pace(first, setup.model, setup.prompts)
             with steps.step("scoring", SCORING):
                 state, earlier = pursue(
                     lambda stored: method.together(asked, setup.model, setup.prompts, max_memory, stored),
@@ -103,6 +103,8 @@ def sweep(
                     setup.key | {"sweep": [config.to_json() for config in asked]},
                     steps.report,
                     SCORING,
+                    pace=None if pace is None else lambda now: pace(now.states[0]),
+                    unit=method.unit,
                 )
             spent = (steps.seconds["scoring"] + earlier) / len(asked)
             for (name, config), its in zip(left.items(), state.states, strict=True):

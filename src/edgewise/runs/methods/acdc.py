@@ -54,6 +54,7 @@ class Acdc(RunMethod[AcdcState]):
     summary = "ACDC (Conmy et al. 2023): edges are removed one by one, from the output back, where that changes little"
     settings = AcdcSettings
     default_metric: ClassVar[str] = "kl"
+    unit = "edges to test at most"
     makes_circuit = True
 
     def check(self, config: RunConfig) -> None:

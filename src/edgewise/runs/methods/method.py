@@ -15,6 +15,7 @@ from edgewise.models import Model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.resume import Resumable, Tensors
 from edgewise.runs.selection import Selection, select
+from edgewise.runs.steps import PASSES
 from edgewise.settings import NoSettings, read_settings
 from edgewise.tasks import PromptSet
 
@@ -69,6 +70,7 @@ class RunMethod(ABC, Generic[State]):
         settings: the frozen dataclass of its own settings.
         is_exact: whether its scores are the exact effects of patching each edge (or node) alone.
         default_metric: the metric it is run with where none is asked for; None for that of the prompts.
+        unit: what its progress counts.
         makes_circuit: whether it finds a circuit itself, so that none is selected by its scores.
     """
 
@@ -77,6 +79,7 @@ class RunMethod(ABC, Generic[State]):
     settings: type[Any] = NoSettings
     is_exact: ClassVar[bool] = False
     default_metric: ClassVar[str | None] = None
+    unit: ClassVar[str] = PASSES
     makes_circuit: ClassVar[bool] = False
 
     @abstractmethod
