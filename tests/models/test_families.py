@@ -107,9 +107,7 @@ def test_nothing_patched_is_the_clean_run_to_the_bit(case: str) -> None:
     batch = batch_of(model)
     baseline = resample(model, batch)
     with borrowed(model.module) as hooks:
-        SourceOutputs().record(
-            hooks, model.wiring, baseline.answers
-        )  # the last block where it is read, as patched runs
+        SourceOutputs().record(hooks, model.wiring, baseline.answers)  # the last block where it is read, as patched
         clean = logits_at(model, hooks, batch.clean[:, batch.start :], baseline.answers, None)
     assert batch.start == 0
     nothing = torch.zeros(1, *model.graph.mask.shape, dtype=torch.bool)
@@ -164,7 +162,6 @@ def test_queries_keys_and_values_are_what_they_are_called(case: str) -> None:
                 places = ((after - before).abs().amax(-1) > 1e-9).nonzero().tolist()
                 served = spec.n_heads // count
                 mine = range(head * served, (head + 1) * served)
-                # A norm over all heads together carries one's change to them all.
                 touched = range(spec.n_heads) if attention.joint and kind != "v" else mine
                 assert {place[1] for place in places} == set(touched)
                 assert {place[0] for place in places} == ({at} if kind == "q" else set(range(at, WINDOW)))
