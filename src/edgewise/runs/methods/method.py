@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from edgewise.models import Model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.resume import Resumable, Tensors
 from edgewise.runs.selection import Selection, select
+from edgewise.runs.steps import PASSES
 from edgewise.settings import NoSettings, read_settings
 from edgewise.tasks import PromptSet
 
@@ -49,6 +50,16 @@ class ScoringState(Resumable, Protocol):
 
 
 State = TypeVar("State", bound=ScoringState)
+Each = TypeVar("Each", bound=ScoringState, covariant=True)
+
+
+class Together(Resumable, Protocol[Each]):
+    """The state of several runs of one method."""
+
+    @property
+    def states(self) -> Sequence[Each]:
+        """Of each run."""
+        ...
 
 
 class RunMethod(ABC, Generic[State]):
@@ -60,6 +71,7 @@ class RunMethod(ABC, Generic[State]):
         settings: the frozen dataclass of its own settings.
         is_exact: whether its scores are the exact effects of patching each edge (or node) alone.
         default_metric: the metric it is run with where none is asked for; None for that of the prompts.
+        unit: what its progress counts.
         makes_circuit: whether it finds a circuit itself, so that none is selected by its scores.
         of_all_prompts: why it has no scores of single prompts, so that none are stored or resampled; None where it has.
     """
@@ -69,6 +81,7 @@ class RunMethod(ABC, Generic[State]):
     settings: type[Any] = NoSettings
     is_exact: ClassVar[bool] = False
     default_metric: ClassVar[str | None] = None
+    unit: ClassVar[str] = PASSES
     makes_circuit: ClassVar[bool] = False
     of_all_prompts: ClassVar[str | None] = None
 
@@ -112,6 +125,21 @@ class RunMethod(ABC, Generic[State]):
     def trace(self, state: State) -> bytes | None:
         """One JSON line a test, in order, where a method makes tests; None elsewhere."""
         return None
+
+    def together(
+        self,
+        configs: Sequence[RunConfig],
+        model: Model,
+        prompts: PromptSet,
+        max_memory: int | None,
+        stored: Tensors | None,
+    ) -> Iterator[Together[State]]:
+        """The states of several runs that differ in the method's settings alone, where it can share work among them.
+
+        Raises:
+            RunError: it cannot.
+        """
+        raise RunError(f"method '{self.name}' runs one set of settings at a time; give each option one value")
 
     def pace(self, config: RunConfig, model: Model, prompts: PromptSet) -> Callable[[State], float] | None:
         """Seconds that one unit of progress takes; None where nothing is worth saying beforehand."""
