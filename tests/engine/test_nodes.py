@@ -72,6 +72,17 @@ def by_hand(model: Model, batch: Batch, kept: Tensor) -> Tensor:
     return logits[torch.arange(len(logits))[:, None], batch.positions]
 
 
+@pytest.mark.parametrize("name", ["LlamaForCausalLM", "Phi3ForCausalLM", "FalconForCausalLM"])
+def test_a_key_and_a_value_for_every_query_head(name: str) -> None:
+    model = load_model(tiny(name), kv_heads="query")
+    batch, kept = batch_for(model), some_nodes(model)
+    with torch.no_grad():
+        expected = patched_logits(model, resample(model, batch), both_ends(model, kept)[None])[0]
+    with leaves_no_trace(model.module), torch.no_grad():
+        ours = masked_logits(model, corrupted_nodes(model, batch), kept.double()[None])
+    assert (ours - expected).abs().max() <= 2e-5 * float(expected.abs().max())
+
+
 # With a prefix that clean and corrupted share, and without one.
 @pytest.mark.parametrize("first", [0, 2])
 @pytest.mark.parametrize("family", ["gpt2", "llama-grouped", "lens-attention-only"])
