@@ -46,6 +46,19 @@ COMMANDS: dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]] = {
         PROGRESS,
         (*RESULTS, "trace.jsonl"),
     ),
+    "hisp": (
+        ("discover", *DEMO, "--method", "hisp", "--n", "200", "--batch-size", "4", "--no-pictures", "--out"),
+        PROGRESS,
+        RESULTS,
+    ),
+    "subnetwork-probing": (
+        (
+            *("discover", *DEMO, "--method", "subnetwork-probing", "--lambda", "1", "--steps", "60", "--lr", "0.1"),
+            *("--n", "8", "--minibatch", "4", "--no-pictures", "--out"),
+        ),
+        PROGRESS,
+        (*RESULTS, "trace.jsonl"),
+    ),
     "sweep": (
         ("discover", *DEMO, "--method", "acdc", "--tau", "0.1,0.5", "--n", "3", "--out"),
         PROGRESS,
@@ -190,4 +203,6 @@ def _cells(state: Path) -> int:
     tests = [tensors[name] for name in tensors if name == "places" or name.endswith(".places")]
     if tests:
         return sum(map(len, tests))
+    if "steps" in tensors:
+        return int(tensors["steps"][1])
     return int(tensors["progress"][2])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from edgewise.engine.attribute import BatchScores, LogitGradient
 from edgewise.engine.batches import Batch
 from edgewise.engine.buffers import Buffers
+from edgewise.engine.passes import Passes
 from edgewise.models import Model
 
 
@@ -19,8 +20,10 @@ class Method:
         name: what users type.
         summary: one line for listings, with its source.
         score: per-prompt edge scores of one micro-batch; the buffers are the pass's own, used again by the next one.
+        passes: what it costs; None where nobody has said.
     """
 
     name: str
     summary: str
     score: Callable[[Model, Batch, LogitGradient, Buffers], BatchScores]
+    passes: Passes | None = None

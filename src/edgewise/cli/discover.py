@@ -12,6 +12,7 @@ from edgewise.cli.options import (
     MACHINE,
     PROMPTS,
     AsJson,
+    Attention,
     BatchSize,
     Bos,
     By,
@@ -20,6 +21,7 @@ from edgewise.cli.options import (
     Fraction,
     Greedy,
     IgnoreConfig,
+    KvHeads,
     MaxMemory,
     Prune,
     Stable,
@@ -51,6 +53,10 @@ edgewise discover --model gpt2 --data prompts.jsonl --level node --json --out ru
 edgewise discover --model demo --task ioi --method activation-patching --n 20 --out runs/exact
 
 edgewise discover --model demo --task ioi --method acdc --tau 0.05 --n 20 --out runs/acdc
+
+edgewise discover --model demo --task ioi --method subnetwork-probing --lambda 1 --steps 500 --lr 0.05 --out runs/sp
+
+edgewise discover --model demo --task ioi --method hisp --metric kl --top 100 --out runs/hisp
 
 edgewise discover --model demo --task ioi --bootstrap 200 --top 50 --stable --out runs/stable
 
@@ -110,6 +116,25 @@ def discover(
         bool | None,
         option(_SETTINGS, "--direct-edges", help="acdc: first test q, k, v of heads as a whole, as the original."),
     ] = None,
+    lambda_: Annotated[
+        float | None, option(_SETTINGS, "--lambda", help="subnetwork-probing: weight of the penalty on what is kept.")
+    ] = None,
+    masks: Annotated[
+        str | None, option(_SETTINGS, "--masks", help="subnetwork-probing: node (q, k, v, MLPs; the default) or edge.")
+    ] = None,
+    steps: Annotated[
+        int | None, option(_SETTINGS, "--steps", help="subnetwork-probing: of the optimiser, by default 10,000.")
+    ] = None,
+    lr: Annotated[
+        float | None, option(_SETTINGS, "--lr", help="subnetwork-probing: learning rate, by default 0.001.")
+    ] = None,
+    minibatch: Annotated[
+        int | None, option(_SETTINGS, "--minibatch", help="subnetwork-probing: prompts a step, by default all.")
+    ] = None,
+    method_seed: Annotated[
+        int | None,
+        option(_SETTINGS, "--method-seed", help="random, subnetwork-probing: seed of the draws, by default --seed."),
+    ] = None,
     top: Top = None,
     threshold: Threshold = None,
     fraction: Fraction = None,
@@ -120,6 +145,8 @@ def discover(
     config: ConfigFile = None,
     dtype: Annotated[str, option(MACHINE, "--dtype", help="float32, float64, bfloat16 or float16.")] = "float32",
     device: Annotated[str, option(MACHINE, "--device", help="cpu, cuda, cuda:1, mps.")] = "cpu",
+    kv_heads: KvHeads = None,
+    attention: Attention = None,
     batch_size: BatchSize = None,
     max_memory: MaxMemory = None,
     ignore_config: IgnoreConfig = None,
@@ -164,11 +191,23 @@ def discover(
         method=method,
         level=cast("Level", level),  # the config refuses what is none
         metric=metric,
-        settings=given(only=only, absolute=absolute, direct_edges=direct_edges)
+        settings=given(
+            only=only,
+            absolute=absolute,
+            direct_edges=direct_edges,
+            lambda_=lambda_,
+            masks=masks,
+            steps=steps,
+            lr=lr,
+            minibatch=minibatch,
+            method_seed=method_seed,
+        )
         | {name: values[0] for name, values in several.items() if len(values) == 1},
         selection=Selection(top, threshold, fraction, cast("Ranking", by), greedy, prune, stable),
         dtype=dtype,
         device=device,
+        kv_heads=kv_heads or "native",
+        attention=attention,
         batch_size=batch_size,
         bos=bos,
         per_prompt=per_prompt,

@@ -126,6 +126,7 @@ def record_of(
         rule=method.rule(config),
         stability=_stability(config, scores, circuit),
         batch_size=state.batch_size,
+        passes=method.passes(config, state),
         timing=rounded | {"total": round(sum(seconds.values()), 3)},
         warnings=(*prompts.warnings, *_memory_warning(state)),
         finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),

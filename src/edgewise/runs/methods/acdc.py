@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from edgewise.engine.passes import Passes
 from edgewise.errors import RunError, SettingError
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.models import Model
@@ -123,6 +124,10 @@ class Acdc(RunMethod[AcdcState]):
         size = "by" if own.absolute else "for the worse by"
         direct = ", heads' inputs as a whole first" if own.direct_edges else ""
         return f"those whose removal changes the metric {size} {own.tau:g} or more{direct}"
+
+    def passes(self, config: RunConfig, state: AcdcState) -> Passes:
+        """The clean and the corrupted run, and every test, however little of the model it ran."""
+        return Passes(2.0 + state.runs, at_most=True)
 
     def pace(self, config: RunConfig, model: Model, prompts: PromptSet) -> Callable[[AcdcState], float]:
         """Seconds that the runs of one edge take at most, were every edge tested, by a run of a few prompts."""

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy.typing as npt
 
+from edgewise.engine.passes import Passes
 from edgewise.errors import RunError
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.metrics import get_metric
@@ -72,6 +73,7 @@ class RunMethod(ABC, Generic[State]):
         default_metric: the metric it is run with where none is asked for; None for that of the prompts.
         unit: what its progress counts.
         makes_circuit: whether it finds a circuit itself, so that none is selected by its scores.
+        of_all_prompts: why it has no scores of single prompts, so that none are stored or resampled; None where it has.
     """
 
     name: str
@@ -81,6 +83,7 @@ class RunMethod(ABC, Generic[State]):
     default_metric: ClassVar[str | None] = None
     unit: ClassVar[str] = PASSES
     makes_circuit: ClassVar[bool] = False
+    of_all_prompts: ClassVar[str | None] = None
 
     @abstractmethod
     def states(
@@ -96,6 +99,9 @@ class RunMethod(ABC, Generic[State]):
             RunError: anything else that does not go together.
         """
         self.own(config)
+        if self.of_all_prompts and (config.per_prompt or config.bootstrap):
+            option = "--per-prompt" if config.per_prompt else "--bootstrap"
+            raise RunError(f"method '{self.name}' {self.of_all_prompts}; leave {option} out")
         if self.makes_circuit:
             if config.level != "edge":
                 raise RunError(f"method '{self.name}' finds a circuit of edges; leave --level out")
@@ -141,6 +147,10 @@ class RunMethod(ABC, Generic[State]):
 
     def total(self, prompts: PromptSet) -> int | None:
         """How much there is to do, where that is known before the first state comes."""
+        return None
+
+    def passes(self, config: RunConfig, state: State) -> Passes | None:
+        """What a finished run has cost; None where that is not known."""
         return None
 
     def metric(self, config: RunConfig, prompts: PromptSet) -> str:
