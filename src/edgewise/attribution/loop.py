@@ -5,13 +5,14 @@ It is a generator of states: whoever drives it shows the progress, stores the st
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 
-from edgewise.attribution.method import Method
+from edgewise.attribution.method import Method, Score, Setting
 from edgewise.attribution.state import AttributionState, Level, require_level
 from edgewise.engine.batches import Batch, arrange, take
 from edgewise.engine.buffers import Buffers
@@ -25,7 +26,16 @@ from edgewise.models import Model
 from edgewise.registry import Registry
 from edgewise.tasks import PromptPair, PromptSet
 
-METHODS = Registry("method", {"eap": "edgewise.attribution.eap:EAP"})
+METHODS = Registry(
+    "method",
+    {
+        "eap": "edgewise.attribution.eap:EAP",
+        "eap-ig-inputs": "edgewise.attribution.eap_ig_inputs:EAP_IG_INPUTS",
+        "eap-ig-activations": "edgewise.attribution.eap_ig_activations:EAP_IG_ACTIVATIONS",
+        "clean-corrupted": "edgewise.attribution.clean_corrupted:CLEAN_CORRUPTED",
+        "midpoint": "edgewise.attribution.midpoint:MIDPOINT",
+    },
+)
 
 # Below this the largest |dL/dlogits| counts as zero: rounding, not a slope.
 FLAT = 1e-6
@@ -36,6 +46,7 @@ def score_edges(
     prompts: PromptSet | Sequence[PromptPair],
     *,
     method: str = "eap",
+    settings: Mapping[str, Setting] | None = None,
     metric: AnyMetric | None = None,
     level: Level = "edge",
     batch_size: int | None = None,
@@ -50,6 +61,7 @@ def score_edges(
         model: a loaded model, in evaluation mode; it is untouched afterwards.
         prompts: pairs of clean and corrupted prompts.
         method: a name in ``METHODS``.
+        settings: the method's own, such as ``{"steps": 10}``; its defaults where none are given.
         metric: a metric's name, a ``Metric``, or a function of (logits ``[batch, n_positions, vocab]``, batch) to
             ``[batch]``; the prompt set's own by default.
         level: ``"edge"``, or ``"node"`` for node attribution patching (the paper's footnote 1).
@@ -73,6 +85,7 @@ def score_edges(
         model,
         prompts,
         method=method,
+        settings=settings,
         metric=metric,
         level=level,
         batch_size=batch_size,
@@ -88,6 +101,7 @@ def attribute(
     prompts: PromptSet | Sequence[PromptPair],
     *,
     method: str = "eap",
+    settings: Mapping[str, Setting] | None = None,
     metric: AnyMetric | None = None,
     level: Level = "edge",
     batch_size: int | None = None,
@@ -101,6 +115,7 @@ def attribute(
         model: see `score_edges`, as all that follow.
         prompts: the same prompts in the same order when a pass is resumed.
         method: likewise.
+        settings: likewise.
         metric: likewise.
         level: likewise.
         batch_size: likewise; a resumed pass uses its own.
@@ -108,7 +123,7 @@ def attribute(
         max_memory: likewise.
         state: where an earlier pass stopped; None to begin.
     """
-    chosen, measured, pairs = _checked(model, prompts, method, metric, level)
+    score, measured, pairs = _checked(model, prompts, method, settings, metric, level)
     if state is None:
         rows = micro_batch(model, pairs, max_memory) if batch_size is None else batch_size
         if rows < 1:
@@ -125,7 +140,7 @@ def attribute(
         try:
             # Whatever the caller's context: gradients are needed, and products are not made in half precision.
             with torch.inference_mode(False), torch.autocast(model.device.type, enabled=False):
-                state = _step(model, pairs, rows_at_once, chosen, measured, state, buffers)
+                state = _step(model, pairs, rows_at_once, score, measured, state, buffers)
         except (RuntimeError, MemoryError) as error:
             if len(rows_at_once) == 1 or not is_out_of_memory(error):
                 raise
@@ -145,9 +160,10 @@ def _checked(
     model: Model,
     prompts: PromptSet | Sequence[PromptPair],
     method: str,
+    settings: Mapping[str, Setting] | None,
     metric: AnyMetric | None,
     level: str,
-) -> tuple[Method, Metric, tuple[PromptPair, ...]]:
+) -> tuple[Score, Metric, tuple[PromptPair, ...]]:
     chosen: Method = METHODS.load(method)
     measured = metric_for(prompts, metric)
     if measured.flat_at_clean:
@@ -156,33 +172,35 @@ def _checked(
             " would score every edge zero; use logit-diff, prob-diff or log-prob"
         )
     require_level(level)
-    return chosen, measured, usable(model, prompts, measured)
+    return chosen.set(settings), measured, usable(model, prompts, measured)
 
 
 def _step(
     model: Model,
     pairs: Sequence[PromptPair],
     rows: list[int],
-    method: Method,
+    score: Score,
     metric: Metric,
     state: AttributionState,
     buffers: Buffers,
 ) -> AttributionState:
     batch = Batch.of([pairs[i] for i in rows], model.device, causal=model.wiring.causal)
-    points: list[MetricPoint] = []
+    points: list[tuple[torch.Tensor, MetricPoint]] = []
 
     def logit_gradient(logits: torch.Tensor) -> torch.Tensor:
-        points.append(metric_at(metric, logits, batch.metric))
-        return points[-1].gradient
+        points.append((logits, metric_at(metric, logits, batch.metric)))
+        return points[-1][1].gradient
 
-    scored = method.score(model, batch, logit_gradient, buffers)
+    scored = score(model, batch, logit_gradient, buffers)
+    known = [point.values for logits, point in points if logits.data_ptr() == scored.clean_logits.data_ptr()]
+    clean = known[0] if known else metric_values(metric, scored.clean_logits, batch.metric, scored.clean_logits)
     corrupted = metric_values(metric, scored.corrupted_logits, batch.metric, scored.clean_logits)
     return state.after(
         rows,
         scored.edges.cpu().numpy(),
-        points[0].values.double().cpu().numpy(),
+        clean.double().cpu().numpy(),
         corrupted.double().cpu().numpy(),
-        float(points[0].gradient.abs().max()),
+        max((float(point.gradient.abs().max()) for _, point in points), default=math.inf),
     )
 
 

@@ -1,0 +1,43 @@
+"""EAP with gradients taken while one module's output moves from corrupted to clean (EAP-IG's "activations").
+
+For each of the 2 L + 1 modules w (the input, each attention, each MLP) and each share ``a = k/m``, k = 1 ... m, a run in
+which ``o_w`` is ``a o_w + (1 - a) o'_w`` and the rest is free. By default the gradients of all these runs are averaged
+for every edge, as the library does. With ``reading="source"`` an edge gets the mean over its own source's points alone:
+integrated gradients of that source's output. Cost: (2 L + 1) m forward and backward passes.
+"""
+
+from __future__ import annotations
+
+from edgewise.attribution.method import Method
+from edgewise.engine.activation_points import activation_scores
+from edgewise.engine.attribute import BatchScores, LogitGradient
+from edgewise.engine.batches import Batch
+from edgewise.engine.buffers import Buffers
+from edgewise.errors import DataError
+from edgewise.models import Model
+
+READINGS = ("average", "source")
+
+
+def require(steps: int, reading: str) -> None:
+    """Refuse settings that mean nothing. Raises DataError."""
+    if steps < 1:
+        raise DataError(f"steps is {steps}; give at least 1")
+    if reading not in READINGS:
+        raise DataError(f"reading {reading!r} is not known; use one of {', '.join(READINGS)}")
+
+
+def score(
+    model: Model, batch: Batch, logit_gradient: LogitGradient, buffers: Buffers, *, steps: int, reading: str
+) -> BatchScores:
+    """Scores from the points of all modules, or of each edge's own source."""
+    return activation_scores(model, batch, logit_gradient, buffers, steps=steps, per_source=reading == "source")
+
+
+EAP_IG_ACTIVATIONS = Method(
+    name="eap-ig-activations",
+    summary="EAP, gradients integrated over each module's output (EAP-IG library): (2 layers + 1) steps backward passes",
+    score=score,
+    settings={"steps": 5, "reading": "average"},
+    check=require,
+)
