@@ -3,7 +3,7 @@
     score(u, v) = sum over pos, d_model of (o'_u - o_u) * sum over k of w_k dL/d(in_v)(z_k)
 
 with ``z_k = e' + a_k (e - e')`` between the corrupted embedding ``e'`` and the clean one ``e``; the rest of the model
-runs from there. By default the shares ``a_k`` are those of the EAP-IG library for edges: ``k/m`` for k = 0 ... m-1, each
+runs from there. By default the shares ``a_k`` are those of the EAP-IG library for edges, ``k/m`` for k = 0 ... m-1,
 each with weight ``1/m``, so the corrupted run is a point and the clean one is not. Cost (2 + 3 m)/4 of EAP's or less.
 """
 
@@ -26,7 +26,7 @@ def score(
 
 EAP_IG_INPUTS = Method(
     name="eap-ig-inputs",
-    summary="EAP, gradients integrated from corrupted to clean input (Hanna et al. 2024): (2 + 3 steps)/4 of EAP's cost",
+    summary="EAP, gradients integrated from corrupted to clean input (Hanna et al. 2024): `steps` gradients",
     score=score,
     settings={"steps": 5, "rule": "left"},
     check=riemann,
