@@ -1,7 +1,8 @@
 """EAP with gradients taken while one module's output moves from corrupted to clean (EAP-IG's "activations").
 
-For each of the 2 L + 1 modules w (the input, attentions, MLPs) and each share ``a = k/m``, k = 1 ... m, a run in which ``o_w`` is ``a o_w + (1 - a) o'_w`` and the rest is free. By default the gradients of all these runs are averaged
-for every edge, as the library does. With ``reading="source"`` an edge gets the mean over its own source's points alone:
+For each of the 2 L + 1 modules w (the input, attentions, MLPs) and each share ``a = k/m``, k = 1 ... m, a run in which
+``o_w`` is ``a o_w + (1 - a) o'_w`` and the rest is free. By default the gradients of all these runs are averaged for
+every edge, as the library does. With ``reading="source"`` an edge gets the mean over its own source's points alone:
 integrated gradients of that source's output. Cost: (2 L + 1) m forward and backward passes.
 """
 

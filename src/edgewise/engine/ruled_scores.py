@@ -1,0 +1,147 @@
+"""Edge scores from runs under a rule set: one micro-batch of the secant, RelP and GIM methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from torch import Tensor
+
+from edgewise.engine.batches import Batch
+from edgewise.engine.buffers import Buffers
+from edgewise.engine.destination import Destination, Scorer, Weight
+from edgewise.engine.hooks import borrowed
+from edgewise.engine.passes import BatchScores, LogitGradient, Passes
+from edgewise.engine.ruled import RuledRun
+from edgewise.engine.rules.mode import Ruled
+from edgewise.engine.rules.reference import reference
+from edgewise.engine.rules.rule import Rules
+from edgewise.engine.rules.secant import Secant
+from edgewise.engine.sources import SourceChanges, SourceOutputs
+from edgewise.engine.tally import Tally, range_for
+from edgewise.models import Model
+
+Embedding = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Paired:
+    """A clean run with the corrupted one alongside, or the run from a share of the clean embedding.
+
+    Args:
+        run: the clean run, its reference with it.
+        clean: what the sources wrote.
+        corrupted: likewise in the corrupted run.
+        corrupted_logits: the corrupted run's.
+    """
+
+    run: RuledRun
+    clean: SourceOutputs
+    corrupted: SourceOutputs
+    corrupted_logits: Tensor
+
+
+def modified_scores(
+    model: Model, batch: Batch, logit_gradient: LogitGradient, buffers: Buffers, *, rules: Rules, at: Destination
+) -> BatchScores:
+    """Scores of one clean run under rules that need no reference."""
+    passes = Passes(model, batch, buffers, reuse_prefix=False)
+    corrupted, corrupted_logits = passes.corrupted()
+    run, _ = _run(passes, rules)
+    logits = run.logits.detach()
+    changes = passes.changes(run.sources, corrupted)
+    tally = Tally(model.graph, changes)
+    _backward(run, logit_gradient(logits), tally, Scorer(at, changes, tally, buffers))
+    tally.require_all()
+    return BatchScores(tally.scores, logits, corrupted_logits)
+
+
+def secant_scores(
+    model: Model,
+    batch: Batch,
+    logit_gradient: LogitGradient,
+    buffers: Buffers,
+    *,
+    to: float = 0.0,
+    at: Destination = Destination.EXACT,
+) -> BatchScores:
+    """Scores by finite differences between the clean run and the one from a share ``to`` of the clean embedding."""
+    paired, passes = _paired(model, batch, buffers, Secant(), to)
+    logits = paired.run.logits.detach()
+    changes = passes.changes(paired.clean, paired.corrupted)
+    tally = Tally(model.graph, changes)
+    _backward(paired.run, logit_gradient(logits), tally, Scorer(at, changes, tally, buffers))
+    tally.require_all()
+    return BatchScores(tally.scores, logits, paired.corrupted_logits)
+
+
+def mixed_scores(
+    model: Model, batch: Batch, logit_gradient: LogitGradient, buffers: Buffers, *, to: float, factor: float
+) -> BatchScores:
+    """Clean derivatives where a source's change is small, finite differences where it is large.
+
+    ``(1 - w) EAP + w secant``, both with the destination's norm exact, ``w`` as `edgewise.engine.destination.Weight`
+    says. One clean forward pass serves both backward passes.
+    """
+    rules = Secant()
+    paired, passes = _paired(model, batch, buffers, rules, to)
+    logits = paired.run.logits.detach()
+    changes = passes.changes(paired.clean, paired.corrupted)
+    tally = Tally(model.graph, changes)
+    gradient = logit_gradient(logits)
+    for exact in (True, False):
+        rules.exact = exact
+        scorer = Scorer(Destination.EXACT, changes, tally, buffers, Weight(factor, of_small=not exact))
+        _backward(paired.run, gradient, tally, scorer, again=exact)
+    tally.require_all()
+    return BatchScores(tally.scores, logits, paired.corrupted_logits)
+
+
+def _paired(model: Model, batch: Batch, buffers: Buffers, rules: Secant, to: float) -> tuple[Paired, Passes]:
+    """The clean run with its reference, and what the sources write in the corrupted run.
+
+    The corrupted run is the reference itself where ``to`` is 0. A router's choice is the clean run's in the reference:
+    then, as for other references, the corrupted prompts are run on their own.
+    """
+    passes = Passes(model, batch, buffers)
+    if to == 0.0:
+        passes.run_prefix()
+        run, mode = _run(passes, rules, reference_ids=batch.corrupted[:, batch.start :])
+        if not mode.chose:
+            return Paired(run, run.sources, _references(run.sources), reference(run.logits)), passes
+        corrupted, logits = passes.plain(batch.corrupted)
+        return Paired(run, run.sources, corrupted, logits), passes
+    corrupted, logits = passes.corrupted()
+    run, _ = _run(passes, rules, embedding=partial(_between, corrupted=corrupted.embedding, clean=to))
+    return Paired(run, run.sources, corrupted, logits), passes
+
+
+def _run(
+    passes: Passes, rules: Rules, embedding: Embedding | None = None, reference_ids: Tensor | None = None
+) -> tuple[RuledRun, Ruled]:
+    model, batch, mode = passes.model, passes.batch, Ruled(rules)
+    with borrowed(model.module) as hooks:
+        run = RuledRun(hooks, model.wiring, model.graph, passes.answers, mode, embedding)
+        run.forward(batch.clean[:, batch.start :], passes.prefix(), reference_ids)
+    return run, mode
+
+
+def _backward(run: RuledRun, gradient: Tensor, tally: Tally, scorer: Scorer, *, again: bool = False) -> None:
+    scale = range_for(gradient, run.logits.dtype)
+    tally.factor = (1 / scale)[:, None, None]
+    run.backward(gradient * scale[:, None, None], scorer.receive, again=again)
+
+
+def _between(stream: Tensor, corrupted: Tensor, clean: float) -> Tensor:
+    return corrupted.lerp(stream, clean)
+
+
+def _references(outputs: SourceOutputs) -> SourceOutputs:
+    """What the sources wrote in the reference run."""
+    return SourceOutputs(
+        outputs.start,
+        reference(outputs.embedding),
+        [reference(z) for z in outputs.heads],
+        [reference(out) for out in outputs.mlps],
+    )
