@@ -34,6 +34,12 @@ METHODS = Registry(
         "eap-ig-activations": "edgewise.attribution.eap_ig_activations:EAP_IG_ACTIVATIONS",
         "clean-corrupted": "edgewise.attribution.clean_corrupted:CLEAN_CORRUPTED",
         "midpoint": "edgewise.attribution.midpoint:MIDPOINT",
+        "secant": "edgewise.attribution.secant:SECANT",
+        "secant-mid": "edgewise.attribution.secant_mid:SECANT_MID",
+        "secant-avg": "edgewise.attribution.secant_avg:SECANT_AVG",
+        "eap-secant": "edgewise.attribution.eap_secant:EAP_SECANT",
+        "relp": "edgewise.attribution.relp:RELP",
+        "gim": "edgewise.attribution.gim:GIM",
     },
 )
 

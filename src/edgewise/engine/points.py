@@ -35,6 +35,7 @@ class Point:
 
 
 CLEAN = (Point(1.0, 1.0),)
+CORRUPTED = (Point(0.0, 1.0),)
 ENDS = (Point(1.0, 0.5), Point(0.0, 0.5))
 MIDDLE = (Point(0.5, 1.0),)
 

@@ -205,4 +205,5 @@ def _seen(arrived: Callable[[Tensor], None], gradient: Tensor) -> None:
 
 
 def _refer(stream: Tensor, make: Callable[[Tensor], Tensor]) -> None:
-    setattr(stream, NAME, make(stream.detach()))
+    with torch._C.DisableTorchFunction():
+        setattr(stream, NAME, make(stream.detach()))

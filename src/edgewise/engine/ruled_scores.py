@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,6 +13,7 @@ from edgewise.engine.buffers import Buffers
 from edgewise.engine.destination import Destination, Scorer, Weight
 from edgewise.engine.hooks import borrowed
 from edgewise.engine.passes import BatchScores, LogitGradient, Passes
+from edgewise.engine.points import CORRUPTED, Point
 from edgewise.engine.ruled import RuledRun
 from edgewise.engine.rules.mode import Ruled
 from edgewise.engine.rules.reference import reference
@@ -63,17 +64,32 @@ def secant_scores(
     logit_gradient: LogitGradient,
     buffers: Buffers,
     *,
-    to: float = 0.0,
+    references: Sequence[Point] = CORRUPTED,
     at: Destination = Destination.EXACT,
 ) -> BatchScores:
-    """Scores by finite differences between the clean run and the one from a share ``to`` of the clean embedding."""
-    paired, passes = _paired(model, batch, buffers, Secant(), to)
-    logits = paired.run.logits.detach()
-    changes = passes.changes(paired.clean, paired.corrupted)
-    tally = Tally(model.graph, changes)
-    _backward(paired.run, logit_gradient(logits), tally, Scorer(at, changes, tally, buffers))
+    """Scores by finite differences between the clean run and reference runs.
+
+    Args:
+        model: the model; untouched afterwards.
+        batch: the prompts.
+        logit_gradient: from the clean logits to ``dL/dlogits`` of each prompt's own L.
+        buffers: memory that several micro-batches use one after the other.
+        references: the reference runs, by their share of the clean embedding, and the weights of their scores.
+        at: the destination rule.
+    """
+    passes = Passes(model, batch, buffers)
+    tally: Tally | None = None
+    for point in references:
+        paired = _paired(passes, Secant(), point.clean)
+        clean_logits, corrupted_logits = paired.run.logits.detach(), paired.corrupted_logits
+        if tally is None:
+            changes = passes.changes(paired.clean, paired.corrupted)
+            tally, gradient = Tally(model.graph, changes), logit_gradient(clean_logits)
+        _backward(paired.run, gradient, tally, Scorer(at, changes, tally, buffers), point.weight)
+    if tally is None:
+        raise ValueError("no reference run")
     tally.require_all()
-    return BatchScores(tally.scores, logits, paired.corrupted_logits)
+    return BatchScores(tally.scores, clean_logits, corrupted_logits)
 
 
 def mixed_scores(
@@ -85,7 +101,8 @@ def mixed_scores(
     says. One clean forward pass serves both backward passes.
     """
     rules = Secant()
-    paired, passes = _paired(model, batch, buffers, rules, to)
+    passes = Passes(model, batch, buffers)
+    paired = _paired(passes, rules, to)
     logits = paired.run.logits.detach()
     changes = passes.changes(paired.clean, paired.corrupted)
     tally = Tally(model.graph, changes)
@@ -98,23 +115,23 @@ def mixed_scores(
     return BatchScores(tally.scores, logits, paired.corrupted_logits)
 
 
-def _paired(model: Model, batch: Batch, buffers: Buffers, rules: Secant, to: float) -> tuple[Paired, Passes]:
+def _paired(passes: Passes, rules: Secant, to: float) -> Paired:
     """The clean run with its reference, and what the sources write in the corrupted run.
 
     The corrupted run is the reference itself where ``to`` is 0. A router's choice is the clean run's in the reference:
     then, as for other references, the corrupted prompts are run on their own.
     """
-    passes = Passes(model, batch, buffers)
+    batch = passes.batch
     if to == 0.0:
         passes.run_prefix()
         run, mode = _run(passes, rules, reference_ids=batch.corrupted[:, batch.start :])
         if not mode.chose:
-            return Paired(run, run.sources, _references(run.sources), reference(run.logits)), passes
+            return Paired(run, run.sources, _references(run.sources), reference(run.logits))
         corrupted, logits = passes.plain(batch.corrupted)
-        return Paired(run, run.sources, corrupted, logits), passes
+        return Paired(run, run.sources, corrupted, logits)
     corrupted, logits = passes.corrupted()
     run, _ = _run(passes, rules, embedding=partial(_between, corrupted=corrupted.embedding, clean=to))
-    return Paired(run, run.sources, corrupted, logits), passes
+    return Paired(run, run.sources, corrupted, logits)
 
 
 def _run(
@@ -127,9 +144,11 @@ def _run(
     return run, mode
 
 
-def _backward(run: RuledRun, gradient: Tensor, tally: Tally, scorer: Scorer, *, again: bool = False) -> None:
+def _backward(
+    run: RuledRun, gradient: Tensor, tally: Tally, scorer: Scorer, weight: float = 1.0, *, again: bool = False
+) -> None:
     scale = range_for(gradient, run.logits.dtype)
-    tally.factor = (1 / scale)[:, None, None]
+    tally.factor = (weight / scale)[:, None, None]
     run.backward(gradient * scale[:, None, None], scorer.receive, again=again)
 
 

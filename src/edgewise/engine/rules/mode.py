@@ -61,7 +61,7 @@ class Ruled(TorchFunctionMode):
     def both(self, func: Operation, args: Any, kwargs: Any) -> Any:
         """An operation as it is, in both runs."""
         result = func(*args, **kwargs)
-        if self.rules.paired:
+        if self.rules.paired and any(map(has_reference, tensors_in([args, kwargs]))):
             with torch.no_grad():
                 attach(result, func(*swapped(args), **swapped(kwargs)))
         return result
@@ -106,6 +106,8 @@ class Ruled(TorchFunctionMode):
     def _other(self, name: str, func: Operation, args: Any, kwargs: Any, n_tracked: int) -> Any:
         """What is not linear, or writes."""
         if name in kinds.PRODUCTS and isinstance(args[1], Tensor):
+            if name == "__imul__":
+                return self._write("mul_", func, args, kwargs)
             return self._product(kinds.PRODUCTS[name] == "matmul", func, args, kwargs)
         if name in kinds.PRODUCTS:
             return self.both(func, args, kwargs)
@@ -166,7 +168,9 @@ class Ruled(TorchFunctionMode):
         into = args[0]
         others = [x for x in tensors_in([args[1:], kwargs]) if x.requires_grad or has_reference(x)]
         if name in kinds.WRITING_PRODUCTS and others:
-            raise self._refusal(name)
+            with self:
+                before = into.clone()
+                return into.copy_(before * args[1] if name == "mul_" else before / args[1])
         if self.rules.paired and others and not has_reference(into):
             if into._is_view():
                 raise self._refusal(f"{name} into a part of a tensor")
