@@ -14,6 +14,7 @@ TREE = {
     "MetricError": "EdgewiseError",
     "VanishingGradientError": "MetricError",
     "SelectionError": "EdgewiseError",
+    "SettingError": "EdgewiseError",
     "FormatError": "EdgewiseError",
     "ScoreError": "EdgewiseError",
     "MemoryLimitError": "EdgewiseError",

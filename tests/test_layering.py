@@ -12,6 +12,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "src" / "edgewise"
 LEVELS = {
     "errors": 0,
     "registry": 0,
+    "settings": 0,
     "graph": 1,
     "models": 2,
     "tasks": 2,

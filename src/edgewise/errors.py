@@ -9,6 +9,7 @@
     │   └── VanishingGradientError   its gradient is zero, so a gradient method says nothing
     ├── SelectionError           edges, nodes or counts that the graph does not have
     ├── FormatError              a file or dict that is not in the format it claims
+    ├── SettingError             a method's setting that it does not have, or that cannot have that value
     ├── ScoreError               scores that are not numbers, or of the wrong shape
     ├── MemoryLimitError         less memory than one prompt takes
     └── RunError                 a run folder
@@ -33,6 +34,7 @@ __all__ = [
     "RunError",
     "ScoreError",
     "SelectionError",
+    "SettingError",
     "UnknownNameError",
     "UnsupportedModelError",
     "VanishingGradientError",
@@ -70,6 +72,10 @@ class VanishingGradientError(MetricError):
 
 class SelectionError(EdgewiseError):
     """An edge, node or count that the graph does not have."""
+
+
+class SettingError(EdgewiseError):
+    """A setting that a method does not have, or a value that it cannot have."""
 
 
 class FormatError(EdgewiseError):

@@ -62,6 +62,7 @@ def record(config: RunConfig, circuit: Circuit) -> RunRecord:
         prompts=PromptSummary("ioi", 100, 0, False, "cd" * 32, {"task": "ioi", "seed": 0}),
         metric=MetricSummary("logit-diff", 3.25, 0.125, -0.5, None),
         counts=counts,
+        rule=config.selection.describe(config.level),
         batch_size=32,
         timing={"scoring": 0.25, "total": 0.5},
         warnings=(),

@@ -17,10 +17,10 @@ from edgewise.attribution import score_edges
 from edgewise.errors import EdgewiseError, RunConflictError, RunError, ScoreError, SelectionError
 from edgewise.graph import EdgeScores, NodeScores
 from edgewise.models import load_model
-from edgewise.runs import methods
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
 from edgewise.runs.folder import load_run
+from edgewise.runs.methods import attribution
 from edgewise.runs.prompts import read_prompts
 from edgewise.runs.record import without_timing
 from edgewise.runs.selection import Selection
@@ -36,7 +36,7 @@ def finished(config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError("scored again")
 
-    monkeypatch.setattr(methods, "attribute", refuse)
+    monkeypatch.setattr(attribution, "attribute", refuse)
     return tmp_path / "run"
 
 

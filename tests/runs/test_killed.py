@@ -30,7 +30,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", COMMANDS)
 def test_killed_at_random_moments(name: str, finished: Path, tmp_path: Path) -> None:
     killed = same_bytes(name, finished, tmp_path, KILLS, Random(name))
-    assert killed.kills == KILLS
+    assert killed.kills >= KILLS
     assert killed.went_on >= 1
     assert killed.lost == 0
 

@@ -18,11 +18,12 @@ import pytest
 from edgewise import attribution
 from edgewise.attribution import AttributionState
 from edgewise.errors import RunConflictError, RunError
-from edgewise.runs import methods, resume
+from edgewise.runs import resume
 from edgewise.runs.checkpoint import PROGRESS, Checkpoint, Saver, load_checkpoint, save_checkpoint
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
 from edgewise.runs.folder import load_run
+from edgewise.runs.methods import attribution as estimating
 from stored import contents
 
 RESULTS = ("scores.safetensors", "circuit.json")
@@ -41,7 +42,7 @@ def stop_after(prompts: int, monkeypatch: pytest.MonkeyPatch, error: BaseExcepti
             if state.done >= prompts:
                 raise error
 
-    monkeypatch.setattr(methods, "attribute", attribute)
+    monkeypatch.setattr(estimating, "attribute", attribute)
     monkeypatch.setattr(resume, "Saver", lambda save: SimpleNamespace(offer=save))
 
 
@@ -54,7 +55,7 @@ def count_scored(monkeypatch: pytest.MonkeyPatch) -> list[int]:
             seen.append(state.done)
             yield state
 
-    monkeypatch.setattr(methods, "attribute", attribute)
+    monkeypatch.setattr(estimating, "attribute", attribute)
     return seen
 
 

@@ -315,7 +315,7 @@ def test_prompts_that_are_made_otherwise_now_are_refused(folder: Path) -> None:
 
 
 def test_exact_scores_need_no_verification(config: RunConfig, tmp_path: Path) -> None:
-    asked = replace(config, method="activation-patching", only=("*->logits",), selection=Selection(top=3))
+    asked = replace(config, method="activation-patching", settings={"only": ["*->logits"]}, selection=Selection(top=3))
     discover(asked, tmp_path / "run")
     with pytest.raises(RunError, match=r"exact already \(method 'activation-patching'\)"):
         verify(tmp_path / "run")
@@ -362,3 +362,9 @@ def test_no_run_and_strangers_are_refused(folder: Path, tmp_path: Path) -> None:
     (folder / RESULT).write_text("{}")
     with pytest.raises(FormatError, match="not written by edgewise"):
         verify(folder, edges=30)
+
+
+def test_effects_in_a_shrinking_circuit_are_no_estimates(config: RunConfig, tmp_path: Path) -> None:
+    discover(replace(config, method="acdc", settings={"tau": 0.05}, selection=Selection()), tmp_path / "run")
+    with pytest.raises(RunError, match=r"method 'acdc' are effects in a circuit that shrinks.*edgewise evaluate"):
+        verify(tmp_path / "run")

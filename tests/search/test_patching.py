@@ -11,12 +11,13 @@ import torch
 
 import tiny
 from edgewise.engine.exact import SinglePatches
-from edgewise.errors import DataError, MetricError, RunError, ScoreError, SelectionError
+from edgewise.errors import DataError, MetricError, RunError, ScoreError, SelectionError, SettingError
 from edgewise.graph.scores import EdgeScores
 from edgewise.models import load_model
-from edgewise.runs import methods, resume
+from edgewise.runs import resume
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
+from edgewise.runs.methods import patching as methods_patching
 from edgewise.runs.selection import Selection
 from edgewise.search import PatchingState, patch_edges, patching
 from stored import id_rows, save_model, write_rows
@@ -186,7 +187,7 @@ def test_a_run_of_the_method_stores_the_effects_and_can_be_stopped(
                     if number == stop:
                         raise RunError("stopped")
 
-            stopped.setattr(methods, "patching", broken)
+            stopped.setattr(methods_patching, "patching", broken)
             stopped.setattr(resume, "Saver", _EveryState)
             with pytest.raises(RunError, match="stopped"):
                 discover(asked, tmp_path / f"run{stop}")
@@ -199,13 +200,20 @@ def test_chosen_edges_alone_are_stored_and_kept(tmp_path: Path) -> None:
     model = save_model(tmp_path / "model", tiny.gpt2(n_layer=2, n_head=2, n_embd=16))
     data = write_rows(tmp_path / "rows.jsonl", id_rows(3))
     asked = RunConfig(
-        str(model), data=str(data), method="activation-patching", only=("*->logits",), selection=Selection(top=3)
+        str(model),
+        data=str(data),
+        method="activation-patching",
+        settings={"only": ["*->logits"]},
+        selection=Selection(top=3),
     )
     run = discover(asked, tmp_path / "run")
     assert len(named(run.scores)) == 7
     assert run.circuit.n_edges == 3
     assert all(name.endswith("->logits") for name in run.circuit.edges())
     with pytest.raises(SelectionError):
-        discover(RunConfig(str(model), data=str(data), method="activation-patching", only=("m7->*",)), tmp_path / "no")
-    with pytest.raises(RunError, match="leave --only out"):
-        discover(RunConfig(str(model), data=str(data), only=("*->logits",)), tmp_path / "no")
+        discover(
+            RunConfig(str(model), data=str(data), method="activation-patching", settings={"only": ["m7->*"]}),
+            tmp_path / "no",
+        )
+    with pytest.raises(SettingError, match="--only belongs to method 'activation-patching', not to 'eap'"):
+        discover(RunConfig(str(model), data=str(data), settings={"only": ["*->logits"]}), tmp_path / "no")

@@ -23,7 +23,7 @@ from edgewise.cli.options import (
     option,
 )
 from edgewise.cli.progress import ShownProgress
-from edgewise.cli.values import parse_options, parse_size
+from edgewise.cli.values import given, parse_options, parse_size
 
 if TYPE_CHECKING:
     from edgewise.graph.scores import Ranking
@@ -48,7 +48,7 @@ edgewise discover --model demo --task ioi --method acdc --tau 0.05 --n 20 --out 
 edgewise discover --model weights.pth --config config.json --data ids.jsonl --out runs/compiled
 """
 
-_SCORES, _CIRCUIT = "Scores", "Circuit"
+_SCORES, _SETTINGS, _CIRCUIT = "Scores", "Settings of methods", "Circuit"
 
 
 def discover(
@@ -70,18 +70,19 @@ def discover(
         option(_SCORES, "--metric", help="By default that of the task; see `edgewise list metrics`."),
     ] = None,
     level: Annotated[str, option(_SCORES, "--level", help="edge or node.")] = "edge",
+    per_prompt: Annotated[bool, option(_SCORES, "--per-prompt", help="Store every prompt's scores too.")] = False,
     only: Annotated[
         list[str] | None,
-        option(_SCORES, "--only", help="Patch these alone, e.g. 'a3.h1->m3' or '*->logits'; repeatable."),
+        option(_SETTINGS, "--only", help="activation-patching: these alone, e.g. '*->logits'; repeatable."),
     ] = None,
-    tau: Annotated[float | None, option(_SCORES, "--tau", help="Threshold of --method acdc, in metric units.")] = None,
+    tau: Annotated[float | None, option(_SETTINGS, "--tau", help="acdc: threshold, in metric units.")] = None,
     absolute: Annotated[
-        bool, option(_SCORES, "--absolute", help="acdc: compare the size of a change with --tau.")
-    ] = False,
+        bool | None, option(_SETTINGS, "--absolute", help="acdc: compare the size of a change with --tau.")
+    ] = None,
     direct_edges: Annotated[
-        bool, option(_SCORES, "--direct-edges", help="acdc: first test q, k, v of heads as a whole, as the original.")
-    ] = False,
-    per_prompt: Annotated[bool, option(_SCORES, "--per-prompt", help="Store every prompt's scores too.")] = False,
+        bool | None,
+        option(_SETTINGS, "--direct-edges", help="acdc: first test q, k, v of heads as a whole, as the original."),
+    ] = None,
     top: Annotated[int | None, option(_CIRCUIT, "--top", help="Keep so many edges (or nodes).")] = None,
     threshold: Annotated[
         float | None,
@@ -136,10 +137,7 @@ def discover(
         method=method,
         level=cast("Level", level),  # the config refuses what is none
         metric=metric,
-        only=tuple(only or ()),
-        tau=tau,
-        absolute=absolute,
-        direct_edges=direct_edges,
+        settings=given(only=only, tau=tau, absolute=absolute, direct_edges=direct_edges),
         selection=Selection(top, threshold, fraction, cast("Ranking", by), greedy, prune),
         dtype=dtype,
         device=device,

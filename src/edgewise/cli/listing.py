@@ -50,9 +50,9 @@ def _entries(kind: str) -> list[tuple[str, str]]:
     elif kind == "metrics":
         from edgewise.metrics import METRICS as REGISTRY
     elif kind == "methods":
-        from edgewise.runs.methods import describe_method, method_names
+        from edgewise.runs.methods import get_method, method_names
 
-        return [(name, describe_method(name)) for name in method_names()]
+        return [(name, get_method(name).summary) for name in method_names()]
     else:
         near = did_you_mean(kind, KINDS) or "."
         raise UnknownNameError(f"nothing to list under '{kind}'{near} Known kinds: {', '.join(KINDS)}.")

@@ -59,6 +59,11 @@ def parse_count(option: str, text: str) -> int | None:
     return int(text.replace(",", ""))
 
 
+def given(**options: Any) -> dict[str, Any]:
+    """The options that were given: those that are not None."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
 def _value(text: str) -> Any:
     try:
         return json.loads(text)

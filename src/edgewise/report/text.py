@@ -40,7 +40,7 @@ def _what(record: RunRecord) -> str:
 
 def _how(record: RunRecord) -> str:
     config = record.config
-    rule = config.rule()
+    rule = record.rule
     machine = f"{config.dtype} on {config.device}, {record.timing['total']:.1f} s"
     return f"{config.level}s kept: {rule}; {machine}"
 

@@ -31,13 +31,10 @@ class RunConfig:
         method: how edges are scored.
         level: ``"edge"`` or ``"node"``.
         metric: name of the metric; None means the one that belongs to the prompts.
-        tau: ACDC's threshold, in units of the metric.
-        absolute: ACDC compares the size of a change with tau, not the change itself.
-        direct_edges: ACDC first tests whether heads' inputs can be patched as a whole.
-        selection: which edges (or nodes) make the circuit; ACDC finds its own.
+        settings: the method's own settings, JSON values by name.
+        selection: which edges (or nodes) make the circuit, where the method does not find one itself.
         dtype: floating-point type of the model; float64 also stores scores in float64.
         device: where the model runs.
-        only: names or patterns of the edges (or nodes) that activation patching measures; all by default.
         batch_size: prompts in a micro-batch; None leaves it to the memory budget.
         bos: whether prompts begin with the BOS token; None means as the tokenizer does, and never for ids.
         per_prompt: also store the score of every prompt.
@@ -60,10 +57,7 @@ class RunConfig:
     method: str = "eap"
     level: Level = "edge"
     metric: str | None = None
-    only: tuple[str, ...] = ()
-    tau: float | None = None
-    absolute: bool = False
-    direct_edges: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
     selection: Selection = field(default_factory=Selection)
     dtype: str = "float32"
     device: str = "cpu"
@@ -88,25 +82,17 @@ class RunConfig:
             count = getattr(self, name)
             if count is not None and count < 1:
                 raise RunError(f"{name} is {count}; give at least 1")
-        object.__setattr__(self, "options", MappingProxyType(_json_values(self.options)))
-        for name in ("only", "ignore_config"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-
-    def rule(self) -> str:
-        """Which edges (or nodes) make the circuit, in words."""
-        if self.tau is None:
-            return self.selection.describe(self.level)
-        size = "by" if self.absolute else "for the worse by"
-        direct = ", heads' inputs as a whole first" if self.direct_edges else ""
-        return f"those whose removal changes the metric {size} {self.tau:g} or more{direct}"
+        for name, what in (("options", "task options"), ("settings", "the method's settings")):
+            object.__setattr__(self, name, MappingProxyType(_json_values(what, getattr(self, name))))
+        object.__setattr__(self, "ignore_config", tuple(self.ignore_config))
 
     def to_json(self) -> dict[str, Any]:
         """Return the config as a dict of JSON values."""
         plain = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         return plain | {
             "options": dict(self.options),
+            "settings": dict(self.settings),
             "selection": self.selection.to_json(),
-            "only": list(self.only),
             "ignore_config": list(self.ignore_config),
         }
 
@@ -133,25 +119,26 @@ class RunConfig:
         """
         there, here = _flat(self), _flat(other)
         return tuple(
-            f"{name} is {_shown(there[name])} there, {_shown(here[name])} here"
-            for name in here
-            if there[name] != here[name]
+            f"{name} is {_shown(there.get(name))} there, {_shown(here.get(name))} here"
+            for name in here | there
+            if there.get(name) != here.get(name)
         )
 
 
 def _flat(config: RunConfig) -> dict[str, Any]:
     values = config.to_json()
-    selection = values.pop("selection")
-    return values | {f"selection {name}": value for name, value in selection.items()}
+    nested = {name: values.pop(name) for name in ("settings", "selection")}
+    settings = {f"setting {name}": value for name, value in nested["settings"].items()}
+    return values | settings | {f"selection {name}": value for name, value in nested["selection"].items()}
 
 
 def _shown(value: Any) -> str:
     return "not set" if value is None else json.dumps(value)
 
 
-def _json_values(options: Mapping[str, Any]) -> dict[str, Any]:
+def _json_values(what: str, values: Mapping[str, Any]) -> dict[str, Any]:
     try:
-        loaded: dict[str, Any] = json.loads(json.dumps(dict(options), sort_keys=True))
+        loaded: dict[str, Any] = json.loads(json.dumps(dict(values), sort_keys=True))
     except (TypeError, ValueError) as error:
-        raise RunError(f"task options must be JSON values: {error}") from error
+        raise RunError(f"{what} must be JSON values: {error}") from error
     return loaded

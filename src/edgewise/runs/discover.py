@@ -23,16 +23,7 @@ from edgewise.runs.config import RunConfig
 from edgewise.runs.folder import Run, as_stored, read_record, read_run, refuse_other, require_free, write_run
 from edgewise.runs.identity import identity
 from edgewise.runs.lock import writing
-from edgewise.runs.methods import (
-    ScoringState,
-    circuit_of,
-    metric_of,
-    pace_of,
-    prompts_to_score,
-    require_method,
-    scoring_states,
-    trace_of,
-)
+from edgewise.runs.methods import RunMethod, ScoringState, get_method, settled
 from edgewise.runs.record import Counts, MetricSummary, RunRecord, differences, versions
 from edgewise.runs.resume import pursue
 from edgewise.runs.selection import require_fits
@@ -69,7 +60,8 @@ def discover(
         EdgewiseError: anything wrong with the model, the prompts, the metric, the scores or the selection.
     """
     folder = Path(folder)
-    _require_known(config)
+    config = _known(config)
+    method = get_method(config.method)
     now = identity(config)
     with writing(folder):
         if not overwrite:
@@ -82,32 +74,36 @@ def discover(
         setup = prepare(config, now, steps, lambda model: require_fits(config.selection, model.graph, config.level))
         with steps.step("scoring", SCORING):
             state, earlier = pursue(
-                lambda stored: scoring_states(config, setup.model, setup.prompts, max_memory, stored),
+                lambda stored: method.states(config, setup.model, setup.prompts, max_memory, stored),
                 folder,
                 setup.key,
                 steps.report,
                 SCORING,
-                pace=pace_of(config, setup.model, setup.prompts),
-                total=prompts_to_score(config, setup.prompts),
+                pace=method.pace(config, setup.model, setup.prompts),
+                total=method.total(setup.prompts),
             )
         steps.seconds["scoring"] += earlier
         with steps.step("selection", "selecting the circuit"):
             scores = as_stored(state.scores(), config.dtype)
-            circuit = circuit_of(config, state, scores)
-        write_run(folder, _record(setup, state, circuit, steps.seconds), scores, circuit, trace_of(state))
+            circuit = method.circuit(config, state, scores)
+        record = _record(setup, method, state, circuit, steps.seconds)
+        write_run(folder, record, scores, circuit, method.trace(state))
         return read_run(folder)
 
 
-def _require_known(config: RunConfig) -> None:
-    """Refuse unknown names before anything slow begins."""
-    require_method(config)
+def _known(config: RunConfig) -> RunConfig:
+    """Refuse unknown names before anything slow begins, and write the method's settings out."""
+    config = settled(config)
     if config.metric is not None:
         get_metric(config.metric)
     if config.task is not None:
         TASKS.load(config.task)
+    return config
 
 
-def _record(setup: Setup, state: ScoringState, circuit: Circuit, seconds: Mapping[str, float]) -> RunRecord:
+def _record(
+    setup: Setup, method: RunMethod[Any], state: ScoringState, circuit: Circuit, seconds: Mapping[str, float]
+) -> RunRecord:
     config, prompts, graph = setup.config, setup.prompts, setup.model.graph
     rounded = {step: round(spent, 3) for step, spent in seconds.items()}
     return RunRecord(
@@ -116,8 +112,9 @@ def _record(setup: Setup, state: ScoringState, circuit: Circuit, seconds: Mappin
         versions=versions(),
         model=describe_model(setup.model),
         prompts=describe_prompts(prompts),
-        metric=_metric(metric_of(config, prompts), state),
+        metric=_metric(method.metric(config, prompts), state),
         counts=Counts(graph.n_edges, graph.n_sources, graph.n_destinations, circuit.n_edges, len(circuit.nodes())),
+        rule=method.rule(config),
         batch_size=state.batch_size,
         timing=rounded | {"total": round(sum(seconds.values()), 3)},
         warnings=(*prompts.warnings, *_memory_warning(state)),

@@ -65,6 +65,7 @@ class RunRecord:
         prompts: which prompts were run.
         metric: its values.
         counts: sizes of the graph and the circuit.
+        rule: which edges (or nodes) make the circuit, in words.
         batch_size: the micro-batch that was used; None where the method has none.
         timing: seconds, by step.
         warnings: one line each.
@@ -78,6 +79,7 @@ class RunRecord:
     prompts: PromptSummary
     metric: MetricSummary
     counts: Counts
+    rule: str
     batch_size: int | None
     timing: Mapping[str, float] = field(hash=False)
     warnings: tuple[str, ...]

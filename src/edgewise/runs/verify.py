@@ -23,12 +23,12 @@ from edgewise.graph.arrays import BoolArray, FloatArray
 from edgewise.runs.analysis import Analysis, measured
 from edgewise.runs.folder import SCORES, Run, load_run
 from edgewise.runs.identity import content_digest, identity
+from edgewise.runs.methods import get_method
 from edgewise.runs.record import differences, versions
 from edgewise.runs.resume import pursue
 from edgewise.runs.setup import Setup, prepare
 from edgewise.runs.steps import Report, Steps, silent
 from edgewise.runs.verification import DRAWN, LARGEST, NAME, Effect, Verification
-from edgewise.search import METHODS as EXACT
 from edgewise.search import PatchingState, patching
 from edgewise.search.pace import seconds_a_prompt
 
@@ -126,9 +126,15 @@ def verify(
 
 
 def _require_estimates(run: Run) -> None:
-    if run.config.method in EXACT:
+    method = get_method(run.config.method)
+    if method.is_exact:
         raise RunError(
-            f"{run.folder}: its scores are exact already (method '{run.config.method}'); verify a run that estimates"
+            f"{run.folder}: its scores are exact already (method '{method.name}'); verify a run that estimates"
+        )
+    if method.makes_circuit:
+        raise RunError(
+            f"{run.folder}: the scores of method '{method.name}' are effects in a circuit that shrinks, no estimates of"
+            " patching each edge alone; see how good its circuit is with `edgewise evaluate`"
         )
 
 

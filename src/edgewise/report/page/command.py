@@ -42,12 +42,24 @@ def _given(config: RunConfig) -> Iterator[str]:
     yield from _if_other("split", config.split, default.split)
     for option, value in config.options.items():
         yield from ("--option", f"{option}={_option_value(value)}")
+    for setting, value in config.settings.items():
+        yield from _setting(setting, value)
     yield from _selection(config.selection)
     if config.bos is not None:
         yield "--bos" if config.bos else "--no-bos"
     yield from (_flag(name) for name in _SWITCHES if getattr(config, name))
     for attribute in config.ignore_config:
         yield from ("--ignore-config", attribute)
+
+
+def _setting(name: str, value: object) -> Iterator[str]:
+    if isinstance(value, bool):
+        yield from ((_flag(name),) if value else ())
+    elif isinstance(value, list):
+        for item in value:
+            yield from (_flag(name), str(item))
+    elif value is not None:
+        yield from (_flag(name), str(value))
 
 
 def _selection(selection: Selection) -> Iterator[str]:

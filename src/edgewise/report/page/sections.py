@@ -32,7 +32,7 @@ def title_of(record: RunRecord) -> str:
 def head(record: RunRecord) -> str:
     """Return the title, a sentence on what was kept, and the numbers that matter most."""
     counts, metric = record.counts, record.metric
-    kept = record.config.rule()
+    kept = record.rule
     lead = (
         f"{record.config.level.capitalize()}s of the residual-stream graph, scored by {record.config.method} on "
         f"{record.prompts.n:,} prompts. Kept: {kept}."
@@ -121,7 +121,7 @@ def facts(record: RunRecord) -> str:
         ("prompts", f"{prompts.n:,} of {prompts.name}{dropped}{f' ({options})' if options else ''}"),
         ("method", f"{config.method}, {config.level}s"),
         ("metric", record.metric.name),
-        ("kept", config.rule()),
+        ("kept", record.rule),
         ("machine", f"{config.dtype} on {config.device}, {record.batch_size or 'all'} prompts at a time"),
         ("time", f"{record.timing.get('total', 0.0):.1f} s ({seconds}), finished {record.finished}"),
         ("versions", ", ".join(f"{name} {version}" for name, version in record.versions.items())),

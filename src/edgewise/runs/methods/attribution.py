@@ -1,0 +1,43 @@
+"""Every method of the room `attribution`: an estimate of all edges (or nodes) from a few passes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from edgewise.attribution import METHODS, AttributionState, attribute
+from edgewise.models import Model
+from edgewise.runs.config import RunConfig
+from edgewise.runs.methods.method import RunMethod
+from edgewise.runs.resume import Tensors
+from edgewise.tasks import PromptSet
+
+
+class Estimating(RunMethod[AttributionState]):
+    """An attribution method."""
+
+    def __init__(self, name: str) -> None:
+        """Look the method up."""
+        self.name, self.summary = name, METHODS.describe(name)
+
+    def states(
+        self, config: RunConfig, model: Model, prompts: PromptSet, max_memory: int | None, stored: Tensors | None
+    ) -> Iterator[AttributionState]:
+        """One state a micro-batch."""
+        state = None
+        if stored is not None:
+            state = AttributionState.from_tensors(stored, model.graph, level=config.level, per_prompt=config.per_prompt)
+        return attribute(
+            model,
+            prompts,
+            method=self.name,
+            metric=config.metric,
+            level=config.level,
+            batch_size=config.batch_size,
+            per_prompt=config.per_prompt,
+            max_memory=max_memory,
+            state=state,
+        )
+
+    def total(self, prompts: PromptSet) -> int:
+        """The prompts."""
+        return len(prompts)

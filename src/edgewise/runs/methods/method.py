@@ -1,0 +1,120 @@
+"""What a run asks of a method: whether it can do what is wanted, its states, and what is made of the last one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+import numpy.typing as npt
+
+from edgewise.errors import RunError
+from edgewise.graph import Circuit, EdgeScores, NodeScores
+from edgewise.metrics import get_metric
+from edgewise.models import Model
+from edgewise.runs.config import RunConfig
+from edgewise.runs.resume import Resumable, Tensors
+from edgewise.runs.selection import Selection, select
+from edgewise.settings import NoSettings, read_settings
+from edgewise.tasks import PromptSet
+
+
+class ScoringState(Resumable, Protocol):
+    """The state of a method that scores edges or nodes."""
+
+    @property
+    def batch_size(self) -> int:
+        """Prompts a micro-batch."""
+        ...
+
+    @property
+    def planned_batch_size(self) -> int:
+        """The same as it was at the start; more where memory ran out."""
+        ...
+
+    @property
+    def clean_metric(self) -> npt.NDArray[Any]:
+        """The metric of every prompt on the clean run."""
+        ...
+
+    @property
+    def corrupted_metric(self) -> npt.NDArray[Any]:
+        """Likewise on the corrupted run."""
+        ...
+
+    def scores(self) -> EdgeScores | NodeScores:
+        """The scores at the end."""
+        ...
+
+
+State = TypeVar("State", bound=ScoringState)
+
+
+class RunMethod(ABC, Generic[State]):
+    """One method that `discover` can run.
+
+    Attributes:
+        name: what users type.
+        summary: one line for listings.
+        settings: the frozen dataclass of its own settings.
+        is_exact: whether its scores are the exact effects of patching each edge (or node) alone.
+        default_metric: the metric it is run with where none is asked for; None for that of the prompts.
+        makes_circuit: whether it finds a circuit itself, so that none is selected by its scores.
+    """
+
+    name: str
+    summary: str
+    settings: type[Any] = NoSettings
+    is_exact: ClassVar[bool] = False
+    default_metric: ClassVar[str | None] = None
+    makes_circuit: ClassVar[bool] = False
+
+    @abstractmethod
+    def states(
+        self, config: RunConfig, model: Model, prompts: PromptSet, max_memory: int | None, stored: Tensors | None
+    ) -> Iterator[State]:
+        """The states of a run, from a stored one on where there is one."""
+
+    def check(self, config: RunConfig) -> None:
+        """Refuse, before anything slow begins, a config that the method cannot serve.
+
+        Raises:
+            SettingError: a setting it does not have, or cannot have with that value.
+            RunError: anything else that does not go together.
+        """
+        self.own(config)
+        if self.makes_circuit:
+            if config.level != "edge":
+                raise RunError(f"method '{self.name}' finds a circuit of edges; leave --level out")
+            if config.selection != Selection():
+                raise RunError(
+                    f"method '{self.name}' finds its own circuit; leave --top, --threshold, --fraction and the like out"
+                )
+
+    def own(self, config: RunConfig) -> Any:
+        """The method's settings in a config. Raises SettingError."""
+        return read_settings(self.settings, config.settings, self.name)
+
+    def circuit(self, config: RunConfig, state: State, scores: EdgeScores | NodeScores) -> Circuit:
+        """The circuit of a finished run."""
+        return select(scores, config.selection)
+
+    def rule(self, config: RunConfig) -> str:
+        """Which edges (or nodes) make the circuit, in words."""
+        return config.selection.describe(config.level)
+
+    def trace(self, state: State) -> bytes | None:
+        """One JSON line a test, in order, where a method makes tests; None elsewhere."""
+        return None
+
+    def pace(self, config: RunConfig, model: Model, prompts: PromptSet) -> Callable[[State], float] | None:
+        """Seconds that one unit of progress takes; None where nothing is worth saying beforehand."""
+        return None
+
+    def total(self, prompts: PromptSet) -> int | None:
+        """How much there is to do, where that is known before the first state comes."""
+        return None
+
+    def metric(self, config: RunConfig, prompts: PromptSet) -> str:
+        """The name of the metric that a run measures."""
+        return get_metric(config.metric or self.default_metric or prompts.metric).name

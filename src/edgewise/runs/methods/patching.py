@@ -1,0 +1,57 @@
+"""Activation patching: the exact effect of every edge (or node), or of those that are named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from edgewise.models import Model
+from edgewise.runs.config import RunConfig
+from edgewise.runs.methods.method import RunMethod
+from edgewise.runs.resume import Tensors
+from edgewise.search.pace import seconds_a_prompt
+from edgewise.search.patching import PatchingState, patching
+from edgewise.tasks import PromptSet
+
+
+@dataclass(frozen=True)
+class PatchingSettings:
+    """What is patched.
+
+    Args:
+        only: names or patterns of edges (or nodes), such as ``*->logits``; all by default.
+    """
+
+    only: tuple[str, ...] = ()
+
+
+class ActivationPatching(RunMethod[PatchingState]):
+    """Patch one after the other."""
+
+    name = "activation-patching"
+    summary = "the exact effect of every edge (or node): one patched run each, begun where the edge ends"
+    settings = PatchingSettings
+    is_exact = True
+
+    def states(
+        self, config: RunConfig, model: Model, prompts: PromptSet, max_memory: int | None, stored: Tensors | None
+    ) -> Iterator[PatchingState]:
+        """One state a chunk of prompts and edges."""
+        return patching(
+            model,
+            prompts,
+            metric=config.metric,
+            level=config.level,
+            only=self.own(config).only or None,
+            batch_size=config.batch_size,
+            per_prompt=config.per_prompt,
+            max_memory=max_memory,
+            stored=stored,
+        )
+
+    def pace(self, config: RunConfig, model: Model, prompts: PromptSet) -> Callable[[PatchingState], float]:
+        """Seconds a prompt takes, by a run of a few."""
+        return lambda state: seconds_a_prompt(model, prompts.pairs, state.batch_size)
+
+
+METHOD = ActivationPatching()
