@@ -15,7 +15,7 @@ from bruteforce.from_hf import from_hf
 from bruteforce.transformer import Run, Transformer, run
 from edgewise.attribution import score_edges
 from edgewise.engine.points import riemann
-from edgewise.errors import DataError
+from edgewise.errors import SettingError
 from edgewise.models import load_model
 from edgewise.tasks import PromptPair
 from tiny import EXACT_FAMILIES, FAMILIES, prompts
@@ -96,17 +96,17 @@ def test_a_sum_of_points_is_of_weight_one_and_the_clean_run_alone_is_eap() -> No
 @pytest.mark.parametrize(
     ("method", "settings", "reason"),
     [
-        ("eap", {"steps": 3}, "method 'eap' has no setting 'steps'; it has none"),
-        ("eap-ig-inputs", {"step": 3}, "has no setting 'step'; did you mean 'steps'?; it has steps, rule"),
-        ("eap-ig-inputs", {"steps": "3"}, "setting 'steps' is '3'; give a value of int"),
-        ("eap-ig-inputs", {"steps": 0}, "steps is 0; give at least 1"),
-        ("eap-ig-inputs", {"rule": "simpson"}, "rule 'simpson' is not known; use one of left, right"),
-        ("eap-ig-activations", {"steps": 0}, "steps is 0; give at least 1"),
-        ("eap-ig-activations", {"reading": "node"}, "reading 'node' is not known; use one of average, source"),
+        ("eap", {"steps": 3}, "method 'eap' has no setting --steps; it has none"),
+        ("eap-ig-inputs", {"step": 3}, "has no setting --step; did you mean 'steps'? it has --rule, --steps"),
+        ("eap-ig-inputs", {"steps": "3"}, "--steps is '3'; give a whole number"),
+        ("eap-ig-inputs", {"steps": 0}, "--steps is 0; give at least 1"),
+        ("eap-ig-inputs", {"rule": "simpson"}, "--rule 'simpson' is not known; use one of left, right"),
+        ("eap-ig-activations", {"steps": 0}, "--steps is 0; give at least 1"),
+        ("eap-ig-activations", {"reading": "node"}, "--reading 'node' is not known; use one of average, source"),
     ],
 )
 def test_settings_that_mean_nothing_are_refused(method: str, settings: dict[str, int | str], reason: str) -> None:
     model = load_model(FAMILIES["gpt2"]())
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(SettingError) as caught:
         score_edges(model, PROMPTS, method=method, settings=settings)
     assert reason in str(caught.value)

@@ -8,36 +8,53 @@ integrated gradients of that source's output. Cost: (2 L + 1) m forward and back
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from edgewise.attribution.method import Method
 from edgewise.engine.activation_points import activation_scores
 from edgewise.engine.attribute import BatchScores, LogitGradient
 from edgewise.engine.batches import Batch
 from edgewise.engine.buffers import Buffers
-from edgewise.errors import DataError
+from edgewise.errors import SettingError
 from edgewise.models import Model
 
 READINGS = ("average", "source")
 
 
-def require(steps: int, reading: str) -> None:
-    """Refuse settings that mean nothing. Raises DataError."""
-    if steps < 1:
-        raise DataError(f"steps is {steps}; give at least 1")
-    if reading not in READINGS:
-        raise DataError(f"reading {reading!r} is not known; use one of {', '.join(READINGS)}")
+@dataclass(frozen=True)
+class Paths:
+    """The points between each module's corrupted and its own output.
+
+    Args:
+        steps: points a module.
+        reading: ``average`` of all modules' points, or those of the edge's own ``source``.
+
+    Raises:
+        SettingError: no step, or no such reading.
+    """
+
+    steps: int = 5
+    reading: str = "average"
+
+    def __post_init__(self) -> None:
+        """Refuse what means nothing."""
+        if self.steps < 1:
+            raise SettingError(f"--steps is {self.steps}; give at least 1")
+        if self.reading not in READINGS:
+            raise SettingError(f"--reading {self.reading!r} is not known; use one of {', '.join(READINGS)}")
 
 
 def score(
-    model: Model, batch: Batch, logit_gradient: LogitGradient, buffers: Buffers, *, steps: int, reading: str
+    model: Model, batch: Batch, logit_gradient: LogitGradient, buffers: Buffers, *, settings: Paths
 ) -> BatchScores:
     """Scores from the points of all modules, or of each edge's own source."""
-    return activation_scores(model, batch, logit_gradient, buffers, steps=steps, per_source=reading == "source")
+    per_source = settings.reading == "source"
+    return activation_scores(model, batch, logit_gradient, buffers, steps=settings.steps, per_source=per_source)
 
 
 EAP_IG_ACTIVATIONS = Method(
     name="eap-ig-activations",
     summary="EAP, gradients integrated over each module's output (EAP-IG library): (2 layers + 1) steps gradients",
     score=score,
-    settings={"steps": 5, "reading": "average"},
-    check=require,
+    settings=Paths,
 )

@@ -9,6 +9,8 @@ each with weight ``1/m``, so the corrupted run is a point and the clean one is n
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from edgewise.attribution.method import Method
 from edgewise.engine.attribute import BatchScores, LogitGradient, edge_scores
 from edgewise.engine.batches import Batch
@@ -17,17 +19,36 @@ from edgewise.engine.points import riemann
 from edgewise.models import Model
 
 
+@dataclass(frozen=True)
+class Path:
+    """The points on the way from the corrupted to the clean embedding.
+
+    Args:
+        steps: intervals of the sum.
+        rule: ``left``, ``right``, ``midpoint`` or ``trapezoid``; see `edgewise.engine.points.riemann`.
+
+    Raises:
+        SettingError: no step, or no such rule.
+    """
+
+    steps: int = 5
+    rule: str = "left"
+
+    def __post_init__(self) -> None:
+        """Refuse what is no sum."""
+        riemann(self.steps, self.rule)
+
+
 def score(
-    model: Model, batch: Batch, logit_gradient: LogitGradient, buffers: Buffers, *, steps: int, rule: str
+    model: Model, batch: Batch, logit_gradient: LogitGradient, buffers: Buffers, *, settings: Path
 ) -> BatchScores:
     """Scores with the gradient summed over a Riemann sum's points."""
-    return edge_scores(model, batch, logit_gradient, buffers, riemann(steps, rule))
+    return edge_scores(model, batch, logit_gradient, buffers, riemann(settings.steps, settings.rule))
 
 
 EAP_IG_INPUTS = Method(
     name="eap-ig-inputs",
     summary="EAP, gradients integrated from corrupted to clean input (Hanna et al. 2024): `steps` gradients",
     score=score,
-    settings={"steps": 5, "rule": "left"},
-    check=riemann,
+    settings=Path,
 )

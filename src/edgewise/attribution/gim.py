@@ -10,8 +10,8 @@ from functools import partial
 
 from edgewise.attribution.method import Method
 from edgewise.engine.destination import Destination
-from edgewise.engine.rules.modified import Gim
 from edgewise.engine.ruled_scores import modified_scores
+from edgewise.engine.rules.modified import Gim
 
 GIM = Method(
     name="gim",

@@ -5,19 +5,20 @@ It is a generator of states: whoever drives it shows the progress, stores the st
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 
-from edgewise.attribution.method import Method, Score, Setting
+from edgewise.attribution.method import Method, Score
 from edgewise.attribution.state import AttributionState, Level, require_level
 from edgewise.engine.batches import Batch, arrange, take
 from edgewise.engine.buffers import Buffers
 from edgewise.engine.memory import is_out_of_memory, micro_batch, release
-from edgewise.engine.metric_gradient import MetricPoint, metric_at, metric_values
+from edgewise.engine.metric_gradient import metric_values
+from edgewise.engine.metric_path import MetricPath
 from edgewise.engine.usable import AnyMetric, metric_for, usable
 from edgewise.errors import DataError, VanishingGradientError
 from edgewise.graph import EdgeScores, NodeScores
@@ -52,7 +53,7 @@ def score_edges(
     prompts: PromptSet | Sequence[PromptPair],
     *,
     method: str = "eap",
-    settings: Mapping[str, Setting] | None = None,
+    settings: Mapping[str, Any] | None = None,
     metric: AnyMetric | None = None,
     level: Level = "edge",
     batch_size: int | None = None,
@@ -82,6 +83,7 @@ def score_edges(
 
     Raises:
         UnknownNameError: no such method or metric.
+        SettingError: a setting that the method does not have.
         DataError: a prompt the model cannot take.
         MemoryLimitError: ``max_memory`` is too little for one prompt.
         MetricError: a metric that cannot be computed on these prompts, or whose gradient vanishes.
@@ -107,7 +109,7 @@ def attribute(
     prompts: PromptSet | Sequence[PromptPair],
     *,
     method: str = "eap",
-    settings: Mapping[str, Setting] | None = None,
+    settings: Mapping[str, Any] | None = None,
     metric: AnyMetric | None = None,
     level: Level = "edge",
     batch_size: int | None = None,
@@ -166,7 +168,7 @@ def _checked(
     model: Model,
     prompts: PromptSet | Sequence[PromptPair],
     method: str,
-    settings: Mapping[str, Setting] | None,
+    settings: Mapping[str, Any] | None,
     metric: AnyMetric | None,
     level: str,
 ) -> tuple[Score, Metric, tuple[PromptPair, ...]]:
@@ -178,7 +180,7 @@ def _checked(
             " would score every edge zero; use logit-diff, prob-diff or log-prob"
         )
     require_level(level)
-    return chosen.set(settings), measured, usable(model, prompts, measured)
+    return chosen.with_settings(settings or {}), measured, usable(model, prompts, measured)
 
 
 def _step(
@@ -191,14 +193,9 @@ def _step(
     buffers: Buffers,
 ) -> AttributionState:
     batch = Batch.of([pairs[i] for i in rows], model.device, causal=model.wiring.causal)
-    points: list[tuple[torch.Tensor, MetricPoint]] = []
-
-    def logit_gradient(logits: torch.Tensor) -> torch.Tensor:
-        points.append((logits, metric_at(metric, logits, batch.metric)))
-        return points[-1][1].gradient
-
-    scored = score(model, batch, logit_gradient, buffers)
-    known = [point.values for logits, point in points if logits.data_ptr() == scored.clean_logits.data_ptr()]
+    path = MetricPath(metric, batch.metric)
+    scored = score(model, batch, path, buffers)
+    known = [point.values for logits, point in path.points if logits.data_ptr() == scored.clean_logits.data_ptr()]
     clean = known[0] if known else metric_values(metric, scored.clean_logits, batch.metric, scored.clean_logits)
     corrupted = metric_values(metric, scored.corrupted_logits, batch.metric, scored.clean_logits)
     return state.after(
@@ -206,7 +203,7 @@ def _step(
         scored.edges.cpu().numpy(),
         clean.double().cpu().numpy(),
         corrupted.double().cpu().numpy(),
-        max((float(point.gradient.abs().max()) for _, point in points), default=math.inf),
+        path.steepest,
     )
 
 

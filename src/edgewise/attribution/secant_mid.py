@@ -15,5 +15,5 @@ from edgewise.engine.ruled_scores import secant_scores
 SECANT_MID = Method(
     name="secant-mid",
     summary="finite differences to the run halfway to the corrupted input: 3 forward passes, 1 backward pass",
-    score=partial(secant_scores, references=MIDDLE),
+    score=partial(secant_scores, references=MIDDLE, profiled=True),
 )

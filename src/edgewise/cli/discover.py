@@ -83,6 +83,15 @@ def discover(
         bool | None,
         option(_SETTINGS, "--direct-edges", help="acdc: first test q, k, v of heads as a whole, as the original."),
     ] = None,
+    steps: Annotated[
+        int | None, option(_SETTINGS, "--steps", help="eap-ig-inputs, eap-ig-activations: points of the path.")
+    ] = None,
+    rule: Annotated[
+        str | None, option(_SETTINGS, "--rule", help="eap-ig-inputs: left, right, midpoint or trapezoid.")
+    ] = None,
+    reading: Annotated[
+        str | None, option(_SETTINGS, "--reading", help="eap-ig-activations: average, or source for each source's own.")
+    ] = None,
     top: Annotated[int | None, option(_CIRCUIT, "--top", help="Keep so many edges (or nodes).")] = None,
     threshold: Annotated[
         float | None,
@@ -137,7 +146,9 @@ def discover(
         method=method,
         level=cast("Level", level),  # the config refuses what is none
         metric=metric,
-        settings=given(only=only, tau=tau, absolute=absolute, direct_edges=direct_edges),
+        settings=given(
+            only=only, tau=tau, absolute=absolute, direct_edges=direct_edges, steps=steps, rule=rule, reading=reading
+        ),
         selection=Selection(top, threshold, fraction, cast("Ranking", by), greedy, prune),
         dtype=dtype,
         device=device,

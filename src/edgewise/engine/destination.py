@@ -5,7 +5,7 @@ inverse scale, ``d_u`` a source's change (centred), ``D`` the width, per positio
 
     true       s (g . d_u - s^2 (c . g)(c . d_u) / D)      the norm's derivative
     frozen     s  g . d_u                                  its scale as a constant
-    exact      s_u (c + d_u) . g - s c . g                 the norm itself: ``1/s_u^2 = 1/s^2 + (2 c . d_u + |d_u|^2)/D``
+    exact      s_u (c + d_u) . g - s c . g                 the norm itself, 1/s_u^2 = 1/s^2 + (2 c . d_u + |d_u|^2)/D
     secant     its finite difference to the reference run (`edgewise.engine.rules.statistics`)
 
 With ``exact`` the edges into ``logits`` have their exact effects where L is linear in the logits.
@@ -157,12 +157,18 @@ def _exact(
     scores = along * patched + base * (patched - scale)
     if weight is not None:
         scores = scores * _share(weight, changes, size, own.removes_mean)
-    return scores.unflatten(0, (n_rows, pos)).sum(1)
+    return _over_positions(scores, n_rows)
 
 
 def _weighted_products(behind: Tensor, changes: Tensor, weight: Weight) -> Tensor:
     scores = _by_token(changes, behind) * _share(weight, changes, _squares(changes, False), False)
-    return scores.unflatten(0, behind.shape[1:3]).sum(1)
+    return _over_positions(scores, behind.shape[1])
+
+
+def _over_positions(
+    scores: Float[Tensor, "token source destination"], n_rows: int
+) -> Float[Tensor, "rows source destination"]:
+    return scores.view(n_rows, -1, *scores.shape[1:]).sum(1)
 
 
 def _by_token(
@@ -174,7 +180,7 @@ def _by_token(
 
 def _squares(changes: Float[Tensor, "source rows pos d_model"], centred: bool) -> Float[Tensor, "token source one"]:
     """``|d_u|^2``, without the mean where the norm removes it."""
-    size = torch.linalg.vector_norm(changes, dim=-1).square()
+    size: Tensor = torch.linalg.vector_norm(changes, dim=-1).square()
     if centred:
         size = size - changes.shape[-1] * changes.mean(-1).square()
     return size.flatten(1).T[..., None]
@@ -183,6 +189,8 @@ def _squares(changes: Float[Tensor, "source rows pos d_model"], centred: bool) -
 def _share(weight: Weight, changes: Tensor, size: Tensor, centred: bool) -> Float[Tensor, "token source one"]:
     whole = changes.sum(0)
     whole = whole - whole.mean(-1, keepdim=True) if centred else whole
-    length = torch.linalg.vector_norm(whole, dim=-1).reshape(-1, 1, 1)
-    share = (weight.factor * size.clamp_min(0).sqrt() / length.clamp_min(torch.finfo(length.dtype).tiny)).clamp_max(1.0)
+    length: Tensor = torch.linalg.vector_norm(whole, dim=-1).reshape(-1, 1, 1)
+    share: Tensor = (
+        weight.factor * size.clamp_min(0).sqrt() / length.clamp_min(torch.finfo(length.dtype).tiny)
+    ).clamp_max(1.0)
     return 1 - share if weight.of_small else share

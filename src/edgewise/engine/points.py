@@ -15,7 +15,7 @@ from typing import Literal, get_args
 from torch import Tensor
 
 from edgewise.engine.hooks import Hooks
-from edgewise.errors import DataError
+from edgewise.errors import SettingError
 from edgewise.models import Wiring
 
 Rule = Literal["left", "right", "midpoint", "trapezoid"]
@@ -50,16 +50,16 @@ def riemann(steps: int, rule: str = "left") -> tuple[Point, ...]:
             two ends with half the weight.
 
     Raises:
-        DataError: no step, or no such rule.
+        SettingError: no step, or no such rule.
     """
     if steps < 1:
-        raise DataError(f"steps is {steps}; give at least 1")
+        raise SettingError(f"--steps is {steps}; give at least 1")
     if rule == "trapezoid":
         ends = {0, steps}
         return tuple(Point(k / steps, (0.5 if k in ends else 1.0) / steps) for k in range(steps + 1))
     first = {"left": 0.0, "right": 1.0, "midpoint": 0.5}.get(rule)
     if first is None:
-        raise DataError(f"rule {rule!r} is not known; use one of {', '.join(get_args(Rule))}")
+        raise SettingError(f"--rule {rule!r} is not known; use one of {', '.join(get_args(Rule))}")
     return tuple(Point((k + first) / steps, 1 / steps) for k in range(steps))
 
 

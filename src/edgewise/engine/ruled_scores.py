@@ -12,6 +12,7 @@ from edgewise.engine.batches import Batch
 from edgewise.engine.buffers import Buffers
 from edgewise.engine.destination import Destination, Scorer, Weight
 from edgewise.engine.hooks import borrowed
+from edgewise.engine.metric_path import MetricPath
 from edgewise.engine.passes import BatchScores, LogitGradient, Passes
 from edgewise.engine.points import CORRUPTED, Point
 from edgewise.engine.ruled import RuledRun
@@ -19,7 +20,7 @@ from edgewise.engine.rules.mode import Ruled
 from edgewise.engine.rules.reference import reference
 from edgewise.engine.rules.rule import Rules
 from edgewise.engine.rules.secant import Secant
-from edgewise.engine.sources import SourceChanges, SourceOutputs
+from edgewise.engine.sources import SourceOutputs
 from edgewise.engine.tally import Tally, range_for
 from edgewise.models import Model
 
@@ -61,21 +62,23 @@ def modified_scores(
 def secant_scores(
     model: Model,
     batch: Batch,
-    logit_gradient: LogitGradient,
+    metric: MetricPath,
     buffers: Buffers,
     *,
     references: Sequence[Point] = CORRUPTED,
     at: Destination = Destination.EXACT,
+    profiled: bool = False,
 ) -> BatchScores:
     """Scores by finite differences between the clean run and reference runs.
 
     Args:
         model: the model; untouched afterwards.
         batch: the prompts.
-        logit_gradient: from the clean logits to ``dL/dlogits`` of each prompt's own L.
+        metric: the metric, whose own finite difference is taken too.
         buffers: memory that several micro-batches use one after the other.
         references: the reference runs, by their share of the clean embedding, and the weights of their scores.
         at: the destination rule.
+        profiled: whether the metric's profile is applied to the scores, where it is not straight.
     """
     passes = Passes(model, batch, buffers)
     tally: Tally | None = None
@@ -84,21 +87,23 @@ def secant_scores(
         clean_logits, corrupted_logits = paired.run.logits.detach(), paired.corrupted_logits
         if tally is None:
             changes = passes.changes(paired.clean, paired.corrupted)
-            tally, gradient = Tally(model.graph, changes), logit_gradient(clean_logits)
+            tally, gradient = Tally(model.graph, changes), metric.mean_gradient(clean_logits, corrupted_logits)
         _backward(paired.run, gradient, tally, Scorer(at, changes, tally, buffers), point.weight)
     if tally is None:
         raise ValueError("no reference run")
     tally.require_all()
-    return BatchScores(tally.scores, clean_logits, corrupted_logits)
+    profile = metric.profile(clean_logits, corrupted_logits, gradient) if profiled else None
+    scores = tally.scores if profile is None else profile.apply(tally.scores)
+    return BatchScores(scores, clean_logits, corrupted_logits)
 
 
 def mixed_scores(
-    model: Model, batch: Batch, logit_gradient: LogitGradient, buffers: Buffers, *, to: float, factor: float
+    model: Model, batch: Batch, metric: MetricPath, buffers: Buffers, *, to: float, factor: float
 ) -> BatchScores:
     """Clean derivatives where a source's change is small, finite differences where it is large.
 
     ``(1 - w) EAP + w secant``, both with the destination's norm exact, ``w`` as `edgewise.engine.destination.Weight`
-    says. One clean forward pass serves both backward passes.
+    says. One clean forward pass serves both backward passes. The metric's profile is applied to the sum.
     """
     rules = Secant()
     passes = Passes(model, batch, buffers)
@@ -106,13 +111,15 @@ def mixed_scores(
     logits = paired.run.logits.detach()
     changes = passes.changes(paired.clean, paired.corrupted)
     tally = Tally(model.graph, changes)
-    gradient = logit_gradient(logits)
+    gradient = metric.mean_gradient(logits, paired.corrupted_logits)
     for exact in (True, False):
         rules.exact = exact
         scorer = Scorer(Destination.EXACT, changes, tally, buffers, Weight(factor, of_small=not exact))
         _backward(paired.run, gradient, tally, scorer, again=exact)
     tally.require_all()
-    return BatchScores(tally.scores, logits, paired.corrupted_logits)
+    profile = metric.profile(logits, paired.corrupted_logits, gradient)
+    scores = tally.scores if profile is None else profile.apply(tally.scores)
+    return BatchScores(scores, logits, paired.corrupted_logits)
 
 
 def _paired(passes: Passes, rules: Secant, to: float) -> Paired:

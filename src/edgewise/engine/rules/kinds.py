@@ -26,8 +26,8 @@ LINEAR = frozenset(
 )
 # The same, written into the first tensor.
 WRITING = frozenset(
-    """add_ sub_ __iadd__ __isub__ copy_ __setitem__ index_add_ index_put_ index_copy_ scatter_ scatter_add_ masked_fill_
-    masked_scatter_ zero_ fill_ neg_ squeeze_ unsqueeze_ transpose_ detach_ dropout_ set_""".split()
+    """add_ sub_ __iadd__ __isub__ copy_ __setitem__ index_add_ index_put_ index_copy_ scatter_ scatter_add_
+    masked_fill_ masked_scatter_ zero_ fill_ neg_ squeeze_ unsqueeze_ transpose_ detach_ dropout_ set_""".split()
 )
 # A product of two tensors. Linear where one of them is a constant.
 PRODUCTS = {

@@ -78,21 +78,21 @@ class Ruled(TorchFunctionMode):
 
     def elementwise(self, f: Operation, x: Tensor, *, kinked: bool) -> Tensor:
         """``f(x)`` with the rule's derivative."""
+        y: Tensor
         with torch.no_grad():
             y_ref = f(reference(x)) if has_reference(x) else None
-        if not x.requires_grad:
-            return attach(f(x), y_ref)
-        if Kind.ELEMENTWISE not in self.rules.replaces:
-            return attach(f(x), y_ref)
+        if not x.requires_grad or Kind.ELEMENTWISE not in self.rules.replaces:
+            y = f(x)
+            return attach(y, y_ref)
         with torch.no_grad():
             y_ref = f(reference(x)) if y_ref is None else y_ref
-        y: Tensor = Elementwise.apply(x, f, kinked, reference(x), y_ref, self.rules)  # type: ignore[no-untyped-call]
+        y = Elementwise.apply(x, f, kinked, reference(x), y_ref, self.rules)  # type: ignore[no-untyped-call]
         return attach(y, y_ref)
 
     def normed(self, f: Operation, x: Tensor, gain: Tensor | None, *, removes_mean: bool, eps: float) -> Tensor:
         """What a norm makes of ``x``, with the rule's derivative."""
         with torch.no_grad():
-            y = f(x)
+            y: Tensor = f(x)
             y_ref = f(reference(x)) if has_reference(x) else None
             if not x.requires_grad:
                 return attach(y, y_ref)

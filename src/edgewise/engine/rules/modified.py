@@ -18,7 +18,9 @@ from edgewise.engine.rules.statistics import NormStatistics
 
 NEAR_ZERO = 1e-6
 # Not zero at zero, so f(x)/x says nothing.
-NOT_THROUGH_ZERO = frozenset("sigmoid exp log log1p logsigmoid softplus erf cos reciprocal sqrt hardsigmoid clamp".split())
+NOT_THROUGH_ZERO = frozenset(
+    "sigmoid exp log log1p logsigmoid softplus erf cos reciprocal sqrt hardsigmoid clamp".split()
+)
 
 
 class RelP(Rules):
@@ -66,5 +68,3 @@ class Gim(Rules):
     def through_norm(self, gradient: Tensor, own: NormStatistics, ref: NormStatistics | None) -> Tensor:
         """The scale as a constant."""
         return own.freeze(gradient)
-
-

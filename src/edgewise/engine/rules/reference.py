@@ -6,12 +6,13 @@ one is the same in both runs. It is gone with the tensor.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 NAME = "_edgewise_reference"
+Result = TypeVar("Result")
 
 
 def reference(x: Tensor) -> Tensor:
@@ -25,7 +26,7 @@ def has_reference(x: Tensor) -> bool:
     return getattr(x, NAME, None) is not None
 
 
-def attach(x: Any, to: Any) -> Any:
+def attach(x: Result, to: Any) -> Result:
     """Give a result, or each of several, its reference; returns the result."""
     if isinstance(x, Tensor):
         if isinstance(to, Tensor) and to is not x:

@@ -18,6 +18,7 @@ class Estimating(RunMethod[AttributionState]):
     def __init__(self, name: str) -> None:
         """Look the method up."""
         self.name, self.summary = name, METHODS.describe(name)
+        self.settings = METHODS.load(name).settings
 
     def states(
         self, config: RunConfig, model: Model, prompts: PromptSet, max_memory: int | None, stored: Tensors | None
@@ -30,6 +31,7 @@ class Estimating(RunMethod[AttributionState]):
             model,
             prompts,
             method=self.name,
+            settings=config.settings,
             metric=config.metric,
             level=config.level,
             batch_size=config.batch_size,
