@@ -61,47 +61,118 @@ class Scorer:
 
     Args:
         rule: the destination rule.
-        changes: ``o'_u - o_u`` of every source.
+        geometry: ``o'_u - o_u`` of every source, and what is known of it.
         tally: where scores go.
         buffers: memory to write into.
         weight: by the size of a source's change; for the exact rule.
     """
 
     def __init__(
-        self,
-        rule: Destination,
-        changes: SourceChanges,
-        tally: Tally,
-        buffers: Buffers,
-        weight: Weight | None = None,
+        self, rule: Destination, geometry: Geometry, tally: Tally, buffers: Buffers, weight: Weight | None = None
     ) -> None:
-        self._rule, self._changes, self._tally, self._buffers, self._weight = rule, changes, tally, buffers, weight
+        self._rule, self._geometry, self._tally, self._buffers, self._weight = rule, geometry, tally, buffers, weight
 
     def receive(self, at: Arrival) -> None:
         """Add the scores of one arrival's edges."""
-        known = self._changes.at_answers if at.at_answers else self._changes.everywhere
+        known = self._geometry.changes.at_answers if at.at_answers else self._geometry.changes.everywhere
         changes = known[: at.n_sources]
         own = _statistics(at.norm, at.stream, changes.dtype)
         ref = None if at.reference is None else _statistics(at.norm, at.reference, changes.dtype)
+        if own is None and self._weight is None:  # a model without norms reads the stream itself
+            own, rule = _unscaled(at.stream.to(changes.dtype)), Destination.FROZEN
+        else:
+            rule = self._rule
         for rows, behind in _behind(at, changes.dtype, self._buffers):
-            scores = self._scores(own, ref, rows, behind, changes[:, rows])
+            if rule is Destination.EXACT:
+                scores = self._exact(at, own, rows, behind, changes[:, rows])
+            else:
+                assert own is not None
+                scores = edge_products(changes[:, rows], _pulled(rule, own[rows], ref and ref[rows], behind[:-1]))
             self._tally.add(rows, at.columns, scores)
 
-    def _scores(
-        self, own: NormStatistics | None, ref: NormStatistics | None, rows: slice, behind: Tensor, changes: Tensor
-    ) -> Tensor:
-        if own is None:  # a model without norms
-            if self._rule is Destination.EXACT and self._weight is not None:
-                return _weighted_products(behind, changes, self._weight)
-            return edge_products(changes, behind)
-        here = _rows(own, rows)
-        if self._rule is Destination.EXACT:
-            return _exact(here, behind, changes, self._weight)
-        if self._rule is Destination.FROZEN:
-            return edge_products(changes, here.scale * behind)
-        if self._rule is Destination.TRUE or ref is None:
-            return edge_products(changes, here.pull(behind))
-        return edge_products(changes, here.secant(behind, _rows(ref, rows)))
+    def _exact(
+        self, at: Arrival, own: NormStatistics | None, rows: slice, behind: Tensor, changes: Tensor
+    ) -> Float[Tensor, "rows source destination"]:
+        """The norm's own change, position by position; one more column of the product gives ``c . d_u``."""
+        n_rows, key = behind.shape[1], (at.columns.start, rows.start)
+        here = None if own is None else own[rows]
+        size = self._geometry.size(at, rows)
+        patched = self._geometry.patched.get(key)
+        if here is None:
+            scores = _by_token(changes, behind[:-1])
+        elif patched is None:
+            behind[-1] = here.centred
+            products = _by_token(changes, behind)
+            patched = self._geometry.patched[key] = _patched_scale(here, products[..., -1:], size)
+            scores = products[..., :-1] * patched
+        else:
+            scores = _by_token(changes, behind[:-1]) * patched
+        if here is not None and patched is not None:
+            base = (behind[:-1] * here.centred).sum(-1).flatten(1).T[:, None]
+            scores += base * (patched - here.scale.reshape(-1, 1, 1))
+        if self._weight is not None:
+            share = (self._weight.factor * self._geometry.share(at, rows, changes, size)).clamp_max(1.0)
+            scores *= 1 - share if self._weight.of_small else share
+        return scores.view(n_rows, -1, *scores.shape[1:]).sum(1)
+
+
+class Geometry:
+    """How large the sources' changes are, kept between backward passes.
+
+    Args:
+        changes: ``o'_u - o_u`` of every source.
+
+    Attributes:
+        patched: the scales of norms with each source patched, ``[token, source, 1]``, by column and first prompt.
+    """
+
+    def __init__(self, changes: SourceChanges) -> None:
+        self.changes = changes
+        self.patched: dict[tuple[int, int | None], Tensor] = {}
+        self._shares: dict[tuple[int, int | None], Tensor] = {}
+        self._sizes: dict[tuple[bool, bool], Tensor] = {}
+
+    def size(self, at: Arrival, rows: slice) -> Float[Tensor, "token source one"]:
+        """``|d_u|^2``, without the mean where the norm removes it."""
+        key = at.at_answers, at.norm.scaled and at.norm.centred
+        if key not in self._sizes:
+            known = self.changes.at_answers if at.at_answers else self.changes.everywhere
+            self._sizes[key] = _squares(known, centred=key[1])
+        return self._sizes[key][: at.n_sources, rows].flatten(1).T[..., None]
+
+    def share(
+        self, at: Arrival, rows: slice, changes: Float[Tensor, "source rows pos d_model"], size: Tensor
+    ) -> Float[Tensor, "token source one"]:
+        """``|d_u| / |d|``, d the sum of all changes that the destination reads."""
+        key = at.columns.start, rows.start
+        if key not in self._shares:
+            whole = _squares(changes.sum(0), centred=at.norm.scaled and at.norm.centred).reshape(-1, 1, 1)
+            least = torch.finfo(whole.dtype).tiny
+            self._shares[key] = (size / whole.clamp_min(least)).sqrt()
+        return self._shares[key]
+
+
+def _squares(x: Float[Tensor, "*lead d_model"], *, centred: bool) -> Float[Tensor, "*lead"]:
+    size: Tensor = torch.linalg.vector_norm(x, dim=-1).square()
+    return (size - x.shape[-1] * x.mean(-1).square()).clamp_min(0) if centred else size
+
+
+def _pulled(rule: Destination, own: NormStatistics, ref: NormStatistics | None, behind: Tensor) -> Tensor:
+    """The gradient at the norm's input."""
+    if rule is Destination.FROZEN:
+        return own.scale * behind
+    return own.secant(behind, ref) if rule is Destination.SECANT and ref is not None else own.pull(behind)
+
+
+def _patched_scale(own: NormStatistics, toward: Tensor, size: Tensor) -> Float[Tensor, "token source one"]:
+    scale = own.scale.reshape(-1, 1, 1)
+    # Rounding must not take the square below what it can be.
+    square = scale**-2 + (2 * toward + size) / own.centred.shape[-1]
+    return square.clamp_min_(torch.finfo(scale.dtype).tiny).rsqrt_()
+
+
+def _unscaled(stream: Tensor) -> NormStatistics:
+    return NormStatistics(stream, torch.ones_like(stream[..., :1]), removes_mean=False)
 
 
 def _statistics(norm: Norm, stream: Tensor, dtype: torch.dtype) -> NormStatistics | None:
@@ -110,19 +181,19 @@ def _statistics(norm: Norm, stream: Tensor, dtype: torch.dtype) -> NormStatistic
     return NormStatistics.of(stream.to(dtype), removes_mean=norm.centred, eps=norm.eps)
 
 
-def _rows(of: NormStatistics, rows: slice) -> NormStatistics:
-    return NormStatistics(of.centred[rows], of.scale[rows], of.removes_mean)
-
-
 def _behind(
     at: Arrival, dtype: torch.dtype, buffers: Buffers
 ) -> Iterator[tuple[slice, Float[Tensor, "destination rows pos d_model"]]]:
-    """The gradient behind the norm for each destination, gain and centring applied, a few prompts at a time."""
+    """The gradient behind the norm for each destination, gain and centring applied, a few prompts at a time.
+
+    Behind the last destination there is room for one more.
+    """
     if at.direct is not None:
-        gain = at.norm.gain()
-        gradient = at.direct.to(dtype)
+        gain, gradient = at.norm.gain(), at.direct.to(dtype)
         gradient = gradient if gain is None else gradient * gain.to(dtype)
-        yield slice(None), (gradient - gradient.mean(-1, keepdim=True) if at.norm.centred else gradient)[None]
+        behind = buffers.take("gradients", (2, *gradient.shape), gradient, dtype)
+        behind[0] = gradient - gradient.mean(-1, keepdim=True) if at.norm.centred else gradient
+        yield slice(0, len(gradient)), behind
         return
     heads = [part.projection.view(part.gradient).permute(2, 0, 1, 3).to(dtype).contiguous() for part in at.heads]
     weights = [at.norm.fold(part.projection.weight().to(dtype)).permute(1, 2, 0) for part in at.heads]
@@ -130,45 +201,11 @@ def _behind(
     at_once = rows_at_once(at.stream)
     for first in range(0, len(at.stream), at_once):
         rows = slice(first, min(first + at_once, len(at.stream)))
-        shape = (sum(counts), *at.stream[rows].shape)
+        shape = (sum(counts) + 1, *at.stream[rows].shape)
         behind = buffers.take("gradients", shape, at.stream, dtype)
-        for part, weight, into in zip(heads, weights, behind.split(counts), strict=True):
+        for part, weight, into in zip(heads, weights, behind[:-1].split(counts), strict=True):
             torch.bmm(part[:, rows].flatten(1, 2), weight, out=into.flatten(1, 2))
         yield rows, behind
-
-
-def _exact(
-    own: NormStatistics,
-    behind: Float[Tensor, "destination rows pos d_model"],
-    changes: Float[Tensor, "source rows pos d_model"],
-    weight: Weight | None,
-) -> Float[Tensor, "rows source destination"]:
-    """The norm's own change, position by position; one more column of the product gives ``c . d_u``."""
-    n_rows, pos, width = behind.shape[1:]
-    centred = own.centred.expand(1, n_rows, pos, width)
-    products = _by_token(changes, torch.cat([behind, centred]))
-    along, toward = products[..., :-1], products[..., -1:]
-    size = _squares(changes, own.removes_mean)
-    scale = own.scale.reshape(-1, 1, 1)
-    # Rounding must not take the square below what it can be.
-    square = (scale**-2 + (2 * toward + size) / width).clamp_min(torch.finfo(scale.dtype).tiny)
-    patched = square.rsqrt()
-    base = (behind * own.centred).sum(-1).flatten(1).T[:, None]
-    scores = along * patched + base * (patched - scale)
-    if weight is not None:
-        scores = scores * _share(weight, changes, size, own.removes_mean)
-    return _over_positions(scores, n_rows)
-
-
-def _weighted_products(behind: Tensor, changes: Tensor, weight: Weight) -> Tensor:
-    scores = _by_token(changes, behind) * _share(weight, changes, _squares(changes, False), False)
-    return _over_positions(scores, behind.shape[1])
-
-
-def _over_positions(
-    scores: Float[Tensor, "token source destination"], n_rows: int
-) -> Float[Tensor, "rows source destination"]:
-    return scores.view(n_rows, -1, *scores.shape[1:]).sum(1)
 
 
 def _by_token(
@@ -176,21 +213,3 @@ def _by_token(
 ) -> Float[Tensor, "token source destination"]:
     """The dot products of every source's change with every destination's gradient, token by token."""
     return torch.bmm(changes.flatten(1, 2).transpose(0, 1), behind.flatten(1, 2).permute(1, 2, 0))
-
-
-def _squares(changes: Float[Tensor, "source rows pos d_model"], centred: bool) -> Float[Tensor, "token source one"]:
-    """``|d_u|^2``, without the mean where the norm removes it."""
-    size: Tensor = torch.linalg.vector_norm(changes, dim=-1).square()
-    if centred:
-        size = size - changes.shape[-1] * changes.mean(-1).square()
-    return size.flatten(1).T[..., None]
-
-
-def _share(weight: Weight, changes: Tensor, size: Tensor, centred: bool) -> Float[Tensor, "token source one"]:
-    whole = changes.sum(0)
-    whole = whole - whole.mean(-1, keepdim=True) if centred else whole
-    length: Tensor = torch.linalg.vector_norm(whole, dim=-1).reshape(-1, 1, 1)
-    share: Tensor = (
-        weight.factor * size.clamp_min(0).sqrt() / length.clamp_min(torch.finfo(length.dtype).tiny)
-    ).clamp_max(1.0)
-    return 1 - share if weight.of_small else share

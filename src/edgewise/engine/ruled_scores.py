@@ -10,7 +10,7 @@ from torch import Tensor
 
 from edgewise.engine.batches import Batch
 from edgewise.engine.buffers import Buffers
-from edgewise.engine.destination import Destination, Scorer, Weight
+from edgewise.engine.destination import Destination, Geometry, Scorer, Weight
 from edgewise.engine.hooks import borrowed
 from edgewise.engine.metric_path import MetricPath
 from edgewise.engine.passes import BatchScores, LogitGradient, Passes
@@ -54,7 +54,7 @@ def modified_scores(
     logits = run.logits.detach()
     changes = passes.changes(run.sources, corrupted)
     tally = Tally(model.graph, changes)
-    _backward(run, logit_gradient(logits), tally, Scorer(at, changes, tally, buffers))
+    _backward(run, logit_gradient(logits), tally, Scorer(at, Geometry(changes), tally, buffers))
     tally.require_all()
     return BatchScores(tally.scores, logits, corrupted_logits)
 
@@ -88,7 +88,7 @@ def secant_scores(
         if tally is None:
             changes = passes.changes(paired.clean, paired.corrupted)
             tally, gradient = Tally(model.graph, changes), metric.mean_gradient(clean_logits, corrupted_logits)
-        _backward(paired.run, gradient, tally, Scorer(at, changes, tally, buffers), point.weight)
+        _backward(paired.run, gradient, tally, Scorer(at, Geometry(changes), tally, buffers), point.weight)
     if tally is None:
         raise ValueError("no reference run")
     tally.require_all()
@@ -111,10 +111,10 @@ def mixed_scores(
     logits = paired.run.logits.detach()
     changes = passes.changes(paired.clean, paired.corrupted)
     tally = Tally(model.graph, changes)
-    gradient = metric.mean_gradient(logits, paired.corrupted_logits)
+    gradient, geometry = metric.mean_gradient(logits, paired.corrupted_logits), Geometry(changes)
     for exact in (True, False):
         rules.exact = exact
-        scorer = Scorer(Destination.EXACT, changes, tally, buffers, Weight(factor, of_small=not exact))
+        scorer = Scorer(Destination.EXACT, geometry, tally, buffers, Weight(factor, of_small=not exact))
         _backward(paired.run, gradient, tally, scorer, again=exact)
     tally.require_all()
     profile = metric.profile(logits, paired.corrupted_logits, gradient)

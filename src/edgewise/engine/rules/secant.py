@@ -48,7 +48,7 @@ class Secant(Rules):
         gap = x_ref - x
         # The quotient's rounding is eps / gap, the derivative's error gap^2: they meet at the cube root.
         least = 0.0 if kinked else torch.finfo(x.dtype).eps ** (1 / 3)
-        near = gap.abs() <= least * (1 + x.abs())
+        near = gap.abs() <= least
         slope = (y_ref - y) / gap.masked_fill(near, 1.0)
         if near.any():
             slope[near] = derivative(f, ((x + x_ref) / 2)[near])

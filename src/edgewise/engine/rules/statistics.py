@@ -39,6 +39,10 @@ class NormStatistics:
         scale = torch.rsqrt(centred.square().mean(-1, keepdim=True) + eps)
         return cls(centred, scale, removes_mean)
 
+    def __getitem__(self, rows: slice) -> NormStatistics:
+        """Those of some prompts."""
+        return NormStatistics(self.centred[rows], self.scale[rows], self.removes_mean)
+
     def centre(self, x: Float[Tensor, "*lead d_model"]) -> Float[Tensor, "*lead d_model"]:
         """A gradient with the mean removed, where the norm removes it."""
         return x - x.mean(-1, keepdim=True) if self.removes_mean else x
