@@ -17,4 +17,5 @@ EAP_SECANT = Method(
     name="eap-secant",
     summary="EAP for small changes, secant-mid for large ones: 3 forward passes, 2 backward passes",
     score=partial(mixed_scores, to=0.5, factor=2.0),
+    activations=3.0,
 )

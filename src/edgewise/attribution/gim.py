@@ -17,4 +17,5 @@ GIM = Method(
     name="gim",
     summary="EAP with GIM's backward pass: softmax at temperature 2, products shared (Edin et al. 2025)",
     score=partial(modified_scores, rules=Gim(), at=Destination.FROZEN),
+    activations=2.0,
 )

@@ -41,6 +41,7 @@ METHODS = Registry(
         "eap-secant": "edgewise.attribution.eap_secant:EAP_SECANT",
         "relp": "edgewise.attribution.relp:RELP",
         "gim": "edgewise.attribution.gim:GIM",
+        "ifr": "edgewise.attribution.ifr:IFR",
     },
 )
 
@@ -131,9 +132,10 @@ def attribute(
         max_memory: likewise.
         state: where an earlier pass stopped; None to begin.
     """
-    score, measured, pairs = _checked(model, prompts, method, settings, metric, level)
+    chosen, measured, pairs = _checked(model, prompts, method, metric, level)
+    score = chosen.with_settings(settings or {})
     if state is None:
-        rows = micro_batch(model, pairs, max_memory) if batch_size is None else batch_size
+        rows = micro_batch(model, pairs, max_memory, chosen.activations) if batch_size is None else batch_size
         if rows < 1:
             raise DataError(f"batch size {rows}: give at least 1")
         state = AttributionState.start(
@@ -168,10 +170,9 @@ def _checked(
     model: Model,
     prompts: PromptSet | Sequence[PromptPair],
     method: str,
-    settings: Mapping[str, Any] | None,
     metric: AnyMetric | None,
     level: str,
-) -> tuple[Score, Metric, tuple[PromptPair, ...]]:
+) -> tuple[Method, Metric, tuple[PromptPair, ...]]:
     chosen: Method = METHODS.load(method)
     measured = metric_for(prompts, metric)
     if measured.flat_at_clean:
@@ -180,7 +181,7 @@ def _checked(
             " would score every edge zero; use logit-diff, prob-diff or log-prob"
         )
     require_level(level)
-    return chosen.with_settings(settings or {}), measured, usable(model, prompts, measured)
+    return chosen, measured, usable(model, prompts, measured)
 
 
 def _step(

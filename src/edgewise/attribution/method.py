@@ -27,12 +27,14 @@ class Method:
         score: per-prompt edge scores of one micro-batch, from a model, a batch, the metric on it, and buffers, which
             are the pass's own and used again by the next micro-batch; and ``settings`` by name, where it has any.
         settings: the frozen dataclass of its own settings.
+        activations: how many times the memory of one differentiable run it takes.
     """
 
     name: str
     summary: str
     score: Callable[..., BatchScores]
     settings: type[Any] = NoSettings
+    activations: float = 1.0
 
     def with_settings(self, given: Mapping[str, Any]) -> Score:
         """How it scores with some settings, the others as by default. Raises SettingError."""

@@ -17,4 +17,5 @@ RELP = Method(
     name="relp",
     summary="EAP with relevance propagation's backward pass (RelP, Jafari et al. 2025)",
     score=partial(modified_scores, rules=RelP(), at=Destination.FROZEN),
+    activations=2.0,
 )

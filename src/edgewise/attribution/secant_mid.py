@@ -16,4 +16,5 @@ SECANT_MID = Method(
     name="secant-mid",
     summary="finite differences to the run halfway to the corrupted input: 3 forward passes, 1 backward pass",
     score=partial(secant_scores, references=MIDDLE, profiled=True),
+    activations=3.0,
 )
