@@ -27,7 +27,16 @@ from pathlib import Path
 
 import torch
 from torch import nn
-from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from transformers import (
+    Gemma2Config,
+    Gemma2ForCausalLM,
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+)
 
 from edgewise import load_model, score_edges
 from edgewise.models.lens import LensTransformer
@@ -73,6 +82,36 @@ def llama_gqa() -> nn.Module:
     )
 
 
+def gemma2() -> nn.Module:
+    """Gemma 2's blocks at width 1024: norms before and after, soft-caps, 8 heads on 4 key/value heads."""
+    return Gemma2ForCausalLM(
+        Gemma2Config(
+            num_hidden_layers=8,
+            hidden_size=1024,
+            num_attention_heads=8,
+            num_key_value_heads=4,
+            head_dim=128,
+            intermediate_size=4096,
+            vocab_size=32_000,
+        )
+    )
+
+
+def qwen3() -> nn.Module:
+    """Eight layers of Qwen3-0.6B's shape: 16 heads of width 128 on 8 key/value heads, queries and keys normed."""
+    return Qwen3ForCausalLM(
+        Qwen3Config(
+            num_hidden_layers=8,
+            hidden_size=1024,
+            num_attention_heads=16,
+            num_key_value_heads=8,
+            head_dim=128,
+            intermediate_size=3072,
+            vocab_size=32_000,
+        )
+    )
+
+
 def attn_only_4l() -> nn.Module:
     """The shape of attn-only-4l, the paper's Docstring model: 4 layers of 8 heads, width 512, no MLP."""
     config = {
@@ -93,6 +132,8 @@ CASES = {
     "shared-prefix": Case(gpt2_small, pairs=32, length=64, first_difference=48, batch_size=8),
     "attn-only": Case(attn_only_4l, pairs=40, length=41, first_difference=11, batch_size=40),
     "llama-gqa": Case(llama_gqa, pairs=16, length=32, first_difference=0, batch_size=16),
+    "gemma2": Case(gemma2, pairs=16, length=32, first_difference=0, batch_size=16),
+    "qwen3": Case(qwen3, pairs=16, length=32, first_difference=0, batch_size=16),
 }
 
 

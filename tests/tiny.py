@@ -14,12 +14,16 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 from transformers import (
+    Gemma2Config,
+    Gemma2ForCausalLM,
     GPT2Config,
     GPT2LMHeadModel,
     GPTNeoXConfig,
     GPTNeoXForCausalLM,
     LlamaConfig,
     LlamaForCausalLM,
+    Olmo2Config,
+    Olmo2ForCausalLM,
     PreTrainedConfig,
     PreTrainedModel,
 )
@@ -85,6 +89,50 @@ def gpt_neox(
     return finish(GPTNeoXForCausalLM, GPTNeoXConfig(**settings | config), dtype, seed, attention)
 
 
+def gemma2(
+    *, dtype: torch.dtype = torch.float64, seed: int = 0, attention: str = "eager", **config: Any
+) -> Gemma2ForCausalLM:
+    """Gemma 2: RMSNorm before and after, soft-caps, scaled embedding, first and third layer with a window."""
+    settings: dict[str, Any] = {
+        "vocab_size": VOCABULARY,
+        "max_position_embeddings": MAX_POSITIONS,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "head_dim": 8,
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "sliding_window": 4,
+        "query_pre_attn_scalar": 6,
+        "attn_logit_softcapping": 2.0,
+        "final_logit_softcapping": 5.0,
+        "pad_token_id": None,
+        "bos_token_id": 0,
+        "eos_token_id": 0,
+    }
+    # The class knows no other attention: sdpa has no soft-cap.
+    return finish(Gemma2ForCausalLM, Gemma2Config(**settings | config), dtype, seed, "eager")
+
+
+def olmo2(
+    *, dtype: torch.dtype = torch.float64, seed: int = 0, attention: str = "sdpa", **config: Any
+) -> Olmo2ForCausalLM:
+    """OLMo 2: RMSNorm after attention and MLP alone, one norm over the queries of all heads, one over the keys."""
+    settings: dict[str, Any] = {
+        "vocab_size": VOCABULARY,
+        "max_position_embeddings": MAX_POSITIONS,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "pad_token_id": None,
+        "bos_token_id": 0,
+        "eos_token_id": 0,
+    }
+    return finish(Olmo2ForCausalLM, Olmo2Config(**settings | config), dtype, seed, attention)
+
+
 HF_FAMILIES: dict[str, Callable[..., PreTrainedModel]] = {
     "gpt2": gpt2,
     "gpt2-scaled-by-layer": partial(gpt2, scale_attn_by_inverse_layer_idx=True, tie_word_embeddings=False, n_inner=40),
@@ -98,6 +146,8 @@ HF_FAMILIES: dict[str, Callable[..., PreTrainedModel]] = {
         mlp_bias=True,
         tie_word_embeddings=True,
     ),
+    "gemma2": gemma2,
+    "olmo2": olmo2,
     "gpt-neox-parallel": gpt_neox,
     "gpt-neox-sequential": partial(gpt_neox, use_parallel_residual=False, attention_bias=False),
 }

@@ -31,6 +31,9 @@ SIZES: dict[str, Any] = {
     "pad_token_id": None,
     "vocab_size": VOCABULARY,
     "head_dim": 4,
+    "query_pre_attn_scalar": 4,
+    "attn_logit_softcapping": 2.0,
+    "final_logit_softcapping": 3.0,
     "rotary_dim": 2,
     "num_experts_per_tok": 2,
     "use_sliding_window": True,
@@ -40,6 +43,7 @@ SIZES: dict[str, Any] = {
 }
 """By the name of a config's attribute; those that a config lacks are left out."""
 
+FIRST_LAYER_WINDOWED = ["sliding_attention", "full_attention"]
 LONGROPE = {"rope_type": "longrope", "rope_theta": 10000.0, "short_factor": [1.0, 1.5], "long_factor": [2.0, 3.0]}
 
 SWITCHED: dict[str, tuple[str, dict[str, Any]]] = {
@@ -67,6 +71,14 @@ SWITCHED: dict[str, tuple[str, dict[str, Any]]] = {
     "falcon-alibi-multi-query": ("FalconForCausalLM", {"alibi": True}),
     "qwen2-moe-every-other-layer": ("Qwen2MoeForCausalLM", {"decoder_sparse_step": 2, "norm_topk_prob": True}),
     "qwen3-moe-first-layer-plain": ("Qwen3MoeForCausalLM", {"mlp_only_layers": [0], "attention_bias": True}),
+    "gemma3-mixed-layers-uncapped": (
+        "Gemma3ForCausalLM",
+        {"layer_types": FIRST_LAYER_WINDOWED, "attn_logit_softcapping": None, "final_logit_softcapping": None},
+    ),
+    "olmo2-grouped": ("Olmo2ForCausalLM", {"num_key_value_heads": 2}),
+    "olmo3-mixed-layers": ("Olmo3ForCausalLM", {"layer_types": FIRST_LAYER_WINDOWED}),
+    "exaone4-mixed-layers": ("Exaone4ForCausalLM", {"layer_types": FIRST_LAYER_WINDOWED}),
+    "glm4-biased": ("Glm4ForCausalLM", {"attention_bias": True}),
 }
 """What a config can switch: name -> class and attributes."""
 

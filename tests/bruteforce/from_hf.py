@@ -1,4 +1,4 @@
-"""Copies the weights of Hugging Face's GPT-2, Llama and GPT-NeoX into the brute-force twin, in float64.
+"""Copies the weights of Hugging Face's classes into the brute-force twin, in float64.
 
 A model that came from a checkpoint in TransformerLens's format gets the twin of that checkpoint, not of the module.
 """
@@ -6,20 +6,22 @@ A model that came from a checkpoint in TransformerLens's format gets the twin of
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import GPT2LMHeadModel, GPTNeoXForCausalLM, LlamaForCausalLM
+from transformers import Gemma2ForCausalLM, GPT2LMHeadModel, GPTNeoXForCausalLM, LlamaForCausalLM, Olmo2ForCausalLM
 
 from bruteforce import parts
 from bruteforce.from_lens import from_lens
-from bruteforce.parts import Attention, Mlp, Norm, Projection, Rotary
+from bruteforce.parts import Attention, Mlp, NoNorm, Norm, Projection, Rotary
 from bruteforce.transformer import Block, Transformer
 from tiny_lens import LensCheckpoint
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu_new": parts.gelu_tanh,
+    "gelu_pytorch_tanh": parts.gelu_tanh,
     "gelu": parts.gelu_erf,
     "silu": parts.silu,
     "linear": parts.identity,
@@ -34,7 +36,11 @@ def from_hf(model: nn.Module) -> Transformer:
     if isinstance(model, GPT2LMHeadModel):
         return _gpt2(model)
     if isinstance(model, LlamaForCausalLM):
-        return _llama(model)
+        return _llama(model, _llama_block, _rms_norm)
+    if isinstance(model, Olmo2ForCausalLM):
+        return _llama(model, _olmo2_block, _rms_norm)
+    if isinstance(model, Gemma2ForCausalLM):
+        return _gemma2(model)
     if isinstance(model, GPTNeoXForCausalLM):
         return _gpt_neox(model)
     raise TypeError(f"no brute-force twin for {type(model).__name__}")
@@ -75,44 +81,87 @@ def _gpt2_block(block: Any, layer: int, config: Any) -> Block:
     )
 
 
-def _llama(model: LlamaForCausalLM) -> Transformer:
+def _llama(model: Any, block: Callable[[Any, Any], Block], norm: Callable[[Any], Norm]) -> Transformer:
     config, body = model.config, model.model
     return Transformer(
         embedding=_copy(body.embed_tokens.weight),
-        blocks=tuple(_llama_block(block, config) for block in body.layers),
-        final_norm=_rms_norm(body.norm),
+        blocks=tuple(block(layer, config) for layer in body.layers),
+        final_norm=norm(body.norm),
         unembedding=_copy(model.lm_head.weight).T,
-        rotary=Rotary(config.head_dim, config.rope_parameters["rope_theta"]),
+        rotary=Rotary(body.layers[0].self_attn.head_dim, config.rope_parameters["rope_theta"]),
     )
 
 
 def _llama_block(block: Any, config: Any) -> Block:
-    heads, groups, attention, mlp = (
-        config.num_attention_heads,
-        config.num_key_value_heads,
-        block.self_attn,
-        block.mlp,
-    )
     return Block(
         attention_norm=_rms_norm(block.input_layernorm),
-        attention=Attention(
-            q=_projections(*_linear(attention.q_proj), heads),
-            k=_projections(*_linear(attention.k_proj), groups),
-            v=_projections(*_linear(attention.v_proj), groups),
-            output=_copy(attention.o_proj.weight).T.chunk(heads),
-            output_bias=_linear(attention.o_proj)[1],
-            scale=config.head_dim**-0.5,
-        ),
+        attention=_llama_attention(block.self_attn, config),
         mlp_norm=_rms_norm(block.post_attention_layernorm),
-        mlp=Mlp(
-            w_in=_linear(mlp.up_proj)[0].T,
-            b_in=_linear(mlp.up_proj)[1],
-            w_out=_linear(mlp.down_proj)[0].T,
-            b_out=_linear(mlp.down_proj)[1],
-            activation=ACTIVATIONS[config.hidden_act],
-            w_gate=_linear(mlp.gate_proj)[0].T,
-            b_gate=_linear(mlp.gate_proj)[1],
+        mlp=_llama_mlp(block.mlp, config.hidden_act),
+    )
+
+
+def _olmo2_block(block: Any, config: Any) -> Block:
+    """Norms behind attention and MLP, none in front; one norm for all queries, one for all keys."""
+    attention = block.self_attn
+    return Block(
+        attention_norm=NoNorm(),
+        attention=replace(
+            _llama_attention(attention, config),
+            after=_rms_norm(block.post_attention_layernorm),
+            q_norm=_rms_norm(attention.q_norm),
+            k_norm=_rms_norm(attention.k_norm),
         ),
+        mlp_norm=NoNorm(),
+        mlp=_llama_mlp(block.mlp, config.hidden_act),
+        mlp_after=_rms_norm(block.post_feedforward_layernorm),
+    )
+
+
+def _gemma2(model: Gemma2ForCausalLM) -> Transformer:
+    """A scaled embedding and capped logits."""
+    plain, scale = _llama(model, _gemma2_block, _one_plus), _copy(model.model.embed_tokens.embed_scale)
+    return replace(plain, embedding=plain.embedding * scale, softcap=model.config.final_logit_softcapping)
+
+
+def _gemma2_block(block: Any, config: Any) -> Block:
+    """Norms in front and behind, capped scores, windows in some layers."""
+    return Block(
+        attention_norm=_one_plus(block.input_layernorm),
+        attention=replace(
+            _llama_attention(block.self_attn, config),
+            scale=config.query_pre_attn_scalar**-0.5,
+            softcap=config.attn_logit_softcapping,
+            window=config.sliding_window if block.self_attn.layer_type == "sliding_attention" else None,
+            after=_one_plus(block.post_attention_layernorm),
+        ),
+        mlp_norm=_one_plus(block.pre_feedforward_layernorm),
+        mlp=_llama_mlp(block.mlp, config.hidden_activation),
+        mlp_after=_one_plus(block.post_feedforward_layernorm),
+    )
+
+
+def _llama_attention(attention: Any, config: Any) -> Attention:
+    heads, groups = config.num_attention_heads, config.num_key_value_heads
+    return Attention(
+        q=_projections(*_linear(attention.q_proj), heads),
+        k=_projections(*_linear(attention.k_proj), groups),
+        v=_projections(*_linear(attention.v_proj), groups),
+        output=_copy(attention.o_proj.weight).T.chunk(heads),
+        output_bias=_linear(attention.o_proj)[1],
+        scale=attention.head_dim**-0.5,
+    )
+
+
+def _llama_mlp(mlp: Any, activation: str) -> Mlp:
+    return Mlp(
+        w_in=_linear(mlp.up_proj)[0].T,
+        b_in=_linear(mlp.up_proj)[1],
+        w_out=_linear(mlp.down_proj)[0].T,
+        b_out=_linear(mlp.down_proj)[1],
+        activation=ACTIVATIONS[activation],
+        w_gate=_linear(mlp.gate_proj)[0].T,
+        b_gate=_linear(mlp.gate_proj)[1],
     )
 
 
@@ -180,6 +229,10 @@ def _layer_norm(module: nn.LayerNorm) -> Norm:
 
 def _rms_norm(module: Any) -> Norm:
     return Norm(False, _copy(module.weight), None, module.variance_epsilon)
+
+
+def _one_plus(module: Any) -> Norm:
+    return Norm(False, 1 + _copy(module.weight), None, module.eps)
 
 
 def _copy(tensor: Tensor) -> Tensor:

@@ -77,7 +77,11 @@ class Rotary:
 
 @dataclass(frozen=True)
 class Attention:
-    """The heads of one layer; `k` and `v` have one entry a key/value head, the others one a query head."""
+    """The heads of one layer; `k` and `v` have one entry a key/value head, the others one a query head.
+
+    `after` norms what all heads write together; `q_norm` and `k_norm` all queries, and all keys, of a layer as one
+    vector. A query sees the last `window` keys, its own included; `softcap` bounds the scores before the softmax.
+    """
 
     q: tuple[Projection, ...]
     k: tuple[Projection, ...]
@@ -85,10 +89,46 @@ class Attention:
     output: tuple[Float[Tensor, "d_head d_model"], ...]
     output_bias: Float[Tensor, "d_model"] | None
     scale: float
+    after: Norm | None = None
+    q_norm: Norm | None = None
+    k_norm: Norm | None = None
+    window: int | None = None
+    softcap: float | None = None
 
     def group_of(self, head: int) -> int:
         """The key/value head that query head `head` reads: consecutive query heads share one."""
         return head * len(self.k) // len(self.q)
+
+    def patterns(self, q: list[Tensor], k: list[Tensor], causal: bool = True) -> list[Tensor]:
+        """Softmax attention of every head: `[batch, query, key]`, rows sum to one; nothing reads what comes after it
+        if `causal`."""
+        return [self._pattern(q[head], k[self.group_of(head)], causal) for head in range(len(q))]
+
+    def _pattern(self, q: Tensor, k: Tensor, causal: bool) -> Tensor:
+        scores = torch.einsum("bqd,bkd->bqk", q, k) * self.scale
+        if self.softcap is not None:
+            scores = self.softcap * torch.tanh(scores / self.softcap)
+        hidden = torch.zeros(scores.shape[1:], dtype=torch.bool)
+        if causal:
+            hidden |= torch.ones_like(hidden).triu(1)
+        if self.window is not None:
+            hidden |= torch.ones_like(hidden).tril(-self.window)
+        return scores.masked_fill(hidden, -math.inf).softmax(-1)
+
+    def write(self, z: list[Tensor]) -> list[Tensor]:
+        """What every head adds to the stream, of its value-weighted sum. A norm behind them divides each by the root
+        mean square of their sum, so that the parts sum to what it returns."""
+        parts = [mine @ weight for mine, weight in zip(z, self.output, strict=True)]
+        if self.after is None:
+            return parts
+        whole = sum(parts[1:], parts[0])
+        size = torch.sqrt((whole * whole).mean(-1, keepdim=True) + self.after.epsilon)
+        return [part / size * self.after.gain for part in parts]
+
+
+def together(norm: Norm | None, heads: list[Tensor]) -> list[Tensor]:
+    """All heads' vectors normed as one."""
+    return heads if norm is None else list(norm(torch.cat(heads, -1)).chunk(len(heads), -1))
 
 
 @dataclass(frozen=True)
@@ -112,18 +152,6 @@ class Mlp:
             hidden = self.activation(_affine(x, self.w_gate, self.b_gate)) * hidden
             hidden = hidden if self.b_after is None else hidden + self.b_after
         return _affine(hidden, self.w_out, self.b_out)
-
-
-def pattern(
-    q: Float[Tensor, "batch pos d_head"], k: Float[Tensor, "batch pos d_head"], scale: float, causal: bool = True
-) -> Tensor:
-    """Softmax attention of one head: `[batch, query, key]`, rows sum to one; nothing reads what comes after it if
-    `causal`."""
-    scores = torch.einsum("bqd,bkd->bqk", q, k) * scale
-    if not causal:
-        return scores.softmax(-1)
-    later = torch.ones(scores.shape[1:], dtype=torch.bool).triu(1)
-    return scores.masked_fill(later, -math.inf).softmax(-1)
 
 
 def gelu_tanh(x: Tensor) -> Tensor:

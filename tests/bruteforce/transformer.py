@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from bruteforce.parts import Attention, Mlp, NoNorm, Norm, Rotary, pattern
+from bruteforce.parts import Attention, Mlp, NoNorm, Norm, Rotary, together
 
 Edge = tuple[str, str]
 
@@ -31,6 +31,7 @@ class Block:
     attention: Attention
     mlp_norm: Norm | NoNorm | None = None
     mlp: Mlp | None = None
+    mlp_after: Norm | None = None
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Transformer:
     """Weights and wiring.
 
     `parallel`: attention and MLP of a block read the same sources. `query_key_positions` (shortformer) are added to
-    what queries and keys read, after the norm; `positions` to the embedding.
+    what queries and keys read, after the norm; `positions` to the embedding. `softcap` bounds the logits.
     """
 
     embedding: Float[Tensor, "vocab d_model"]
@@ -51,11 +52,13 @@ class Transformer:
     parallel: bool = False
     causal: bool = True
     query_key_positions: Float[Tensor, "max_pos d_model"] | None = None
+    softcap: float | None = None
 
     def logits(self, stream: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos vocab"]:
         """What the final norm and the unembedding make of a stream."""
         logits = self.final_norm(stream) @ self.unembedding
-        return logits if self.unembedding_bias is None else logits + self.unembedding_bias
+        logits = logits if self.unembedding_bias is None else logits + self.unembedding_bias
+        return logits if self.softcap is None else self.softcap * torch.tanh(logits / self.softcap)
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -150,7 +153,8 @@ class _Pass:
             return
         if not self.model.parallel:
             earlier, constants = list(self.outputs), list(self.constants)
-        self.outputs[f"m{layer}"] = block.mlp(block.mlp_norm(self._read(f"m{layer}", earlier, constants)))
+        thought = block.mlp(block.mlp_norm(self._read(f"m{layer}", earlier, constants)))
+        self.outputs[f"m{layer}"] = thought if block.mlp_after is None else block.mlp_after(thought)
 
     def _heads(self, layer: int, block: Block, earlier: list[str], constants: list[Tensor]) -> dict[str, Tensor]:
         attention, turn = block.attention, self.model.rotary or (lambda x: x)
@@ -163,13 +167,13 @@ class _Pass:
                 normed = [x + self.model.query_key_positions[: x.shape[1]] for x in normed]
             return [p(x) for p, x in zip(getattr(attention, letter), normed, strict=True)]
 
-        q, k, v = [turn(x) for x in project("q")], [turn(x) for x in project("k")], project("v")
-        written = {}
-        for head, name in enumerate(head_names(block, layer)):
-            group = attention.group_of(head)
-            self.patterns[name] = pattern(q[head], k[group], attention.scale, self.model.causal)
-            written[name] = self.patterns[name] @ v[group] @ attention.output[head]
-        return written
+        q = [turn(x) for x in together(attention.q_norm, project("q"))]
+        k = [turn(x) for x in together(attention.k_norm, project("k"))]
+        v, names = project("v"), head_names(block, layer)
+        patterns = attention.patterns(q, k, self.model.causal)
+        self.patterns.update(zip(names, patterns, strict=True))
+        z = [pattern @ v[attention.group_of(head)] for head, pattern in enumerate(patterns)]
+        return dict(zip(names, attention.write(z), strict=True))
 
     def _read(self, destination: str, earlier: list[str], constants: list[Tensor]) -> Tensor:
         total = torch.zeros_like(self.outputs["input"])

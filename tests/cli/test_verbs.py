@@ -19,7 +19,7 @@ from stored import contents
 if TYPE_CHECKING:
     from cli.conftest import Cli
 
-VERBS = ("discover", "draw", "evaluate", "list", "show", "verify", "check")
+VERBS = ("discover", "draw", "evaluate", "list", "select", "show", "verify", "check")
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_json_is_one_document_and_nothing_else(cli: Cli, command: list[Any]) -> 
     assert said["run"] == json.loads((command[-1] / "run.json").read_text())
     assert len(said["edges"]) == 20
     assert [edge["in_circuit"] for edge in said["edges"]] == [True] * 2 + [False] * 18
-    assert set(said["edges"][0]) == {"name", "score", "stderr", "mean_abs", "in_circuit"}
+    assert set(said["edges"][0]) == {"name", "score", "stderr", "mean_abs", "in_circuit", "low", "high"}
     again = json.loads(cli(*command, "--json").out)
     assert again == said | {"reused": True}
     shown = json.loads(cli("show", command[-1], "--json", "--top", 262).out)
@@ -153,7 +153,15 @@ def test_every_option_reaches_the_run(cli: Cli, command: list[Any]) -> None:
         "ignore_config": ["x"],
     }
     assert {name: config[name] for name in expected} == expected
-    rule = {"top": None, "threshold": None, "fraction": 0.1, "by": "mean-abs", "greedy": True, "prune": True}
+    rule = {
+        "top": None,
+        "threshold": None,
+        "fraction": 0.1,
+        "by": "mean-abs",
+        "greedy": True,
+        "prune": True,
+        "stable": False,
+    }
     assert config["selection"] == rule
 
 

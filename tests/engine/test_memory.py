@@ -30,7 +30,7 @@ MEASURE = """
 import sys
 from pathlib import Path
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from transformers import Gemma2Config, Gemma2ForCausalLM, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 from edgewise import PromptPair, load_model, score_edges
 from edgewise.engine.memory import bytes_per_prompt
 
@@ -41,6 +41,9 @@ torch.set_num_threads(1)
 torch.manual_seed(0)
 if sys.argv[1] == "gpt2":
     module = GPT2LMHeadModel(GPT2Config(n_layer=6, n_embd=384, n_head=6, vocab_size=1000))
+elif sys.argv[1] == "gemma2":
+    module = Gemma2ForCausalLM(Gemma2Config(num_hidden_layers=6, hidden_size=384, num_attention_heads=6, head_dim=64,
+        num_key_value_heads=2, intermediate_size=1024, vocab_size=1000))
 else:
     module = LlamaForCausalLM(LlamaConfig(num_hidden_layers=6, hidden_size=384, num_attention_heads=6,
         num_key_value_heads=2, intermediate_size=1024, vocab_size=1000))
@@ -56,7 +59,7 @@ print((peaks[1] - peaks[0]) / 20 / bytes_per_prompt(model, 96, 1))
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads the peak from /proc")
-@pytest.mark.parametrize("family", ["gpt2", "llama"])
+@pytest.mark.parametrize("family", ["gpt2", "llama", "gemma2"])
 def test_a_prompt_takes_what_the_model_of_memory_says(family: str) -> None:
     """Measured growth of the peak for each prompt, by the estimate: never above it, and no less than a third."""
     done = subprocess.run([sys.executable, "-c", MEASURE, family], check=True, capture_output=True, text=True)

@@ -9,7 +9,6 @@ from sklearn.metrics import recall_score
 
 from edgewise.errors import ScoreError, SelectionError
 from edgewise.evaluation.agreement import Agreement, Estimate, agreement
-from edgewise.evaluation.jackknife import t_quantile
 from edgewise.evaluation.sampling import Sample, draw
 from edgewise.graph import EdgeScores, Graph, GraphSpec
 
@@ -226,8 +225,3 @@ def test_bad_arguments_are_refused() -> None:
         agreement(x, x, sample=Sample.all_of(19))
     with pytest.raises(SelectionError, match="at least 1"):
         agreement(x, x, k=0)
-
-
-def test_quantiles_of_students_t() -> None:
-    for freedom in (8, 9, 12, 20, 50, 199):
-        assert t_quantile(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), abs=2e-3)

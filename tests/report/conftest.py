@@ -63,6 +63,7 @@ def record(config: RunConfig, circuit: Circuit) -> RunRecord:
         metric=MetricSummary("logit-diff", 3.25, 0.125, -0.5, None),
         counts=counts,
         rule=config.selection.describe(config.level),
+        stability=None,
         batch_size=32,
         timing={"scoring": 0.25, "total": 0.5},
         warnings=(),

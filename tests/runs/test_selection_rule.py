@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from edgewise.errors import SelectionError
+from edgewise.errors import ScoreError, SelectionError
 from edgewise.graph import EdgeScores, Graph, GraphSpec, NodeScores
 from edgewise.runs.selection import Selection, require_fits, select
 
@@ -90,3 +92,21 @@ def test_more_than_there_is_is_refused_before_scoring() -> None:
 )
 def test_rules_in_words(selection: Selection, words: str) -> None:
     assert selection.describe() == words
+
+
+def test_only_certain_signs_when_asked() -> None:
+    scores = falling()
+    stderr = np.full(GRAPH.mask.shape, 1e-3)
+    stderr[GRAPH.mask] = np.where(np.arange(GRAPH.n_edges) < 3, 1e3, 1e-3)
+    uncertain_first = EdgeScores(GRAPH, scores.values, stderr=stderr, mean_abs=np.abs(scores.values), n_prompts=30)
+
+    def kept(**rule: Any) -> tuple[str, ...]:
+        return select(uncertain_first, Selection(stable=True, **rule)).edges()
+
+    assert kept(top=4) == ALL[3:7]
+    assert kept(top=4, by="mean-abs") == ALL[3:7]
+    assert kept(top=GRAPH.n_edges) == ALL[3:]
+    assert kept(threshold=float(GRAPH.n_edges - 4)) == ALL[3:5]
+    assert Selection(top=4, stable=True, prune=True).describe() == "top 4 by abs, of certain sign, pruned"
+    with pytest.raises(ScoreError, match="at least 2 prompts"):
+        select(scores, Selection(top=4, stable=True))

@@ -37,8 +37,10 @@ def layers_and_kinds(model: Model) -> tuple[list[str], list[str]]:
 
 
 def nodes_of(model: Model, destination: str) -> list[str]:
-    """The nodes whose input a destination is."""
+    """The nodes whose input a destination is, and all heads of the layer where a norm goes over them together."""
     name = destination.split("<")[0]
+    if name.startswith("a") and model.wiring.blocks[int(name[1:].split(".")[0])].attention.coupled:
+        return [f"{name.split('.')[0]}.h{head}" for head in range(model.graph.spec.n_heads)]
     if "kv" not in name:
         return [name]
     layer, group = name.split(".kv")

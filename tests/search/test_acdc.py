@@ -50,6 +50,19 @@ def test_tiny_models(family: str, metric: str) -> None:
     assert 0 < kept < model.graph.n_edges
 
 
+@pytest.mark.parametrize(("family", "metric", "tau"), [("gemma2", "kl", 0.03), ("olmo2", "logit-diff", 0.1)])
+def test_norms_over_all_heads(family: str, metric: str, tau: float) -> None:
+    """A head that nobody reads any more is tested all the same while another of its layer is read: it scales that."""
+    model = load_model(FAMILIES[family](num_hidden_layers=2))
+    assert 0 < same(model, list(prompts(3)), tau, metric, absolute=True) < model.graph.n_edges
+    found = acdc(model, list(prompts(3)), tau, metric=metric, absolute=True)
+    read = found.circuit().mask.any(1)
+    tested = {node for step in found.trace for node in np.flatnonzero(model.graph.reads[:, step.destination])}
+    layers = [range(model.graph.n_sources)[model.graph.head_sources(layer)] for layer in range(2)]
+    assert any(0 < read[heads].sum() < len(heads) for heads in layers)
+    assert all(tested >= set(heads) for heads in layers if read[heads].any())
+
+
 @pytest.mark.parametrize("family", ["gpt2", "llama-grouped"])
 def test_direct_edges(family: str) -> None:
     model = load_model(FAMILIES[family]())

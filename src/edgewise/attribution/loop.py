@@ -47,6 +47,8 @@ METHODS = Registry(
 
 # Below this the largest |dL/dlogits| counts as zero: rounding, not a slope.
 FLAT = 1e-6
+# With fewer resamples the ends of a 95 % interval are extremes.
+FEWEST_RESAMPLES = 20
 
 
 def score_edges(
@@ -59,6 +61,8 @@ def score_edges(
     level: Level = "edge",
     batch_size: int | None = None,
     per_prompt: bool = False,
+    bootstrap: int = 0,
+    seed: int = 0,
     max_memory: int | None = None,
 ) -> EdgeScores | NodeScores:
     """Score every edge of a model's graph on some prompts.
@@ -78,6 +82,8 @@ def score_edges(
             micro-batch where ``batch_size`` does not. Memory that runs out all the same halves the micro-batch, with a
             warning; no score changes.
         per_prompt: keep every prompt's own scores too.
+        bootstrap: keep the means over so many resamples of the prompts too.
+        seed: of these resamples.
 
     Returns:
         Mean, standard error and mean of absolutes over prompts, per edge (or per node).
@@ -99,6 +105,8 @@ def score_edges(
         level=level,
         batch_size=batch_size,
         per_prompt=per_prompt,
+        bootstrap=bootstrap,
+        seed=seed,
         max_memory=max_memory,
     )
     (last,) = deque(states, maxlen=1)  # one state at a time: each holds arrays of the graph's size
@@ -115,6 +123,8 @@ def attribute(
     level: Level = "edge",
     batch_size: int | None = None,
     per_prompt: bool = False,
+    bootstrap: int = 0,
+    seed: int = 0,
     max_memory: int | None = None,
     state: AttributionState | None = None,
 ) -> Iterator[AttributionState]:
@@ -129,6 +139,8 @@ def attribute(
         level: likewise.
         batch_size: likewise; a resumed pass uses its own.
         per_prompt: likewise.
+        bootstrap: likewise.
+        seed: likewise.
         max_memory: likewise.
         state: where an earlier pass stopped; None to begin.
     """
@@ -139,7 +151,13 @@ def attribute(
         if rows < 1:
             raise DataError(f"batch size {rows}: give at least 1")
         state = AttributionState.start(
-            model.graph, level=level, batch_size=rows, total=len(pairs), per_prompt=per_prompt
+            model.graph,
+            level=level,
+            batch_size=rows,
+            total=len(pairs),
+            per_prompt=per_prompt,
+            bootstrap=_resamples(bootstrap),
+            seed=seed,
         )
     if state.total != len(pairs):
         raise DataError(f"the stored state is of {state.total} prompts, but {len(pairs)} were given; begin again")
@@ -164,6 +182,12 @@ def attribute(
         # Only here, where the exception and what it holds are gone, can the memory be given back.
         release(model.device)
         _say_halved(len(rows_at_once), state.batch_size)
+
+
+def _resamples(count: int) -> int:
+    if count and count < FEWEST_RESAMPLES:
+        raise DataError(f"bootstrap of {count} resamples: give at least {FEWEST_RESAMPLES}, or none")
+    return count
 
 
 def _checked(

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgewise.attribution.moments import Array, Moments
+from edgewise.attribution.resamples import Resamples
 from edgewise.errors import DataError, ScoreError
 from edgewise.graph import EdgeScores, Graph, NodeScores
 
@@ -43,6 +44,7 @@ class AttributionState:
         steepest: the largest ``|dL/dlogits|`` seen.
         blocks: the micro-batches' own scores with the indices of their prompts, where per-prompt scores were asked
             for; None otherwise.
+        resamples: of the prompts, where they were asked for; None otherwise.
     """
 
     graph: Graph
@@ -56,15 +58,36 @@ class AttributionState:
     corrupted_metric: Array
     steepest: float = 0.0
     blocks: tuple[Block, ...] | None = None
+    resamples: Resamples | None = None
 
     @classmethod
-    def start(cls, graph: Graph, *, level: Level, batch_size: int, total: int, per_prompt: bool) -> AttributionState:
-        """Before the first micro-batch; ``per_prompt`` says whether single prompts' scores are kept."""
-        shape = (graph.n_sources, graph.n_destinations) if level == "edge" else (graph.n_sources,)
-        unknown = np.full(total, np.nan)
+    def start(
+        cls,
+        graph: Graph,
+        *,
+        level: Level,
+        batch_size: int,
+        total: int,
+        per_prompt: bool,
+        bootstrap: int = 0,
+        seed: int = 0,
+    ) -> AttributionState:
+        """Before the first micro-batch.
+
+        Args:
+            graph: the model's graph.
+            level: ``"edge"`` or ``"node"``.
+            batch_size: prompts a micro-batch.
+            total: prompts in all.
+            per_prompt: whether single prompts' scores are kept.
+            bootstrap: resamples of the prompts that are followed.
+            seed: of their draws.
+        """
+        exists = graph.mask if level == "edge" else np.ones(graph.n_sources, dtype=np.bool_)
+        unknown, none = np.full(total, np.nan), Moments.none(exists.shape)
+        resamples = Resamples.none(bootstrap, total, exists, seed) if bootstrap else None
         blocks = () if per_prompt else None
-        none = Moments.none(shape)
-        return cls(graph, level, batch_size, batch_size, 0, total, none, unknown, unknown, blocks=blocks)
+        return cls(graph, level, batch_size, batch_size, 0, total, none, unknown, unknown, 0.0, blocks, resamples)
 
     @property
     def finished(self) -> bool:
@@ -90,6 +113,7 @@ class AttributionState:
             corrupted_metric=_with_rows(self.corrupted_metric, rows, corrupted_metric),
             steepest=max(self.steepest, steepest),
             blocks=blocks,
+            resamples=None if self.resamples is None else self.resamples.add(rows, values),
         )
 
     def with_batch_size(self, rows: int) -> AttributionState:
@@ -110,6 +134,9 @@ class AttributionState:
         if self.blocks:
             rows, scores = (np.concatenate(part) for part in zip(*self.blocks, strict=True))
             arrays |= {"rows": rows, "per_prompt": scores}
+        if self.resamples is not None:
+            arrays |= {"resamples": self.resamples.sums, "resamples_squares": self.resamples.squares}
+            arrays["resamples_seed"] = np.array([self.resamples.seed])
         return arrays
 
     @classmethod
@@ -119,6 +146,11 @@ class AttributionState:
         """The state that `tensors` described, of a pass that was started with the same level and ``per_prompt``."""
         blocks = ((arrays["rows"], arrays["per_prompt"]),) if "rows" in arrays else ()
         batch_size, planned, done, total = (int(number) for number in arrays["progress"])
+        resamples = None
+        if "resamples" in arrays:
+            exists = graph.mask if level == "edge" else np.ones(graph.n_sources, dtype=np.bool_)
+            none = Resamples.none(len(arrays["resamples"]), total, exists, int(arrays["resamples_seed"][0]))
+            resamples = replace(none, sums=arrays["resamples"], squares=arrays["resamples_squares"])
         return cls(
             graph,
             level,
@@ -131,6 +163,7 @@ class AttributionState:
             arrays["corrupted_metric"],
             float(arrays["steepest"][0]),
             blocks if per_prompt else None,
+            resamples,
         )
 
     def scores(self) -> EdgeScores | NodeScores:
@@ -142,12 +175,15 @@ class AttributionState:
         if not self.finished:
             raise ScoreError(f"{self.done} of {self.total} prompts are scored; finish the pass first")
         kind = NodeScores if self.level == "node" else EdgeScores
+        mean, stderr, resamples = self.moments.mean, self.moments.stderr(), self.resamples
         return kind(
             self.graph,
-            self.moments.mean,
-            stderr=self.moments.stderr(),
+            mean,
+            stderr=stderr,
             mean_abs=self.moments.mean_abs,
             per_prompt=self._per_prompt(),
+            resampled=None if resamples is None else resamples.means(),
+            half_width=None if resamples is None else resamples.half_widths(mean, stderr),
             n_prompts=self.total,
         )
 

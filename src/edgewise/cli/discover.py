@@ -14,11 +14,18 @@ from edgewise.cli.options import (
     AsJson,
     BatchSize,
     Bos,
+    By,
     ConfigFile,
     DropInvalid,
+    Fraction,
+    Greedy,
     IgnoreConfig,
     MaxMemory,
+    Prune,
+    Stable,
     TaskOptions,
+    Threshold,
+    Top,
     TrustRemoteCode,
     option,
 )
@@ -45,10 +52,12 @@ edgewise discover --model demo --task ioi --method activation-patching --n 20 --
 
 edgewise discover --model demo --task ioi --method acdc --tau 0.05 --n 20 --out runs/acdc
 
+edgewise discover --model demo --task ioi --bootstrap 200 --top 50 --stable --out runs/stable
+
 edgewise discover --model weights.pth --config config.json --data ids.jsonl --out runs/compiled
 """
 
-_SCORES, _SETTINGS, _CIRCUIT = "Scores", "Settings of methods", "Circuit"
+_SCORES, _SETTINGS = "Scores", "Settings of methods"
 
 
 def discover(
@@ -71,6 +80,9 @@ def discover(
     ] = None,
     level: Annotated[str, option(_SCORES, "--level", help="edge or node.")] = "edge",
     per_prompt: Annotated[bool, option(_SCORES, "--per-prompt", help="Store every prompt's scores too.")] = False,
+    bootstrap: Annotated[
+        int, option(_SCORES, "--bootstrap", help="Intervals from so many resamples of the prompts, e.g. 200.")
+    ] = 0,
     only: Annotated[
         list[str] | None,
         option(_SETTINGS, "--only", help="activation-patching: these alone, e.g. '*->logits'; repeatable."),
@@ -92,20 +104,13 @@ def discover(
     reading: Annotated[
         str | None, option(_SETTINGS, "--reading", help="eap-ig-activations: average, or source for each source's own.")
     ] = None,
-    top: Annotated[int | None, option(_CIRCUIT, "--top", help="Keep so many edges (or nodes).")] = None,
-    threshold: Annotated[
-        float | None,
-        option(_CIRCUIT, "--threshold", help="Keep what ranks at or above this, in metric units."),
-    ] = None,
-    fraction: Annotated[
-        float | None,
-        option(_CIRCUIT, "--fraction", help="Keep this share: by default 0.01 of edges, 0.1 of nodes."),
-    ] = None,
-    by: Annotated[str, option(_CIRCUIT, "--by", help="Rank by abs, signed, helpful or mean-abs.")] = "abs",
-    greedy: Annotated[bool, option(_CIRCUIT, "--greedy", help="Grow the circuit from logits back.")] = False,
-    prune: Annotated[
-        bool, option(_CIRCUIT, "--prune", help="Drop kept edges on no path from input to logits.")
-    ] = False,
+    top: Top = None,
+    threshold: Threshold = None,
+    fraction: Fraction = None,
+    by: By = "abs",
+    greedy: Greedy = False,
+    prune: Prune = False,
+    stable: Stable = False,
     config: ConfigFile = None,
     dtype: Annotated[str, option(MACHINE, "--dtype", help="float32, float64, bfloat16 or float16.")] = "float32",
     device: Annotated[str, option(MACHINE, "--device", help="cpu, cuda, cuda:1, mps.")] = "cpu",
@@ -149,12 +154,13 @@ def discover(
         settings=given(
             only=only, tau=tau, absolute=absolute, direct_edges=direct_edges, steps=steps, rule=rule, reading=reading
         ),
-        selection=Selection(top, threshold, fraction, cast("Ranking", by), greedy, prune),
+        selection=Selection(top, threshold, fraction, cast("Ranking", by), greedy, prune, stable),
         dtype=dtype,
         device=device,
         batch_size=batch_size,
         bos=bos,
         per_prompt=per_prompt,
+        bootstrap=bootstrap,
         drop_invalid=drop_invalid,
         ignore_config=tuple(ignore_config or ()),
         trust_remote_code=trust_remote_code,

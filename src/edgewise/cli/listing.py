@@ -16,16 +16,18 @@ edgewise list models
 
 edgewise list metrics
 
+edgewise list circuits
+
 edgewise list tasks --json
 """
-KINDS = ("models", "tasks", "metrics", "methods")
+KINDS = ("models", "tasks", "metrics", "methods", "circuits")
 
 
 def list_names(
-    kind: Annotated[str, typer.Argument(help="models, tasks, metrics or methods.", metavar="KIND")],
+    kind: Annotated[str, typer.Argument(help="models, tasks, metrics, methods or circuits.", metavar="KIND")],
     as_json: AsJson = False,
 ) -> None:
-    """List the models, tasks, metrics or methods that are known, with one line on each."""
+    """List the models, tasks, metrics, methods or published circuits that are known, with one line on each."""
     from edgewise.report.table import table
 
     entries = _entries(kind)
@@ -49,6 +51,8 @@ def _entries(kind: str) -> list[tuple[str, str]]:
         from edgewise.tasks import TASKS as REGISTRY
     elif kind == "metrics":
         from edgewise.metrics import METRICS as REGISTRY
+    elif kind == "circuits":
+        from edgewise.tasks.known import KNOWN as REGISTRY
     elif kind == "methods":
         from edgewise.runs.methods import get_method, method_names
 

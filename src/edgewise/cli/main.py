@@ -12,7 +12,7 @@ from importlib.metadata import version as package_version
 
 import typer
 
-from edgewise.cli import check, discover, draw, evaluate, listing, show, verify
+from edgewise.cli import check, discover, draw, evaluate, listing, paper, roc, select, show, verify
 from edgewise.cli.quiet import quiet_libraries
 from edgewise.errors import EdgewiseError
 
@@ -28,6 +28,9 @@ app.command("discover", epilog=discover.EXAMPLES)(discover.discover)
 app.command("draw", epilog=draw.EXAMPLES)(draw.draw)
 app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command("list", epilog=listing.EXAMPLES)(listing.list_names)
+app.command("paper", epilog=paper.EXAMPLES)(paper.paper)
+app.command("roc", epilog=roc.EXAMPLES)(roc.roc)
+app.command("select", epilog=select.EXAMPLES)(select.select)
 app.command("show", epilog=show.EXAMPLES)(show.show)
 app.command("verify", epilog=verify.EXAMPLES)(verify.verify)
 app.command("check", epilog=check.EXAMPLES)(check.check)
@@ -114,4 +117,4 @@ def _again_if_kept(given: Sequence[str]) -> str:
 
 
 # A long verb -> what to say, of its command line, when it was interrupted.
-HOW_TO_GO_ON = {"discover": _again, "evaluate": _again_if_kept, "verify": _again}
+HOW_TO_GO_ON = {"discover": _again, "evaluate": _again_if_kept, "paper": _again, "roc": _again, "verify": _again}

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-PROMPTS, MACHINE = "Prompts", "Model and machine"
+PROMPTS, MACHINE, CIRCUIT = "Prompts", "Model and machine", "Circuit"
 
 
 def option(group: str, *names: str, help: str) -> Any:
@@ -38,3 +38,14 @@ TrustRemoteCode = Annotated[
     bool, option(MACHINE, "--trust-remote-code", help="Run code that the hub repository carries.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Top = Annotated[int | None, option(CIRCUIT, "--top", help="Keep so many edges (or nodes).")]
+Threshold = Annotated[
+    float | None, option(CIRCUIT, "--threshold", help="Keep what ranks at or above this, in metric units.")
+]
+Fraction = Annotated[
+    float | None, option(CIRCUIT, "--fraction", help="Keep this share: by default 0.01 of edges, 0.1 of nodes.")
+]
+By = Annotated[str, option(CIRCUIT, "--by", help="Rank by abs, signed, helpful or mean-abs.")]
+Greedy = Annotated[bool, option(CIRCUIT, "--greedy", help="Grow the circuit from logits back.")]
+Prune = Annotated[bool, option(CIRCUIT, "--prune", help="Drop kept edges on no path from input to logits.")]
+Stable = Annotated[bool, option(CIRCUIT, "--stable", help="Choose among those whose sign is certain at 95 %.")]

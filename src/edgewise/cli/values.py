@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -57,6 +58,20 @@ def parse_count(option: str, text: str) -> int | None:
             f"{option} {text!r} is not a number of at least 1; write for example {option} 500 or {option} all"
         )
     return int(text.replace(",", ""))
+
+
+def parse_numbers(option: str, text: str) -> tuple[float, ...]:
+    """Read finite numbers parted by commas. Raises RunError naming the one that is none."""
+    found = []
+    for word in text.split(","):
+        try:
+            number = float(word)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            raise RunError(f"{option}: {word.strip()!r} is not a finite number; write for example {option} 0.01,0.1,1")
+        found.append(number)
+    return tuple(found)
 
 
 def given(**options: Any) -> dict[str, Any]:

@@ -85,16 +85,19 @@ def activation_scores(
 
 
 def _move(hooks: Hooks, *, wiring: Wiring, place: Place, to: Replacement, clean: float, answers: Answers) -> None:
-    """Let a module write a mixture; an attention by what its output projection is given."""
+    """Let a module write a mixture."""
     block, is_last = wiring.blocks[place.layer], place.layer == len(wiring.blocks) - 1
-    if not place.is_mlp:
-        hooks.before(block.attention.out.module, partial(_mixed, to=to.heads[place.layer], clean=clean))
-        return
-    assert block.mlp is not None
     spread = answers if is_last else None
-    hooks.after(block.mlp.out, partial(_mixed, to=to.mlps[place.layer], clean=clean, spread=spread))
+    if place.is_mlp:
+        assert block.mlp is not None
+        hooks.after(block.mlp.out, partial(_mixed, to=to.mlps[place.layer], clean=clean, spread=spread))
+        return
+    z, out = to.heads[place.layer], block.attention.out
+    written, bias = z @ out.weight(z.dtype).flatten(0, 1), out.bias()
+    written = written if bias is None else written + bias
+    hooks.after(out.writer, partial(_mixed, to=written, clean=clean, spread=spread))
 
 
 def _mixed(own: Tensor, to: Tensor, clean: float, spread: Answers | None = None) -> Tensor:
     there = to if spread is None else spread.spread(to, own.shape[1])
-    return there.lerp(own, clean)
+    return there.to(own.dtype).lerp(own, clean)

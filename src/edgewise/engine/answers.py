@@ -71,7 +71,7 @@ class Answers:
     def last_block(self, hooks: Hooks, wiring: Wiring) -> Iterator[None]:
         """Let the last block write at these positions only; hooks put on it within see what is there."""
         last = wiring.blocks[-1]
-        ends = [(last.attention.out.module, last.attention.out.module)]
+        ends = [(last.attention.out.module, last.attention.out.writer)]
         ends += [] if last.mlp is None else [(last.mlp.module, last.mlp.out)]
         lengths = [self.narrow(hooks, first) for first, _ in ends]
         yield

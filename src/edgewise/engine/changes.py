@@ -55,14 +55,14 @@ class Changes:
         self._note(self._graph.input_source, self._change(stream, self._replacement.embedding), BEFORE)
 
     def note_heads(self, layer: int, out: OutputProjection, z: Float[Tensor, "rows pos width"]) -> None:
-        """Note what a layer's heads write, from the input of the output projection."""
+        """Note what a layer's heads write, from what they write in front of their slices."""
         sources = self._graph.head_sources(layer)
         wanted = [source for source in range(sources.start, sources.stop) if self._plan.needed[source]]
         in_sum = sources.start < self._plan.n_replaced
         if not (wanted or in_sum):
             return
         change = self._change(z, self._replacement.heads[layer]).flatten(0, 1)
-        weight, per_head, table = out.weight().to(self._dtype), out.heads(change), self._table(layer)
+        weight, per_head, table = out.weight(self._dtype), out.heads(change), self._table(layer)
         for source in wanted:
             head = source - sources.start
             torch.mm(per_head[:, head], weight[head], out=table[SOURCES + source].flatten(0, 1))

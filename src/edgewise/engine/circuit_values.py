@@ -23,7 +23,7 @@ class CircuitValues:
         logits: ``[batch, n_positions, vocab]``.
         reads: by destination that reads another stream than the clean one, what it reads.
         projected: by module of q, k and v, what it returns.
-        z: by layer, the input of the output projection; the last layer's where logits are read.
+        z: by layer, what the heads write in front of their slices; the last layer's where logits are read.
         mlps: by layer, what the MLP writes; likewise.
     """
 

@@ -6,6 +6,7 @@ What enters each block, what its norms read and what its q, k and v modules retu
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 
 import torch
@@ -62,22 +63,24 @@ class CleanRun:
         """Where logits are read."""
         return self.baseline.answers
 
-    def small_change(self, source: int) -> Tensor:
-        """``[batch, pos or n_positions, width]``; of a head in front of the output projection, with its whole layer."""
-        if source == self.model.graph.input_source:
-            return self._changes.embedding
-        layer, head = self.model.graph.writer(source)
-        return self._changes.mlps[layer] if head is None else self._changes.heads[layer]
-
     def change(self, source: int, at_answers: bool = False) -> Float[Tensor, "batch pos d_model"]:
         """What a source's replacement differs by, at every position or where logits are read."""
-        small, (layer, head) = self.small_change(source), self.model.graph.writer(source)
+        small, (layer, head) = self._small_change(source), self.model.graph.writer(source)
         if at_answers and layer < self.model.graph.spec.n_layers - 1:
             small = self.answers.read(small)
         if head is None:
             return small
         out = self.model.wiring.blocks[layer].attention.out
-        return out.heads(small)[:, :, head] @ out.weight()[head].to(self.dtype)
+        return out.heads(small)[:, :, head] @ out.head_weight(head, self.dtype)
+
+    def with_peers(self, sources: Iterable[int]) -> list[int]:
+        """Sources and those that change with them: a layer's heads, where a norm goes over all of them together."""
+        graph, blocks, found = self.model.graph, self.model.wiring.blocks, set[int]()
+        for source in sources:
+            layer, head = graph.writer(source)
+            coupled = head is not None and blocks[layer].attention.coupled
+            found.update(range(graph.n_sources)[graph.head_sources(layer)] if coupled else (source,))
+        return sorted(found)
 
     def pass_through(self, hooks: Hooks, layer: int) -> None:
         """Let a block return the stream that it is given."""
@@ -98,6 +101,13 @@ class CleanRun:
         if mlp.out is not mlp.module:
             hooks.skip(mlp.module, lambda x: x)
         hooks.skip(mlp.out, nothing)
+
+    def _small_change(self, source: int) -> Tensor:
+        """``[batch, pos or n_positions, width]``; of a head in front of the output projection, with its whole layer."""
+        if source == self.model.graph.input_source:
+            return self._changes.embedding
+        layer, head = self.model.graph.writer(source)
+        return self._changes.mlps[layer] if head is None else self._changes.heads[layer]
 
     def _record(self, hooks: Hooks, wiring: Wiring) -> None:
         for block in wiring.blocks:

@@ -121,32 +121,22 @@ class SinglePatches:
     # Nodes
 
     def _with_heads(self, layer: int, heads: Sequence[int]) -> Tensor:
-        out = self._wiring.blocks[layer].attention.out
-        change = self._clean.small_change(self._graph.head_sources(layer).start)
-        rows = len(self._baseline.ids)
-
-        def patch(z: Tensor) -> Tensor:
-            patched = z.clone()
-            for number, head in enumerate(heads):
-                mine = out.heads(patched[number * rows : (number + 1) * rows])
-                mine[:, :, head] += out.heads(change)[:, :, head].to(z.dtype)
-            return patched
-
-        return self._run(
-            layer,
-            len(heads),
-            self._projected(layer, len(heads)),
-            lambda hooks: hooks.before(out.module, patch),
-        )
+        first = self._graph.head_sources(layer).start
+        change = torch.cat([self._clean.change(first + head) for head in heads])
+        return self._with_change(layer, len(heads), self._wiring.blocks[layer].attention.out.writer, change)
 
     def _with_mlp(self, layer: int) -> Tensor:
-        mlp, change = self._wiring.blocks[layer].mlp, self._clean.small_change(self._graph.mlp_source(layer))
+        mlp = self._wiring.blocks[layer].mlp
         assert mlp is not None
+        return self._with_change(layer, 1, mlp.out, self._clean.change(self._graph.mlp_source(layer)))
+
+    def _with_change(self, layer: int, times: int, writer: nn.Module, change: Tensor) -> Tensor:
+        """Logits when a change is added to what a module of a layer writes to the stream."""
         return self._run(
             layer,
-            1,
-            self._projected(layer, 1),
-            lambda hooks: hooks.after(mlp.out, lambda out: (out + change).to(out.dtype)),
+            times,
+            self._projected(layer, times),
+            lambda hooks: hooks.after(writer, lambda out: (out + change).to(out.dtype)),
         )
 
     # Running

@@ -95,9 +95,9 @@ class RunningCircuit:
         self._values.reads.pop(column, None)
 
     def is_read(self, column: int) -> bool:
-        """Whether any kept edge leads on from the node that a destination belongs to."""
+        """Whether any kept edge leads on from the node that a destination belongs to, or from one that it scales."""
         graph = self._values.graph
-        nodes = np.flatnonzero(graph.reads[:, column])
+        nodes = self._clean.with_peers(np.flatnonzero(graph.reads[:, column]).tolist())
         return column == graph.logits or bool(self._values.kept[nodes].any())
 
     def _without(self, column: int, removed: Sequence[int]) -> Tensor:

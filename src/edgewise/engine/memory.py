@@ -3,7 +3,8 @@
 Per token of a prompt and layer, in numbers of the model's type, with D the width of the stream, Q, K, V those of all
 heads' queries, keys and values, and F the inner width of the MLP:
 
-    autograd keeps      2 D (the norms' inputs) + 2 (Q + K + V) (projected, and turned or joined to the prefix)
+    autograd keeps      2 D (the norms' inputs; as much again for each norm behind attention or MLP)
+                        + 2 (Q + K + V) (projected, and turned or joined to the prefix)
                         + Q (what the heads write) + D (what the MLP writes) + 4 F (around the activation)
                         + 3 numbers a head and token of the prompt, where attention is not fused ("eager")
     the corrupted run   K + V (its keys and values) + Q + D (what its sources write)
@@ -70,11 +71,12 @@ def bytes_per_prompt(model: Model, tokens: int, reads: int) -> int:
     """What one prompt pair of so many tokens, read at so many positions, adds to the peak of a pass."""
     spec, blocks = model.graph.spec, model.wiring.blocks
     size = model.dtype.itemsize
-    heads = blocks[0].attention.out.weight().shape
-    q, kv = heads[0] * heads[1], 2 * spec.kv_heads * heads[1]
+    out = blocks[0].attention.out
+    q, kv = out.width, 2 * spec.kv_heads * (out.width // out.n_heads)
     inner = 0 if blocks[0].mlp is None else inner_width(blocks[0].mlp)
     wide = spec.d_model * (2 if inner else 1)
     a_layer = wide + 2 * (q + kv) + q + 4 * inner + kv + q + wide
+    a_layer += 0 if out.after is None else 2 * wide
     if getattr(model.config, "_attn_implementation", None) == "eager":
         a_layer += 3 * spec.n_heads * tokens  # every score, its softmax, and the product's copy
     changes = model.graph.n_sources * spec.d_model * accumulation_dtype(model.dtype).itemsize
@@ -87,7 +89,7 @@ def fixed_bytes(model: Model, tokens: int) -> int:
     """What a pass takes whatever the micro-batch: the gradients of one layer's heads, and their weights folded."""
     spec, size = model.graph.spec, accumulation_dtype(model.dtype).itemsize
     heads = spec.n_heads + 2 * spec.kv_heads
-    d_head = model.wiring.blocks[0].attention.out.weight().shape[1]
+    d_head = model.wiring.blocks[0].attention.out.width // spec.n_heads
     return heads * spec.d_model * (max(TOKENS_AT_ONCE, tokens) + 2 * d_head) * size
 
 

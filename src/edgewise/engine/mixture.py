@@ -51,7 +51,7 @@ class Mixture:
         self._changes.note_input(stream)
 
     def note_heads(self, layer: int, out: OutputProjection, z: Float[Tensor, "rows pos width"]) -> None:
-        """Note what a layer's heads write, from the input of the output projection."""
+        """Note what a layer's heads write, from what they write in front of their slices."""
         self._changes.note_heads(layer, out, z)
 
     def note_mlp(self, layer: int, out: Float[Tensor, "rows pos d_model"]) -> None:

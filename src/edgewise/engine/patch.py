@@ -32,6 +32,7 @@ from edgewise.engine.mixture import Mixture
 from edgewise.engine.projections import Latest, Part, fed, patch_projections
 from edgewise.engine.reading import Mask, Reading
 from edgewise.engine.replacement import Baseline
+from edgewise.engine.sources import watch_heads
 from edgewise.engine.traced import TracedMixture
 from edgewise.models import Model, Wiring
 from edgewise.models.norms import Norm
@@ -87,6 +88,8 @@ class _PatchedRun:
     def __init__(self, hooks: Hooks, wiring: Wiring, answers: Answers, mixture: Mixture | TracedMixture) -> None:
         self._mixture, self._graph = mixture, mixture.graph
         self._answers = answers
+        # Noted first: where no norm stands in front of the last MLP, it is that module itself that is narrowed below.
+        self._before_mlp = [None if block.mlp is None else Latest(hooks, block.mlp.norm) for block in wiring.blocks]
         hooks.before(wiring.blocks[0].module, mixture.note_input)
         for layer, block in enumerate(wiring.blocks[:-1]):
             self._patch_block(hooks, layer, block, is_last=False)
@@ -98,7 +101,7 @@ class _PatchedRun:
     def _patch_block(self, hooks: Hooks, layer: int, block: Block, is_last: bool) -> None:
         attention, mlp = block.attention, block.mlp
         self._patch_attention(hooks, layer, attention)
-        hooks.before(attention.out.module, lambda z: self._mixture.note_heads(layer, attention.out, z))
+        watch_heads(hooks, attention.out, lambda z: self._mixture.note_heads(layer, attention.out, z))
         if mlp is not None:
             self._patch_mlp(hooks, layer, mlp, is_last)
             hooks.after(mlp.out, lambda out: self._mixture.note_mlp(layer, out))
@@ -114,7 +117,8 @@ class _PatchedRun:
             patch_projections(hooks, self._mixture, attention.norm, modules, reading)
 
     def _patch_mlp(self, hooks: Hooks, layer: int, mlp: Mlp, at_answers: bool) -> None:
-        stream, column = Latest(hooks, mlp.norm), self._graph.mlp(layer)
+        stream, column = self._before_mlp[layer], self._graph.mlp(layer)
+        assert stream is not None
         n_sources = self._graph.sources_before_mlp(layer)
         reading = self._mixture.plan([slice(column, column + 1)], n_sources, at_answers=at_answers)
         if reading is not None:

@@ -1,7 +1,8 @@
 """Carrying a change at one destination on to the logits, along kept edges alone.
 
 Blocks that no change reaches are passed through, and of the others only the heads and MLPs that one reaches are made
-anew. The stream that the blocks hand on is of no account: every destination's own is kept, and changed.
+anew. Where a norm goes over a layer's heads together, a change at one reaches them all. The stream that the blocks hand
+on is of no account: every destination's own is kept, and changed.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Trial:
         logits: of each, ``[variants, batch, n_positions, vocab]``.
         reads: by destination, what it would read, ``[variants * batch, pos or n_positions, d_model]``.
         projected: by module of q, k and v, what it would return.
-        z: by layer, the input of the output projection (the last layer's where logits are read).
+        z: by layer, what the heads would write in front of their slices (the last layer's where logits are read).
         mlps: by layer, what the MLP would write.
     """
 
@@ -80,7 +81,7 @@ class Propagation:
         kept, reads = self._now.kept, self._graph.reads
         columns, nodes, fresh = {column}, set[int](), [column]
         while fresh:
-            found = set(np.flatnonzero(reads[:, fresh].any(1)).tolist()) - nodes
+            found = set(self._clean.with_peers(np.flatnonzero(reads[:, fresh].any(1)).tolist())) - nodes
             nodes |= found
             fresh = sorted(set(np.flatnonzero(kept[sorted(found)].any(0)).tolist()) - columns)
             columns |= set(fresh)
@@ -130,10 +131,11 @@ class Propagation:
             z = self._answers.read(z)
         before = self._now.z[layer]
         before = before if self._times == 1 else before.repeat(self._times, 1, 1)
+        z = out.scaled(z)
         change = out.heads(z.to(self._clean.dtype) - before.to(self._clean.dtype))
         first = self._graph.head_sources(layer).start
         for head in heads:
-            self._written[first + head] = change[:, :, head] @ out.weight()[head].to(self._clean.dtype)
+            self._written[first + head] = change[:, :, head] @ out.head_weight(head, self._clean.dtype)
         self._trial.z[layer] = z
 
     def _think(self, hooks: Hooks, layer: int, mlp: Mlp, reached: bool) -> None:

@@ -2,11 +2,13 @@
 
 A head's output is its slice of the output projection applied to its value-weighted sum; the projection's own bias
 belongs to no source. So a run keeps ``[batch, pos, heads * d_head]`` a layer, and the ``d_model``-wide outputs of the
-heads are made only for the positions and the micro-batch at hand.
+heads are made only for the positions and the micro-batch at hand. Where a norm follows the projection, the scale that
+it had in the run is kept in these numbers, and its gain belongs to the slices (`OutputProjection`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -30,7 +32,8 @@ class SourceOutputs:
 
     Attributes:
         embedding: what enters block 0, ``[batch, pos, d_model]``.
-        heads: a layer each, the input of the output projection, ``[batch, pos, heads * d_head]``.
+        heads: a layer each, the input of the output projection, ``[batch, pos, heads * d_head]``, scaled as by a norm
+            behind it.
         mlps: a layer each, ``[batch, pos, d_model]``; empty for an attention-only model.
     """
 
@@ -64,13 +67,23 @@ class SourceOutputs:
         self.mlps.clear()
 
     def _record_block(self, hooks: Hooks, block: Block, start: int) -> None:
-        hooks.before(block.attention.out.module, lambda z: self.heads.append(z.detach()[:, start:]))
+        watch_heads(hooks, block.attention.out, lambda z: self.heads.append(z.detach()[:, start:]))
         if block.mlp is not None:
             # A copy: Falcon's block adds what the attention wrote to the very same tensor.
             hooks.after(block.mlp.out, lambda out: self.mlps.append(out.detach()[:, start:].clone()))
 
     def _keep_embedding(self, stream: Tensor) -> None:
         self.embedding = stream.detach()[:, self.start :]
+
+
+def watch_heads(hooks: Hooks, out: OutputProjection, note: Callable[[Tensor], None]) -> None:
+    """Call ``note`` with what the heads write in front of their slices: `OutputProjection.scaled` of this very run."""
+    if out.after is None:
+        hooks.before(out.module, note)
+        return
+    latest: list[Tensor] = []
+    hooks.before(out.module, latest.append)
+    hooks.after(out.module, lambda output: note(out.scaled(latest.pop(), output)))
 
 
 @torch.no_grad()
@@ -116,7 +129,7 @@ def head_outputs(
     """Write each head's own part of the output projection, ``z_h W_O[h]``, into a given tensor."""
     batch, pos = z.shape[:2]
     per_head = out.heads(z).permute(2, 0, 1, 3).reshape(out.n_heads, batch * pos, -1)
-    torch.bmm(per_head, out.weight().to(z.dtype), out=into.view(out.n_heads, batch * pos, -1))
+    torch.bmm(per_head, out.weight(z.dtype), out=into.view(out.n_heads, batch * pos, -1))
 
 
 def source_changes(

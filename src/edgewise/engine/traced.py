@@ -51,9 +51,9 @@ class TracedMixture:
         self._groups.append(self._change(stream, self._replacement.embedding)[None])
 
     def note_heads(self, layer: int, out: OutputProjection, z: Float[Tensor, "rows pos width"]) -> None:
-        """Note what a layer's heads write, from the input of the output projection."""
+        """Note what a layer's heads write, from what they write in front of their slices."""
         change = self._change(z, self._replacement.heads[layer])
-        wide = torch.einsum("bpnh,nhd->nbpd", out.heads(change), out.weight().to(self._dtype))
+        wide = torch.einsum("bpnh,nhd->nbpd", out.heads(change), out.weight(self._dtype))
         self._groups_of(layer).append(wide)
 
     def note_mlp(self, layer: int, out: Float[Tensor, "rows pos d_model"]) -> None:

@@ -17,11 +17,10 @@ from collections.abc import Callable
 import numpy as np
 
 from edgewise.evaluation.sampling import Sample
+from edgewise.evaluation.student import student_quantile
 from edgewise.graph.arrays import FloatArray
 
 GROUPS = 200
-# Quantile .975 of the normal distribution.
-_Z = 1.959963984540054
 
 
 def half_width(statistic: Callable[[FloatArray], FloatArray], sample: Sample) -> float:
@@ -37,7 +36,7 @@ def half_width(statistic: Callable[[FloatArray], FloatArray], sample: Sample) ->
     values = np.concatenate([statistic(some) for some in np.array_split(weights, max(1, weights.size // 2_000_000))])
     groups, left = len(values), 1 - sample.n_drawn / sample.n_others
     variance = left * (groups - 1) / groups * float(((values - values.mean()) ** 2).sum())
-    return t_quantile(groups - 1) * float(np.sqrt(variance))
+    return student_quantile(0.975, groups - 1) * float(np.sqrt(variance))
 
 
 def _without_each_group(sample: Sample) -> FloatArray:
@@ -51,15 +50,3 @@ def _without_each_group(sample: Sample) -> FloatArray:
         without[number, drawn] = sample.n_others / (len(drawn) - len(group))
         without[number, group] = 0.0
     return without
-
-
-def t_quantile(freedom: int) -> float:
-    """Quantile .975 of Student's t, to .001 from 8 degrees of freedom on (Abramowitz and Stegun 26.7.5)."""
-    z, n = _Z, float(freedom)
-    return (
-        z
-        + (z**3 + z) / (4 * n)
-        + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * n**2)
-        + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * n**3)
-        + (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / (92160 * n**4)
-    )

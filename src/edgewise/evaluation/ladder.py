@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -63,5 +63,4 @@ class Ladder:
         values = np.full(self.scores.values.shape, np.nan)
         places = self.scores.graph.mask if isinstance(self.scores, EdgeScores) else np.ones(values.shape, dtype=bool)
         values[places] = np.random.default_rng([seed, number]).permutation(int(places.sum()))
-        scores = replace(self.scores, values=values, stderr=None, mean_abs=None, per_prompt=None, n_prompts=None)
-        return Ladder(scores, "signed")
+        return Ladder(self.scores.of(values), "signed")

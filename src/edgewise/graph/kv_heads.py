@@ -50,6 +50,8 @@ def query_head_view(native: Circuit | EdgeScores) -> Circuit | EdgeScores:
         stderr=None if native.stderr is None else native.stderr[:, column] / copies,
         mean_abs=None if native.mean_abs is None else native.mean_abs[:, column] / copies,
         per_prompt=None if native.per_prompt is None else native.per_prompt[..., column] / copies,
+        resampled=None if native.resampled is None else native.resampled[..., column] / copies,
+        half_width=None if native.half_width is None else native.half_width[:, column] / copies,
     )
 
 
@@ -74,11 +76,12 @@ def kv_head_view(by_query: Circuit | EdgeScores, spec: GraphSpec) -> Circuit | E
     column = _native_column(graph)
     if isinstance(by_query, Circuit):
         return Circuit(graph, _join(np.logical_or, by_query.mask, column))
-    per_prompt = by_query.per_prompt
+    per_prompt, resampled = by_query.per_prompt, by_query.resampled
     return EdgeScores(
         graph,
         _join(np.add, by_query.values, column),
         per_prompt=None if per_prompt is None else _join(np.add, per_prompt, column),
+        resampled=None if resampled is None else _join(np.add, resampled, column),
         n_prompts=by_query.n_prompts,
         allow_unscored=by_query.allow_unscored,
     )

@@ -18,6 +18,8 @@ __all__ = ["RANKINGS", "EdgeScores", "NodeScores", "Ranking"]
 
 Ranking: TypeAlias = Literal["abs", "signed", "helpful", "mean-abs"]
 RANKINGS: tuple[Ranking, ...] = ("abs", "signed", "helpful", "mean-abs")
+# Arrays with an axis before those of the graph.
+_LEADING = {"per_prompt": "n_prompts", "resampled": "n_resamples"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +33,8 @@ class EdgeScores:
         stderr: standard error of that mean, same shape; NaN where it is undefined (one prompt).
         mean_abs: mean over prompts of |score|, same shape.
         per_prompt: `[n_prompts, n_sources, n_destinations]`.
+        resampled: means over resamples of the prompts, `[n_resamples, n_sources, n_destinations]`.
+        half_width: half of each score's 95 % interval, from these, `[n_sources, n_destinations]`; NaN where undefined.
         n_prompts: number of prompts; taken from `per_prompt` when that is given.
         allow_unscored: accept NaN on an edge that exists, meaning "not scored".
 
@@ -47,6 +51,8 @@ class EdgeScores:
     per_prompt: FloatArray | None = None
     n_prompts: int | None = None
     allow_unscored: bool = False
+    resampled: FloatArray | None = None
+    half_width: FloatArray | None = None
 
     def __post_init__(self) -> None:
         """Copy, check and freeze the arrays."""
@@ -64,6 +70,10 @@ class EdgeScores:
         """
         return _ranking(self.values, self.mean_abs, by)
 
+    def of(self, values: FloatArray) -> EdgeScores:
+        """Other scores of the same edges, of which nothing but the values is known."""
+        return EdgeScores(self.graph, values, allow_unscored=self.allow_unscored)
+
     def _entry(self, index: tuple[int, ...]) -> str:
         return f"edge '{self.graph.edge_name(*index)}'"
 
@@ -78,6 +88,8 @@ class NodeScores:
         stderr: standard error of that mean, same shape; NaN where it is undefined (one prompt).
         mean_abs: mean over prompts of |score|, same shape.
         per_prompt: `[n_prompts, n_sources]`.
+        resampled: means over resamples of the prompts, `[n_resamples, n_sources]`.
+        half_width: half of each score's 95 % interval, from these, `[n_sources]`; NaN where undefined.
         n_prompts: number of prompts; taken from `per_prompt` when that is given.
         allow_unscored: accept NaN, meaning "not scored".
 
@@ -92,6 +104,8 @@ class NodeScores:
     per_prompt: FloatArray | None = None
     n_prompts: int | None = None
     allow_unscored: bool = False
+    resampled: FloatArray | None = None
+    half_width: FloatArray | None = None
 
     def __post_init__(self) -> None:
         """Copy, check and freeze the arrays."""
@@ -101,17 +115,21 @@ class NodeScores:
         """Return what nodes are ranked by, highest first: `[n_sources]`; see `EdgeScores.ranking`."""
         return _ranking(self.values, self.mean_abs, by)
 
+    def of(self, values: FloatArray) -> NodeScores:
+        """Other scores of the same nodes, of which nothing but the values is known."""
+        return NodeScores(self.graph, values, allow_unscored=self.allow_unscored)
+
     def _entry(self, index: tuple[int, ...]) -> str:
         return f"node '{self.graph.sources[index[0]]}'"
 
 
 def _freeze(scores: EdgeScores | NodeScores, exists: BoolArray) -> None:
     """Replace every array of `scores` by a checked, read-only copy that is NaN outside `exists`."""
-    for field in ("values", "stderr", "mean_abs", "per_prompt"):
+    for field in ("values", "stderr", "mean_abs", "per_prompt", "resampled", "half_width"):
         given = getattr(scores, field)
         if given is None:
             continue
-        array = _copy(field, given, exists, prompt_axis=field == "per_prompt")
+        array = _copy(field, given, exists, leading=_LEADING.get(field))
         _check(scores, field, array, exists)
         object.__setattr__(scores, field, read_only(array))
     if scores.per_prompt is not None:
@@ -121,10 +139,11 @@ def _freeze(scores: EdgeScores | NodeScores, exists: BoolArray) -> None:
         object.__setattr__(scores, "n_prompts", held)
 
 
-def _copy(field: str, given: Any, exists: BoolArray, *, prompt_axis: bool) -> FloatArray:
+def _copy(field: str, given: Any, exists: BoolArray, *, leading: str | None) -> FloatArray:
     array = np.array(given)
-    if array.shape[int(prompt_axis) :] != exists.shape or array.ndim != exists.ndim + prompt_axis:
-        wanted = f"{'[n_prompts, ' if prompt_axis else '['}{', '.join(map(str, exists.shape))}]"
+    extra = int(leading is not None)
+    if array.shape[extra:] != exists.shape or array.ndim != exists.ndim + extra:
+        wanted = f"[{f'{leading}, ' if leading else ''}{', '.join(map(str, exists.shape))}]"
         raise ScoreError(f"{field} has shape {list(array.shape)}; this graph needs {wanted}")
     if array.dtype not in (np.float32, np.float64):
         array = array.astype(np.float32 if array.dtype == np.float16 else np.float64)
@@ -134,16 +153,16 @@ def _copy(field: str, given: Any, exists: BoolArray, *, prompt_axis: bool) -> Fl
 
 def _check(scores: EdgeScores | NodeScores, field: str, array: FloatArray, exists: BoolArray) -> None:
     """Refuse the first entry that is not finite, or negative where only a size makes sense."""
-    nan_is_fine = scores.allow_unscored or field == "stderr"
+    nan_is_fine = scores.allow_unscored or field in ("stderr", "half_width")
     wrong = np.isinf(array) if nan_is_fine else ~np.isfinite(array)
-    if field in ("stderr", "mean_abs"):
+    if field in ("stderr", "mean_abs", "half_width"):
         wrong |= array < 0
     found = np.argwhere(wrong & exists)
     if not len(found):
         return
     first = tuple(found[0].tolist())
     index = first[array.ndim - exists.ndim :]
-    where = f" in prompt {first[0] + 1}" if field == "per_prompt" else ""
+    where = f" in {_LEADING[field][2:-1]} {first[0] + 1}" if field in _LEADING else ""
     place = f"{'the score' if field == 'values' else field} of {scores._entry(index)}{where}"
     if np.isfinite(array[first]):
         raise ScoreError(f"{place} is {array[first]}; it cannot be negative")

@@ -16,7 +16,7 @@ from transformers.utils import logging
 
 from edgewise.errors import EdgewiseError, ModelError, UnknownNameError, UnsupportedModelError, did_you_mean
 from edgewise.models.catalogue import BUNDLED, KNOWN
-from edgewise.models.families import FAMILIES
+from edgewise.models.families import FAMILIES, REFUSED
 from edgewise.models.family import Family
 from edgewise.models.lens import LensTransformer, sources
 from edgewise.models.lens.checkpoint import SUFFIXES
@@ -138,6 +138,8 @@ def _require_plain(wiring: Wiring) -> None:
 
 def family_of(architecture: str, config: Any, ignore_config: Collection[str] = ()) -> Family:
     """The family of a class name, after its config was checked."""
+    if architecture in REFUSED:
+        raise UnsupportedModelError(f"architecture {architecture!r} is not supported: {REFUSED[architecture]}")
     if architecture not in FAMILIES:
         near = did_you_mean(architecture, FAMILIES)
         raise UnsupportedModelError(

@@ -7,7 +7,7 @@ For a stream vector ``x`` of width ``D``, gain ``g`` and bias ``b``::
     x_hat = c * s
     y = x_hat * g + b
 
-A model without norms reads the stream itself: then ``C`` and ``s`` are the identity, and ``x_hat`` counts as zero.
+What is read without a norm is the stream itself: then ``C`` and ``s`` are the identity, and ``x_hat`` counts as zero.
 
 and, with ``C`` the projector that removes the mean (the identity for RMSNorm),
 
@@ -33,7 +33,7 @@ class Norm:
         module: the model's own module; it is called for values, never changed.
         centred: whether the mean is subtracted (LayerNorm) or not (RMSNorm).
         eps: the constant under the square root.
-        scaled: False where the module is the identity: a model without norms.
+        scaled: False where there is no norm: ``module`` is then one that is given the stream as it is.
         offset: what the module adds to its weight to make the gain: 1 for Gemma.
     """
 
@@ -45,23 +45,26 @@ class Norm:
 
     @classmethod
     def none(cls, module: nn.Module) -> Norm:
-        """The norm of a model without one, at the place of an identity module."""
+        """No norm, at the place of a module that is given the stream: an identity, or what reads it."""
         return cls(module, centred=False, eps=0.0, scaled=False)
 
-    def gain(self) -> Tensor | None:
-        """The gain ``g``, ``[d_model]``, where the norm has one."""
-        weight = getattr(self.module, "weight", None)
+    def gain(self, dtype: torch.dtype | None = None) -> Tensor | None:
+        """The gain ``g``, ``[d_model]``, where the norm has one; in the given type from the start."""
+        weight = getattr(self.module, "weight", None) if self.scaled else None
         if not isinstance(weight, Tensor):
             return None
-        return weight.detach() + self.offset if self.offset else weight.detach()
+        weight = weight.detach() if dtype is None else weight.detach().to(dtype)
+        return weight + self.offset if self.offset else weight
 
     def bias(self) -> Tensor | None:
         """The bias ``b``, ``[d_model]``, where the norm has one."""
-        bias = getattr(self.module, "bias", None)
+        bias = getattr(self.module, "bias", None) if self.scaled else None
         return bias.detach() if isinstance(bias, Tensor) else None
 
     def __call__(self, x: Float[Tensor, "... d_model"]) -> Float[Tensor, "... d_model"]:
         """The module's own value, without the hooks that a run may have put on it."""
+        if not self.scaled:
+            return x
         forward = self.module.forward
         value: Tensor = forward(x)
         return value
@@ -74,13 +77,17 @@ class Norm:
             return torch.zeros_like(x), torch.ones_like(x[..., :1])
         if self.centred:
             x = x - x.mean(-1, keepdim=True)
-        scale = torch.rsqrt(x.square().mean(-1, keepdim=True) + self.eps)
+        scale = self.scale(x)
         return x * scale, scale
+
+    def scale(self, centred: Float[Tensor, "... d_model"]) -> Float[Tensor, "... 1"]:
+        """The inverse scale ``s`` of a stream from which the mean is already gone, if the norm removes it."""
+        return torch.rsqrt(centred.square().mean(-1, keepdim=True) + self.eps)
 
     def fold(self, weight: Float[Tensor, "d_model heads d_head"]) -> Float[Tensor, "d_model heads d_head"]:
         """``C diag(g) W``: the gain and the centring moved into the weights that read the normed stream."""
-        gain = self.gain()
-        gain = torch.ones_like(weight[:, 0, 0]) if gain is None else gain.to(weight.dtype)
+        gain = self.gain(weight.dtype)
+        gain = torch.ones_like(weight[:, 0, 0]) if gain is None else gain
         wide = gain[:, None, None]
         if not self.centred:
             return weight * wide

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
+from edgewise.errors import UnsupportedModelError
 from edgewise.graph import GraphSpec
 from edgewise.models.norms import Norm
 
@@ -91,10 +92,37 @@ class Projection:
 
 @dataclass(frozen=True)
 class OutputProjection:
-    """The linear module that maps all heads, side by side, to the stream."""
+    """The linear module that maps all heads, side by side, to the stream; maybe through a norm.
+
+    With a norm behind it, all heads together are scaled: of the module's output ``y = sum over h of z_h W_O[h]`` the
+    stream gets ``s * y * g``, with the norm's gain ``g`` and the inverse scale ``s`` that it gives this ``y``. Then
+    head h writes ``(s z_h) (W_O[h] diag(g))``, and the heads still sum to what the stream gets. So ``s z`` stands for
+    what heads write as ``z`` does without a norm: it is as small, and what heads write is linear in it.
+
+    Args:
+        module: the linear module.
+        n_heads: how many heads it reads.
+        after: the norm between the module and the stream: an RMSNorm.
+    """
 
     module: nn.Module
     n_heads: int
+    after: Norm | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what would make a constant of the stream depend on the run."""
+        if self.after is None:
+            return
+        if self.bias() is not None or self.after.centred or self.after.bias() is not None:
+            raise UnsupportedModelError(
+                "a norm behind an attention's output projection is understood where it is an RMSNorm and the"
+                " projection has no bias; use a model with these"
+            )
+
+    @property
+    def writer(self) -> nn.Module:
+        """The module whose output is added to the stream."""
+        return self.module if self.after is None else self.after.module
 
     @property
     def width(self) -> int:
@@ -106,25 +134,64 @@ class OutputProjection:
         per_head: Tensor = z.unflatten(-1, (self.n_heads, -1))
         return per_head
 
-    def weight(self) -> Float[Tensor, "heads d_head d_model"]:
-        """The slice of the weight that belongs to each head (``W_O``)."""
+    def scaled(
+        self, z: Float[Tensor, "... width"], output: Float[Tensor, "... d_model"] | None = None
+    ) -> Float[Tensor, "... width"]:
+        """What heads write, in front of their slices: ``z``, or ``s z`` in float32 or more where a norm follows.
+
+        Args:
+            z: the module's input.
+            output: what the module made of it; it is made here where it is not known and is needed.
+        """
+        if self.after is None:
+            return z
+        output = z @ input_major(self.module) if output is None else output
+        dtype = torch.promote_types(z.dtype, torch.float32)
+        return z.to(dtype) * self.after.scale(output.to(dtype))
+
+    def weight(self, dtype: torch.dtype | None = None) -> Float[Tensor, "heads d_head d_model"]:
+        """The slice of the weight that belongs to each head (``W_O``), times the gain of the norm behind it."""
         slices: Tensor = input_major(self.module).unflatten(0, (self.n_heads, -1))
-        return slices
+        return self._with_gain(slices, dtype)
+
+    def head_weight(self, head: int, dtype: torch.dtype | None = None) -> Float[Tensor, "d_head d_model"]:
+        """The slice of one head."""
+        return self._with_gain(input_major(self.module).unflatten(0, (self.n_heads, -1))[head], dtype)
 
     def bias(self) -> Float[Tensor, " d_model"] | None:
         """The bias: a constant that is added to the stream and belongs to no source."""
         return linear_bias(self.module)
 
+    def _with_gain(self, weight: Tensor, dtype: torch.dtype | None) -> Tensor:
+        weight = weight if dtype is None else weight.to(dtype)
+        gain = None if self.after is None else self.after.gain(weight.dtype)
+        return weight if gain is None else weight * gain
+
 
 @dataclass(frozen=True)
 class Attention:
-    """The attention of one block: its norm, its three projections and its output projection."""
+    """The attention of one block: its norm, its three projections and its output projection.
+
+    Args:
+        norm: the norm in front of the projections; `Norm.none` at the attention itself where there is none.
+        q: from the normed stream to queries.
+        k: likewise to keys.
+        v: likewise to values.
+        out: from what the heads gather to the stream.
+        joint: whether queries or keys are normed over all heads together.
+    """
 
     norm: Norm
     q: Projection
     k: Projection
     v: Projection
     out: OutputProjection
+    joint: bool = False
+
+    @property
+    def coupled(self) -> bool:
+        """Whether a change at one head changes what the others write, through a norm over all of them."""
+        return self.joint or self.out.after is not None
 
     @property
     def projections(self) -> tuple[Projection, Projection, Projection]:
@@ -137,9 +204,11 @@ class Mlp:
     """The MLP of one block, from the normed stream to what is added to the stream.
 
     Args:
-        norm: the norm in front of it; in some parallel blocks the attention's own, which then runs once for both.
+        norm: the norm in front of it; in some parallel blocks the attention's own, which then runs once for both;
+            `Norm.none` at the module itself where there is none.
         module: what reads the normed stream.
-        out: what writes to the stream, where that is another module (and the MLP no module of its own).
+        out: what writes to the stream, where that is another module: a norm behind the MLP, or the second half of an
+            MLP that is no module of its own.
     """
 
     norm: Norm

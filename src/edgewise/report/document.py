@@ -5,9 +5,27 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from edgewise.graph import Circuit, EdgeScores, NodeScores
+from edgewise.graph.scores import Ranking
 from edgewise.report.rows import best
 from edgewise.report.text import DEFAULT_TOP
 from edgewise.runs.folder import Run
+
+
+def circuit_document(
+    circuit: Circuit, scores: EdgeScores | NodeScores, top: int = DEFAULT_TOP, by: Ranking = "abs"
+) -> dict[str, Any]:
+    """Return a circuit as JSON values: how many edges and nodes, and the best edges or nodes.
+
+    Args:
+        circuit: the edges kept.
+        scores: of the circuit's graph.
+        top: number of edges or nodes at most.
+        by: the ranking, see `EdgeScores.ranking`.
+    """
+    level = "edges" if isinstance(scores, EdgeScores) else "nodes"
+    rows = [asdict(row) for row in best(scores, circuit, top, by)]
+    return {"circuit_edges": circuit.n_edges, "circuit_nodes": len(circuit.nodes()), level: rows}
 
 
 def run_document(run: Run, top: int = DEFAULT_TOP) -> dict[str, Any]:

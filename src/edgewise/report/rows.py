@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgewise.evaluation.stability import intervals
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.graph.arrays import FloatArray
 from edgewise.graph.scores import Ranking
@@ -21,6 +22,8 @@ class Row:
         stderr: standard error of that mean; None where it is not known.
         mean_abs: mean over prompts of |score|; None where it is not known.
         in_circuit: whether the circuit keeps it.
+        low: lower end of the score's 95 % interval, from resamples of the prompts; None where there are none.
+        high: upper end.
     """
 
     name: str
@@ -28,6 +31,8 @@ class Row:
     stderr: float | None
     mean_abs: float | None
     in_circuit: bool
+    low: float | None = None
+    high: float | None = None
 
 
 def best(scores: EdgeScores | NodeScores, circuit: Circuit, top: int, by: Ranking = "abs") -> tuple[Row, ...]:
@@ -43,6 +48,7 @@ def best(scores: EdgeScores | NodeScores, circuit: Circuit, top: int, by: Rankin
     flat = np.argsort(-ranks, axis=None, kind="stable")[: max(top, 0)]
     chosen = [np.unravel_index(index, ranks.shape) for index in flat if not np.isnan(ranks.flat[index])]
     kept = circuit.mask if isinstance(scores, EdgeScores) else circuit.node_mask
+    ends = None if scores.half_width is None else intervals(scores)
     return tuple(
         Row(
             _name(scores, tuple(map(int, at))),
@@ -50,6 +56,8 @@ def best(scores: EdgeScores | NodeScores, circuit: Circuit, top: int, by: Rankin
             _number(scores.stderr, at),
             _number(scores.mean_abs, at),
             bool(kept[at]),
+            None if ends is None else _number(ends.low, at),
+            None if ends is None else _number(ends.high, at),
         )
         for at in chosen
     )

@@ -9,7 +9,7 @@ from edgewise.report.picture.scene import Scene
 from edgewise.report.picture.scores import scores_scene
 from edgewise.runs.folder import Run
 from edgewise.runs.verification import DRAWN, Verification
-from edgewise.tasks.classes import head_classes
+from edgewise.tasks.known import node_classes
 
 
 def run_choice(run: Run, top: int | None = None) -> Choice:
@@ -31,7 +31,7 @@ def run_circuit(run: Run, top: int | None = None, heading: Heading | None = None
         f"{counts.circuit_nodes:,} of {counts.sources + 1:,} nodes",
     )
     above = heading or Heading(f"Circuit of {_what(run)}", (" · ".join((*sizes, *_how(run))),), run.record.metric.name)
-    classes = head_classes(config.task, config.model, run.circuit.graph.spec)
+    classes = node_classes(config.task, config.model, run.circuit.graph.spec)
     return circuit_scene(run_choice(run, top), above, classes)
 
 

@@ -27,8 +27,22 @@ def show(circuit: Circuit, scores: EdgeScores | NodeScores, top: int = DEFAULT_T
 def show_run(run: Run, top: int = DEFAULT_TOP) -> str:
     """Return what `edgewise show` prints: what was run, the metric, the counts, and the best edges."""
     record = run.record
-    head = "\n".join((_what(record), _how(record), "", _metric(record), ""))
+    stable = () if record.stability is None else (describe_stability(record), "")
+    head = "\n".join((_what(record), _how(record), "", _metric(record), "", *stable))
     return f"{head}\n{show(run.circuit, run.scores, top, record.config.selection.by)}"
+
+
+def describe_stability(record: RunRecord) -> str:
+    """One or two sentences on how the circuit varies over resamples of the prompts."""
+    found = record.stability
+    assert found is not None
+    reach = (
+        "no number of prompts" if found.prompts_for_target is None else f"about {found.prompts_for_target:,} prompts"
+    )
+    overlap = f"circuits of {found.n_resamples} resamples of the prompts overlap by {found.jaccard:.2f} (mean Jaccard)"
+    if found.jaccard < found.target:
+        overlap += f"; {reach} would reach {found.target:g}"
+    return f"{overlap}\nsign certain at 95 %: {found.certain:,} of the circuit's {found.kept:,} {record.config.level}s"
 
 
 def _what(record: RunRecord) -> str:
@@ -64,11 +78,17 @@ def _circuit_line(circuit: Circuit) -> str:
 
 def _rows(rows: tuple[Row, ...], scores: EdgeScores | NodeScores) -> str:
     what = "edge" if isinstance(scores, EdgeScores) else "node"
+    spread: tuple[str, ...] = ("stderr",) if scores.half_width is None else ("stderr", "95 % from", "to")
     cells = [
-        (str(number), row.name, plain(row.score), plain(row.stderr), "yes" if row.in_circuit else "no")
+        (
+            str(number),
+            row.name,
+            *(plain(value) for value in (row.score, row.stderr, row.low, row.high)[: len(spread) + 1]),
+            "yes" if row.in_circuit else "no",
+        )
         for number, row in enumerate(rows, start=1)
     ]
-    return table(("#", what, "score", "stderr", "in circuit"), cells, right=(0, 2, 3))
+    return table(("#", what, "score", *spread, "in circuit"), cells, right=(0, *range(2, 3 + len(spread))))
 
 
 def plain(number: float | None) -> str:

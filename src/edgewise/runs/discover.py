@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -17,16 +18,17 @@ from typing import Any
 import numpy as np
 
 from edgewise.errors import ScoreError
-from edgewise.graph import Circuit
+from edgewise.evaluation.stability import intervals, stability
+from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.metrics import get_metric
 from edgewise.runs.config import RunConfig
 from edgewise.runs.folder import Run, as_stored, read_record, read_run, refuse_other, require_free, write_run
 from edgewise.runs.identity import identity
 from edgewise.runs.lock import writing
 from edgewise.runs.methods import RunMethod, ScoringState, get_method, settled
-from edgewise.runs.record import Counts, MetricSummary, RunRecord, differences, versions
+from edgewise.runs.record import Counts, MetricSummary, RunRecord, StabilitySummary, differences, versions
 from edgewise.runs.resume import pursue
-from edgewise.runs.selection import require_fits
+from edgewise.runs.selection import require_fits, select
 from edgewise.runs.setup import Setup, describe_model, describe_prompts, prepare
 from edgewise.runs.steps import Report, Steps, silent
 from edgewise.tasks import TASKS
@@ -86,7 +88,7 @@ def discover(
         with steps.step("selection", "selecting the circuit"):
             scores = as_stored(state.scores(), config.dtype)
             circuit = method.circuit(config, state, scores)
-        record = _record(setup, method, state, circuit, steps.seconds)
+        record = _record(setup, method, state, scores, circuit, steps.seconds)
         write_run(folder, record, scores, circuit, method.trace(state))
         return read_run(folder)
 
@@ -102,7 +104,12 @@ def _known(config: RunConfig) -> RunConfig:
 
 
 def _record(
-    setup: Setup, method: RunMethod[Any], state: ScoringState, circuit: Circuit, seconds: Mapping[str, float]
+    setup: Setup,
+    method: RunMethod[Any],
+    state: ScoringState,
+    scores: EdgeScores | NodeScores,
+    circuit: Circuit,
+    seconds: Mapping[str, float],
 ) -> RunRecord:
     config, prompts, graph = setup.config, setup.prompts, setup.model.graph
     rounded = {step: round(spent, 3) for step, spent in seconds.items()}
@@ -115,10 +122,22 @@ def _record(
         metric=_metric(method.metric(config, prompts), state),
         counts=Counts(graph.n_edges, graph.n_sources, graph.n_destinations, circuit.n_edges, len(circuit.nodes())),
         rule=method.rule(config),
+        stability=_stability(config, scores, circuit),
         batch_size=state.batch_size,
         timing=rounded | {"total": round(sum(seconds.values()), 3)},
         warnings=(*prompts.warnings, *_memory_warning(state)),
         finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    )
+
+
+def _stability(config: RunConfig, scores: EdgeScores | NodeScores, circuit: Circuit) -> StabilitySummary | None:
+    if scores.resampled is None:
+        return None
+    found = stability(scores, lambda one: select(one, replace(config.selection, stable=False)))
+    kept = circuit.mask if isinstance(scores, EdgeScores) else circuit.node_mask
+    certain = intervals(scores).sign_is_certain & kept
+    return StabilitySummary(
+        found.n_resamples, int(kept.sum()), int(certain.sum()), found.jaccard, found.target, found.prompts_for_target
     )
 
 

@@ -156,7 +156,7 @@ def as_stored(scores: EdgeScores | NodeScores, dtype: str) -> EdgeScores | NodeS
     kind = np.float64 if dtype == "float64" else np.float32
     cast = {
         name: array.astype(kind)
-        for name in ("values", "stderr", "mean_abs", "per_prompt")
+        for name in ("values", "stderr", "mean_abs", "per_prompt", "resampled", "half_width")
         if (array := getattr(scores, name)) is not None
     }
     return replace(scores, **cast)

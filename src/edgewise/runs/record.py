@@ -54,6 +54,27 @@ class Counts:
 
 
 @dataclass(frozen=True)
+class StabilitySummary:
+    """How the circuit varies over resamples of the prompts; see `edgewise.evaluation.stability`.
+
+    Args:
+        n_resamples: how many.
+        kept: edges (or nodes with a score) of the circuit.
+        certain: those of them whose sign is certain at 95 %.
+        jaccard: mean pairwise overlap of the resamples' circuits.
+        target: the overlap that counts as stable.
+        prompts_for_target: about how many prompts would reach it; None where no number did.
+    """
+
+    n_resamples: int
+    kept: int
+    certain: int
+    jaccard: float
+    target: float
+    prompts_for_target: int | None
+
+
+@dataclass(frozen=True)
 class RunRecord:
     """A finished run without its arrays.
 
@@ -66,6 +87,7 @@ class RunRecord:
         metric: its values.
         counts: sizes of the graph and the circuit.
         rule: which edges (or nodes) make the circuit, in words.
+        stability: over resamples of the prompts; None where none were asked for.
         batch_size: the micro-batch that was used; None where the method has none.
         timing: seconds, by step.
         warnings: one line each.
@@ -80,6 +102,7 @@ class RunRecord:
     metric: MetricSummary
     counts: Counts
     rule: str
+    stability: StabilitySummary | None
     batch_size: int | None
     timing: Mapping[str, float] = field(hash=False)
     warnings: tuple[str, ...]
@@ -88,7 +111,8 @@ class RunRecord:
     def to_json(self) -> dict[str, Any]:
         """Return the record as a dict of JSON values."""
         plain = {entry.name: getattr(self, entry.name) for entry in fields(self)}
-        nested = {name: asdict(plain[name]) for name in ("prompts", "metric", "counts")}
+        nested: dict[str, Any] = {name: asdict(plain[name]) for name in ("prompts", "metric", "counts")}
+        nested["stability"] = None if self.stability is None else asdict(self.stability)
         mappings = {name: dict(plain[name]) for name in ("identity", "versions", "model", "timing")}
         head = {"format": FORMAT, "format_version": FORMAT_VERSION}
         return head | plain | nested | mappings | {"config": self.config.to_json(), "warnings": list(self.warnings)}
@@ -122,6 +146,7 @@ class RunRecord:
                     "prompts": PromptSummary(**values["prompts"]),
                     "metric": MetricSummary(**values["metric"]),
                     "counts": Counts(**values["counts"]),
+                    "stability": values["stability"] and StabilitySummary(**values["stability"]),
                     "warnings": tuple(values["warnings"]),
                 }
             )

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
+import numpy as np
+
 from edgewise.errors import FormatError, SelectionError, UnknownNameError, did_you_mean
+from edgewise.evaluation.stability import intervals
 from edgewise.graph.circuit import Circuit
 from edgewise.graph.graph import Graph
 from edgewise.graph.scores import RANKINGS, EdgeScores, NodeScores, Ranking
@@ -27,6 +30,7 @@ class Selection:
         by: what is ranked: ``"abs"``, ``"signed"``, ``"helpful"`` or ``"mean-abs"``.
         greedy: grow the circuit from `logits` back, so that every edge kept leads there.
         prune: drop the edges kept that lie on no path from `input` to `logits`.
+        stable: choose among those whose 95 % interval leaves zero out; where they are fewer than asked for, all.
 
     Raises:
         SelectionError: several rules at once, or a number out of range.
@@ -39,6 +43,7 @@ class Selection:
     by: Ranking = "abs"
     greedy: bool = False
     prune: bool = False
+    stable: bool = False
 
     def __post_init__(self) -> None:
         """Check the rule."""
@@ -77,8 +82,8 @@ class Selection:
             rule = f"at least {self.threshold:g}"
         else:
             rule = f"top {100 * (self.fraction or DEFAULT_FRACTION[level]):g} %"
-        extra = (", greedy" if self.greedy else "") + (", pruned" if self.prune else "")
-        return f"{rule} by {self.by}{extra}"
+        words = {"stable": "of certain sign", "greedy": "greedy", "prune": "pruned"}
+        return ", ".join((f"{rule} by {self.by}", *(word for name, word in words.items() if getattr(self, name))))
 
 
 def require_fits(selection: Selection, graph: Graph, level: str) -> None:
@@ -106,15 +111,28 @@ def select(scores: EdgeScores | NodeScores, selection: Selection) -> Circuit:
 
     Raises:
         SelectionError: more edges or nodes asked for than there are, or `greedy` for nodes.
+        ScoreError: `stable` for scores without a spread over prompts.
     """
+    if selection.stable:
+        scores = _of_certain_sign(scores)
     chosen = _select_nodes(scores, selection) if isinstance(scores, NodeScores) else _select_edges(scores, selection)
     return prune(chosen) if selection.prune else chosen
+
+
+def _of_certain_sign(scores: EdgeScores | NodeScores) -> EdgeScores | NodeScores:
+    """The scores without those whose sign may be chance."""
+    certain = intervals(scores).sign_is_certain
+    values = np.where(certain, scores.values, np.nan)
+    mean_abs = None if scores.mean_abs is None else np.where(certain, scores.mean_abs, np.nan)
+    return replace(scores, values=values, mean_abs=mean_abs, allow_unscored=True)
 
 
 def _select_edges(scores: EdgeScores, selection: Selection) -> Circuit:
     if selection.threshold is not None:
         return threshold(scores, selection.threshold, by=selection.by)
     n = _count(selection, scores.graph.n_edges, DEFAULT_FRACTION["edge"])
+    if selection.stable:
+        n = min(n, int((~np.isnan(scores.values)).sum()))
     return (greedy if selection.greedy else top_n)(scores, n, by=selection.by)
 
 
@@ -123,6 +141,8 @@ def _select_nodes(scores: NodeScores, selection: Selection) -> Circuit:
     if selection.threshold is not None:
         return threshold_nodes(scores, selection.threshold, by=selection.by)
     n = _count(selection, scores.graph.n_sources, DEFAULT_FRACTION["node"])
+    if selection.stable:
+        n = min(n, int((~np.isnan(scores.values)).sum()))
     return top_nodes(scores, n, by=selection.by)
 
 

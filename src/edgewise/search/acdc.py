@@ -6,7 +6,8 @@ better, an edge is removed if
     loss(circuit without it) - loss(circuit) < tau
 
 strictly, with its sign (or by its size, on request); the loss of the circuit is that after the last removal. A node
-that nobody reads any more loses its incoming edges untested.
+that nobody reads any more loses its incoming edges untested; a head that scales others of its layer, through a norm
+over all of them, counts as read while they are.
 
 The next few edges into a destination are tried together, each without those before it too, and accepted up to the first
 that fails: the result is that of one at a time. How many follows from how many were accepted last, so the same run

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from edgewise.attribution.moments import Moments
+from edgewise.attribution.resamples import Resamples
 from edgewise.attribution.state import Level, require_level
 from edgewise.engine.batches import Batch
 from edgewise.engine.exact import SinglePatches
@@ -45,12 +46,16 @@ class PatchingState:
         level: which of the two they are.
         per_prompt: whether scores keep the effects of single prompts.
         table: the effects so far.
+        bootstrap: of how many resamples of the prompts scores keep the means.
+        seed: of these resamples.
     """
 
     targets: Targets
     level: Level
     per_prompt: bool
     table: Table
+    bootstrap: int = 0
+    seed: int = 0
 
     @property
     def finished(self) -> bool:
@@ -108,9 +113,18 @@ class PatchingState:
             stderr=spread(moments.stderr()),
             mean_abs=spread(moments.mean_abs),
             per_prompt=spread(effects) if self.per_prompt else None,
+            **self._over_resamples(effects, moments),
             n_prompts=moments.count,
             allow_unscored=True,
         )
+
+    def _over_resamples(self, effects: Array, moments: Moments) -> dict[str, Array]:
+        if not self.bootstrap:
+            return {}
+        every = np.ones(len(self.targets), dtype=np.bool_)
+        resamples = Resamples.none(self.bootstrap, len(effects), every, self.seed).add(range(len(effects)), effects)
+        widths = resamples.half_widths(moments.mean, moments.stderr())
+        return {"resampled": self.targets.spread(resamples.means()), "half_width": self.targets.spread(widths)}
 
 
 def patch_edges(
@@ -122,6 +136,8 @@ def patch_edges(
     only: Sequence[str] | BoolArray | None = None,
     batch_size: int | None = None,
     per_prompt: bool = False,
+    bootstrap: int = 0,
+    seed: int = 0,
     max_memory: int | None = None,
 ) -> EdgeScores | NodeScores:
     """Measure the exact effect of patching each edge (or node) alone, by its paired corrupted value.
@@ -136,6 +152,8 @@ def patch_edges(
             ``[n_sources, n_destinations]``; all by default.
         batch_size: prompts a micro-batch; by default what memory allows.
         per_prompt: keep every prompt's own effects too.
+        bootstrap: keep the means over so many resamples of the prompts too.
+        seed: of these resamples.
         max_memory: bytes that the process (on CUDA: this device) may use in all; by default what is free.
 
     Returns:
@@ -155,6 +173,8 @@ def patch_edges(
         only=only,
         batch_size=batch_size,
         per_prompt=per_prompt,
+        bootstrap=bootstrap,
+        seed=seed,
         max_memory=max_memory,
     )
     (last,) = deque(states, maxlen=1)
@@ -170,6 +190,8 @@ def patching(
     only: Sequence[str] | BoolArray | None = None,
     batch_size: int | None = None,
     per_prompt: bool = False,
+    bootstrap: int = 0,
+    seed: int = 0,
     max_memory: int | None = None,
     stored: Mapping[str, npt.NDArray[Any]] | None = None,
 ) -> Iterator[PatchingState]:
@@ -187,6 +209,8 @@ def patching(
         only: likewise.
         batch_size: likewise; a resumed pass uses its own.
         per_prompt: likewise.
+        bootstrap: likewise.
+        seed: likewise.
         max_memory: likewise.
         stored: the tensors of the state at which an earlier pass stopped; None to begin.
     """
@@ -199,7 +223,7 @@ def patching(
         if stored is None
         else Table.from_tensors(stored)
     )
-    state = PatchingState(targets, level, per_prompt, table)
+    state = PatchingState(targets, level, per_prompt, table, bootstrap, seed)
     yield state
     for filled in fill(model, pairs, work, table):
         yield replace(state, table=filled)

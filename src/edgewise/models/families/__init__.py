@@ -8,12 +8,14 @@ from pkgutil import iter_modules
 
 from edgewise.models.family import Family
 
+_FILES = [import_module(f"{__name__}.{file.name}") for file in iter_modules(__path__)]
+
 
 def _families() -> Mapping[str, Family]:
     """Every row of every file here, by its class's name."""
     found: dict[str, Family] = {}
-    for file in iter_modules(__path__):
-        for family in import_module(f"{__name__}.{file.name}").ROWS:
+    for file in _FILES:
+        for family in file.ROWS:
             if family.architecture in found:
                 raise ValueError(f"{family.architecture} has two rows in {__name__}")
             found[family.architecture] = family
@@ -21,3 +23,5 @@ def _families() -> Mapping[str, Family]:
 
 
 FAMILIES = _families()
+# Classes near to one of these that do not fit, and why.
+REFUSED: Mapping[str, str] = {name: why for file in _FILES for name, why in getattr(file, "REFUSED", {}).items()}

@@ -54,7 +54,8 @@ def never(config: Any) -> bool:
     return False
 
 
-def _projections(attention: Any, heads: int, kv_heads: int) -> list[Projection]:
+def projections(attention: Any, heads: int, kv_heads: int) -> list[Projection]:
+    """q, k and v of an attention, from one module or three."""
     if hasattr(attention, "qkv_proj"):
         return [Projection(attention.qkv_proj, stacked_heads(part, heads, kv_heads)) for part in range(3)]
     apart = ((attention.q_proj, heads), (attention.k_proj, kv_heads), (attention.v_proj, kv_heads))
@@ -68,6 +69,7 @@ def wire(
     shared_norm: Callable[[Any], bool] = never,
     out: str = "o_proj",
     final: str = "norm",
+    joint: bool = False,
 ) -> Wiring:
     """The wiring of a class of this kind.
 
@@ -77,6 +79,7 @@ def wire(
         shared_norm: whether, by its config, attention and MLP read through one norm, and so in parallel.
         out: the name of the attention's output projection.
         final: the name of the final norm.
+        joint: whether queries and keys are normed over all heads together.
     """
     config = model.config
     heads, kv_heads, parallel = config.num_attention_heads, config.num_key_value_heads, shared_norm(config)
@@ -84,9 +87,9 @@ def wire(
     def block(layer: Any) -> Block:
         first = norm(config, layer.input_layernorm)
         second = first if parallel else norm(config, layer.post_attention_layernorm)
-        q, k, v = _projections(layer.self_attn, heads, kv_heads)
+        q, k, v = projections(layer.self_attn, heads, kv_heads)
         projection = OutputProjection(getattr(layer.self_attn, out), heads)
-        return Block(layer, Attention(first, q, k, v, projection), Mlp(second, layer.mlp))
+        return Block(layer, Attention(first, q, k, v, projection, joint), Mlp(second, layer.mlp))
 
     body = model.model
     spec = GraphSpec(config.num_hidden_layers, heads, config.hidden_size, n_kv_heads=kv_heads, parallel=parallel)
@@ -188,6 +191,13 @@ ROWS = (
         "as Qwen3, experts",
         f"rms_norm_eps attention_bias {WINDOW} {EXPERTS}",
         NO_ROUTER_OUTPUT,
+    ),
+    _row(
+        "OlmoeForCausalLM",
+        "as Llama, queries and keys normed over all heads, experts",
+        f"rms_norm_eps attention_bias {EXPERTS}",
+        NO_ROUTER_OUTPUT | {"clip_qkv": None},
+        joint=True,
     ),
     _row(
         "GptOssForCausalLM",

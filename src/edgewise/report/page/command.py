@@ -39,6 +39,7 @@ def _given(config: RunConfig) -> Iterator[str]:
         if value is not None and value != getattr(default, name):
             yield from (_flag(name), str(value))
     yield from _if_other("seed", config.seed, default.seed)
+    yield from _if_other("bootstrap", config.bootstrap, default.bootstrap)
     yield from _if_other("split", config.split, default.split)
     for option, value in config.options.items():
         yield from ("--option", f"{option}={_option_value(value)}")
@@ -68,7 +69,7 @@ def _selection(selection: Selection) -> Iterator[str]:
         if values[name] is not None:
             yield from (_flag(name), repr(values[name]))
     yield from _if_other("by", values["by"], Selection().by)
-    yield from (_flag(name) for name in ("greedy", "prune") if values[name])
+    yield from (_flag(name) for name in ("greedy", "prune", "stable") if values[name])
 
 
 def _if_other(name: str, value: object, default: object) -> Iterator[str]:

@@ -8,7 +8,7 @@ from html import escape
 
 from edgewise.report.page.command import command_line
 from edgewise.report.rows import Row, best
-from edgewise.report.text import plain
+from edgewise.report.text import describe_stability, plain
 from edgewise.runs.folder import Run
 from edgewise.runs.record import RunRecord
 
@@ -122,6 +122,7 @@ def facts(record: RunRecord) -> str:
         ("method", f"{config.method}, {config.level}s"),
         ("metric", record.metric.name),
         ("kept", record.rule),
+        *((("other prompts", describe_stability(record).replace("\n", "; ")),) if record.stability else ()),
         ("machine", f"{config.dtype} on {config.device}, {record.batch_size or 'all'} prompts at a time"),
         ("time", f"{record.timing.get('total', 0.0):.1f} s ({seconds}), finished {record.finished}"),
         ("versions", ", ".join(f"{name} {version}" for name, version in record.versions.items())),

@@ -2,7 +2,7 @@
 
 Blue and red stay apart for all common kinds of colour blindness, and their lightness differs from the grey of
 what has no sign. The classes of heads are the "light" scheme of Paul Tol's notes on colour schemes, which was
-made for cells with dark text.
+made for cells with dark text; lines have the colours of his "muted" scheme, a dash and a mark each.
 """
 
 from __future__ import annotations
@@ -49,6 +49,22 @@ DARK: Mapping[str, str] = MappingProxyType(
     }
 )
 CLASSES = ("#77aadd", "#99ddff", "#ffaabb", "#eedd88", "#44bb99", "#bbcc33", "#ee8866", "#dddddd")
+CURVES = (
+    "#cc3311",
+    "#332288",
+    "#117733",
+    "#aa4499",
+    "#997700",
+    "#0077bb",
+    "#882255",
+    "#44aa99",
+    "#666666",
+    "#ee7733",
+    "#000000",
+    "#66ccee",
+)
+DASHES: tuple[tuple[float, ...], ...] = ((), (7, 3), (2, 2), (9, 3, 2, 3), (4, 2))
+MARKS = ("circle", "square", "diamond", "triangle")
 ON_TINT = "#1b1f23"
 """Text on a class colour, which is the same on light and dark."""
 
@@ -61,6 +77,11 @@ def colour(name: str) -> str:
 def class_colours(classes: tuple[str, ...]) -> dict[str, str]:
     """Return a colour for each class of nodes, in their order; colours repeat after eight."""
     return {name: CLASSES[index % len(CLASSES)] for index, name in enumerate(classes)}
+
+
+def curve_style(place: int) -> tuple[str, tuple[float, ...], str]:
+    """Return colour, dash and mark of the line in this place of a list; no two of the first twelve have one colour."""
+    return CURVES[place % len(CURVES)], DASHES[place % len(DASHES)], MARKS[place % len(MARKS)]
 
 
 def score_tint(share: float) -> str:

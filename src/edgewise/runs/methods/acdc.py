@@ -56,8 +56,9 @@ class Acdc(RunMethod[AcdcState]):
     def check(self, config: RunConfig) -> None:
         """Refuse what ACDC cannot do."""
         super().check(config)
-        if config.per_prompt:
-            raise RunError("method 'acdc' tests means over prompts; leave --per-prompt out")
+        if config.per_prompt or config.bootstrap:
+            option = "--per-prompt" if config.per_prompt else "--bootstrap"
+            raise RunError(f"method 'acdc' tests means over prompts; leave {option} out")
 
     def states(
         self, config: RunConfig, model: Model, prompts: PromptSet, max_memory: int | None, stored: Tensors | None

@@ -36,6 +36,8 @@ class Estimating(RunMethod[AttributionState]):
             level=config.level,
             batch_size=config.batch_size,
             per_prompt=config.per_prompt,
+            bootstrap=config.bootstrap,
+            seed=config.seed,
             max_memory=max_memory,
             state=state,
         )

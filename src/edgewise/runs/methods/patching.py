@@ -45,6 +45,8 @@ class ActivationPatching(RunMethod[PatchingState]):
             only=self.own(config).only or None,
             batch_size=config.batch_size,
             per_prompt=config.per_prompt,
+            bootstrap=config.bootstrap,
+            seed=config.seed,
             max_memory=max_memory,
             stored=stored,
         )

@@ -1,0 +1,73 @@
+"""`edgewise paper`: the paper's figures, one by one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgewise.cli import output
+from edgewise.cli.options import AsJson
+from edgewise.cli.progress import ShownProgress
+from edgewise.cli.values import parse_size
+
+EXAMPLES = """Examples:
+
+edgewise paper list
+
+edgewise paper fig3 --model demo --fast
+
+edgewise paper fig3 --out paper
+
+edgewise paper all --model planted:3 --out paper
+"""
+LIST, ALL = "list", "all"
+
+
+def paper(
+    figure: Annotated[str, typer.Argument(help="list, all, or a figure such as fig3.", metavar="FIGURE")],
+    model: Annotated[
+        str | None, typer.Option("--model", help="One model for all tasks; by default those of the paper.")
+    ] = None,
+    fast: Annotated[bool, typer.Option("--fast", help="Fewer prompts and coarser grids.")] = False,
+    out: Annotated[Path, typer.Option("--out", help="Folder for figures and runs; made if need be.")] = Path("paper"),
+    device: Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, mps.")] = "cpu",
+    max_memory: Annotated[
+        str | None, typer.Option("--max-memory", help="Memory to use in all, such as 8GB; by default what is free.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a figure of the paper (Syed, Rager and Conmy, 2023), with the published numbers beside ours.
+
+    Each figure is a picture (SVG and, with matplotlib, PNG), its data as JSON and CSV, and a page of markdown. Runs are
+    kept in OUT/runs for all figures: the same command goes on where it was stopped.
+    """
+    from edgewise.cli.quiet import quiet_transformers
+    from edgewise.paper import FIGURES
+    from edgewise.paper.figure import Request
+    from edgewise.paper.store import published_rows, write_figure
+    from edgewise.report.table import table
+
+    quiet_transformers()
+    if figure == LIST:
+        entries = [(name, FIGURES.describe(name)) for name in FIGURES]
+        if as_json:
+            output.document([{"name": name, "summary": summary} for name, summary in entries])
+            return
+        output.result(table(("figure", "what it shows"), entries))
+        return
+    wanted = [FIGURES.load(name) for name in (FIGURES if figure == ALL else (figure,))]
+    documents = {}
+    for one in wanted:
+        with ShownProgress() as shown:
+            made = one.make(Request(out, model, fast, device, parse_size(max_memory), shown))
+        written = write_figure(out, one, made)
+        documents[one.name] = {"files": [str(path) for path in written], "data": dict(made.data)}
+        if not as_json:
+            output.result(f"{one.name}: {one.summary}\n\n" + "\n".join(made.caption) + "\n")
+            if made.published:
+                output.result(table(("", "published", "ours"), published_rows(made.published), right=(1, 2)))
+            output.result(f"\nWrote {written[0]}")
+    if as_json:
+        output.document(documents)

@@ -1,0 +1,167 @@
+"""The ROC curve of a ranking: what is kept at every threshold, against what is true.
+
+1. Everything that has a rank is sorted, highest first; what ties is kept together.
+2. At each distinct rank t, kept is what ranks t or more (`>=`, as the selection by threshold does).
+3. What has no rank (NaN) is never recovered: it is kept only at the last point, where everything is.
+
+With P true and N false entries, of which TP and FP are kept: TPR = recall = TP / P, FPR = FP / N, precision =
+TP / (TP + FP), undefined (NaN) where nothing is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgewise.errors import ScoreError
+from edgewise.evaluation.roc.area import pessimistic, trapezoid, youden
+from edgewise.graph.arrays import BoolArray, FloatArray, read_only
+
+IntArray = np.ndarray[Any, np.dtype[np.int64]]
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Counts at every threshold, from nothing kept to everything kept.
+
+    Args:
+        thresholds: `[points]`, falling: inf where nothing is kept, then every distinct rank, and -inf at the end where
+            entries without a rank are kept too.
+        true_positives: how many true entries are kept, `[points]`.
+        false_positives: how many others are kept, `[points]`.
+        positives: how many entries are true.
+        negatives: how many are not.
+    """
+
+    thresholds: FloatArray
+    true_positives: IntArray
+    false_positives: IntArray
+    positives: int
+    negatives: int
+
+    def __post_init__(self) -> None:
+        """Freeze copies of the arrays."""
+        for name in ("thresholds", "true_positives", "false_positives"):
+            object.__setattr__(self, name, read_only(np.array(getattr(self, name))))
+
+    @property
+    def tpr(self) -> FloatArray:
+        """Share of the true entries that is kept, `[points]`; recall is another word for it."""
+        return np.asarray(self.true_positives / self.positives)
+
+    recall = tpr
+
+    @property
+    def fpr(self) -> FloatArray:
+        """Share of the other entries that is kept, `[points]`."""
+        return np.asarray(self.false_positives / self.negatives)
+
+    @property
+    def precision(self) -> FloatArray:
+        """Share of what is kept that is true, `[points]`; NaN where nothing is."""
+        kept = self.true_positives + self.false_positives
+        return np.where(kept > 0, self.true_positives / np.maximum(kept, 1), np.nan)
+
+    @property
+    def auc(self) -> float:
+        """Area by the trapezoid over all thresholds: the chance that a true entry outranks another, ties being half."""
+        return trapezoid(self.fpr, self.tpr)
+
+    @property
+    def auc_pessimistic(self) -> float:
+        """ACDC's area, see `area.pessimistic`."""
+        return pessimistic(self.fpr, self.tpr)
+
+    @property
+    def best(self) -> int:
+        """Index of the point of largest Youden's J, the highest threshold where several have it."""
+        return youden(self.fpr, self.tpr)[1]
+
+    @property
+    def youden(self) -> float:
+        """Youden's J: the largest TPR - FPR."""
+        return youden(self.fpr, self.tpr)[0]
+
+    @property
+    def youden_threshold(self) -> float:
+        """The threshold at which J is reached; inf means that keeping nothing is as good as anything."""
+        return float(self.thresholds[self.best])
+
+    def corners(self) -> Curve:
+        """Return the same curve without the points inside a level or an upright stretch: the areas are the same."""
+        x, y = self.false_positives, self.true_positives
+        inside = (x[:-2] == x[2:]) | (y[:-2] == y[2:])
+        kept = np.concatenate(([True], ~inside, [True]))
+        kept[self.best] = True
+        return Curve(self.thresholds[kept], y[kept], x[kept], self.positives, self.negatives)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the counts as JSON values; the first threshold, and -inf, are null."""
+        shown = [value if np.isfinite(value) else None for value in self.thresholds.tolist()]
+        return {
+            "positives": self.positives,
+            "negatives": self.negatives,
+            "thresholds": shown,
+            "true_positives": self.true_positives.tolist(),
+            "false_positives": self.false_positives.tolist(),
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Curve:
+        """Read back what `to_json` gave."""
+        given = values["thresholds"]
+        ends = [np.inf if at == 0 else -np.inf for at in range(len(given))]
+        thresholds = [end if value is None else value for value, end in zip(given, ends, strict=True)]
+        tp, fp = (np.array(values[name], dtype=np.int64) for name in ("true_positives", "false_positives"))
+        return cls(np.array(thresholds, dtype=np.float64), tp, fp, values["positives"], values["negatives"])
+
+
+def curve(ranks: npt.ArrayLike, truth: npt.ArrayLike) -> Curve:
+    """Return the curve of a ranking against the truth.
+
+    Args:
+        ranks: what entries are ranked by, higher first, any shape; NaN where there is none.
+        truth: bool, same shape.
+
+    Raises:
+        ScoreError: shapes that differ, an infinite rank, a truth that is all or nothing.
+    """
+    values, true = np.ravel(np.asarray(ranks, dtype=np.float64)), np.ravel(np.asarray(truth))
+    positives = require_truth(true, values.shape)
+    if np.isinf(values).any():
+        raise ScoreError("a rank is infinite; ranks are finite, or NaN for what has none")
+    thresholds, tp, fp = counts(values, true)
+    return Curve(thresholds, tp, fp, positives, len(true) - positives)
+
+
+def require_truth(true: BoolArray, shape: tuple[int, ...]) -> int:
+    """Check what is true of entries and return how many are. Raises ScoreError where no rate is defined."""
+    if true.shape != shape or true.dtype != np.bool_:
+        raise ScoreError(
+            f"the truth is {true.dtype} {list(true.shape)}; it must be bool {list(shape)}, as the ranks are"
+        )
+    positives = int(true.sum())
+    if positives in (0, len(true)):
+        which = "all" if positives else "none"
+        raise ScoreError(f"{which} of {len(true):,} entries belong to the true circuit, so there is no ROC curve")
+    return positives
+
+
+def counts(values: FloatArray, true: BoolArray) -> tuple[FloatArray, IntArray, IntArray]:
+    """Thresholds, true and false positives of `curve`, without its checks; ranks `[n]`."""
+    ranked = ~np.isnan(values)
+    order = np.argsort(-values[ranked], kind="stable")
+    falling, hits = values[ranked][order], true[ranked][order]
+    last_of_tie = np.flatnonzero(np.diff(falling, append=-np.inf))
+    tp = np.cumsum(hits, dtype=np.int64)[last_of_tie]
+    kept = last_of_tie + 1
+    rest = [-np.inf] if not ranked.all() else []
+    thresholds = np.concatenate(([np.inf], falling[last_of_tie], rest))
+    all_true, n = int(true.sum()), len(true)
+    tp = np.concatenate(([0], tp, [all_true] if rest else [])).astype(np.int64)
+    kept = np.concatenate(([0], kept, [n] if rest else [])).astype(np.int64)
+    return thresholds, tp, kept - tp

@@ -1,0 +1,129 @@
+"""Circuits as points of the ROC plane: one point each, where a method gives circuits and no ranking."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgewise.errors import ScoreError
+from edgewise.evaluation.roc.area import pareto, pessimistic, trapezoid, youden
+from edgewise.evaluation.roc.curve import IntArray, require_truth
+from edgewise.graph.arrays import BoolArray, FloatArray, read_only
+
+
+@dataclass(frozen=True, eq=False)
+class Front:
+    """Counts of several circuits against one truth.
+
+    Args:
+        settings: what each circuit was found with, such as ``"tau 0.05"``, `[circuits]`.
+        true_positives: how many true entries each keeps, `[circuits]`.
+        false_positives: how many others each keeps, `[circuits]`.
+        positives: how many entries are true.
+        negatives: how many are not.
+    """
+
+    settings: tuple[str, ...]
+    true_positives: IntArray
+    false_positives: IntArray
+    positives: int
+    negatives: int
+
+    def __post_init__(self) -> None:
+        """Freeze copies of the arrays."""
+        for name in ("true_positives", "false_positives"):
+            object.__setattr__(self, name, read_only(np.array(getattr(self, name))))
+
+    @property
+    def tpr(self) -> FloatArray:
+        """Share of the true entries that each keeps, `[circuits]`; recall is another word for it."""
+        return np.asarray(self.true_positives / self.positives)
+
+    recall = tpr
+
+    @property
+    def fpr(self) -> FloatArray:
+        """Share of the other entries that each keeps, `[circuits]`."""
+        return np.asarray(self.false_positives / self.negatives)
+
+    @property
+    def precision(self) -> FloatArray:
+        """Share of what each keeps that is true, `[circuits]`; NaN for an empty circuit."""
+        kept = self.true_positives + self.false_positives
+        return np.where(kept > 0, self.true_positives / np.maximum(kept, 1), np.nan)
+
+    @property
+    def steps(self) -> tuple[FloatArray, FloatArray]:
+        """FPR and TPR of the Pareto-optimal points, (0, 0) and (1, 1) among the candidates, from left to right."""
+        return pareto(self.fpr, self.tpr)
+
+    @property
+    def auc(self) -> float:
+        """Area by the trapezoid through the Pareto-optimal points."""
+        return trapezoid(*self.steps)
+
+    @property
+    def auc_pessimistic(self) -> float:
+        """ACDC's area, see `area.pessimistic`."""
+        return pessimistic(self.fpr, self.tpr)
+
+    @property
+    def best(self) -> int:
+        """Index of the first circuit of largest Youden's J."""
+        return youden(self.fpr, self.tpr)[1]
+
+    @property
+    def youden(self) -> float:
+        """Youden's J: the largest TPR - FPR of the circuits."""
+        return youden(self.fpr, self.tpr)[0]
+
+    @property
+    def youden_setting(self) -> str:
+        """What the circuit of largest J was found with."""
+        return self.settings[self.best]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the counts as JSON values."""
+        return {
+            "positives": self.positives,
+            "negatives": self.negatives,
+            "settings": list(self.settings),
+            "true_positives": self.true_positives.tolist(),
+            "false_positives": self.false_positives.tolist(),
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Front:
+        """Read back what `to_json` gave."""
+        tp, fp = (np.array(values[name], dtype=np.int64) for name in ("true_positives", "false_positives"))
+        return cls(tuple(values["settings"]), tp, fp, values["positives"], values["negatives"])
+
+
+def front(kept: Sequence[npt.ArrayLike], truth: npt.ArrayLike, settings: Sequence[str]) -> Front:
+    """Return the points of several circuits.
+
+    Args:
+        kept: for each circuit, bool of the truth's shape: what it keeps.
+        truth: bool, any shape.
+        settings: a name for each circuit.
+
+    Raises:
+        ScoreError: no circuits, shapes or numbers that differ, a truth that is all or nothing.
+    """
+    true: BoolArray = np.ravel(np.asarray(truth))
+    positives = require_truth(true, true.shape)
+    if not kept or len(kept) != len(settings):
+        raise ScoreError(
+            f"{len(kept)} circuits and {len(settings)} names of theirs; give at least one, and one for each"
+        )
+    masks = [np.ravel(np.asarray(mask)) for mask in kept]
+    for mask in masks:
+        if mask.shape != true.shape or mask.dtype != np.bool_:
+            raise ScoreError(f"a circuit is {mask.dtype} {list(mask.shape)}; it must be bool {list(true.shape)}")
+    tp = np.array([int((mask & true).sum()) for mask in masks], dtype=np.int64)
+    fp = np.array([int((mask & ~true).sum()) for mask in masks], dtype=np.int64)
+    return Front(tuple(settings), tp, fp, positives, len(true) - positives)

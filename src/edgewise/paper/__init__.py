@@ -1,0 +1,20 @@
+"""The figures of "Attribution Patching Outperforms Automated Circuit Discovery" (Syed, Rager and Conmy, 2023).
+
+One module a figure, one row in `FIGURES`. A figure is a `Figure`: from a `Request` it makes a `Made`, which `store`
+writes as PNG, SVG, JSON, CSV and markdown. Figures take their runs from one folder (`material`), so that none is made
+twice.
+"""
+
+from __future__ import annotations
+
+from edgewise.registry import Registry
+
+__all__ = ["FIGURES"]
+
+FIGURES = Registry(
+    "figure",
+    {
+        "fig3": "edgewise.paper.fig3:FIGURE",
+        "fig5a": "edgewise.paper.fig5a:FIGURE",
+    },
+)

@@ -1,0 +1,87 @@
+"""What every figure is: a title, and a function from what is asked to what is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgewise.report.picture.scene import Scene
+from edgewise.runs.steps import Report, silent
+
+Cell = str | int | float | None
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a figure is made with.
+
+    Args:
+        out: folder of all figures; their runs are in its folder ``runs``.
+        model: one model for all; None takes those of the paper.
+        fast: fewer prompts and coarser grids.
+        device: where models run.
+        max_memory: bytes to use in all.
+        report: told how far it is.
+    """
+
+    out: Path
+    model: str | None = None
+    fast: bool = False
+    device: str = "cpu"
+    max_memory: int | None = None
+    report: Report = silent
+
+
+@dataclass(frozen=True)
+class Published:
+    """One number of the paper beside ours.
+
+    Args:
+        what: which number it is.
+        paper: as published; None where the paper has none.
+        ours: as found now; None where it was not made.
+        same_model: whether ours is of the model that the paper used, so that the two can be compared.
+    """
+
+    what: str
+    paper: float | None
+    ours: float | None
+    same_model: bool
+
+
+@dataclass(frozen=True)
+class Made:
+    """A figure as it came out.
+
+    Args:
+        scene: the picture.
+        data: all of it as JSON values.
+        header: names of the columns of the CSV.
+        rows: its rows.
+        published: numbers of the paper beside ours.
+        caption: sentences that say what was done, with which model.
+    """
+
+    scene: Scene
+    data: Mapping[str, Any]
+    header: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    published: tuple[Published, ...]
+    caption: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One row of `FIGURES`.
+
+    Args:
+        name: what users type.
+        summary: one line on what it shows.
+        make: from what is asked to what is shown.
+    """
+
+    name: str
+    summary: str
+    make: Callable[[Request], Made]

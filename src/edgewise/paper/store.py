@@ -1,0 +1,85 @@
+"""Write a figure: PNG where matplotlib is installed, SVG, its data as JSON and CSV, and a page of markdown."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgewise.paper.figure import Cell, Figure, Made, Published
+from edgewise.report.picture.png import has_matplotlib, png
+from edgewise.report.picture.svg import svg
+from edgewise.runs.atomic import write_bytes
+from edgewise.runs.lock import writing
+
+
+def write_figure(folder: Path, figure: Figure, made: Made) -> tuple[Path, ...]:
+    """Write the files of a figure, each in one step, and return their paths, the page first.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    files = {
+        f"{figure.name}.svg": svg(made.scene).encode(),
+        f"{figure.name}.json": (json.dumps(dict(made.data), indent=1, allow_nan=False) + "\n").encode(),
+        f"{figure.name}.csv": _csv(made).encode(),
+    }
+    if has_matplotlib():
+        files[f"{figure.name}.png"] = png(made.scene)
+    # The page comes last: where it stands, all of them do.
+    files[f"{figure.name}.md"] = page(figure, made).encode()
+    with writing(folder):
+        for name, content in files.items():
+            write_bytes(folder / name, content)
+    return tuple(folder / name for name in reversed(files))
+
+
+def page(figure: Figure, made: Made) -> str:
+    """Return the page of a figure as markdown: picture, caption, published numbers beside ours."""
+    parts = [
+        f"# {figure.name}: {figure.summary}",
+        f"![{figure.summary}]({figure.name}.svg)",
+        "\n".join(made.caption),
+        *([_published(made.published)] if made.published else []),
+        f"Data: [{figure.name}.json]({figure.name}.json), [{figure.name}.csv]({figure.name}.csv)",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def published_rows(published: Sequence[Published]) -> list[tuple[str, str, str]]:
+    """Return (what, published, ours) as text; ours is marked where the published number is another model's."""
+    return [
+        (one.what, _number(one.paper), _number(one.ours) + (" (*)" if _is_elsewhere(one) else "")) for one in published
+    ]
+
+
+def _published(published: Sequence[Published]) -> str:
+    rows = "\n".join(f"| {' | '.join(row)} |" for row in published_rows(published))
+    note = (
+        "\n\n(*) of another model than the paper's: not to be compared." if any(map(_is_elsewhere, published)) else ""
+    )
+    return f"| | published | ours |\n| --- | --- | --- |\n{rows}{note}"
+
+
+def _is_elsewhere(one: Published) -> bool:
+    return not one.same_model and one.paper is not None and one.ours is not None
+
+
+def _csv(made: Made) -> str:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(made.header)
+    writer.writerows(tuple(_cell(value) for value in row) for row in made.rows)
+    return buffer.getvalue()
+
+
+def _cell(value: Cell) -> str | int | float:
+    return "" if value is None else value
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if abs(value) >= 0.1 or value == 0 else f"{value:.2g}"

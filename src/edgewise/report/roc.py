@@ -1,0 +1,91 @@
+"""A comparison of methods as text and as a picture."""
+
+from __future__ import annotations
+
+from edgewise.evaluation.roc import Curve, Front
+from edgewise.report.picture.circuit import Heading
+from edgewise.report.picture.png import has_matplotlib, png
+from edgewise.report.picture.roc import Drawn, roc_scene
+from edgewise.report.picture.scene import Scene
+from edgewise.report.picture.svg import svg
+from edgewise.report.table import table
+from edgewise.runs.roc import CONTENDERS, Judged, RocResult
+
+HEADER = ("method", "circuits", "AUC", "pessimistic", "J", "at", "TPR", "FPR", "precision")
+EXPLAINED = (
+    "AUC: trapezoid over all scores, or through the best circuits of a sweep. pessimistic: ACDC's step function,\n"
+    "which counts few points against a method. J: the largest TPR - FPR, reached at the score or setting beside it."
+)
+
+
+def show_roc(result: RocResult, level: str = "edge") -> str:
+    """Return what `edgewise roc` prints.
+
+    Args:
+        result: the comparison.
+        level: ``"edge"`` or ``"node"``.
+    """
+    judged = [(line.title, line.levels[level]) for line in result.lines if level in line.levels]
+    head = "\n".join((f"{_title(result)}: {result.n:,} prompts, {result.metric}", *_truth(result, level)))
+    if not judged:
+        return "\n\n".join((head, *result.notes))
+    rows = [_row(title, one) for title, one in judged]
+    parts = [head, table(HEADER, rows, right=(1, 2, 3, 4, 6, 7, 8))]
+    if any(one.intervals for _, one in judged):
+        parts.append(table(("95 % over prompts", "AUC", "pessimistic", "J"), _intervals(judged)))
+    return "\n\n".join((*parts, EXPLAINED, *result.notes))
+
+
+def roc_pictures(result: RocResult, level: str = "edge") -> dict[str, bytes]:
+    """Return the picture of a comparison, file name -> content: SVG, and PNG where matplotlib is installed."""
+    scene = result_scene(result, level)
+    pictures = {"roc.svg": svg(scene).encode()}
+    return pictures | {"roc.png": png(scene)} if has_matplotlib() else pictures
+
+
+def result_scene(result: RocResult, level: str = "edge") -> Scene:
+    """Return the picture of a comparison as a scene."""
+    places = {name: place for place, name in enumerate(CONTENDERS)}
+    drawn = [
+        Drawn(_in_key(line.title, judged.roc), judged.roc, places.get(line.name, 0))
+        for line in result.lines
+        if (judged := line.levels.get(level)) is not None
+    ]
+    about = f"{result.n:,} prompts · {result.metric} · ranked by {result.by}"
+    return roc_scene(
+        drawn, Heading(f"{level.capitalize()}s of {_title(result)}", (about, *_truth(result, level))), level
+    )
+
+
+def _in_key(title: str, roc: Curve | Front) -> str:
+    return f"{title}: AUC {_three(roc.auc)}, pessimistic {_three(roc.auc_pessimistic)}"
+
+
+def _title(result: RocResult) -> str:
+    return f"{result.model} on {result.task}"
+
+
+def _truth(result: RocResult, level: str) -> tuple[str, ...]:
+    of = next((line.levels[level].roc for line in result.lines if level in line.levels), None)
+    counts = "" if of is None else f": {of.positives:,} of {of.positives + of.negatives:,} {level}s"
+    return (f"truth: {result.truth}{counts}",)
+
+
+def _row(title: str, one: Judged) -> tuple[str, ...]:
+    roc = one.roc
+    circuits = f"{len(roc.settings)}" if isinstance(roc, Front) else "all"
+    numbers = (roc.auc, roc.auc_pessimistic, roc.youden)
+    rates = tuple(_three(one.number(name)) for name in ("tpr", "fpr", "precision"))
+    return (title, circuits, *map(_three, numbers), one.at, *rates)
+
+
+def _intervals(judged: list[tuple[str, Judged]]) -> list[tuple[str, ...]]:
+    found = [(title, one.intervals) for title, one in judged if one.intervals is not None]
+    return [
+        (title, *(f"{low:.3f} to {high:.3f}" for low, high in (of.auc, of.auc_pessimistic, of.youden)))
+        for title, of in found
+    ]
+
+
+def _three(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

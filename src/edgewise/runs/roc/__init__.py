@@ -1,0 +1,24 @@
+"""Methods against a circuit that is known, on one model and one set of prompts.
+
+`contenders` says which methods there are and how each is run, `truth` what they are held against, `contest` runs them,
+each in a run folder of its own, and `result` is what comes out.
+"""
+
+from __future__ import annotations
+
+from edgewise.runs.roc.contenders import CONTENDERS, DEFAULT_METHODS
+from edgewise.runs.roc.contest import Question, contest, named, read_roc, write_roc
+from edgewise.runs.roc.result import Judged, Line, RocResult
+
+__all__ = [
+    "CONTENDERS",
+    "DEFAULT_METHODS",
+    "Judged",
+    "Line",
+    "Question",
+    "RocResult",
+    "contest",
+    "named",
+    "read_roc",
+    "write_roc",
+]

@@ -1,0 +1,197 @@
+"""Run methods on one model and one set of prompts, and hold each against the same circuit.
+
+1. Load the model, make the prompts, find the truth; exact patching for it is a run like the others, in ``truth``.
+2. Each method is one run folder under that of the comparison, or one for each value of its setting, made as `discover`
+   makes them: what is finished is read, what was stopped goes on, and nothing is computed twice.
+3. From the runs alone, the rates of every threshold or circuit, for edges and for nodes, go to ``roc.json``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from edgewise.errors import FormatError, RunError
+from edgewise.evaluation.roc import bootstrap, circuit_roc, score_roc
+from edgewise.graph.scores import Ranking
+from edgewise.metrics import get_metric
+from edgewise.runs.atomic import write_bytes
+from edgewise.runs.config import RunConfig
+from edgewise.runs.discover import discover
+from edgewise.runs.folder import Run
+from edgewise.runs.identity import identity
+from edgewise.runs.lock import writing
+from edgewise.runs.methods import get_method, settled
+from edgewise.runs.roc.contenders import DEFAULT_METHODS, Contender, contenders, distinct
+from edgewise.runs.roc.result import Judged, Line, RocResult
+from edgewise.runs.roc.truth import Truth, default_truth, find_truth
+from edgewise.runs.selection import Selection
+from edgewise.runs.setup import prepare
+from edgewise.runs.steps import Progress, Report, Steps, silent
+
+RESULT = "roc.json"
+TRUTH = "truth"
+LEVELS = ("edge", "node")
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is compared.
+
+    Args:
+        base: model and prompts; its `bootstrap`, or `per_prompt`, also asks for intervals over prompts.
+        methods: names of `CONTENDERS`.
+        truth: ``"known"``, ``"exact:X"`` or a file; None takes what is known, else ``exact:2%``.
+        values: setting -> the values it takes, where a method is swept; others than those of `CONTENDERS`.
+        settings: method -> its other settings.
+        by: what scores are ranked by.
+
+    Raises:
+        UnknownNameError: no such method or ranking.
+        RunError: no method, one twice, or values that are none.
+    """
+
+    base: RunConfig
+    methods: Sequence[str] = DEFAULT_METHODS
+    truth: str | None = None
+    values: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    by: Ranking = "abs"
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without a model."""
+        if self.base.level != "edge":
+            raise RunError("methods are compared by scores of edges, which rank nodes too; leave the level out")
+        contenders(self.methods)
+        Selection(by=self.by)  # refuses what is no ranking
+        object.__setattr__(self, "values", {name: distinct(name, given) for name, given in self.values.items()})
+
+
+def contest(
+    question: Question,
+    folder: str | Path,
+    *,
+    overwrite: bool = False,
+    max_memory: int | None = None,
+    on_progress: Report | None = None,
+) -> RocResult:
+    """Run all methods, judge them, and store the result beside their runs.
+
+    Args:
+        question: what is compared.
+        folder: where it goes; the same call goes on where an earlier one was stopped. Methods can be added later.
+        overwrite: compute every run again, in place of what is there.
+        max_memory: bytes to use in all.
+        on_progress: called with the step and how far it is.
+
+    Raises:
+        RunConflictError: the folder holds runs of another model or other prompts.
+        EdgewiseError: anything wrong with the model, the prompts, the truth or a method.
+    """
+    folder, report = Path(folder), on_progress or silent
+    base, rows = question.base, contenders(question.methods)
+    for row in rows:
+        for _, _, config in row.configs(base, base.metric or "kl", question.values, question.settings):
+            settled(config)
+    setup = prepare(base, identity(base), Steps(report))
+    metric = base.metric or setup.prompts.metric
+
+    def run(name: str, config: RunConfig) -> Run:
+        told = named(report, name)
+        return discover(config, folder / name, overwrite=overwrite, max_memory=max_memory, on_progress=told)
+
+    asked = question.truth or default_truth(base, setup.model)
+    truth = find_truth(asked, base, setup.model, lambda config: run(TRUTH, config))
+    n, task = len(setup.prompts), setup.prompts.name
+    del setup  # every run loads the model for itself
+    lines = tuple(
+        _line(row, [(name, setting, run(name, config)) for name, setting, config in runs], truth, question.by)
+        for row, runs in ((row, row.configs(base, metric, question.values, question.settings)) for row in rows)
+    )
+    result = RocResult(
+        base.model,
+        task,
+        n,
+        get_metric(metric).name,
+        question.by,
+        truth.words,
+        truth.asked,
+        truth.digest,
+        truth.circuit.edges(),
+        truth.circuit.graph.n_edges,
+        lines,
+        _notes(lines, truth),
+    )
+    write_roc(folder, result)
+    return result
+
+
+def write_roc(folder: Path, result: RocResult, pictures: Mapping[str, bytes] | None = None) -> None:
+    """Write ``roc.json``, and pictures of it where they are given, each in one step."""
+    with writing(folder):
+        text = json.dumps(result.to_json(), indent=1, allow_nan=False) + "\n"
+        for name, content in ((RESULT, text.encode()), *(pictures or {}).items()):
+            write_bytes(folder / name, content)
+
+
+def read_roc(folder: str | Path) -> RocResult:
+    """Read the ``roc.json`` of a folder.
+
+    Raises:
+        RunError: there is none.
+        FormatError: it is not ours.
+    """
+    path = Path(folder) / RESULT
+    if not path.is_file():
+        raise RunError(f"{folder}: holds no {RESULT}; give the --out of a finished `edgewise roc`")
+    try:
+        return RocResult.from_json(json.loads(path.read_text(encoding="utf-8")), str(path))
+    except ValueError as error:
+        raise FormatError(f"{path}: not JSON ({error}); make it again") from error
+
+
+def named(report: Report, name: str) -> Report:
+    """Report as before, saying which run a step belongs to."""
+    return partial(_report_named, report, name)
+
+
+def _report_named(report: Report, name: str, progress: Progress) -> None:
+    report(replace(progress, step=f"{name}: {progress.step}"))
+
+
+def _line(row: Contender, runs: Sequence[tuple[str, str, Run]], truth: Truth, by: Ranking) -> Line:
+    levels = {level: _judged(row, runs, truth, by, level) for level in LEVELS if _tells_apart(truth, level)}
+    reference = truth.exact and get_method(row.method).is_exact
+    names = tuple(name for name, _, _ in runs)
+    return Line(row.name, row.label, runs[0][2].record.metric.name, names, reference, levels)
+
+
+def _tells_apart(truth: Truth, level: str) -> bool:
+    return level == "edge" or not bool(truth.circuit.node_mask.all())
+
+
+def _judged(row: Contender, runs: Sequence[tuple[str, str, Run]], truth: Truth, by: Ranking, level: str) -> Judged:
+    if row.sweep is not None:
+        settings = [setting for _, setting, _ in runs]
+        return Judged(circuit_roc([run.circuit for _, _, run in runs], truth.circuit, settings, level=level))
+    run = runs[0][2]
+    roc = score_roc(run.scores, truth.circuit, level=level, by=by)
+    if run.scores.per_prompt is None and run.scores.resampled is None:
+        return Judged(roc)
+    return Judged(roc, bootstrap(run.scores, truth.circuit, level=level, by=by))
+
+
+def _notes(lines: Sequence[Line], truth: Truth) -> tuple[str, ...]:
+    notes = []
+    if any(line.reference for line in lines):
+        notes.append(
+            "activation patching made the truth, on other prompts: its curve shows how far prompts decide, and is a"
+            " reference, no competitor"
+        )
+    if not _tells_apart(truth, "node"):
+        notes.append("every node has an edge in the true circuit, so nodes cannot be told apart")
+    return tuple(notes)

@@ -1,0 +1,141 @@
+"""What methods are held against: a published circuit, a planted one, a file's, or what exact patching finds.
+
+1. ``known``: the planted circuit of a planted model, else the published circuit of the task in this model.
+2. ``FILE.json``: edge names (see `edgewise.tasks.known.given`), or a circuit in EAP-IG's format, ``circuit.json``.
+3. ``exact:X``: every edge whose exact effect on the metric is X or more in size, measured by patching it alone on the
+   task's held-out prompts, which the methods do not see. ``exact:2%`` takes X from the metric: so many per cent of the
+   difference between clean and corrupted prompts.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edgewise.errors import FormatError, RunError, SelectionError
+from edgewise.graph import Circuit, EdgeScores, Graph, threshold
+from edgewise.models import Model
+from edgewise.runs.config import RunConfig
+from edgewise.runs.files import read_circuit
+from edgewise.runs.folder import Run
+from edgewise.runs.identity import content_digest
+from edgewise.runs.roc.contenders import EXACT
+from edgewise.runs.selection import Selection
+from edgewise.tasks.known import find_known, known_from_json
+
+KNOWN, EXACT_PREFIX = "known", "exact:"
+DEFAULT_EXACT = "exact:2%"
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The circuit that methods are held against.
+
+    Args:
+        circuit: its edges.
+        asked: how it was asked for.
+        words: what it is, for headings.
+        exact: whether it was measured by exact patching.
+        digest: SHA-256 of its file, if it came from one.
+    """
+
+    circuit: Circuit
+    asked: str
+    words: str
+    exact: bool = False
+    digest: str | None = None
+
+
+def default_truth(base: RunConfig, model: Model) -> str:
+    """How the truth is asked for where nothing is said: known where one is known, else by exact patching."""
+    is_known = model.circuit is not None or find_known(base.task, base.model) is not None
+    return KNOWN if is_known else DEFAULT_EXACT
+
+
+def find_truth(asked: str, base: RunConfig, model: Model, patched: Callable[[RunConfig], Run]) -> Truth:
+    """Return the truth that was asked for.
+
+    Args:
+        asked: ``"known"``, ``"exact:X"`` or a file's name.
+        base: model and prompts.
+        model: loaded.
+        patched: makes the run of exact patching.
+
+    Raises:
+        RunError: nothing is known of this task in this model, or exact patching has no prompts to itself.
+        SelectionError: an edge that the model does not have, or a circuit without edges, or with all of them.
+        FormatError: a file that is no circuit.
+    """
+    if asked == KNOWN:
+        found = _known(base, model)
+    elif asked.startswith(EXACT_PREFIX):
+        found = _exact(asked, base, patched)
+    else:
+        found = _of_file(asked, model.graph)
+    n = found.circuit.n_edges
+    if n in (0, model.graph.n_edges):
+        which = "no edge" if n == 0 else "every edge"
+        hint = "; give another threshold" if found.exact else ""
+        raise SelectionError(f"the true circuit ({found.words}) has {which}, so there is nothing to tell apart{hint}")
+    return found
+
+
+def _known(base: RunConfig, model: Model) -> Truth:
+    if model.circuit is not None:
+        return Truth(model.circuit, KNOWN, f"the planted circuit of {base.model}")
+    known = find_known(base.task, base.model)
+    if known is None:
+        raise RunError(
+            f"no circuit is known of {base.task or base.data} in model '{base.model}' (`edgewise list circuits`);"
+            f" give --truth FILE.json, or --truth {DEFAULT_EXACT}"
+        )
+    return Truth(known.on(model.graph), KNOWN, known.summary)
+
+
+def _exact(asked: str, base: RunConfig, patched: Callable[[RunConfig], Run]) -> Truth:
+    match = re.fullmatch(r"(\d+(?:\.\d*)?(?:e-?\d+)?)(%?)", asked.removeprefix(EXACT_PREFIX))
+    if match is None or float(match[1]) <= 0:
+        raise RunError(
+            f"--truth {asked}: write exact: and a number above 0 in units of the metric, or in per cent of clean -"
+            f" corrupted, as in {DEFAULT_EXACT}"
+        )
+    if base.task is None:
+        raise RunError(
+            "exact patching needs prompts that the methods do not see, and a data file has no held-out part;"
+            " give --task, or --truth FILE.json"
+        )
+    whole = replace(base, method=EXACT, split="held-out", selection=Selection(), per_prompt=False, bootstrap=0)
+    run = patched(whole)
+    if not isinstance(run.scores, EdgeScores):
+        raise RunError(f"{run.folder}: holds no scores of edges")
+    metric = run.record.metric
+    least = float(match[1]) * (abs(metric.clean - metric.corrupted) / 100 if match[2] else 1.0)
+    share = f" ({match[1]} % of clean - corrupted)" if match[2] else ""
+    words = f"edges whose exact effect on {metric.name} is {least:.3g} or more{share}"
+    return Truth(
+        threshold(run.scores, least), asked, f"{words}, on {run.record.prompts.n:,} held-out prompts", exact=True
+    )
+
+
+def _of_file(asked: str, graph: Graph) -> Truth:
+    path = Path(asked)
+    if path.suffix not in (".json", ".pt"):
+        raise RunError(f"--truth {asked}: write known, {DEFAULT_EXACT}, or the name of a .json file")
+    digest = content_digest(path)
+    content = None if path.suffix == ".pt" else _json(path)
+    if content is None or (isinstance(content, dict) and "cfg" in content):
+        circuit, _ = read_circuit(path, graph.spec)
+        return Truth(circuit, asked, f"the circuit of {path.name}", digest=digest)
+    known = known_from_json(content, path.name)
+    return Truth(known.on(graph), asked, known.summary, digest=digest)
+
+
+def _json(path: Path) -> object:
+    try:
+        content: object = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise FormatError(f"{path}: not JSON ({error})") from error
+    return content

@@ -1,0 +1,206 @@
+"""Methods against a truth: what is stored agrees with the runs themselves, and nothing is computed twice."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from edgewise import load_model, load_run
+from edgewise.errors import EdgewiseError, FormatError, RunConflictError, RunError, SelectionError, UnknownNameError
+from edgewise.runs.config import RunConfig
+from edgewise.runs.methods import settled
+from edgewise.runs.roc import CONTENDERS, Question, RocResult, contest, read_roc
+from edgewise.runs.roc.contest import RESULT
+from edgewise.runs.steps import Progress
+
+PLANTED = RunConfig("planted:3", task="planted", n=6)
+DEMO = RunConfig("demo", task="ioi", n=4)
+TAUS = {"tau": (0.01, 1.0)}
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """What a comparison leaves, but for run.json, which holds times."""
+    paths = [path for path in folder.rglob("*") if path.is_file() and path.name not in ("run.json", ".edgewise.lock")]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("planted") / "roc"
+    contest(Question(PLANTED, ("eap", "acdc:task"), values=TAUS), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("demo") / "roc"
+    contest(Question(replace(DEMO, bootstrap=50), ("eap", "activation-patching"), "exact:5%"), folder)
+    return folder
+
+
+def test_planted_models_are_held_against_what_was_planted(planted: Path) -> None:
+    result = read_roc(planted)
+    circuit = load_model("planted:3").circuit
+    assert circuit is not None
+    assert set(result.truth_edges) == set(circuit.edges())
+    assert result.truth == "the planted circuit of planted:3"
+    assert not any(line.reference for line in result.lines)
+    eap, acdc = (line.levels["edge"].roc for line in result.lines)
+    scores = load_run(planted / "eap").scores
+    exists = scores.graph.mask
+    assert eap.auc == pytest.approx(roc_auc_score(circuit.mask[exists], np.abs(scores.values[exists])), abs=1e-9)
+    for at, tau in enumerate(("0.01", "1")):
+        kept = set(load_run(planted / f"acdc-task-tau-{tau}").circuit.edges())
+        true = set(circuit.edges())
+        assert acdc.true_positives[at] == len(kept & true)
+        assert acdc.false_positives[at] == len(kept - true)
+    assert result.lines[1].runs == ("acdc-task-tau-0.01", "acdc-task-tau-1")
+
+
+def test_the_exact_truth_is_measured_on_other_prompts(demo: Path) -> None:
+    result, truth, patched = read_roc(demo), load_run(demo / "truth"), load_run(demo / "activation-patching")
+    assert (truth.config.split, patched.config.split) == ("held-out", "discovery")
+    assert truth.record.prompts.fingerprint != patched.record.prompts.fingerprint
+    metric = truth.record.metric
+    large = np.abs(truth.scores.values) >= 0.05 * abs(metric.clean - metric.corrupted)
+    graph = truth.scores.graph
+    assert set(result.truth_edges) == {name for i, j, name in graph.edges() if large[i, j]}
+    assert [line.reference for line in result.lines] == [False, True]
+    assert any("reference" in note for note in result.notes)
+    assert "held-out prompts" in result.truth
+
+
+def test_resamples_give_intervals(demo: Path, planted: Path) -> None:
+    for line in read_roc(demo).lines:
+        for judged in line.levels.values():
+            assert judged.intervals is not None
+            low, high = judged.intervals.auc
+            assert 0 <= low <= judged.roc.auc <= high <= 1
+            assert judged.intervals.draws == 50
+    assert all(line.levels["edge"].intervals is None for line in read_roc(planted).lines)
+
+
+def test_it_is_read_back_as_it_was(demo: Path, planted: Path) -> None:
+    for folder in (demo, planted):
+        text = (folder / RESULT).read_text()
+        assert json.dumps(read_roc(folder).to_json(), indent=1) + "\n" == text
+
+
+def test_the_same_call_computes_nothing_and_methods_can_be_added(planted: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in planted.rglob("run.json")}
+    stored = (planted / RESULT).read_bytes()
+    contest(Question(PLANTED, ("eap", "acdc:task"), values=TAUS), planted)
+    assert (planted / RESULT).read_bytes() == stored
+    more = contest(Question(PLANTED, ("eap", "acdc:task", "activation-patching"), values=TAUS), planted)
+    assert more.lines[2].levels["edge"].roc.auc == pytest.approx(1.0)  # by construction
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+class StopError(Exception):
+    """The plug is pulled."""
+
+
+def test_stopped_anywhere_it_ends_with_the_same_bytes(tmp_path: Path) -> None:
+    question = Question(PLANTED, ("eap", "acdc:kl"), "exact:5%", {"tau": (0.3,)})
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    reports: list[Progress] = []
+    contest(question, whole, on_progress=reports.append)
+    steps = list(dict.fromkeys(report.step for report in reports))
+    assert "truth: scoring prompts" in steps
+
+    def stop_at(step: str) -> None:
+        def told(progress: Progress) -> None:
+            if progress.step == step:
+                raise StopError
+
+        with pytest.raises(StopError):
+            contest(question, broken, on_progress=told)
+
+    for step in ("truth: selecting the circuit", "eap: scoring prompts", "acdc-kl-tau-0.3: selecting the circuit"):
+        stop_at(step)
+        assert not (broken / RESULT).exists()
+    contest(question, broken)
+    assert files(broken) == files(whole)
+
+
+def test_other_prompts_are_refused(planted: Path) -> None:
+    with pytest.raises(RunConflictError, match="holds another run"):
+        contest(Question(replace(PLANTED, seed=1), ("eap",)), planted)
+
+
+def test_a_circuit_of_the_users_own(planted: Path, tmp_path: Path) -> None:
+    names = sorted(load_run(planted / "acdc-task-tau-1").circuit.edges())
+    (tmp_path / "mine.json").write_text(json.dumps(names))
+    by_list = contest(Question(PLANTED, ("eap",), str(tmp_path / "mine.json")), planted)
+    by_file = contest(Question(PLANTED, ("eap",), str(planted / "acdc-task-tau-1" / "circuit.json")), planted)
+    assert set(by_list.truth_edges) == set(by_file.truth_edges) == set(names)
+    assert by_list.lines[0].levels["edge"].roc.auc == by_file.lines[0].levels["edge"].roc.auc
+    assert by_list.truth_digest != by_file.truth_digest
+
+
+@pytest.mark.parametrize(
+    ("truth", "content", "error", "message"),
+    [
+        ("known", None, RunError, r"no circuit is known of ioi in model 'demo'.*--truth FILE.json"),
+        ("exact:", None, RunError, "--truth exact:: write exact: and a number above 0"),
+        ("exact:0", None, RunError, "a number above 0"),
+        ("exact:nan", None, RunError, "a number above 0"),
+        ("knwon", None, RunError, "--truth knwon: write known, exact:2%, or the name of a .json file"),
+        ("{}", "{", FormatError, "not JSON"),
+        ("{}", '{"a": 1}', FormatError, "truth.json: neither a list of edge names"),
+        ("{}", '["a9.h9->logits"]', SelectionError, "unknown source 'a9.h9'.*belongs to another model"),
+        ("exact:1e9", None, SelectionError, "has no edge.*give another threshold"),
+    ],
+)
+def test_no_truth(tmp_path: Path, truth: str, content: str | None, error: type[EdgewiseError], message: str) -> None:
+    if content is not None:
+        truth = str(tmp_path / "truth.json")
+        Path(truth).write_text(content)
+    with pytest.raises(error, match=message):
+        contest(Question(replace(DEMO, n=2), ("eap",), truth), tmp_path / "out")
+    assert not (tmp_path / "out" / RESULT).exists()
+
+
+def test_exact_patching_needs_prompts_to_itself(tmp_path: Path) -> None:
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"clean": [1, 2, 3], "corrupted": [1, 2, 4], "answers": [5], "wrong_answers": [6]}\n')
+    with pytest.raises(RunError, match="a data file has no held-out part"):
+        contest(Question(RunConfig("demo", data=str(rows)), ("eap",)), tmp_path / "out")
+
+
+def test_questions_that_are_none() -> None:
+    with pytest.raises(UnknownNameError, match=r"cannot compare method 'acdc'; did you mean 'acdc:kl'\?|Known here"):
+        Question(PLANTED, ("acdc",))
+    with pytest.raises(RunError, match="--methods names 'eap' twice"):
+        Question(PLANTED, ("eap", "eap"))
+    with pytest.raises(RunError, match="--methods is empty"):
+        Question(PLANTED, ())
+    with pytest.raises(RunError, match="--taus needs at least one value"):
+        Question(PLANTED, values={"tau": ()})
+    with pytest.raises(RunError, match="leave the level out"):
+        Question(replace(PLANTED, level="node"))
+    with pytest.raises(FormatError, match="not written by edgewise"):
+        RocResult.from_json({})
+
+
+@pytest.mark.parametrize("name", CONTENDERS)
+def test_every_row_is_a_method_that_can_be_run(name: str) -> None:
+    row = CONTENDERS[name]
+    runs = row.configs(PLANTED, "logit-diff")
+    assert row.name == name
+    assert len(runs) == (1 if row.sweep is None else len(row.values))
+    assert len({folder for folder, _, _ in runs}) == len(runs)
+    for folder, setting, config in runs:
+        assert settled(config).method == row.method
+        assert folder.replace(":", "") == folder
+        assert bool(setting) == (row.sweep is not None)
+    if row.sweep is None:
+        ((_, _, resampled),) = row.configs(replace(PLANTED, bootstrap=5), "logit-diff")
+        assert settled(resampled).bootstrap == (5 if row.by_prompt else 0)
+    else:
+        assert [config.settings[row.sweep] for _, _, config in row.configs(PLANTED, "", {row.sweep: (0.5,)})] == [0.5]
