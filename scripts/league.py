@@ -32,12 +32,13 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--prompts", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tasks", nargs="+", default=list(TASKS))
     parser.add_argument("--methods", nargs="+", default=list(METHODS))
     options = parser.parse_args()
     model = load_model("demo")
     for task in options.tasks:
-        prompts = make_task(task, model, n=options.prompts)
+        prompts = make_task(task, model, n=options.prompts, seed=options.seed)
         exact = patch_edges(model, prompts)
         edges = model.graph.mask
         base = timed(model, prompts, "eap")[0]

@@ -103,9 +103,10 @@ def mixed_scores(
     """Clean derivatives where a source's change is small, finite differences where it is large.
 
     ``(1 - w) EAP + w secant``, both with the destination's norm exact, ``w`` as `edgewise.engine.destination.Weight`
-    says. One clean forward pass serves both backward passes. The metric's profile is applied to the sum.
+    says. A patched edge leaves the other factors of attention alone, so these products have their derivatives. One
+    clean forward pass serves both backward passes. The metric's profile is applied to the sum.
     """
-    rules = Secant()
+    rules = Secant("eap-secant", between=False)
     passes = Passes(model, batch, buffers)
     paired = _paired(passes, rules, to)
     logits = paired.run.logits.detach()

@@ -26,16 +26,19 @@ class Secant(Rules):
 
     Args:
         name: the method's.
+        between: whether products of different destinations, of queries with keys and of patterns with values, are
+            finite differences too. Without, each factor's gradient is multiplied with the other one of this run, as a
+            patch of one edge leaves it; and the rules are no longer complete.
 
     Attributes:
         exact: set to False, the same forward pass has true derivatives instead: one pass serves two backward passes.
     """
 
     paired = True
-    replaces = frozenset(Kind)
 
-    def __init__(self, name: str = "secant") -> None:
+    def __init__(self, name: str = "secant", *, between: bool = True) -> None:
         self.name, self.exact = name, True
+        self.replaces = frozenset(Kind) if between else frozenset(Kind) - {Kind.MATMUL}
 
     def factor(self, x: Tensor, x_ref: Tensor) -> Tensor:
         """The mean of both runs."""
