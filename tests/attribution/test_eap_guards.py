@@ -14,8 +14,7 @@ from torch import nn
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from edgewise.attribution import attribute, eap, score_edges
-from edgewise.engine import attribute as engine_attribute
-from edgewise.engine import memory, sources
+from edgewise.engine import memory, sources, tally
 from edgewise.engine.attribute import edge_scores
 from edgewise.engine.hooks import Hooks
 from edgewise.engine.memory import is_out_of_memory
@@ -119,14 +118,14 @@ def test_recorded_outputs_are_let_go_before_the_backward_pass(monkeypatch):
     monkeypatch.setattr(
         sources.SourceOutputs, "record", lambda self, *a, **k: (made.append(self), record(self, *a, **k))[1]
     )
-    products = engine_attribute.edge_products
+    products = tally.edge_products
 
     def watched(*args):
         assert len(made) == 2
         assert not any(outputs.heads or outputs.mlps for outputs in made)
         return products(*args)
 
-    monkeypatch.setattr(engine_attribute, "edge_products", watched)
+    monkeypatch.setattr(tally, "edge_products", watched)
     score_edges(load_model(FAMILIES["gpt2"]()), PROMPTS, metric="logit-diff", batch_size=7)
 
 

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import warnings
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 
-from edgewise.attribution.method import Method
+from edgewise.attribution.method import Method, Score
 from edgewise.attribution.state import AttributionState, Level, require_level
 from edgewise.engine.batches import Batch, arrange, take
 from edgewise.engine.buffers import Buffers
 from edgewise.engine.memory import is_out_of_memory, micro_batch, release
-from edgewise.engine.metric_gradient import MetricPoint, metric_at, metric_values
+from edgewise.engine.metric_gradient import metric_values
+from edgewise.engine.metric_path import MetricPath
 from edgewise.engine.usable import AnyMetric, metric_for, usable
 from edgewise.errors import DataError, VanishingGradientError
 from edgewise.graph import EdgeScores, NodeScores
@@ -25,7 +27,23 @@ from edgewise.models import Model
 from edgewise.registry import Registry
 from edgewise.tasks import PromptPair, PromptSet
 
-METHODS = Registry("method", {"eap": "edgewise.attribution.eap:EAP"})
+METHODS = Registry(
+    "method",
+    {
+        "eap": "edgewise.attribution.eap:EAP",
+        "eap-ig-inputs": "edgewise.attribution.eap_ig_inputs:EAP_IG_INPUTS",
+        "eap-ig-activations": "edgewise.attribution.eap_ig_activations:EAP_IG_ACTIVATIONS",
+        "clean-corrupted": "edgewise.attribution.clean_corrupted:CLEAN_CORRUPTED",
+        "midpoint": "edgewise.attribution.midpoint:MIDPOINT",
+        "secant": "edgewise.attribution.secant:SECANT",
+        "secant-mid": "edgewise.attribution.secant_mid:SECANT_MID",
+        "secant-avg": "edgewise.attribution.secant_avg:SECANT_AVG",
+        "eap-secant": "edgewise.attribution.eap_secant:EAP_SECANT",
+        "relp": "edgewise.attribution.relp:RELP",
+        "gim": "edgewise.attribution.gim:GIM",
+        "ifr": "edgewise.attribution.ifr:IFR",
+    },
+)
 
 # Below this the largest |dL/dlogits| counts as zero: rounding, not a slope.
 FLAT = 1e-6
@@ -38,6 +56,7 @@ def score_edges(
     prompts: PromptSet | Sequence[PromptPair],
     *,
     method: str = "eap",
+    settings: Mapping[str, Any] | None = None,
     metric: AnyMetric | None = None,
     level: Level = "edge",
     batch_size: int | None = None,
@@ -54,6 +73,7 @@ def score_edges(
         model: a loaded model, in evaluation mode; it is untouched afterwards.
         prompts: pairs of clean and corrupted prompts.
         method: a name in ``METHODS``.
+        settings: the method's own, such as ``{"steps": 10}``; its defaults where none are given.
         metric: a metric's name, a ``Metric``, or a function of (logits ``[batch, n_positions, vocab]``, batch) to
             ``[batch]``; the prompt set's own by default.
         level: ``"edge"``, or ``"node"`` for node attribution patching (the paper's footnote 1).
@@ -70,6 +90,7 @@ def score_edges(
 
     Raises:
         UnknownNameError: no such method or metric.
+        SettingError: a setting that the method does not have.
         DataError: a prompt the model cannot take.
         MemoryLimitError: ``max_memory`` is too little for one prompt.
         MetricError: a metric that cannot be computed on these prompts, or whose gradient vanishes.
@@ -79,6 +100,7 @@ def score_edges(
         model,
         prompts,
         method=method,
+        settings=settings,
         metric=metric,
         level=level,
         batch_size=batch_size,
@@ -96,6 +118,7 @@ def attribute(
     prompts: PromptSet | Sequence[PromptPair],
     *,
     method: str = "eap",
+    settings: Mapping[str, Any] | None = None,
     metric: AnyMetric | None = None,
     level: Level = "edge",
     batch_size: int | None = None,
@@ -111,6 +134,7 @@ def attribute(
         model: see `score_edges`, as all that follow.
         prompts: the same prompts in the same order when a pass is resumed.
         method: likewise.
+        settings: likewise.
         metric: likewise.
         level: likewise.
         batch_size: likewise; a resumed pass uses its own.
@@ -121,8 +145,9 @@ def attribute(
         state: where an earlier pass stopped; None to begin.
     """
     chosen, measured, pairs = _checked(model, prompts, method, metric, level)
+    score = chosen.with_settings(settings or {})
     if state is None:
-        rows = micro_batch(model, pairs, max_memory) if batch_size is None else batch_size
+        rows = micro_batch(model, pairs, max_memory, chosen.activations) if batch_size is None else batch_size
         if rows < 1:
             raise DataError(f"batch size {rows}: give at least 1")
         state = AttributionState.start(
@@ -143,7 +168,7 @@ def attribute(
         try:
             # Whatever the caller's context: gradients are needed, and products are not made in half precision.
             with torch.inference_mode(False), torch.autocast(model.device.type, enabled=False):
-                state = _step(model, pairs, rows_at_once, chosen, measured, state, buffers)
+                state = _step(model, pairs, rows_at_once, score, measured, state, buffers)
         except (RuntimeError, MemoryError) as error:
             if len(rows_at_once) == 1 or not is_out_of_memory(error):
                 raise
@@ -187,26 +212,23 @@ def _step(
     model: Model,
     pairs: Sequence[PromptPair],
     rows: list[int],
-    method: Method,
+    score: Score,
     metric: Metric,
     state: AttributionState,
     buffers: Buffers,
 ) -> AttributionState:
     batch = Batch.of([pairs[i] for i in rows], model.device, causal=model.wiring.causal)
-    points: list[MetricPoint] = []
-
-    def logit_gradient(logits: torch.Tensor) -> torch.Tensor:
-        points.append(metric_at(metric, logits, batch.metric))
-        return points[-1].gradient
-
-    scored = method.score(model, batch, logit_gradient, buffers)
+    path = MetricPath(metric, batch.metric)
+    scored = score(model, batch, path, buffers)
+    known = [point.values for logits, point in path.points if logits.data_ptr() == scored.clean_logits.data_ptr()]
+    clean = known[0] if known else metric_values(metric, scored.clean_logits, batch.metric, scored.clean_logits)
     corrupted = metric_values(metric, scored.corrupted_logits, batch.metric, scored.clean_logits)
     return state.after(
         rows,
         scored.edges.cpu().numpy(),
-        points[0].values.double().cpu().numpy(),
+        clean.double().cpu().numpy(),
         corrupted.double().cpu().numpy(),
-        float(points[0].gradient.abs().max()),
+        path.steepest,
     )
 
 

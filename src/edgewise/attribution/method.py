@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
-from edgewise.engine.attribute import BatchScores, LogitGradient
+from edgewise.engine.attribute import BatchScores
 from edgewise.engine.batches import Batch
 from edgewise.engine.buffers import Buffers
+from edgewise.engine.metric_path import MetricPath
 from edgewise.engine.passes import Passes
+from edgewise.graph import GraphSpec
 from edgewise.models import Model
+from edgewise.settings import NoSettings, read_settings
+
+Score = Callable[[Model, Batch, MetricPath, Buffers], BatchScores]
 
 
 @dataclass(frozen=True)
@@ -19,11 +26,25 @@ class Method:
     Args:
         name: what users type.
         summary: one line for listings, with its source.
-        score: per-prompt edge scores of one micro-batch; the buffers are the pass's own, used again by the next one.
-        passes: what it costs; None where nobody has said.
+        score: per-prompt edge scores of one micro-batch, from a model, a batch, the metric on it, and buffers, which
+            are the pass's own and used again by the next micro-batch; and ``settings`` by name, where it has any.
+        settings: the frozen dataclass of its own settings.
+        activations: how many times the memory of one differentiable run it takes.
+        passes: what it costs, or how to tell from its settings and the graph's shape; None where nobody has said.
     """
 
     name: str
     summary: str
-    score: Callable[[Model, Batch, LogitGradient, Buffers], BatchScores]
-    passes: Passes | None = None
+    score: Callable[..., BatchScores]
+    settings: type[Any] = NoSettings
+    activations: float = 1.0
+    passes: Passes | Callable[[Any, GraphSpec], Passes] | None = None
+
+    def cost(self, settings: Any, spec: GraphSpec) -> Passes | None:
+        """What it costs with some of its settings on a graph of some shape."""
+        return self.passes(settings, spec) if callable(self.passes) else self.passes
+
+    def with_settings(self, given: Mapping[str, Any]) -> Score:
+        """How it scores with some settings, the others as by default. Raises SettingError."""
+        settings = read_settings(self.settings, given, self.name)
+        return self.score if self.settings is NoSettings else partial(self.score, settings=settings)

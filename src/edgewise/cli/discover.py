@@ -123,7 +123,8 @@ def discover(
         str | None, option(_SETTINGS, "--masks", help="subnetwork-probing: node (q, k, v, MLPs; the default) or edge.")
     ] = None,
     steps: Annotated[
-        int | None, option(_SETTINGS, "--steps", help="subnetwork-probing: of the optimiser, by default 10,000.")
+        int | None,
+        option(_SETTINGS, "--steps", help="eap-ig-*: points of the path; subnetwork-probing: its steps."),
     ] = None,
     lr: Annotated[
         float | None, option(_SETTINGS, "--lr", help="subnetwork-probing: learning rate, by default 0.001.")
@@ -134,6 +135,12 @@ def discover(
     method_seed: Annotated[
         int | None,
         option(_SETTINGS, "--method-seed", help="random, subnetwork-probing: seed of the draws, by default --seed."),
+    ] = None,
+    rule: Annotated[
+        str | None, option(_SETTINGS, "--rule", help="eap-ig-inputs: left, right, midpoint or trapezoid.")
+    ] = None,
+    reading: Annotated[
+        str | None, option(_SETTINGS, "--reading", help="eap-ig-activations: average, or source for each source's own.")
     ] = None,
     top: Top = None,
     threshold: Threshold = None,
@@ -201,6 +208,8 @@ def discover(
             lr=lr,
             minibatch=minibatch,
             method_seed=method_seed,
+            rule=rule,
+            reading=reading,
         )
         | {name: values[0] for name, values in several.items() if len(values) == 1},
         selection=Selection(top, threshold, fraction, cast("Ranking", by), greedy, prune, stable),

@@ -85,6 +85,21 @@ def corrupted_run(model: Model, batch: Batch) -> tuple[SourceOutputs, Tensor, Dy
     return outputs, logits, cache
 
 
+@torch.no_grad()
+def shared_prefix(model: Model, batch: Batch) -> DynamicCache | None:
+    """The keys and values of the tokens before a batch's ``start``, by a run of these alone; None where there are none.
+
+    For passes that run the corrupted prompts from ``start`` on too; others get it from `corrupted_run`.
+    """
+    if not batch.start:
+        return None
+    cache = DynamicCache()
+    with borrowed(model.module) as hooks:
+        hooks.before(model.wiring.unembedding, lambda normed: normed[:, :1])
+        run(model.wiring, batch.clean[:, : batch.start], cache)
+    return cache
+
+
 def resample(model: Model, batch: Batch) -> Baseline:
     """Patched edges carry what their source writes on the paired corrupted prompt: one forward pass of those prompts.
 

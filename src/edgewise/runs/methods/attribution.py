@@ -20,6 +20,7 @@ class Estimating(RunMethod[AttributionState]):
     def __init__(self, name: str) -> None:
         """Look the method up."""
         self.name, self.summary = name, METHODS.describe(name)
+        self.settings = METHODS.load(name).settings
 
     def states(
         self, config: RunConfig, model: Model, prompts: PromptSet, max_memory: int | None, stored: Tensors | None
@@ -32,6 +33,7 @@ class Estimating(RunMethod[AttributionState]):
             model,
             prompts,
             method=self.name,
+            settings=config.settings,
             metric=config.metric,
             level=config.level,
             batch_size=config.batch_size,
@@ -45,7 +47,7 @@ class Estimating(RunMethod[AttributionState]):
     def passes(self, config: RunConfig, state: AttributionState) -> Passes | None:
         """As the method says."""
         method: Method = METHODS.load(self.name)
-        return method.passes
+        return method.cost(self.own(config), state.graph.spec)
 
     def total(self, prompts: PromptSet) -> int:
         """The prompts."""

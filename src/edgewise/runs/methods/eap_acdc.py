@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edgewise.engine.passes import Passes
 from edgewise.errors import SettingError
 from edgewise.graph import Circuit
 from edgewise.graph.selection import threshold, top_n
@@ -13,6 +14,7 @@ from edgewise.models import Model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.methods.acdc import Acdc, AcdcSettings
 from edgewise.search.eap_acdc import first_scores
+from edgewise.search.trace import AcdcState
 from edgewise.tasks import PromptSet
 
 
@@ -62,6 +64,10 @@ class EapAcdc(Acdc):
         return [
             threshold(scores, own.eap_threshold) if own.eap_top is None else top_n(scores, own.eap_top) for own in every
         ]
+
+    def passes(self, config: RunConfig, state: AcdcState) -> Passes:
+        """EAP's passes and ACDC's."""
+        return Passes(4.0 + state.runs, 1.0, at_most=True)
 
     def rule(self, config: RunConfig) -> str:
         """Both tests, in words."""

@@ -1,0 +1,20 @@
+"""EAP with the gradient at the run from the mean of the clean and the corrupted embedding: one midpoint step.
+
+score(u, v) = sum over pos, d_model of (o'_u - o_u) * dL/d(in_v) at (e + e')/2
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from edgewise.attribution.method import Method
+from edgewise.engine.attribute import edge_scores
+from edgewise.engine.passes import Passes
+from edgewise.engine.points import MIDDLE
+
+MIDPOINT = Method(
+    name="midpoint",
+    summary="EAP, gradient halfway between corrupted and clean input: 3 forward passes, 1 backward pass",
+    score=partial(edge_scores, points=MIDDLE),
+    passes=Passes(3.0, 1.0),
+)

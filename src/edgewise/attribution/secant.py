@@ -1,0 +1,20 @@
+"""Secant EAP: every derivative replaced by its exact finite difference to the corrupted run.
+
+The backward pass of EAP, with the rules of `edgewise.engine.rules.secant` on the way and the destination's own norm
+exact (`edgewise.engine.destination`). No derivative is trusted beyond the point where it was taken: attention that is
+saturated at the clean run, or a norm that a patch would change much, does not hide an edge. Cost: EAP's passes.
+"""
+
+from __future__ import annotations
+
+from edgewise.attribution.method import Method
+from edgewise.engine.passes import Passes
+from edgewise.engine.ruled_scores import secant_scores
+
+SECANT = Method(
+    name="secant",
+    summary="finite differences to the corrupted run instead of derivatives: 2 forward passes, 1 backward pass",
+    score=secant_scores,
+    activations=3.0,
+    passes=Passes(2.0, 1.0),
+)
