@@ -24,6 +24,7 @@ PRELOAD = (
     "edgewise.cli.pictures",
     "edgewise.runs.discover",
     "edgewise.runs.methods.acdc",
+    "edgewise.runs.methods.eap_acdc",
     "edgewise.runs.methods.patching",
     "edgewise.report.text",
     "killing",
@@ -42,6 +43,32 @@ COMMANDS: dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]] = {
     ),
     "acdc": (
         ("discover", *DEMO, "--method", "acdc", "--tau", "0.05", "--n", "4", "--no-pictures", "--out"),
+        PROGRESS,
+        (*RESULTS, "trace.jsonl"),
+    ),
+    "hisp": (
+        ("discover", *DEMO, "--method", "hisp", "--n", "200", "--batch-size", "4", "--no-pictures", "--out"),
+        PROGRESS,
+        RESULTS,
+    ),
+    "subnetwork-probing": (
+        (
+            *("discover", *DEMO, "--method", "subnetwork-probing", "--lambda", "1", "--steps", "60", "--lr", "0.1"),
+            *("--n", "8", "--minibatch", "4", "--no-pictures", "--out"),
+        ),
+        PROGRESS,
+        (*RESULTS, "trace.jsonl"),
+    ),
+    "sweep": (
+        ("discover", *DEMO, "--method", "acdc", "--tau", "0.1,0.5", "--n", "3", "--out"),
+        PROGRESS,
+        (*(f"tau-{tau}/{name}" for tau in (0.1, 0.5) for name in (*RESULTS, "trace.jsonl")), "sweep.json"),
+    ),
+    "eap-acdc": (
+        (
+            *("discover", *DEMO, "--method", "eap-acdc", "--eap-top", "150", "--tau", "0.05"),
+            *("--n", "4", "--no-pictures", "--out"),
+        ),
         PROGRESS,
         (*RESULTS, "trace.jsonl"),
     ),
@@ -173,6 +200,9 @@ def _cells(state: Path) -> int:
         import numpy as np
 
         return int(sum(np.isfinite(array).sum() for name, array in tensors.items() if name.startswith("values.")))
-    if "places" in tensors:
-        return len(tensors["places"])
+    tests = [tensors[name] for name in tensors if name == "places" or name.endswith(".places")]
+    if tests:
+        return sum(map(len, tests))
+    if "steps" in tensors:
+        return int(tensors["steps"][1])
     return int(tensors["progress"][2])

@@ -49,12 +49,23 @@ LONGROPE = {"rope_type": "longrope", "rope_theta": 10000.0, "short_factor": [1.0
 SWITCHED: dict[str, tuple[str, dict[str, Any]]] = {
     "gpt2-scaled-by-layer": ("GPT2LMHeadModel", {"scale_attn_by_inverse_layer_idx": True}),
     "gpt-neox-sequential": ("GPTNeoXForCausalLM", {"use_parallel_residual": False}),
+    "granite-multiplied": (
+        "GraniteForCausalLM",
+        {
+            "residual_multiplier": 0.22,
+            "embedding_multiplier": 12.0,
+            "attention_multiplier": 0.4,
+            "logits_scaling": 8.0,
+            "attention_bias": True,
+        },
+    ),
+    "bloom-slow": ("BloomForCausalLM", {"pretraining_tp": 2}),
     "opt-bare": ("OPTForCausalLM", {"enable_bias": False, "layer_norm_elementwise_affine": False}),
     "llama-biased": ("LlamaForCausalLM", {"attention_bias": True, "mlp_bias": True, "tie_word_embeddings": True}),
     "mistral-without-window": ("MistralForCausalLM", {"sliding_window": None}),
     "cohere-normed-queries": ("CohereForCausalLM", {"use_qk_norm": True, "attention_bias": True}),
     "phi-normed-queries": ("PhiForCausalLM", {"qk_layernorm": True}),
-    "phi3-longrope": ("Phi3ForCausalLM", {"rope_parameters": LONGROPE, "original_max_position_embeddings": 6}),
+    "phi3-longrope": ("Phi3ForCausalLM", {"rope_parameters": LONGROPE, "original_max_position_embeddings": 3}),
     "stablelm-parallel": (
         "StableLmForCausalLM",
         {"use_parallel_residual": True, "qk_layernorm": True, "use_qkv_bias": True},

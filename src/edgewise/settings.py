@@ -46,8 +46,8 @@ def settings_json(settings: Any) -> dict[str, Any]:
 
 
 def flag(name: str) -> str:
-    """How a setting is called on the command line."""
-    return f"--{name.replace('_', '-')}"
+    """How a setting is called on the command line; the field of one that is a word of Python's ends in ``_``."""
+    return f"--{name.rstrip('_').replace('_', '-')}"
 
 
 def _as(kind: Any, value: Any, name: str, method: str) -> Any:

@@ -212,8 +212,10 @@ def test_check_of_a_sound_model_passes(cli: Cli, model: Path) -> None:
     assert result.code == 0, result
     assert "FAIL" not in result.out
     assert len(result.out.splitlines()) >= 4
+    assert result.out.splitlines()[-1].startswith(f"Scores and patched runs of {model} in float32 can be trusted: all")
     said = json.loads(cli("check", model, "--json").out)
     assert said["passed"] is True
+    assert said["verdict"] in result.out
     assert all(row["error"] <= row["tolerance"] for row in said["rows"])
 
 
@@ -224,13 +226,14 @@ def test_check_of_an_unsound_model_fails_with_exit_code_1(
         CheckRow("sources sum", True, 1e-7, 1e-5, "fine"),
         CheckRow("all patched", False, 0.3, 1e-5, "m1"),
     ]
-    monkeypatch.setattr("edgewise.engine.check.check_model", lambda _: rows)
+    monkeypatch.setattr("edgewise.engine.check.check_model", lambda *_, **__: rows)
     result = cli("check", model)
     assert result.code == 1
     assert result.err == ""
     lines = result.out.splitlines()
     assert lines[1].split() == ["sources", "sum", "pass", "1.0e-07", "1.0e-05", "fine"]
     assert lines[2].split() == ["all", "patched", "FAIL", "3.0e-01", "1.0e-05", "m1"]
+    assert lines[-1] == f"Do not trust scores or patched runs of {model} in float32: 'all patched' failed."
     said = json.loads(cli("check", model, "--json").out)
     assert said["passed"] is False
     assert said["rows"][1]["error"] == 0.3

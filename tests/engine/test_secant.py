@@ -14,11 +14,11 @@ from bruteforce import scores as oracle
 from bruteforce.from_hf import from_hf
 from bruteforce.transformer import head_names, run
 from edgewise.engine.attribute import edge_scores
+from edgewise.engine.batch_runs import BatchScores
 from edgewise.engine.batches import Batch
 from edgewise.engine.buffers import Buffers
 from edgewise.engine.destination import Destination
 from edgewise.engine.metric_path import MetricPath
-from edgewise.engine.passes import BatchScores
 from edgewise.engine.points import Point
 from edgewise.engine.ruled_scores import secant_scores
 from edgewise.engine.rules import Ruled

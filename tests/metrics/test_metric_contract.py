@@ -144,3 +144,20 @@ def test_a_metric_may_declare_what_it_needs():
     with pytest.raises(MetricError, match="'distance' compares with the clean run"):
         distance(torch.ones(1, 1, 4), batch)
     assert distance(torch.ones(1, 1, 4), batch.with_clean_logits(torch.zeros(1, 1, 4))).tolist() == [4.0]
+
+
+@pytest.mark.parametrize("name", METRICS.names())
+def test_metrics_say_whether_they_look_at_the_logits_of_answers_alone(name: str) -> None:
+    metric = get_metric(name)
+    rows = [Row((1,), (2, 5), (0,)), Row((3, 4), (0,), (1, 2))]
+    logits = torch.randn(2, 2, 9, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    batch = MetricBatch.from_pairs(rows).with_clean_logits(logits.flip(-1))
+    tokens, named = batch.of_answers()
+    assert tokens.tolist() == [[1, 0, 2, 5], [3, 4, 0, 0]]
+    few = logits.gather(-1, tokens[:, None].expand(-1, 2, -1))
+    if metric.answers_alone:
+        assert torch.equal(metric(few, named), metric(logits, batch))
+    else:
+        louder = logits.clone()
+        louder[..., 6:] += 5.0
+        assert not torch.equal(metric(louder, batch), metric(logits, batch))

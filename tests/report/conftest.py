@@ -65,6 +65,7 @@ def record(config: RunConfig, circuit: Circuit) -> RunRecord:
         rule=config.selection.describe(config.level),
         stability=None,
         batch_size=32,
+        passes=None,
         timing={"scoring": 0.25, "total": 0.5},
         warnings=(),
         finished="2024-05-01T10:00:00+00:00",

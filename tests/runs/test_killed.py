@@ -15,7 +15,7 @@ import pytest
 from edgewise.runs.checkpoint import PROGRESS
 from killing import COMMANDS, DEMO, finished_run, same_bytes, started
 
-# Of each of five commands: twenty in all.
+# Of each command.
 KILLS = 4
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX")

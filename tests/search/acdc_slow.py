@@ -67,13 +67,15 @@ def slow_acdc(
     *,
     absolute: bool = False,
     direct_edges: bool = False,
+    start: set[str] | None = None,
 ) -> Slow:
     measured = get_metric(metric)
     batch = Batch.of(pairs, model.device, causal=model.wiring.causal)
     baseline = resample(model, batch)
     graph = model.graph
     exists = {name: (i, j) for i, j, name in graph.edges()}
-    kept = set(exists)
+    kept = set(exists) if start is None else set(start)
+    begun = frozenset(kept)
 
     def value(edges: set[str]) -> float:
         mask = torch.zeros(graph.mask.shape, dtype=torch.bool)
@@ -92,8 +94,8 @@ def slow_acdc(
     for destination in with_direct(destinations) if direct_edges else destinations:
         if destination.startswith("direct "):
             name = destination.removeprefix("direct ")
-            into = {edge for edge in exists if edge.endswith(f"->{name}")}
-            if any(edge.split("->")[0] in nodes_of(model, name) for edge in kept):
+            into = {edge for edge in begun if edge.endswith(f"->{name}")}
+            if into and any(edge.split("->")[0] in nodes_of(model, name) for edge in kept):
                 after = value(kept - into)
                 change = sign * (after - current)
                 stays = not (abs(change) if absolute else change) < tau
@@ -103,7 +105,7 @@ def slow_acdc(
                     current = after
                     whole.add(name)
             continue
-        incoming = [f"{source}->{destination}" for source in sources if f"{source}->{destination}" in exists]
+        incoming = [f"{source}->{destination}" for source in sources if f"{source}->{destination}" in begun]
         owners = nodes_of(model, destination)
         if destination in whole:
             continue

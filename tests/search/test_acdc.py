@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 import pytest
 from acdc_slow import slow_acdc
 
 from edgewise import load_model, make_task
+from edgewise.engine.incremental import RunningCircuit
+from edgewise.graph import Circuit
 from edgewise.models import Model
 from edgewise.search.acdc import acdc, search
-from edgewise.search.trace import WHOLE
+from edgewise.search.sweep import Rule, SweepState, sweep
+from edgewise.search.trace import WHOLE, AcdcState
 from edgewise.tasks import PromptPair
 from tiny import FAMILIES, prompts
 
 
-def same(model: Model, pairs: list[PromptPair], tau: float, metric: str, batch_size: int = 64, **options: bool) -> int:
+def same(
+    model: Model,
+    pairs: list[PromptPair],
+    tau: float,
+    metric: str,
+    batch_size: int = 64,
+    start: Circuit | None = None,
+    **options: bool,
+) -> int:
     """Compare the two; returns how many edges are kept."""
-    slow = slow_acdc(model, pairs, tau, metric, **options)
-    fast = acdc(model, pairs, tau, metric=metric, batch_size=batch_size, **options)
     graph = model.graph
+    begun = None if start is None else {name for i, j, name in graph.edges() if start.mask[i, j]}
+    slow = slow_acdc(model, pairs, tau, metric, start=begun, **options)
+    fast = acdc(model, pairs, tau, metric=metric, batch_size=batch_size, start=start, **options)
     names = [
         graph.destinations[step.destination] if step.source == WHOLE else graph.edge_name(step.source, step.destination)
         for step in fast.trace
@@ -98,3 +113,76 @@ def test_a_stopped_search_goes_on_with_the_same_bits(direct_edges: bool) -> None
         assert {name: array.tobytes() for name, array in rest[-1].items()} == {
             name: array.tobytes() for name, array in whole[-1].items()
         }
+
+
+def some_edges(model: Model, share: float, seed: int = 0) -> Circuit:
+    graph = model.graph
+    return Circuit(graph, graph.mask & (np.random.default_rng(seed).random(graph.mask.shape) < share))
+
+
+@pytest.mark.parametrize(
+    ("family", "metric", "share"),
+    [("gpt-neox-parallel", "kl", 0.8), ("llama-grouped", "logit-diff", 0.4), ("lens-attention-only", "kl", 0.4)],
+)
+def test_a_search_may_begin_with_any_circuit(family: str, metric: str, share: float) -> None:
+    model = load_model(FAMILIES[family]())
+    start = some_edges(model, share)
+    kept = same(model, list(prompts(3)), 0.0003, metric, 2, start, absolute=metric != "kl", direct_edges=share > 0.5)
+    assert kept < start.n_edges
+
+
+def test_a_search_that_begins_with_what_another_ended_with_removes_nothing_that_it_kept() -> None:
+    model = load_model("planted:3")
+    pairs = make_task("planted", model, n=8)
+    found = acdc(model, pairs, 1e-4, metric="logit-diff", absolute=True).circuit()
+    again = acdc(model, pairs, 1e-4, metric="logit-diff", absolute=True, start=found)
+    assert (again.circuit().mask == found.mask).all()
+    assert len(again.trace) == found.n_edges
+
+
+TAUS = (0.0003, 0.001, 0.004, 0.05)
+
+
+def bits(states: Iterable[AcdcState]) -> list[dict[str, bytes]]:
+    return [{name: array.tobytes() for name, array in state.tensors().items()} for state in states]
+
+
+@pytest.mark.parametrize("metric", ["kl", "logit-diff"])
+def test_each_search_of_a_sweep_ends_with_the_bits_it_has_alone(metric: str) -> None:
+    model = load_model(FAMILIES["lens-attention-only"]())
+    pairs = list(prompts(3))
+    half = some_edges(model, 0.5)
+    rules = [*map(Rule, TAUS), Rule(0.001, half)]
+    options = {"metric": metric, "batch_size": 2, "absolute": metric != "kl"}
+    states = list(sweep(model, pairs, rules, **options))
+    alone = [acdc(model, pairs, rule.tau, start=rule.start, **options) for rule in rules]
+    assert bits(states[-1].states) == bits(alone)
+    assert len({state.circuit().n_edges for state in alone}) >= 4
+    assert len(states) < sum(state.runs for state in alone), "what is common is run once"
+    assert [now.done for now in states] == sorted(now.done for now in states)
+    for stop in (3, len(states) // 2):
+        stored = SweepState.from_tensors(states[stop].tensors(), model.graph)
+        (*_, last) = sweep(model, pairs, rules, earlier=stored.states, **options)
+        assert bits(last.states) == bits(alone), stop
+
+
+def test_where_memory_runs_out_fewer_prompts_are_run_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, pairs = load_model(FAMILIES["lens-attention-only"]()), list(prompts(5))
+    expected = acdc(model, pairs, 0.001)
+    calls = []
+
+    def scarce(self: RunningCircuit, *args: Any) -> Any:
+        calls.append(len(self.logits))
+        if len(calls) > 20 and len(self.logits) > 2:
+            raise MemoryError("out of memory")
+        return whole(self, *args)
+
+    whole = RunningCircuit.trial
+    monkeypatch.setattr(RunningCircuit, "trial", scarce)
+    found = acdc(model, pairs, 0.001)
+    assert (found.planned_batch_size, found.batch_size) == (5, 2)
+    assert (found.circuit().mask == expected.circuit().mask).all()
+    assert [step.kept for step in found.trace] == [step.kept for step in expected.trace]
+    monkeypatch.setattr(RunningCircuit, "trial", lambda *_: (_ for _ in ()).throw(MemoryError("out of memory")))
+    with pytest.raises(MemoryError):
+        acdc(model, pairs, 0.001)

@@ -9,11 +9,13 @@ from functools import partial
 
 from edgewise.attribution.method import Method
 from edgewise.engine.attribute import edge_scores
+from edgewise.engine.passes import Passes
 from edgewise.engine.points import ENDS
 
 CLEAN_CORRUPTED = Method(
     name="clean-corrupted",
     summary="EAP, mean of the gradients at the clean and the corrupted run: 2 forward, 2 backward passes",
     score=partial(edge_scores, points=ENDS),
-    activations=2.0,
+    activations=2,
+    passes=Passes(2.0, 2.0),
 )

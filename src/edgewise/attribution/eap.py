@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from edgewise.attribution.method import Method
 from edgewise.engine.attribute import edge_scores
+from edgewise.engine.passes import Passes
 
 EAP = Method(
     name="eap",
     summary="edge attribution patching (Syed et al. 2023): 2 forward passes, 1 backward pass",
     score=edge_scores,
+    passes=Passes(2.0, 1.0),
 )

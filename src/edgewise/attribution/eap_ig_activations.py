@@ -15,6 +15,7 @@ from edgewise.engine.activation_points import activation_scores
 from edgewise.engine.attribute import BatchScores, LogitGradient
 from edgewise.engine.batches import Batch
 from edgewise.engine.buffers import Buffers
+from edgewise.engine.passes import Passes
 from edgewise.errors import SettingError
 from edgewise.models import Model
 
@@ -52,9 +53,16 @@ def score(
     return activation_scores(model, batch, logit_gradient, buffers, steps=settings.steps, per_source=per_source)
 
 
+def passes(settings: Paths, n_layers: int) -> Passes:
+    """A run and a gradient for each point of each module; fewer where there are no MLPs."""
+    points = (2 * n_layers + 1) * settings.steps
+    return Passes(2.0 + points, float(points), at_most=True)
+
+
 EAP_IG_ACTIVATIONS = Method(
     name="eap-ig-activations",
     summary="EAP, gradients integrated over each module's output (EAP-IG library): (2 layers + 1) steps gradients",
     score=score,
     settings=Paths,
+    passes=passes,
 )

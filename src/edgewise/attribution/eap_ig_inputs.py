@@ -15,7 +15,8 @@ from edgewise.attribution.method import Method
 from edgewise.engine.attribute import BatchScores, LogitGradient, edge_scores
 from edgewise.engine.batches import Batch
 from edgewise.engine.buffers import Buffers
-from edgewise.engine.points import riemann
+from edgewise.engine.passes import Passes
+from edgewise.engine.points import between, riemann
 from edgewise.models import Model
 
 
@@ -46,9 +47,17 @@ def score(
     return edge_scores(model, batch, logit_gradient, buffers, riemann(settings.steps, settings.rule))
 
 
+def passes(settings: Path, n_layers: int) -> Passes:
+    """The runs at both ends, whether points or not, one more a point between them, and a gradient a point."""
+    points = riemann(settings.steps, settings.rule)
+    return Passes(2.0 + len(between(points)), float(len(points)))
+
+
 EAP_IG_INPUTS = Method(
     name="eap-ig-inputs",
     summary="EAP, gradients integrated from corrupted to clean input (Hanna et al. 2024): `steps` gradients",
     score=score,
     settings=Path,
+    activations=2,
+    passes=passes,
 )

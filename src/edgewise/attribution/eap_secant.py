@@ -23,11 +23,13 @@ from __future__ import annotations
 from functools import partial
 
 from edgewise.attribution.method import Method
+from edgewise.engine.passes import Passes
 from edgewise.engine.ruled_scores import mixed_scores
 
 EAP_SECANT = Method(
     name="eap-secant",
     summary="EAP for small changes, finite differences for large ones: 3 forward passes, 2 backward passes",
     score=partial(mixed_scores, to=0.4, factor=1.0),
-    activations=3.0,
+    activations=3,
+    passes=Passes(3.0, 2.0),
 )

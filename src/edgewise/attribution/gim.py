@@ -10,6 +10,7 @@ from functools import partial
 
 from edgewise.attribution.method import Method
 from edgewise.engine.destination import Destination
+from edgewise.engine.passes import Passes
 from edgewise.engine.ruled_scores import modified_scores
 from edgewise.engine.rules.modified import Gim
 
@@ -17,5 +18,6 @@ GIM = Method(
     name="gim",
     summary="EAP with GIM's backward pass: softmax at temperature 2, products shared (Edin et al. 2025)",
     score=partial(modified_scores, rules=Gim(), at=Destination.FROZEN),
-    activations=2.0,
+    activations=2,
+    passes=Passes(2.0, 1.0),
 )

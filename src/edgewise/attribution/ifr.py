@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from edgewise.attribution.method import Method
 from edgewise.engine.flow import flow_scores
+from edgewise.engine.passes import Passes
 
 IFR = Method(
     name="ifr",
     summary="information flow routes (Ferrando and Voita 2024): forward passes alone, importances without sign",
     score=flow_scores,
+    passes=Passes(3.0),
 )

@@ -11,6 +11,7 @@ from edgewise.engine.attribute import BatchScores
 from edgewise.engine.batches import Batch
 from edgewise.engine.buffers import Buffers
 from edgewise.engine.metric_path import MetricPath
+from edgewise.engine.passes import Passes
 from edgewise.models import Model
 from edgewise.settings import NoSettings, read_settings
 
@@ -28,13 +29,16 @@ class Method:
             are the pass's own and used again by the next micro-batch; and ``settings`` by name, where it has any.
         settings: the frozen dataclass of its own settings.
         activations: how many times the memory of one differentiable run it takes.
+        passes: what it costs: by its settings and the number of layers, where that depends on them; None where nobody
+            has said.
     """
 
     name: str
     summary: str
     score: Callable[..., BatchScores]
     settings: type[Any] = NoSettings
-    activations: float = 1.0
+    activations: int = 1
+    passes: Passes | Callable[[Any, int], Passes] | None = None
 
     def with_settings(self, given: Mapping[str, Any]) -> Score:
         """How it scores with some settings, the others as by default. Raises SettingError."""

@@ -9,10 +9,12 @@ from functools import partial
 
 from edgewise.attribution.method import Method
 from edgewise.engine.attribute import edge_scores
+from edgewise.engine.passes import Passes
 from edgewise.engine.points import MIDDLE
 
 MIDPOINT = Method(
     name="midpoint",
     summary="EAP, gradient halfway between corrupted and clean input: 3 forward passes, 1 backward pass",
     score=partial(edge_scores, points=MIDDLE),
+    passes=Passes(3.0, 1.0),
 )

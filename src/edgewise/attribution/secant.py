@@ -8,11 +8,13 @@ saturated at the clean run, or a norm that a patch would change much, does not h
 from __future__ import annotations
 
 from edgewise.attribution.method import Method
+from edgewise.engine.passes import Passes
 from edgewise.engine.ruled_scores import secant_scores
 
 SECANT = Method(
     name="secant",
     summary="finite differences to the corrupted run instead of derivatives: 2 forward passes, 1 backward pass",
     score=secant_scores,
-    activations=3.0,
+    activations=3,
+    passes=Passes(2.0, 1.0),
 )

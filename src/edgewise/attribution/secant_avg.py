@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import partial
 
 from edgewise.attribution.method import Method
+from edgewise.engine.passes import Passes
 from edgewise.engine.points import Point
 from edgewise.engine.ruled_scores import secant_scores
 
@@ -15,5 +16,6 @@ SECANT_AVG = Method(
     name="secant-avg",
     summary="mean of secant and secant-mid: 4 forward passes, 2 backward passes",
     score=partial(secant_scores, references=(Point(0.0, 0.5), Point(0.5, 0.5)), profiled=True),
-    activations=3.0,
+    activations=3,
+    passes=Passes(4.0, 2.0),
 )

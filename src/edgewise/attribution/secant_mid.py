@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import partial
 
 from edgewise.attribution.method import Method
+from edgewise.engine.passes import Passes
 from edgewise.engine.points import MIDDLE
 from edgewise.engine.ruled_scores import secant_scores
 
@@ -16,5 +17,6 @@ SECANT_MID = Method(
     name="secant-mid",
     summary="finite differences to the run halfway to the corrupted input: 3 forward passes, 1 backward pass",
     score=partial(secant_scores, references=MIDDLE, profiled=True),
-    activations=3.0,
+    activations=3,
+    passes=Passes(3.0, 1.0),
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated
 
 import typer
 
 from edgewise.cli import output
-from edgewise.cli.options import AsJson
+from edgewise.cli.options import AsJson, Attention, KvHeads
 from edgewise.cli.progress import ShownProgress
 
 EXAMPLES = """Examples:
@@ -31,6 +31,8 @@ def check(
     ] = None,
     dtype: Annotated[str, typer.Option("--dtype", help="float32, float64, bfloat16 or float16.")] = "float32",
     device: Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, mps.")] = "cpu",
+    kv_heads: KvHeads = None,
+    attention: Attention = None,
     ignore_config: Annotated[
         list[str] | None,
         typer.Option("--ignore-config", help="A config attribute you vouch for; repeatable."),
@@ -40,43 +42,41 @@ def check(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Load a model and measure the invariants that scores rest on; the exit code is 1 when one fails.
+    """Load a model and measure what scores rest on; the exit code is 1 when something fails.
 
     Sources sum to the residual stream, no edge patched gives the clean logits, and all edges patched give the
-    corrupted ones.
+    corrupted ones; norms, queries, keys and values are what they are taken for; and for 50 random edges of every kind,
+    the score is the slope of the exact effect of patching. Half precision resolves no such slope: there, scores must
+    rank edges as those of the same model in float32 do.
     """
     from edgewise.cli.quiet import quiet_transformers
     from edgewise.engine.check import check_model
     from edgewise.models import load_model
+    from edgewise.report.check import check_document, show_check
     from edgewise.runs.steps import Progress
 
     quiet_transformers()
-    with ShownProgress() as shown:
-        shown(Progress(f"loading {model}"))
-        loaded = load_model(
-            model,
-            config=config,
-            dtype=dtype,
-            device=device,
-            ignore_config=tuple(ignore_config or ()),
-            trust_remote_code=trust_remote_code,
-        )
-        shown(Progress(f"checking {model}"))
-        rows = check_model(loaded)
-    passed = all(row.passed for row in rows)
+    load = partial(
+        load_model,
+        model,
+        config=config,
+        device=device,
+        kv_heads=kv_heads or "native",
+        attention=attention,
+        ignore_config=tuple(ignore_config or ()),
+        trust_remote_code=trust_remote_code,
+    )
+    with ShownProgress("nothing is kept") as shown:
+
+        def note(step: str, done: int = 0, total: int | None = None) -> None:
+            shown(Progress(f"{model}: {step}", done, total))
+
+        note("loading")
+        loaded = load(dtype=dtype)
+        rows = check_model(loaded, reference=partial(load, dtype="float32"), note=note)
     if as_json:
-        output.document({"model": model, "passed": passed, "rows": [asdict(row) for row in rows]})
+        output.document(check_document(model, dtype, rows))
     else:
-        output.result(_table(rows))
-    if not passed:
+        output.result(show_check(model, dtype, rows))
+    if not all(row.passed for row in rows):
         raise typer.Exit(1)
-
-
-def _table(rows: Any) -> str:
-    from edgewise.report.table import table
-
-    cells = [
-        (row.name, "pass" if row.passed else "FAIL", f"{row.error:.1e}", f"{row.tolerance:.1e}", row.detail)
-        for row in rows
-    ]
-    return table(("check", "result", "error", "tolerance", "detail"), cells, right=(2, 3))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -12,6 +12,7 @@ from edgewise.cli.options import (
     MACHINE,
     PROMPTS,
     AsJson,
+    Attention,
     BatchSize,
     Bos,
     By,
@@ -20,6 +21,7 @@ from edgewise.cli.options import (
     Fraction,
     Greedy,
     IgnoreConfig,
+    KvHeads,
     MaxMemory,
     Prune,
     Stable,
@@ -30,7 +32,7 @@ from edgewise.cli.options import (
     option,
 )
 from edgewise.cli.progress import ShownProgress
-from edgewise.cli.values import given, parse_options, parse_size
+from edgewise.cli.values import given, parse_options, parse_several, parse_size
 
 if TYPE_CHECKING:
     from edgewise.graph.scores import Ranking
@@ -52,7 +54,15 @@ edgewise discover --model demo --task ioi --method activation-patching --n 20 --
 
 edgewise discover --model demo --task ioi --method acdc --tau 0.05 --n 20 --out runs/acdc
 
+edgewise discover --model demo --task ioi --method subnetwork-probing --lambda 1 --steps 500 --lr 0.05 --out runs/sp
+
+edgewise discover --model demo --task ioi --method hisp --metric kl --top 100 --out runs/hisp
+
 edgewise discover --model demo --task ioi --bootstrap 200 --top 50 --stable --out runs/stable
+
+edgewise discover --model demo --task ioi --method acdc --tau 0.02,0.05,0.2 --out runs/sweep
+
+edgewise discover --model demo --task ioi --method eap-acdc --eap-threshold 0.01 --tau 0.05 --out runs/both
 
 edgewise discover --model weights.pth --config config.json --data ids.jsonl --out runs/compiled
 """
@@ -87,7 +97,18 @@ def discover(
         list[str] | None,
         option(_SETTINGS, "--only", help="activation-patching: these alone, e.g. '*->logits'; repeatable."),
     ] = None,
-    tau: Annotated[float | None, option(_SETTINGS, "--tau", help="acdc: threshold, in metric units.")] = None,
+    tau: Annotated[
+        list[str] | None,
+        option(_SETTINGS, "--tau", help="acdc: threshold, in metric units; several (0.01,0.02) make a sweep."),
+    ] = None,
+    eap_threshold: Annotated[
+        list[str] | None,
+        option(_SETTINGS, "--eap-threshold", help="eap-acdc: test edges with |EAP| of this or more; or several."),
+    ] = None,
+    eap_top: Annotated[
+        list[str] | None,
+        option(_SETTINGS, "--eap-top", help="eap-acdc: test so many edges, best by |EAP|; or several."),
+    ] = None,
     absolute: Annotated[
         bool | None, option(_SETTINGS, "--absolute", help="acdc: compare the size of a change with --tau.")
     ] = None,
@@ -95,8 +116,29 @@ def discover(
         bool | None,
         option(_SETTINGS, "--direct-edges", help="acdc: first test q, k, v of heads as a whole, as the original."),
     ] = None,
+    lambda_: Annotated[
+        float | None, option(_SETTINGS, "--lambda", help="subnetwork-probing: weight of the penalty on what is kept.")
+    ] = None,
+    masks: Annotated[
+        str | None, option(_SETTINGS, "--masks", help="subnetwork-probing: node (q, k, v, MLPs; the default) or edge.")
+    ] = None,
     steps: Annotated[
-        int | None, option(_SETTINGS, "--steps", help="eap-ig-inputs, eap-ig-activations: points of the path.")
+        int | None,
+        option(
+            _SETTINGS,
+            "--steps",
+            help="subnetwork-probing: of the optimiser, by default 10,000; eap-ig-*: of the path, by default 5.",
+        ),
+    ] = None,
+    lr: Annotated[
+        float | None, option(_SETTINGS, "--lr", help="subnetwork-probing: learning rate, by default 0.001.")
+    ] = None,
+    minibatch: Annotated[
+        int | None, option(_SETTINGS, "--minibatch", help="subnetwork-probing: prompts a step, by default all.")
+    ] = None,
+    method_seed: Annotated[
+        int | None,
+        option(_SETTINGS, "--method-seed", help="random, subnetwork-probing: seed of the draws, by default --seed."),
     ] = None,
     rule: Annotated[
         str | None, option(_SETTINGS, "--rule", help="eap-ig-inputs: left, right, midpoint or trapezoid.")
@@ -114,6 +156,8 @@ def discover(
     config: ConfigFile = None,
     dtype: Annotated[str, option(MACHINE, "--dtype", help="float32, float64, bfloat16 or float16.")] = "float32",
     device: Annotated[str, option(MACHINE, "--device", help="cpu, cuda, cuda:1, mps.")] = "cpu",
+    kv_heads: KvHeads = None,
+    attention: Attention = None,
     batch_size: BatchSize = None,
     max_memory: MaxMemory = None,
     ignore_config: IgnoreConfig = None,
@@ -133,12 +177,19 @@ def discover(
     from edgewise.cli.pictures import show_in_pictures
     from edgewise.cli.quiet import quiet_transformers
     from edgewise.report.document import run_document
+    from edgewise.report.sweep import show_sweep
     from edgewise.report.text import show_run
     from edgewise.runs.config import RunConfig
     from edgewise.runs.discover import discover as discover_run
     from edgewise.runs.selection import Selection
+    from edgewise.runs.sweep import grid, sweep, sweep_document
 
     quiet_transformers()
+    several: dict[str, tuple[Any, ...]] = {
+        "eap_threshold": parse_several("--eap-threshold", eap_threshold),
+        "eap_top": tuple(int(x) if x.is_integer() else x for x in parse_several("--eap-top", eap_top)),
+        "tau": parse_several("--tau", tau),
+    }
     asked = RunConfig(
         model=model,
         config=config,
@@ -152,11 +203,24 @@ def discover(
         level=cast("Level", level),  # the config refuses what is none
         metric=metric,
         settings=given(
-            only=only, tau=tau, absolute=absolute, direct_edges=direct_edges, steps=steps, rule=rule, reading=reading
-        ),
+            only=only,
+            absolute=absolute,
+            direct_edges=direct_edges,
+            lambda_=lambda_,
+            masks=masks,
+            steps=steps,
+            rule=rule,
+            reading=reading,
+            lr=lr,
+            minibatch=minibatch,
+            method_seed=method_seed,
+        )
+        | {name: values[0] for name, values in several.items() if len(values) == 1},
         selection=Selection(top, threshold, fraction, cast("Ranking", by), greedy, prune, stable),
         dtype=dtype,
         device=device,
+        kv_heads=kv_heads or "native",
+        attention=attention,
         batch_size=batch_size,
         bos=bos,
         per_prompt=per_prompt,
@@ -165,6 +229,20 @@ def discover(
         ignore_config=tuple(ignore_config or ()),
         trust_remote_code=trust_remote_code,
     )
+    swept = {name: values for name, values in several.items() if len(values) > 1}
+    if swept:
+        with ShownProgress() as shown:
+            runs = sweep(
+                grid(asked, swept), out, overwrite=overwrite, max_memory=parse_size(max_memory), on_progress=shown
+            )
+        output.warn(runs[0].record.warnings)
+        if as_json:
+            output.document(sweep_document(runs))
+            return
+        output.result(show_sweep(runs))
+        verb = "Found the finished runs in" if all(run.reused for run in runs) else "Wrote"
+        output.result(f"{verb} {out}: one folder a run, and the table as sweep.json")
+        return
     with ShownProgress() as shown:
         run = discover_run(asked, out, overwrite=overwrite, max_memory=parse_size(max_memory), on_progress=shown)
     output.warn(run.record.warnings)

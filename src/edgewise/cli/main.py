@@ -12,7 +12,7 @@ from importlib.metadata import version as package_version
 
 import typer
 
-from edgewise.cli import check, discover, draw, evaluate, listing, paper, roc, select, show, verify
+from edgewise.cli import check, compare, discover, draw, evaluate, listing, paper, roc, select, show, verify
 from edgewise.cli.quiet import quiet_libraries
 from edgewise.errors import EdgewiseError
 
@@ -24,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("compare", epilog=compare.EXAMPLES)(compare.compare)
 app.command("discover", epilog=discover.EXAMPLES)(discover.discover)
 app.command("draw", epilog=draw.EXAMPLES)(draw.draw)
 app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
@@ -117,4 +118,11 @@ def _again_if_kept(given: Sequence[str]) -> str:
 
 
 # A long verb -> what to say, of its command line, when it was interrupted.
-HOW_TO_GO_ON = {"discover": _again, "evaluate": _again_if_kept, "paper": _again, "roc": _again, "verify": _again}
+HOW_TO_GO_ON = {
+    "compare": _again,
+    "discover": _again,
+    "evaluate": _again_if_kept,
+    "paper": _again,
+    "roc": _again,
+    "verify": _again,
+}

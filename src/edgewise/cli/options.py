@@ -25,6 +25,13 @@ ConfigFile = Annotated[
     str | None,
     option(MACHINE, "--config", help="Config of weights in TransformerLens's format, if not beside them."),
 ]
+KvHeads = Annotated[
+    str | None,
+    option(MACHINE, "--kv-heads", help="native, or query: a k and a v of every query head where several share one."),
+]
+Attention = Annotated[
+    str | None, option(MACHINE, "--attention", help="eager, sdpa, flash_attention_2; by default transformers' choice.")
+]
 BatchSize = Annotated[
     int | None, option(MACHINE, "--batch-size", help="Prompts at a time; by default what memory allows.")
 ]

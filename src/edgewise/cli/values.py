@@ -74,6 +74,11 @@ def parse_numbers(option: str, text: str) -> tuple[float, ...]:
     return tuple(found)
 
 
+def parse_several(option: str, texts: Sequence[str] | None) -> tuple[float, ...]:
+    """Read an option that may be repeated, each time with one number or several parted by commas."""
+    return tuple(number for text in texts or () for number in parse_numbers(option, text))
+
+
 def given(**options: Any) -> dict[str, Any]:
     """The options that were given: those that are not None."""
     return {name: value for name, value in options.items() if value is not None}

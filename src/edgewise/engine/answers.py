@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
@@ -55,12 +56,7 @@ class Answers:
     def narrow(self, hooks: Hooks, module: nn.Module) -> list[int]:
         """Let a module, and what follows it, see these positions only; the full length is noted for `widen`."""
         length: list[int] = []
-
-        def before(x: Tensor) -> Tensor:
-            length[:] = [x.shape[1]]
-            return self.read(x)
-
-        hooks.before(module, before)
+        hooks.before(module, partial(self._narrowed, length))
         return length
 
     def widen(self, hooks: Hooks, module: nn.Module, length: list[int]) -> None:
@@ -77,6 +73,10 @@ class Answers:
         yield
         for (_, final), length in zip(ends, lengths, strict=True):
             self.widen(hooks, final, length)
+
+    def _narrowed(self, length: list[int], x: Float[Tensor, "batch pos d"]) -> Float[Tensor, "batch n_positions d"]:
+        length[:] = [x.shape[1]]
+        return self.read(x)
 
     def _rows(self) -> Tensor:
         return torch.arange(self.positions.shape[0], device=self.positions.device)[:, None]

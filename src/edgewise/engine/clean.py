@@ -7,6 +7,7 @@ What enters each block, what its norms read and what its q, k and v modules retu
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import partial
 
 import torch
@@ -19,6 +20,38 @@ from edgewise.engine.hooks import Hooks, borrowed
 from edgewise.engine.replacement import Baseline, Replacement
 from edgewise.engine.sources import SourceOutputs, accumulation_dtype
 from edgewise.models import Model, Wiring
+
+
+@dataclass(frozen=True, eq=False)
+class Changes:
+    """What every source's replacement differs by from what it writes.
+
+    Args:
+        model: the model.
+        answers: where logits are read.
+        differences: small, in the accumulation type; the last layer's where logits are read.
+    """
+
+    model: Model
+    answers: Answers
+    differences: Replacement
+
+    def small(self, source: int) -> Tensor:
+        """``[batch, pos or n_positions, width]``; of a head in front of the output projection, with its whole layer."""
+        if source == self.model.graph.input_source:
+            return self.differences.embedding
+        layer, head = self.model.graph.writer(source)
+        return self.differences.mlps[layer] if head is None else self.differences.heads[layer]
+
+    def __call__(self, source: int, at_answers: bool = False) -> Float[Tensor, "batch pos d_model"]:
+        """What one source's replacement differs by, at every position or where logits are read."""
+        small, (layer, head) = self.small(source), self.model.graph.writer(source)
+        if at_answers and layer < self.model.graph.spec.n_layers - 1:
+            small = self.answers.read(small)
+        if head is None:
+            return small
+        out = self.model.wiring.blocks[layer].attention.out
+        return out.heads(small)[:, :, head] @ out.head_weight(head, small.dtype)
 
 
 class CleanRun:
@@ -35,8 +68,10 @@ class CleanRun:
         entered: what entered each block, ``[batch, pos, d_model]``.
         before_mlp: what each MLP's norm read; empty for an attention-only model.
         before_logits: what the final norm read.
+        unembedded_last: whether the model returned the very tensor that its unembedding made.
         projected: by module, what each of the q, k and v modules returned.
         outputs: what the sources wrote, small; the last layer's where logits are read.
+        changes: what their replacements differ by.
     """
 
     @torch.no_grad()
@@ -49,14 +84,17 @@ class CleanRun:
         self.before_logits = torch.empty(0)
         self.projected: dict[nn.Module, Tensor] = {}
         self._in_tuples: set[nn.Module] = set()
+        last: list[object] = []
         recorded = SourceOutputs()
         with borrowed(model.module) as hooks:
             self._record(hooks, model.wiring)
             recorded.record(hooks, model.wiring, baseline.answers)
             read_at(hooks, model.wiring, baseline.answers)
+            hooks.returned(model.wiring.unembedding, last.append)
             self.logits = run(model.wiring, baseline.ids, repeated_cache(baseline.cache, 1))
+        self.unembedded_last = any(tensor is self.logits for tensor in last)
         self.outputs = Replacement.of(recorded)
-        self._changes = self._differences(self.outputs, baseline.replacement)
+        self.changes = self.changes_from(self.outputs)
 
     @property
     def answers(self) -> Answers:
@@ -64,14 +102,12 @@ class CleanRun:
         return self.baseline.answers
 
     def change(self, source: int, at_answers: bool = False) -> Float[Tensor, "batch pos d_model"]:
-        """What a source's replacement differs by, at every position or where logits are read."""
-        small, (layer, head) = self._small_change(source), self.model.graph.writer(source)
-        if at_answers and layer < self.model.graph.spec.n_layers - 1:
-            small = self.answers.read(small)
-        if head is None:
-            return small
-        out = self.model.wiring.blocks[layer].attention.out
-        return out.heads(small)[:, :, head] @ out.head_weight(head, self.dtype)
+        """See `Changes.__call__`."""
+        return self.changes(source, at_answers)
+
+    def changes_from(self, outputs: Replacement) -> Changes:
+        """What the sources' replacements differ by from other outputs than those of the clean run."""
+        return Changes(self.model, self.answers, self._differences(outputs, self.baseline.replacement))
 
     def with_peers(self, sources: Iterable[int]) -> list[int]:
         """Sources and those that change with them: a layer's heads, where a norm goes over all of them together."""
@@ -101,13 +137,6 @@ class CleanRun:
         if mlp.out is not mlp.module:
             hooks.skip(mlp.module, lambda x: x)
         hooks.skip(mlp.out, nothing)
-
-    def _small_change(self, source: int) -> Tensor:
-        """``[batch, pos or n_positions, width]``; of a head in front of the output projection, with its whole layer."""
-        if source == self.model.graph.input_source:
-            return self._changes.embedding
-        layer, head = self.model.graph.writer(source)
-        return self._changes.mlps[layer] if head is None else self._changes.heads[layer]
 
     def _record(self, hooks: Hooks, wiring: Wiring) -> None:
         for block in wiring.blocks:

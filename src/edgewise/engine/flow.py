@@ -16,12 +16,12 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from edgewise.engine.batch_runs import BatchScores
 from edgewise.engine.batches import Batch
 from edgewise.engine.buffers import Buffers
 from edgewise.engine.forward import logits_at
 from edgewise.engine.hooks import borrowed
 from edgewise.engine.metric_path import MetricPath
-from edgewise.engine.passes import BatchScores
 from edgewise.engine.sources import recorded_outputs
 from edgewise.models import Model
 from edgewise.models.norms import Norm

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 
 import torch
 from jaxtyping import Float, Int
@@ -44,13 +45,14 @@ def keep_first(cache: DynamicCache, length: int) -> None:
 
 
 def repeated_cache(cache: DynamicCache | None, times: int) -> DynamicCache | None:
-    """A copy of a cache with its rows so many times; runs add their own keys and values to theirs."""
+    """A cache with its rows so many times; a run joins its own keys and values to it and leaves the first as it is."""
     if cache is None:
         return None
-    copy = DynamicCache()
-    for layer, (keys, values) in enumerate((layer.keys, layer.values) for layer in cache.layers):
-        copy.update(keys.repeat(times, 1, 1, 1), values.repeat(times, 1, 1, 1), layer)
-    return copy
+    repeated = DynamicCache()
+    repeated.layers = [copy(layer) for layer in cache.layers]
+    for layer in repeated.layers if times > 1 else ():
+        layer.keys, layer.values = layer.keys.repeat(times, 1, 1, 1), layer.values.repeat(times, 1, 1, 1)
+    return repeated
 
 
 def embed_as_leaf(hooks: Hooks, wiring: Wiring) -> None:

@@ -1,8 +1,9 @@
 """A circuit that is changed from the output back: each change is carried on along kept edges alone.
 
 While destinations are visited from ``logits`` back, every source in front of the one at hand still writes what it wrote
-in the clean run, and every destination behind it reads the little that is kept. So the run of the present circuit is
-kept whole, and to remove edges into v means:
+at first (in the clean run; or, where the search begins with some edges removed, in the run without them), and every
+destination behind it reads the little that is kept. So the run of the present circuit is kept whole, and to remove
+edges into v means:
 
     in_v' = in_v + sum over the removed u of (replacement_u - o_u)
 
@@ -16,10 +17,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from jaxtyping import Int64
 from torch import Tensor
 
 from edgewise.engine.circuit_values import CircuitValues
 from edgewise.engine.clean import CleanRun
+from edgewise.engine.columns import columns_of
 from edgewise.engine.propagation import Propagation, Trial
 from edgewise.engine.replacement import Baseline
 from edgewise.graph.arrays import BoolArray
@@ -32,12 +35,21 @@ class RunningCircuit:
     Args:
         model: the model; untouched between calls.
         baseline: the prompts, and what patched edges carry.
+        tokens: those of each prompt whose logits count, where not all do; see `narrowed`.
+
+    Attributes:
+        clean_logits: of the whole model, ``[batch, n_positions, vocab]``.
+        narrowed: whether ``logits`` are of ``tokens`` alone: the unembedding is then made for these only, which a model
+            that does more than multiply does not allow.
     """
 
-    def __init__(self, model: Model, baseline: Baseline) -> None:
+    def __init__(self, model: Model, baseline: Baseline, tokens: Int64[Tensor, "batch n_tokens"] | None = None) -> None:
         """Run the prompts clean."""
         self._clean = CleanRun(model, baseline)
-        self._values = CircuitValues(self._clean)
+        columns = None if tokens is None else columns_of(self._clean, tokens)
+        self._columns = columns
+        self.clean_logits, self.narrowed = self._clean.logits, columns is not None
+        self._values = CircuitValues(self._clean, columns)
         # The destination of the last trial, the sources that all its variants removed, and what was read then.
         self._summed: tuple[int, tuple[int, ...], Tensor] | None = None
 
@@ -48,14 +60,42 @@ class RunningCircuit:
 
     @property
     def logits(self) -> Tensor:
-        """Of the present circuit, ``[batch, n_positions, vocab]``."""
+        """Of the present circuit, ``[batch, n_positions, vocab or n_tokens]``."""
         return self._values.logits
+
+    @torch.no_grad()
+    def begin(self, kept: BoolArray) -> None:
+        """Make another circuit the present one, from which edges can then be removed from the output back.
+
+        All that is not kept is removed from the whole model in one run, from the input on.
+
+        Args:
+            kept: the edges kept, ``[n_sources, n_destinations]``.
+        """
+        self._values, self._summed = CircuitValues(self._clean, self._columns), None
+        values, removed = self._values, self._values.kept & ~kept
+        if not removed.any():
+            return
+        values.kept[removed] = False
+        trial = Trial(values.graph.logits, [()])
+        Propagation(values, trial, removed).run()
+        self.accept(trial)
+        values.changes = self._clean.changes_from(values.outputs())
+
+    def snapshot(self) -> CircuitValues:
+        """The present circuit and its values, for `restore`."""
+        return self._values.copied()
+
+    def restore(self, values: CircuitValues) -> None:
+        """Make the circuit of a `snapshot` the present one again."""
+        self._values, self._summed = values.copied(), None
 
     @torch.no_grad()
     def trial(self, column: int, removed: Sequence[int], more: Sequence[int] = ()) -> Trial:
         """What the present circuit would give without some edges into a destination.
 
-        The destination's sources must still be as in the clean run: no destination in front of it has lost an edge.
+        The destination's sources must still write what they wrote at first: since then no destination in front of it
+        has lost an edge.
 
         Args:
             column: the destination.
@@ -66,7 +106,7 @@ class RunningCircuit:
         read = self._without(column, removed)
         variants, reads = [tuple(removed)], [read]
         for source in more:
-            read = read + self._clean.change(source, self._values.at_answers(column))
+            read = read + self._values.changes(source, self._values.at_answers(column))
             variants.append((*variants[-1], source))
             reads.append(read)
         if more:
@@ -108,6 +148,6 @@ class RunningCircuit:
             if at == column and tuple(removed[: len(sources)]) == sources:
                 known, read = len(sources), summed
         for source in removed[known:]:
-            read = read + self._clean.change(source, self._values.at_answers(column))
+            read = read + self._values.changes(source, self._values.at_answers(column))
         self._summed = (column, tuple(removed), read)
         return read

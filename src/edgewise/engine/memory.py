@@ -26,6 +26,7 @@ from edgewise.engine.heads import TOKENS_AT_ONCE
 from edgewise.engine.sources import accumulation_dtype
 from edgewise.errors import MemoryLimitError
 from edgewise.models import Model
+from edgewise.models.quantised import is_quantised, output_width
 from edgewise.models.wiring import Mlp
 from edgewise.tasks import PromptPair
 
@@ -38,23 +39,21 @@ ALLOCATOR = 1.25
 SHARE_OF_FREE = 0.8
 
 
-def micro_batch(
-    model: Model, pairs: Sequence[PromptPair], max_memory: int | None = None, activations: float = 1.0
-) -> int:
+def micro_batch(model: Model, pairs: Sequence[PromptPair], max_memory: int | None = None, *, times: int = 1) -> int:
     """The number of prompts to run at a time.
 
     Args:
         model: the model, loaded.
         pairs: the prompts; the longest counts for all.
         max_memory: bytes that the process (on CUDA: this device) may use in all; what is free by default.
-        activations: how many times the memory of one differentiable run the pass takes.
+        times: how many times the memory of a pass of attribution a prompt takes.
 
     Raises:
         MemoryLimitError: ``max_memory`` is too little for one prompt.
     """
     longest = max(len(pair) for pair in pairs)
     reads = max(len(pair.positions) for pair in pairs)
-    each, once = int(activations * bytes_per_prompt(model, longest, reads)), fixed_bytes(model, longest)
+    each, once = times * bytes_per_prompt(model, longest, reads), fixed_bytes(model, longest)
     _page_in(model)
     used = _used(model.device)
     free = SHARE_OF_FREE * _free(model.device) if max_memory is None else max_memory - used
@@ -96,8 +95,10 @@ def fixed_bytes(model: Model, tokens: int) -> int:
 def inner_width(mlp: Mlp) -> int:
     """The inner width of an MLP, read off its largest matrix; of experts, as many as a token goes through."""
     experts = max(int(getattr(part, "top_k", 1)) for part in mlp.module.modules())
-    matrices = [p for p in mlp.module.parameters() if p.ndim > 1]
-    return max((max(p.shape[-2:]) * (experts if p.ndim > 2 else 1) for p in matrices), default=0)
+    matrices = [p for p in mlp.module.parameters() if p.ndim > 1 and p.is_floating_point()]
+    quantised = [output_width(part) for part in mlp.module.modules() if is_quantised(part)]
+    wide = [max(p.shape[-2:]) * (experts if p.ndim > 2 else 1) for p in matrices]
+    return max(wide + quantised, default=0)
 
 
 def most_tokens(device: torch.device) -> int:

@@ -8,8 +8,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from edgewise.errors import ScoreError
+from edgewise.errors import ScoreError, VanishingGradientError
 from edgewise.metrics import Metric, MetricBatch
+
+# Below this the largest |dL/dlogits| counts as zero: rounding, not a slope.
+FLAT = 1e-6
 
 
 @dataclass(frozen=True)
@@ -25,14 +28,25 @@ class MetricPoint:
     gradient: Float[Tensor, "batch n_positions vocab"]
 
 
-def metric_at(metric: Metric, logits: Float[Tensor, "batch n_positions vocab"], batch: MetricBatch) -> MetricPoint:
-    """A metric's values and gradient at the clean logits.
+def metric_at(
+    metric: Metric,
+    logits: Float[Tensor, "batch n_positions vocab"],
+    batch: MetricBatch,
+    clean_logits: Float[Tensor, "batch n_positions vocab"] | None = None,
+) -> MetricPoint:
+    """A metric's values and gradient at some logits.
+
+    Args:
+        metric: the metric.
+        logits: those of the clean run, unless ``clean_logits`` are given.
+        batch: the answers.
+        clean_logits: for a metric that compares with them.
 
     Raises:
         ScoreError: the metric is not finite on a prompt.
     """
     if metric.needs_clean_logits:
-        batch = replace(batch, clean_logits=logits)
+        batch = replace(batch, clean_logits=logits if clean_logits is None else clean_logits)
     with torch.enable_grad():
         # In half precision the gradient of a probability would underflow.
         point = logits.detach().to(torch.promote_types(logits.dtype, torch.float32)).requires_grad_(True)
@@ -75,4 +89,21 @@ def require_finite(metric: Metric, values: Float[Tensor, " batch"]) -> None:
         raise ScoreError(
             f"metric {metric.name!r} is {values[bad[0]].item()} on a clean prompt: the model's logits are not finite;"
             " check its weights, or use --dtype float32"
+        )
+
+
+def require_slope(metric: Metric, steepest: float) -> None:
+    """Refuse a metric that no small change of the logits changes, where it was looked at.
+
+    Args:
+        metric: the metric.
+        steepest: the largest |dL/dlogits| over all prompts.
+
+    Raises:
+        VanishingGradientError: it is zero but for rounding.
+    """
+    if steepest < FLAT:
+        raise VanishingGradientError(
+            f"metric {metric.name!r} is flat: its largest |dL/dlogits| over all prompts is {steepest:.1e}, below"
+            f" {FLAT:.0e}, so a slope says nothing; use logit-diff, log-prob or kl"
         )

@@ -73,45 +73,65 @@ def patch_projections(
         modules: each with its parts, in the graph's order.
         reading: how the attention's destinations are made.
     """
-    stream = Latest(hooks, norm)
-    parts = [part for some in modules.values() for part in some]
-    made: dict[int, Tensor] = {}
-
-    def values(part: Part, like: Tensor) -> Tensor:
-        if not made:
-            every = _values(parts, mixture, norm, reading, stream.get(), like.dtype)
-            made.update({one.at.start: value for one, value in zip(parts, every, strict=True)})
-        return made[part.at.start]
-
+    heads = _PatchedHeads([part for some in modules.values() for part in some], mixture, norm, reading, hooks)
     for number, (module, some) in enumerate(modules.items()):
-        if not reading.given[number].patched:
-            continue
-        instead = reading.given[number].instead
-        given: list[Tensor] = []
+        if reading.given[number].patched:
+            patched = _PatchedModule(heads, number, some)
+            hooks.before(module, patched.before)
+            hooks.after(module, patched.after)
 
-        def before(
-            normed: Tensor, number: int = number, instead: bool = instead, given: list[Tensor] = given
-        ) -> Tensor:
-            given[:] = [fed(normed, mixture, norm, reading, number, stream)]
-            return given[0][:1, :1] if instead else given[0]
 
-        def after(
-            output: Tensor, some: Sequence[Part] = some, instead: bool = instead, given: list[Tensor] = given
-        ) -> Tensor:
-            shape = given[0].shape[:2]
-            changed = output.new_empty(*shape, output.shape[-1]) if instead else output.clone()
-            for part in some:
-                heads = _heads(part, reading)
-                if instead:
-                    _write_rest(part, heads, given[0], changed)
-                if len(heads):
-                    by_head = values(part, output).unflatten(1, shape)
-                    part.projection.view.write(changed, heads, by_head.permute(1, 2, 0, 3))
-            given.clear()
-            return changed
+class _PatchedHeads:
+    """What the heads of one attention make of what they read, for all its modules at once."""
 
-        hooks.before(module, before)
-        hooks.after(module, after)
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        mixture: Mixture | TracedMixture,
+        norm: Norm,
+        reading: Reading,
+        hooks: Hooks,
+    ) -> None:
+        self.reading, self._parts, self._mixture, self._norm = reading, parts, mixture, norm
+        self._stream = Latest(hooks, norm)
+        self._made: dict[int, Tensor] = {}
+
+    def values(self, part: Part, like: Tensor) -> Float[Tensor, "n tokens d_head"]:
+        """Those of one part; the first call makes all."""
+        if not self._made:
+            every = _values(self._parts, self._mixture, self._norm, self.reading, self._stream.get(), like.dtype)
+            self._made = {one.at.start: value for one, value in zip(self._parts, every, strict=True)}
+        return self._made[part.at.start]
+
+    def fed(self, normed: Tensor, number: int) -> Tensor:
+        """What the module of a number is given."""
+        return fed(normed, self._mixture, self._norm, self.reading, number, self._stream)
+
+
+class _PatchedModule:
+    """One module of an attention: what it is given, and what its output becomes."""
+
+    def __init__(self, heads: _PatchedHeads, number: int, parts: Sequence[Part]) -> None:
+        self._heads, self._number, self._parts = heads, number, parts
+        self._instead = heads.reading.given[number].instead
+        self._given: list[Tensor] = []
+
+    def before(self, normed: Tensor) -> Tensor:
+        self._given = [self._heads.fed(normed, self._number)]
+        return self._given[0][:1, :1] if self._instead else self._given[0]
+
+    def after(self, output: Tensor) -> Tensor:
+        (given,), self._given = self._given, []
+        shape = given.shape[:2]
+        changed = output.new_empty(*shape, output.shape[-1]) if self._instead else output.clone()
+        for part in self._parts:
+            heads = _heads(part, self._heads.reading)
+            if self._instead:
+                _write_rest(part, heads, given, changed)
+            if len(heads):
+                by_head = self._heads.values(part, output).unflatten(1, shape)
+                part.projection.view.write(changed, heads, by_head.permute(1, 2, 0, 3))
+        return changed
 
 
 def _write_rest(

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from edgewise.engine.circuit_values import CircuitValues
 from edgewise.engine.forward import read_at, repeated_cache, run
 from edgewise.engine.hooks import Hooks, borrowed
+from edgewise.graph.arrays import BoolArray
 from edgewise.models.wiring import Attention, Mlp, Projection
 
 
@@ -29,7 +30,7 @@ class Trial:
     Attributes:
         column: the destination.
         variants: which sources each variant removes.
-        logits: of each, ``[variants, batch, n_positions, vocab]``.
+        logits: of each, ``[variants, batch, n_positions, vocab or n_tokens]``.
         reads: by destination, what it would read, ``[variants * batch, pos or n_positions, d_model]``.
         projected: by module of q, k and v, what it would return.
         z: by layer, what the heads would write in front of their slices (the last layer's where logits are read).
@@ -48,13 +49,21 @@ class Trial:
 class Propagation:
     """One run that carries the changes of a trial on to the logits."""
 
-    def __init__(self, values: CircuitValues, trial: Trial) -> None:
-        self._now, self._trial = values, trial
+    def __init__(self, values: CircuitValues, trial: Trial, removed: BoolArray | None = None) -> None:
+        """Find out what changes.
+
+        Args:
+            values: of the present circuit.
+            trial: where the changes go; its ``reads`` say what one destination reads.
+            removed: edges that are no longer kept, but whose destinations still read what their sources wrote.
+        """
+        self._now, self._trial, self._removed = values, trial, removed
         self._graph, self._clean = values.graph, values.clean
         self._wiring, self._answers = self._clean.model.wiring, self._clean.answers.repeated(len(trial.variants))
         self._times = len(trial.variants)
         self._written: dict[int, Tensor] = {}
-        self._columns, self._nodes = self._reached(trial.column)
+        changed = set(trial.reads) if removed is None else set(np.flatnonzero(removed.any(0)).tolist())
+        self._columns, self._nodes = self._reached(changed)
 
     def run(self) -> None:
         """Fill the trial."""
@@ -73,13 +82,15 @@ class Propagation:
                 if block.mlp is not None:
                     self._think(hooks, layer, block.mlp, mlp)
             read_at(hooks, self._wiring, self._answers, self._unembedded)
+            if self._now.columns is not None:
+                hooks.skip(self._wiring.unembedding, self._now.columns)
             logits = run(self._wiring, baseline.ids.repeat(times, 1), repeated_cache(baseline.cache, times))
         self._trial.logits = logits.view(times, len(baseline.ids), *logits.shape[1:])
 
-    def _reached(self, column: int) -> tuple[set[int], set[int]]:
-        """The destinations and nodes that a change at one destination reaches along kept edges."""
+    def _reached(self, changed: set[int]) -> tuple[set[int], set[int]]:
+        """The destinations and nodes that a change at some destinations reaches along kept edges."""
         kept, reads = self._now.kept, self._graph.reads
-        columns, nodes, fresh = {column}, set[int](), [column]
+        columns, nodes, fresh = set(changed), set[int](), sorted(changed)
         while fresh:
             found = set(self._clean.with_peers(np.flatnonzero(reads[:, fresh].any(1)).tolist())) - nodes
             nodes |= found
@@ -159,8 +170,8 @@ class Propagation:
         hooks.before(mlp.module, feed)
         hooks.after(mlp.out, note)
 
-    def _unembedded(self, seen: Tensor) -> Tensor:
-        return self._wiring.final_norm(self._read(self._graph.logits).to(seen.dtype))
+    def _unembedded(self, _: Tensor) -> Tensor:
+        return self._now.normed(self._read(self._graph.logits))
 
     def _read(self, column: int) -> Float[Tensor, "rows pos d_model"]:
         """What a destination reads once the changes before it have reached it."""
@@ -172,6 +183,8 @@ class Propagation:
             if self._now.at_answers(column) and self._graph.writer(source)[0] < self._now.last:
                 change = self._answers.read(change)
             read += change
+        for source in [] if self._removed is None else np.flatnonzero(self._removed[:, column]).tolist():
+            read += self._now.changes(source, self._now.at_answers(column))
         self._trial.reads[column] = read
         return read
 

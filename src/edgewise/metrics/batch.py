@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -74,9 +75,39 @@ class MetricBatch:
         """Return the same batch with the clean run's logits, detached."""
         return replace(self, clean_logits=logits.detach())
 
+    @cached_property
+    def clean_log_probabilities(self) -> Float[Tensor, "batch n_positions vocab"] | None:
+        """Logarithm of the clean run's softmax, at least in float32; made once, for a metric that is called often."""
+        if self.clean_logits is None:
+            return None
+        return torch.log_softmax(_precise(self.clean_logits), -1)
+
+    @cached_property
+    def clean_probabilities(self) -> Float[Tensor, "batch n_positions vocab"] | None:
+        """The clean run's softmax, likewise."""
+        log_p = self.clean_log_probabilities
+        return None if log_p is None else log_p.exp()
+
+    @cached_property
+    def rules_out(self) -> bool:
+        """Whether the clean run gives some token no probability at all."""
+        p = self.clean_probabilities
+        return p is not None and not bool((p > 0).all())
+
+    def of_answers(self) -> tuple[Int64[Tensor, "batch n_tokens"], MetricBatch]:
+        """The tokens that each prompt names, answers first, and the same batch with these tokens for a vocabulary."""
+        n_answers, n_wrong = self.answers.shape[1], self.wrong_answers.shape[1]
+        places = torch.arange(n_answers + n_wrong, device=self.answers.device).expand(len(self), -1)
+        named = replace(self, answers=places[:, :n_answers], wrong_answers=places[:, n_answers:], clean_logits=None)
+        return torch.cat([self.answers, self.wrong_answers], 1), named
+
     def __len__(self) -> int:
         """Number of prompts."""
         return int(self.answers.shape[0])
+
+
+def _precise(logits: Tensor) -> Tensor:
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
 def _padded(

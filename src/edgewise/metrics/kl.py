@@ -11,6 +11,9 @@ from edgewise.metrics.batch import MetricBatch
 from edgewise.metrics.metric import Metric
 from edgewise.metrics.reduce import mean_over_positions
 
+# On a CPU, numbers that are worked on at a time: what lies in between then stays in the cache.
+AT_ONCE = 2**18
+
 
 def kl(logits: Float[Tensor, "batch n_positions vocab"], batch: MetricBatch) -> Float[Tensor, "batch"]:
     """KL(clean || patched) over the full vocabulary, in nats; lower is better.
@@ -21,14 +24,26 @@ def kl(logits: Float[Tensor, "batch n_positions vocab"], batch: MetricBatch) -> 
     Raises:
         MetricError: the batch holds no clean logits.
     """
-    if batch.clean_logits is None:
+    log_p, p = batch.clean_log_probabilities, batch.clean_probabilities
+    if log_p is None or p is None:
         raise MetricError("metric 'kl' compares with the clean run; fill MetricBatch.clean_logits")
-    log_q = torch.log_softmax(logits, -1)
-    log_p = torch.log_softmax(batch.clean_logits.to(logits.dtype), -1)
-    p = log_p.exp()
-    # A token the clean run rules out (logit -inf) contributes nothing, where 0 * inf would make NaN.
-    terms = torch.where(p > 0, p * (log_p - log_q), 0.0)
-    return mean_over_positions(terms.sum(-1), batch.position_mask)
+    rows = len(logits) if logits.is_cuda else max(1, AT_ONCE // logits[0].numel())
+    parts = zip(log_p.split(rows), p.split(rows), logits.split(rows), strict=True)
+    return mean_over_positions(torch.cat([_divergence(*part, batch.rules_out) for part in parts]), batch.position_mask)
+
+
+def _divergence(
+    log_p: Float[Tensor, "batch n_positions vocab"],
+    p: Float[Tensor, "batch n_positions vocab"],
+    logits: Float[Tensor, "batch n_positions vocab"],
+    some_ruled_out: bool,
+) -> Float[Tensor, "batch n_positions"]:
+    difference = log_p - torch.log_softmax(logits, -1)
+    if some_ruled_out:
+        # Such a token (logit -inf) contributes nothing, where 0 * inf would make NaN.
+        difference = torch.where(p > 0, difference, 0.0)
+    total: Tensor = torch.linalg.vecdot(p.to(difference.dtype), difference)
+    return total
 
 
 KL = Metric(

@@ -38,6 +38,7 @@ LOGIT_DIFF = Metric(
     fn=logit_diff,
     summary="mean logit of the answers minus mean logit of the wrong answers",
     needs=("answers", "wrong_answers"),
+    answers_alone=True,
 )
 
 LOGIT_DIFF_MAX = Metric(
@@ -45,4 +46,5 @@ LOGIT_DIFF_MAX = Metric(
     fn=logit_diff_max,
     summary="mean logit of the answers minus the largest logit of a wrong answer",
     needs=("answers", "wrong_answers"),
+    answers_alone=True,
 )

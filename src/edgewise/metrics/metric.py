@@ -28,6 +28,7 @@ class Metric:
         flat_at_clean: why its gradient vanishes at the clean run, where gradient methods need it; None if it
             does not.
         higher_is_better: False for a distance or a loss.
+        answers_alone: whether it looks at the logits of the answers and wrong answers and at no others.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Metric:
     needs_clean_logits: bool = False
     flat_at_clean: str | None = None
     higher_is_better: bool = True
+    answers_alone: bool = False
 
     def check(self, pairs: Sequence[HasAnswers]) -> None:
         """Refuse prompts that lack a field the metric needs.

@@ -67,6 +67,8 @@ KNOWN = {
     "mistralai/Mixtral-8x7B-v0.1": "Mixtral, experts",
     "HuggingFaceTB/SmolLM3-3B": "SmolLM3, every fourth layer without positions",
     "CohereForAI/c4ai-command-r-v01": "Cohere, parallel blocks",
+    "ibm-granite/granite-3.3-2b-base": "Granite, as Llama, with multipliers",
+    "bigscience/bloom-560m": "BLOOM, ALiBi",
     "Qwen/Qwen2.5-0.5B": "Qwen2, grouped key/value heads",
     "Qwen/Qwen3-0.6B": "Qwen3, grouped key/value heads",
     "Qwen/Qwen1.5-MoE-A2.7B": "Qwen2-MoE, experts",

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import nn
 
 from edgewise.models.norms import Norm
 from edgewise.models.understood import Understood
-from edgewise.models.wiring import Wiring
+from edgewise.models.wiring import HeadView, Wiring, stacked_heads
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,17 @@ class Family:
         note: what its blocks are, in a few words.
         understood: which configs it was written for.
         wire: from a loaded module of the class to its wiring.
+        fused: of a class whose q, k and v come from one module: where, by which of the three and their number, heads
+            lie that have a key and a value each.
+        told: attributes of its attention, beside the usual ones, that then have another value.
     """
 
     architecture: str
     note: str
     understood: Understood
     wire: Callable[[Any], Wiring]
+    fused: Callable[[int, int], HeadView] = stacked_heads
+    told: Mapping[str, Any] = field(default_factory=dict)
 
 
 # From a config and the module of a norm to what must be known of it.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from transformers.pytorch_utils import Conv1D
 from transformers.utils import logging
 
 from edgewise.errors import EdgewiseError, ModelError, UnknownNameError, UnsupportedModelError, did_you_mean
+from edgewise.models.adapted import Adapted, within
 from edgewise.models.catalogue import BUNDLED, KNOWN
 from edgewise.models.families import FAMILIES, REFUSED
 from edgewise.models.family import Family
@@ -24,6 +26,8 @@ from edgewise.models.lens.load import load_lens
 from edgewise.models.lens.wiring import wire_lens
 from edgewise.models.model import Model
 from edgewise.models.planted import is_planted, load_planted
+from edgewise.models.quantised import is_quantised, refusal, unpacked
+from edgewise.models.query_heads import by_query_head
 from edgewise.models.wiring import Wiring
 
 DTYPES = {
@@ -32,6 +36,7 @@ DTYPES = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
+KV_HEADS = ("native", "query")
 
 
 def load_model(
@@ -43,6 +48,8 @@ def load_model(
     tokenizer: Any | None = None,
     ignore_config: Collection[str] = (),
     trust_remote_code: bool = False,
+    kv_heads: str = "native",
+    attention: str | None = None,
 ) -> Model:
     """Load a decoder-only language model, in Hugging Face's format or in TransformerLens's, or take one that is loaded.
 
@@ -57,6 +64,10 @@ def load_model(
         tokenizer: a Hugging Face tokenizer; by default the one stored with the model, if there is one.
         ignore_config: config attributes that are not understood but that you know to change nothing.
         trust_remote_code: run code that the hub repository carries; off by default.
+        kv_heads: of a model in which several query heads share a key/value head, ``"native"`` for that head's k and v,
+            or ``"query"`` for a k and a v of every query head.
+        attention: how ``transformers`` computes attention, ``"eager"``, ``"sdpa"`` or another that is installed; its
+            own choice by default.
 
     Returns:
         The model with its wiring, in evaluation mode.
@@ -65,35 +76,51 @@ def load_model(
         ModelError: no such model, a folder without config or weights, a bad seed, or a loaded module in training mode.
         UnsupportedModelError: an architecture or config attribute that is not understood.
     """
+    if kv_heads not in KV_HEADS:
+        near = did_you_mean(kv_heads, KV_HEADS)
+        raise ModelError(f"kv_heads {kv_heads!r} is not known{near}; use one of {', '.join(KV_HEADS)}")
     if isinstance(model, nn.Module):
+        model = within(model)
+        if attention is not None:
+            raise ModelError(
+                f"model {_own_name(model)!r} is already loaded: attention is its own; call set_attn_implementation"
+            )
         if dtype is not None or device is not None or config is not None:
             raise ModelError(
                 f"model {_own_name(model)!r} is already loaded: dtype, device and config are its own;"
                 " call model.to(...) yourself"
             )
-        return _taken(model, tokenizer, ignore_config)
+        return _taken(model, tokenizer, ignore_config, kv_heads)
     name = str(model)
     kind, place = _dtype(dtype) or torch.float32, _device(device)
     if is_planted(name) and config is None:
+        _require_no_choice(name, attention)
         return load_planted(name, kind, place, tokenizer)
     checkpoint = None if name in BUNDLED and config is None else sources.find(name, config)
     if checkpoint is not None:
+        _require_no_choice(name, attention)
         return load_lens(name, checkpoint, dtype=kind, device=place, tokenizer=tokenizer, ignore_config=ignore_config)
     source = _find(name)
     settings = _pretrained(name, AutoConfig, source, trust_remote_code=trust_remote_code)
     family_of(_architecture(settings), settings, ignore_config)
     # The kernel for experts that transformers takes by default knows no float64.
     experts = {"experts_implementation": "eager"} if kind == torch.float64 else {}
-    options = {"config": settings, "dtype": kind, "trust_remote_code": trust_remote_code, **experts}
+    chosen = {} if attention is None else {"attn_implementation": attention}
+    options = {"config": settings, "dtype": kind, "trust_remote_code": trust_remote_code, **experts, **chosen}
     module = _pretrained(name, AutoModelForCausalLM, source, **options)
     module = module.eval().to(place)
-    return Model(name, wire(module, ignore_config), tokenizer or _tokenizer(source, trust_remote_code))
+    return Model(name, wire(module, ignore_config, kv_heads), tokenizer or _tokenizer(source, trust_remote_code))
 
 
-def _taken(module: nn.Module, tokenizer: Any | None, ignore_config: Collection[str]) -> Model:
+def _require_no_choice(name: str, attention: str | None) -> None:
+    if attention is not None:
+        raise ModelError(f"model {name!r} has one way to compute attention; leave attention {attention!r} out")
+
+
+def _taken(module: nn.Module, tokenizer: Any | None, ignore_config: Collection[str], kv_heads: str) -> Model:
     """A model from a module that is loaded."""
     bos = module.config.prepend_bos if isinstance(module, LensTransformer) else None
-    model = Model(_own_name(module), wire(module, ignore_config), tokenizer, bos)
+    model = Model(_own_name(module), wire(module, ignore_config, kv_heads), tokenizer, bos)
     model.require_eval()
     return model
 
@@ -103,8 +130,8 @@ def _own_name(module: nn.Module) -> str:
     return named or type(module).__name__
 
 
-def wire(module: nn.Module, ignore_config: Collection[str] = ()) -> Wiring:
-    """The wiring of a loaded module.
+def wire(module: nn.Module, ignore_config: Collection[str] = (), kv_heads: str = "native") -> Wiring:
+    """The wiring of a loaded module, with its own key/value heads or one for every query head.
 
     Raises:
         UnsupportedModelError: a class or config attribute that is not understood.
@@ -119,7 +146,9 @@ def wire(module: nn.Module, ignore_config: Collection[str] = ()) -> Wiring:
     family = family_of(type(module).__name__, config, ignore_config)
     wiring = family.wire(module)
     _require_plain(wiring)
-    return wiring
+    told = unpacked(module)
+    wiring = replace(wiring, module=Adapted(wiring.module, {}, told)) if told else wiring
+    return wiring if kv_heads == "native" else by_query_head(wiring, family)
 
 
 def _require_plain(wiring: Wiring) -> None:
@@ -128,11 +157,17 @@ def _require_plain(wiring: Wiring) -> None:
     for block in wiring.blocks:
         for part in (*block.attention.projections, block.attention.out):
             weight = part.module.weight
+            if is_quantised(part.module):
+                reason = refusal(part.module, next(wiring.module.parameters()).dtype)
+                if reason is not None:
+                    raise UnsupportedModelError(f"{names[id(part.module)]} is a {type(part.module).__name__}: {reason}")
+                continue
             plain = type(part.module) in (nn.Linear, Conv1D, *wiring.linear) and isinstance(weight, torch.Tensor)
             if not (plain and torch.is_floating_point(weight)):  # type: ignore[arg-type]
                 raise UnsupportedModelError(
                     f"{names[id(part.module)]} is a {type(part.module).__name__}, and only plain linear modules with"
-                    " floating-point weights are understood; merge adapters first, or load the model unquantised"
+                    " floating-point weights are understood; merge adapters first, or load the model unquantised, or by"
+                    " bitsandbytes"
                 )
 
 

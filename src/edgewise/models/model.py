@@ -11,6 +11,7 @@ from torch import nn
 
 from edgewise.errors import ModelError
 from edgewise.graph import Circuit, Graph
+from edgewise.models.adapted import within
 from edgewise.models.wiring import Wiring
 
 
@@ -37,6 +38,11 @@ class Model:
     def module(self) -> nn.Module:
         """The model itself."""
         return self.wiring.module
+
+    @property
+    def architecture(self) -> str:
+        """The name of the module's class."""
+        return type(within(self.module)).__name__
 
     @property
     def config(self) -> Any:

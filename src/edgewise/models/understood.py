@@ -24,7 +24,7 @@ HARMLESS = frozenset(
     cross_attention_hidden_size attn_implementation transformers.js_config transformers_weights
     gradient_checkpointing unsloth_version
     unsloth_fixed base_model_tp_plan base_model_pp_plan rope_theta rope_scaling partial_rotary_factor
-    torchscript experts_implementation ignore_keys_at_rope_validation""".split()
+    torchscript quantization_config experts_implementation ignore_keys_at_rope_validation""".split()
 )
 
 

@@ -16,10 +16,13 @@ from transformers.pytorch_utils import Conv1D
 from edgewise.errors import UnsupportedModelError
 from edgewise.graph import GraphSpec
 from edgewise.models.norms import Norm
+from edgewise.models.quantised import is_quantised, weight_of
 
 
 def input_major(module: nn.Module) -> Float[Tensor, "d_in d_out"]:
     """The weight of a linear module as ``[d_in, d_out]``, whichever way the module stores it."""
+    if is_quantised(module):
+        return weight_of(module).T
     weight = module.weight
     if not isinstance(weight, Tensor):
         raise TypeError(f"{type(module).__name__} has no weight tensor")
@@ -70,19 +73,21 @@ class Projection:
     Args:
         module: the linear module; a fused one is shared by several projections.
         view: where its heads lie in the module's output; to be read, and written to by `HeadView.write` alone.
+        weights: where their weights lie in the module's own, if elsewhere: heads that share weights.
     """
 
     module: nn.Module
     view: HeadView
+    weights: HeadView | None = None
 
     def weight(self) -> Float[Tensor, "d_model heads d_head"]:
         """The columns of the module's weight that this projection uses, per head."""
-        return self.view(input_major(self.module))
+        return (self.weights or self.view)(input_major(self.module))
 
     def bias(self) -> Float[Tensor, "heads d_head"] | None:
         """The module's bias, per head, where it has one."""
         bias = linear_bias(self.module)
-        return None if bias is None else self.view(bias)
+        return None if bias is None else (self.weights or self.view)(bias)
 
     def project(self, normed: Float[Tensor, "batch pos d_model"], head: int) -> Float[Tensor, "batch pos d_head"]:
         """What the module would make of a stream for one head alone."""
@@ -103,11 +108,13 @@ class OutputProjection:
         module: the linear module.
         n_heads: how many heads it reads.
         after: the norm between the module and the stream: an RMSNorm.
+        multiplier: by which its product and its bias are multiplied in what the module is seen to return (`Adapted`).
     """
 
     module: nn.Module
     n_heads: int
     after: Norm | None = None
+    multiplier: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse what would make a constant of the stream depend on the run."""
@@ -160,10 +167,12 @@ class OutputProjection:
 
     def bias(self) -> Float[Tensor, " d_model"] | None:
         """The bias: a constant that is added to the stream and belongs to no source."""
-        return linear_bias(self.module)
+        bias = linear_bias(self.module)
+        return bias if bias is None or self.multiplier == 1 else bias * self.multiplier
 
     def _with_gain(self, weight: Tensor, dtype: torch.dtype | None) -> Tensor:
         weight = weight if dtype is None else weight.to(dtype)
+        weight = weight if self.multiplier == 1 else weight * self.multiplier
         gain = None if self.after is None else self.after.gain(weight.dtype)
         return weight if gain is None else weight * gain
 

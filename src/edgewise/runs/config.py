@@ -35,6 +35,8 @@ class RunConfig:
         selection: which edges (or nodes) make the circuit, where the method does not find one itself.
         dtype: floating-point type of the model; float64 also stores scores in float64.
         device: where the model runs.
+        kv_heads: ``"native"``, or ``"query"`` for a k and a v of every query head where several share one.
+        attention: how ``transformers`` computes attention; None leaves it to the class.
         batch_size: prompts in a micro-batch; None leaves it to the memory budget.
         bos: whether prompts begin with the BOS token; None means as the tokenizer does, and never for ids.
         per_prompt: also store the score of every prompt.
@@ -62,6 +64,8 @@ class RunConfig:
     selection: Selection = field(default_factory=Selection)
     dtype: str = "float32"
     device: str = "cpu"
+    kv_heads: str = "native"
+    attention: str | None = None
     batch_size: int | None = None
     bos: bool | None = None
     per_prompt: bool = False

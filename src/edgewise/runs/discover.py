@@ -62,7 +62,7 @@ def discover(
         EdgewiseError: anything wrong with the model, the prompts, the metric, the scores or the selection.
     """
     folder = Path(folder)
-    config = _known(config)
+    config = known(config)
     method = get_method(config.method)
     now = identity(config)
     with writing(folder):
@@ -82,18 +82,19 @@ def discover(
                 steps.report,
                 SCORING,
                 pace=method.pace(config, setup.model, setup.prompts),
+                unit=method.unit,
                 total=method.total(setup.prompts),
             )
         steps.seconds["scoring"] += earlier
         with steps.step("selection", "selecting the circuit"):
             scores = as_stored(state.scores(), config.dtype)
             circuit = method.circuit(config, state, scores)
-        record = _record(setup, method, state, scores, circuit, steps.seconds)
+        record = record_of(setup, method, state, scores, circuit, steps.seconds)
         write_run(folder, record, scores, circuit, method.trace(state))
         return read_run(folder)
 
 
-def _known(config: RunConfig) -> RunConfig:
+def known(config: RunConfig) -> RunConfig:
     """Refuse unknown names before anything slow begins, and write the method's settings out."""
     config = settled(config)
     if config.metric is not None:
@@ -103,7 +104,7 @@ def _known(config: RunConfig) -> RunConfig:
     return config
 
 
-def _record(
+def record_of(
     setup: Setup,
     method: RunMethod[Any],
     state: ScoringState,
@@ -111,6 +112,7 @@ def _record(
     circuit: Circuit,
     seconds: Mapping[str, float],
 ) -> RunRecord:
+    """What `run.json` says of a finished run."""
     config, prompts, graph = setup.config, setup.prompts, setup.model.graph
     rounded = {step: round(spent, 3) for step, spent in seconds.items()}
     return RunRecord(
@@ -124,6 +126,7 @@ def _record(
         rule=method.rule(config),
         stability=_stability(config, scores, circuit),
         batch_size=state.batch_size,
+        passes=method.passes(config, state),
         timing=rounded | {"total": round(sum(seconds.values()), 3)},
         warnings=(*prompts.warnings, *_memory_warning(state)),
         finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),

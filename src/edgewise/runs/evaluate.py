@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -52,6 +52,7 @@ def evaluate(
     overwrite: bool = False,
     max_memory: int | None = None,
     on_progress: Report | None = None,
+    load: Callable[[Subject, Steps], Setup] | None = None,
 ) -> StoredEvaluation:
     """Evaluate a circuit, or read what an earlier evaluation found.
 
@@ -62,6 +63,7 @@ def evaluate(
         overwrite: measure again, in place of what the folder holds.
         max_memory: bytes to use in all; it decides nothing but the micro-batch.
         on_progress: called with the step and how far it is.
+        load: gives a subject's model and prompts, for callers that evaluate several with the same.
 
     Raises:
         RunConflictError: the folder holds the answer to another question, or another process is writing to it.
@@ -74,18 +76,22 @@ def evaluate(
     wanted = replace(wanted, seed=subject.config.seed)
     steps, setup = Steps(on_progress or silent), None
     if subject.identity["model"] is None:  # a hub model that is not in the local cache yet
-        setup = prepare(subject.config, subject.identity, steps)
+        setup = (load or _load)(subject, steps)
         subject = replace(subject, identity=setup.identity)
     asked = wanted.to_json() | subject.asked
     with _kept_in(folder) as place:
         analysis = Analysis(place, f"evaluation-{wanted.ablation}")
 
         def measure() -> dict[str, Any]:
-            ready = setup or prepare(subject.config, subject.identity, steps)
+            ready = setup or (load or _load)(subject, steps)
             return _measure(subject, wanted, ready, analysis, asked, max_memory, steps)
 
         results, reused = measured(analysis, asked, measure, overwrite=overwrite)
     return StoredEvaluation(results, None if folder is None else analysis.path, reused)
+
+
+def _load(subject: Subject, steps: Steps) -> Setup:
+    return prepare(subject.config, subject.identity, steps)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from edgewise.engine.passes import Passes
 from edgewise.errors import EdgewiseError, FormatError
 from edgewise.runs.config import RunConfig
 
@@ -89,6 +90,7 @@ class RunRecord:
         rule: which edges (or nodes) make the circuit, in words.
         stability: over resamples of the prompts; None where none were asked for.
         batch_size: the micro-batch that was used; None where the method has none.
+        passes: what the method cost, in passes of the model over all prompts; None where that is not known.
         timing: seconds, by step.
         warnings: one line each.
         finished: when it ended, UTC.
@@ -104,6 +106,7 @@ class RunRecord:
     rule: str
     stability: StabilitySummary | None
     batch_size: int | None
+    passes: Passes | None
     timing: Mapping[str, float] = field(hash=False)
     warnings: tuple[str, ...]
     finished: str
@@ -115,6 +118,7 @@ class RunRecord:
         nested["stability"] = None if self.stability is None else asdict(self.stability)
         mappings = {name: dict(plain[name]) for name in ("identity", "versions", "model", "timing")}
         head = {"format": FORMAT, "format_version": FORMAT_VERSION}
+        nested["passes"] = None if self.passes is None else asdict(self.passes)
         return head | plain | nested | mappings | {"config": self.config.to_json(), "warnings": list(self.warnings)}
 
     def to_bytes(self) -> bytes:
@@ -146,6 +150,7 @@ class RunRecord:
                     "prompts": PromptSummary(**values["prompts"]),
                     "metric": MetricSummary(**values["metric"]),
                     "counts": Counts(**values["counts"]),
+                    "passes": values["passes"] and Passes(**values["passes"]),
                     "stability": values["stability"] and StabilitySummary(**values["stability"]),
                     "warnings": tuple(values["warnings"]),
                 }

@@ -12,7 +12,7 @@ import numpy as np
 from edgewise.engine.memory import is_out_of_memory
 from edgewise.errors import RunError
 from edgewise.runs.checkpoint import PROGRESS, Checkpoint, Saver, load_checkpoint, save_checkpoint
-from edgewise.runs.steps import Plan, Progress, Report
+from edgewise.runs.steps import PASSES, Plan, Progress, Report
 
 Tensors = Mapping[str, np.ndarray[Any, Any]]
 
@@ -52,6 +52,7 @@ def pursue(
     *,
     name: str = PROGRESS,
     pace: Callable[[State], float] | None = None,
+    unit: str = PASSES,
     total: int | None = None,
 ) -> tuple[State, float]:
     """Run a method to its end, from where an earlier process stopped.
@@ -64,7 +65,7 @@ def pursue(
         words: what is being done, for the report.
         name: file of the state.
         pace: seconds that one of a state's ``total`` takes, where a state is yielded before anything is done.
-
+        unit: what these are.
         total: how much there is to do, where the first state comes only after some of it.
 
     Returns:
@@ -92,7 +93,7 @@ def pursue(
             plan = None
             if pace is not None:
                 left = state.total - state.done
-                plan, pace = Plan(left, left * pace(state)), None
+                plan, pace = Plan(left, left * pace(state), unit), None
             report(Progress(words, state.done, state.total, plan))
             if not state.finished:
                 saver.offer(state)

@@ -69,6 +69,8 @@ def prepare(
             device=config.device,
             ignore_config=config.ignore_config,
             trust_remote_code=config.trust_remote_code,
+            kv_heads=config.kv_heads,
+            attention=config.attention,
         )
     check(model)
     with steps.step("prompts", "preparing prompts"):
@@ -81,7 +83,8 @@ def prepare(
 def describe_model(model: Model) -> dict[str, Any]:
     """Return what a record says of a model."""
     return {
-        "architecture": type(model.module).__name__,
+        "architecture": model.architecture,
+        "attention": getattr(model.config, "_attn_implementation", None),
         "graph": asdict(model.graph.spec),
         "dtype": str(model.dtype).removeprefix("torch."),
         "device": str(model.device),

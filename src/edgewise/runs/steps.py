@@ -8,22 +8,26 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+PASSES = "forward passes of one prompt"
+
 
 @dataclass(frozen=True)
 class Plan:
     """What is left of a long step.
 
     Args:
-        passes: in forward passes of one prompt.
+        passes: in forward passes of one prompt, or in another unit.
         seconds: about how long they take on this machine.
+        unit: what is counted.
     """
 
     passes: int
     seconds: float
+    unit: str = PASSES
 
     def words(self) -> str:
         """The plan in words, such as ``"12,150 forward passes of one prompt, about 2 h 10 min"``."""
-        return f"{self.passes:,} forward passes of one prompt, about {duration(self.seconds)}"
+        return f"{self.passes:,} {self.unit}, about {duration(self.seconds)}"
 
 
 @dataclass(frozen=True)

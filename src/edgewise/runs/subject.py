@@ -34,6 +34,8 @@ _FIELDS = (
     "metric",
     "dtype",
     "device",
+    "kv_heads",
+    "attention",
     "batch_size",
     "bos",
     "drop_invalid",

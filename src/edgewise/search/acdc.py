@@ -18,18 +18,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy.typing as npt
 
-from edgewise.engine.memory import micro_batch
-from edgewise.engine.usable import AnyMetric, metric_for, usable
-from edgewise.errors import DataError
+from edgewise.engine.usable import AnyMetric
+from edgewise.graph import Circuit
 from edgewise.models import Model
-from edgewise.search.circuits import PresentCircuit
-from edgewise.search.order import Visit, sources_from_late
-from edgewise.search.trace import WHOLE, AcdcState, Step
+from edgewise.search.sweep import Rule, sweep
+from edgewise.search.trace import AcdcState
 from edgewise.tasks import PromptPair, PromptSet
 
 
@@ -41,6 +38,7 @@ def acdc(
     metric: AnyMetric = "kl",
     absolute: bool = False,
     direct_edges: bool = False,
+    start: Circuit | None = None,
     batch_size: int | None = None,
     max_memory: int | None = None,
 ) -> AcdcState:
@@ -54,6 +52,7 @@ def acdc(
         absolute: compare the size of the change with tau.
         direct_edges: as the original does, first test for each layer whether q, k and v of its heads can be patched as
             a whole (v of all heads, then k, then q, highest head first); one that can loses all its edges untested.
+        start: the circuit to remove edges from; the whole model by default.
         batch_size: prompts a run; by default what memory allows.
         max_memory: bytes that the process (on CUDA: this device) may use in all; by default what is free.
 
@@ -72,6 +71,7 @@ def acdc(
         metric=metric,
         absolute=absolute,
         direct_edges=direct_edges,
+        start=start,
         batch_size=batch_size,
         max_memory=max_memory,
     )
@@ -87,13 +87,12 @@ def search(
     metric: AnyMetric = "kl",
     absolute: bool = False,
     direct_edges: bool = False,
+    start: Circuit | None = None,
     batch_size: int | None = None,
     max_memory: int | None = None,
     stored: Mapping[str, npt.NDArray[Any]] | None = None,
 ) -> Iterator[AcdcState]:
-    """ACDC (Conmy et al. 2023): edges are removed one by one, from the output back, where that changes little.
-
-    `acdc` as a generator: yields the state before the first run and after every one, the last one finished.
+    """`acdc` as a generator: yields the state before the first run and after every one, the last one finished.
 
     Args:
         model: see `acdc`, as all that follow.
@@ -102,82 +101,21 @@ def search(
         metric: likewise.
         absolute: likewise.
         direct_edges: likewise.
+        start: likewise; a resumed search knows its own.
         batch_size: likewise; a resumed search uses its own.
         max_memory: likewise.
         stored: the tensors of the state at which an earlier search stopped; None to begin.
     """
-    measured = metric_for(prompts, metric)
-    pairs = usable(model, prompts, measured)
-    if stored is None:
-        rows = micro_batch(model, pairs, max_memory) if batch_size is None else batch_size
-    else:
-        rows = AcdcState.from_tensors(stored, model.graph).batch_size
-    if rows < 1:
-        raise DataError(f"batch size {rows}: give at least 1")
-    circuit = PresentCircuit(model, measured, pairs, rows)
-    state = (
-        AcdcState(model.graph, circuit.clean_metric, circuit.corrupted_metric, rows, direct_edges)
-        if stored is None
-        else AcdcState.from_tensors(stored, model.graph)
-    )
-    searched = _Search(circuit, tau, -1.0 if measured.higher_is_better else 1.0, absolute)
-    yield state
-    yield from searched.states(state)
-
-
-class _Search:
-    """The rule, applied to one destination after another."""
-
-    def __init__(self, circuit: PresentCircuit, tau: float, sign: float, absolute: bool) -> None:
-        self._circuit, self._tau, self._sign, self._absolute = circuit, tau, sign, absolute
-
-    def states(self, state: AcdcState) -> Iterator[AcdcState]:
-        # What an earlier search removed is removed again: one run a stop.
-        for visit in state.visits[: state.visited]:
-            self._leave(visit, state)
-        for visit in state.visits[state.visited :]:
-            if self._is_open(visit, state):
-                for now in self._test(visit, state):
-                    state = now
-                    yield state
-            self._leave(visit, state)
-            state = replace(state, visited=state.visited + 1)
-        yield state
-
-    def _is_open(self, visit: Visit, state: AcdcState) -> bool:
-        """Whether there is anything to test: somebody reads the node, and it was not removed as a whole."""
-        return self._circuit.is_read(visit.column) and not state.removed(Visit(visit.column, whole=True))
-
-    def _leave(self, visit: Visit, state: AcdcState) -> None:
-        if self._is_open(replace(visit, whole=False), state) or visit.whole:
-            self._circuit.remove(visit.column, state.removed(visit))
-        else:
-            self._circuit.drop(visit.column)
-
-    def _test(self, visit: Visit, state: AcdcState) -> Iterator[AcdcState]:
-        """Make the tests of one stop that were not made yet."""
-        column, removed = visit.column, state.removed(visit)
-        done = {step.source for step in state.tested(visit)}
-        every = sources_from_late(state.graph, column)
-        waiting = [source for source in ([WHOLE] if visit.whole else every) if source not in done]
-        while waiting:
-            trying = waiting[: min(state.at_once, self._circuit.most)]
-            values = self._circuit.without(column, every if visit.whole else removed, () if visit.whole else trying)
-            steps = self._steps(column, state.current, trying, values)
-            removed += [step.source for step in steps if not step.kept]
-            waiting = waiting[len(steps) :]
-            at_once = max(1, state.at_once // 2) if steps[-1].kept else min(2 * state.at_once, self._circuit.most)
-            state = replace(state, trace=(*state.trace, *steps), at_once=at_once, runs=state.runs + len(trying))
-            yield state
-
-    def _steps(self, column: int, current: float, trying: Sequence[int], values: npt.NDArray[Any]) -> list[Step]:
-        """What the tests say, up to the first edge that stays: those after it were tried without it."""
-        steps: list[Step] = []
-        for source, value in zip(trying, values.tolist(), strict=True):
-            change = self._sign * (value - current)
-            kept = not (abs(change) if self._absolute else change) < self._tau
-            steps.append(Step(source, column, current, value, kept))
-            if kept:
-                break
-            current = value
-        return steps
+    earlier = None if stored is None else [AcdcState.from_tensors(stored, model.graph)]
+    for now in sweep(
+        model,
+        prompts,
+        [Rule(tau, start)],
+        metric=metric,
+        absolute=absolute,
+        direct_edges=direct_edges,
+        batch_size=batch_size,
+        max_memory=max_memory,
+        earlier=earlier,
+    ):
+        yield now.states[0]

@@ -10,11 +10,13 @@ import torch
 from torch import Tensor
 
 from edgewise.engine.batches import Batch, divide
+from edgewise.engine.circuit_values import CircuitValues
 from edgewise.engine.incremental import RunningCircuit
 from edgewise.engine.memory import most_tokens
 from edgewise.engine.metric_gradient import metric_values, require_finite
-from edgewise.engine.replacement import corrupted_run, resample_from
-from edgewise.metrics import Metric
+from edgewise.engine.replacement import Baseline, corrupted_run, resample_from
+from edgewise.graph.arrays import BoolArray
+from edgewise.metrics import Metric, MetricBatch
 from edgewise.models import Model
 from edgewise.search.table import Array
 from edgewise.tasks import PromptPair
@@ -24,9 +26,8 @@ from edgewise.tasks import PromptPair
 class _Part:
     """One micro-batch."""
 
-    batch: Batch
     running: RunningCircuit
-    clean_logits: Tensor
+    answers: MetricBatch
 
 
 class PresentCircuit:
@@ -49,17 +50,35 @@ class PresentCircuit:
         self._metric, self._parts = metric, list[_Part]()
         self.clean_metric = np.full(len(pairs), np.nan)
         self.corrupted_metric = np.full(len(pairs), np.nan)
+        tokens = 1
         for taken, batch in divide(pairs, rows, model.device, causal=model.wiring.causal):
             outputs, corrupted, cache = corrupted_run(model, batch)
-            running = RunningCircuit(model, resample_from(batch, outputs, cache))
-            part = _Part(batch, running, running.logits)
+            part = self._part(model, batch, resample_from(batch, outputs, cache))
             self._parts.append(part)
-            values = self._values(part, running.logits)
+            values = self._values(part, part.running.logits)
             require_finite(metric, values)
             self.clean_metric[taken] = values.cpu().numpy()
-            self.corrupted_metric[taken] = self._values(part, corrupted).cpu().numpy()
-        tokens = max(part.batch.clean.numel() for part in self._parts)
+            full = metric_values(metric, corrupted, batch.metric, part.running.clean_logits)
+            self.corrupted_metric[taken] = full.cpu().numpy()
+            tokens = max(tokens, batch.clean.numel())
         self.most = max(1, most_tokens(model.device) // tokens)
+
+    def begin(self, kept: BoolArray) -> float:
+        """Make another circuit the present one, and return its mean metric."""
+        total = 0.0
+        for part in self._parts:
+            part.running.begin(kept)
+            total += float(self._values(part, part.running.logits).sum())
+        return total / len(self.clean_metric)
+
+    def snapshot(self) -> list[CircuitValues]:
+        """The present circuit with its values, for `restore`."""
+        return [part.running.snapshot() for part in self._parts]
+
+    def restore(self, values: Sequence[CircuitValues]) -> None:
+        """Make the circuit of a `snapshot` the present one again."""
+        for part, its in zip(self._parts, values, strict=True):
+            part.running.restore(its)
 
     def is_read(self, column: int) -> bool:
         """Whether any kept edge leads on from a destination's node."""
@@ -83,5 +102,16 @@ class PresentCircuit:
         for part in self._parts:
             part.running.drop(column)
 
+    def _part(self, model: Model, batch: Batch, baseline: Baseline) -> _Part:
+        """A micro-batch, run clean; with the logits of the answers alone where the metric needs no more."""
+        if self._metric.answers_alone:
+            tokens, named = batch.metric.of_answers()
+            running = RunningCircuit(model, baseline, tokens)
+            return _Part(running, named if running.narrowed else batch.metric)
+        running = RunningCircuit(model, baseline)
+        answers = batch.metric
+        return _Part(running, answers.with_clean_logits(running.logits) if self._metric.needs_clean_logits else answers)
+
+    @torch.no_grad()
     def _values(self, part: _Part, logits: Tensor) -> Tensor:
-        return metric_values(self._metric, logits, part.batch.metric, part.clean_logits).double()
+        return self._metric(logits, part.answers).double()

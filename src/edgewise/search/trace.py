@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from edgewise.errors import ScoreError
 from edgewise.graph import Circuit, EdgeScores, Graph
+from edgewise.graph.arrays import BoolArray
 from edgewise.search.order import Visit, sources_from_late, visits
 
 Array = npt.NDArray[np.float64]
@@ -59,6 +60,9 @@ class AcdcState:
         clean_metric: of every prompt on the clean run, ``[n_prompts]``.
         corrupted_metric: likewise on the corrupted run.
         batch_size: prompts a run.
+        planned_batch_size: prompts a run at the start; more where memory ran out.
+        start: the edges kept when the search began, ``[n_sources, n_destinations]``.
+        start_metric: the mean metric of that circuit.
         trace: the tests so far, in order.
         direct_edges: whether heads' inputs are tested as a whole first.
         visited: stops done, of `visits`.
@@ -70,6 +74,9 @@ class AcdcState:
     clean_metric: Array
     corrupted_metric: Array
     batch_size: int
+    planned_batch_size: int
+    start: BoolArray
+    start_metric: float
     direct_edges: bool = False
     trace: tuple[Step, ...] = ()
     visited: int = 0
@@ -87,15 +94,10 @@ class AcdcState:
         return visits(self.graph, direct_edges=self.direct_edges)
 
     @property
-    def planned_batch_size(self) -> int:
-        """The same as ``batch_size``."""
-        return self.batch_size
-
-    @property
     def current(self) -> float:
-        """The metric of the circuit: after the last removal, or the whole model's."""
+        """The metric of the circuit: after the last removal, or at the start."""
         removed = next((step for step in reversed(self.trace) if not step.kept), None)
-        return float(self.clean_metric.mean()) if removed is None else removed.after
+        return self.start_metric if removed is None else removed.after
 
     @property
     def done(self) -> int:
@@ -116,7 +118,11 @@ class AcdcState:
     def removed(self, visit: Visit) -> list[int]:
         """The sources whose edges the tests at a stop removed, in order."""
         steps = [step for step in self.tested(visit) if not step.kept]
-        return sources_from_late(self.graph, visit.column) if visit.whole and steps else [s.source for s in steps]
+        return self.sources(visit.column) if visit.whole and steps else [s.source for s in steps]
+
+    def sources(self, column: int) -> list[int]:
+        """The sources whose edges into a destination were kept at the start, in the order of their tests."""
+        return [source for source in sources_from_late(self.graph, column) if self.start[source, column]]
 
     @cached_property
     def _by_column(self) -> dict[int, list[Step]]:
@@ -153,8 +159,18 @@ class AcdcState:
         values = [(step.before, step.after) for step in self.trace]
         return {
             "progress": np.array(
-                [self.batch_size, self.direct_edges, self.visited, self.at_once, self.runs], dtype=np.int64
+                [
+                    self.batch_size,
+                    self.planned_batch_size,
+                    self.direct_edges,
+                    self.visited,
+                    self.at_once,
+                    self.runs,
+                ],
+                dtype=np.int64,
             ),
+            "start": self.start.astype(np.uint8),
+            "start_metric": np.array([self.start_metric]),
             "places": np.array(places, dtype=np.int64).reshape(-1, 3),
             "values": np.array(values, dtype=np.float64).reshape(-1, 2),
             "clean_metric": self.clean_metric,
@@ -169,6 +185,18 @@ class AcdcState:
             Step(source, destination, before, after, bool(kept))
             for (source, destination, kept), (before, after) in zip(places, values, strict=True)
         )
-        batch_size, direct_edges, visited, at_once, runs = (int(number) for number in arrays["progress"])
-        clean, corrupted = arrays["clean_metric"], arrays["corrupted_metric"]
-        return cls(graph, clean, corrupted, batch_size, bool(direct_edges), trace, visited, at_once, runs)
+        batch_size, planned, direct_edges, visited, at_once, runs = (int(number) for number in arrays["progress"])
+        return cls(
+            graph,
+            arrays["clean_metric"],
+            arrays["corrupted_metric"],
+            batch_size,
+            planned,
+            arrays["start"].astype(np.bool_),
+            float(arrays["start_metric"][0]),
+            bool(direct_edges),
+            trace,
+            visited,
+            at_once,
+            runs,
+        )

@@ -88,5 +88,7 @@ ROWS = (
             refuse=_refuse,
         ),
         wire,
+        fused=interleaved_heads,
+        told={"multi_query": False},
     ),
 )

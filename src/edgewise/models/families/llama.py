@@ -11,9 +11,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+import torch
 from torch import nn
 
 from edgewise.graph import GraphSpec
+from edgewise.models.adapted import Adapted
 from edgewise.models.family import Family, NormKind, layer_norm, rms_norm, understood
 from edgewise.models.norms import Norm
 from edgewise.models.wiring import (
@@ -83,17 +85,29 @@ def wire(
     """
     config = model.config
     heads, kv_heads, parallel = config.num_attention_heads, config.num_key_value_heads, shared_norm(config)
+    multiplier = float(getattr(config, "residual_multiplier", 1.0))
 
     def block(layer: Any) -> Block:
         first = norm(config, layer.input_layernorm)
         second = first if parallel else norm(config, layer.post_attention_layernorm)
         q, k, v = projections(layer.self_attn, heads, kv_heads)
-        projection = OutputProjection(getattr(layer.self_attn, out), heads)
+        projection = OutputProjection(getattr(layer.self_attn, out), heads, multiplier=multiplier)
         return Block(layer, Attention(first, q, k, v, projection, joint), Mlp(second, layer.mlp))
 
     body = model.model
     spec = GraphSpec(config.num_hidden_layers, heads, config.hidden_size, n_kv_heads=kv_heads, parallel=parallel)
-    return Wiring(model, spec, tuple(map(block, body.layers)), norm(config, getattr(body, final)), model.lm_head)
+    blocks = tuple(map(block, body.layers))
+    seen = model if multiplier == 1 else _multiplied(model, blocks, multiplier)
+    return Wiring(seen, spec, blocks, norm(config, getattr(body, final)), model.lm_head)
+
+
+def _multiplied(model: nn.Module, blocks: tuple[Block, ...], multiplier: float) -> Adapted:
+    """The model with what attention and MLP add to the stream multiplied where they return it, not behind them."""
+    writers = [block.attention.out.module for block in blocks]
+    writers += [block.mlp.out for block in blocks if block.mlp is not None]
+    times = partial(torch.mul, other=multiplier)
+    told = [(block.module, "residual_multiplier", 1.0) for block in blocks]
+    return Adapted(model, dict.fromkeys(writers, times), told)
 
 
 def _row(
@@ -111,6 +125,12 @@ ROWS = (
         "rotary, RMSNorm, grouped heads",
         "rms_norm_eps attention_bias mlp_bias is_llama_config",
         {"rope_interleaved": False},
+    ),
+    _row(
+        "GraniteForCausalLM",
+        "as Llama, multipliers of the embedding, of attention scores, of what is added to the stream and of the logits",
+        """rms_norm_eps attention_bias mlp_bias embedding_multiplier attention_multiplier residual_multiplier
+        logits_scaling""",
     ),
     _row("MistralForCausalLM", "as Llama, with a sliding window", f"rms_norm_eps {WINDOW}"),
     _row(

@@ -10,7 +10,10 @@ from typing import Any
 from edgewise.runs.config import RunConfig
 from edgewise.runs.selection import Selection
 
-_VALUES = ("model", "config", "task", "data", "n", "method", "metric", "level", "dtype", "device", "batch_size")
+_VALUES = (
+    *("model", "config", "task", "data", "n", "method", "metric", "level"),
+    *("dtype", "device", "kv_heads", "attention", "batch_size"),
+)
 _SWITCHES = ("per_prompt", "drop_invalid", "trust_remote_code")
 
 

@@ -21,6 +21,10 @@ OTHERS = Registry(
     {
         "activation-patching": "edgewise.runs.methods.patching:METHOD",
         "acdc": "edgewise.runs.methods.acdc:METHOD",
+        "eap-acdc": "edgewise.runs.methods.eap_acdc:METHOD",
+        "subnetwork-probing": "edgewise.runs.methods.probing:METHOD",
+        "hisp": "edgewise.runs.methods.hisp:METHOD",
+        "random": "edgewise.runs.methods.random:METHOD",
     },
 )
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
+from edgewise.engine.passes import Passes
 from edgewise.errors import RunError, SettingError
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.methods.method import RunMethod
 from edgewise.runs.resume import Tensors
-from edgewise.search.acdc import search
+from edgewise.search.pace import seconds_a_prompt
+from edgewise.search.sweep import Rule, SweepState, sweep
 from edgewise.search.trace import AcdcState, trace_lines
 from edgewise.tasks import PromptSet
+
+# What a test costs in forward passes, by the benchmark: a guess for how long a search takes at most.
+SHARE_OF_A_PASS = 0.3
 
 
 @dataclass(frozen=True)
@@ -37,9 +43,7 @@ class AcdcSettings:
     def __post_init__(self) -> None:
         """Require a threshold."""
         if self.tau is None:
-            raise SettingError(
-                "method 'acdc' needs a threshold in units of the metric; give --tau, for example --tau 0.05"
-            )
+            raise SettingError("ACDC needs a threshold in units of the metric; give --tau, for example --tau 0.05")
         if not math.isfinite(self.tau):
             raise SettingError(f"--tau is {self.tau}; give a finite number")
 
@@ -50,7 +54,8 @@ class Acdc(RunMethod[AcdcState]):
     name = "acdc"
     summary = "ACDC (Conmy et al. 2023): edges are removed one by one, from the output back, where that changes little"
     settings = AcdcSettings
-    default_metric = "kl"
+    default_metric: ClassVar[str] = "kl"
+    unit = "edges to test at most"
     makes_circuit = True
 
     def check(self, config: RunConfig) -> None:
@@ -58,23 +63,55 @@ class Acdc(RunMethod[AcdcState]):
         super().check(config)
         if config.per_prompt or config.bootstrap:
             option = "--per-prompt" if config.per_prompt else "--bootstrap"
-            raise RunError(f"method 'acdc' tests means over prompts; leave {option} out")
+            raise RunError(f"method '{self.name}' tests means over prompts; leave {option} out")
 
     def states(
         self, config: RunConfig, model: Model, prompts: PromptSet, max_memory: int | None, stored: Tensors | None
     ) -> Iterator[AcdcState]:
         """One state a batch of tests."""
-        own = self.own(config)
-        return search(
+        earlier = None if stored is None else [AcdcState.from_tensors(stored, model.graph)]
+        for now in self._sweep([config], model, prompts, max_memory, earlier):
+            yield now.states[0]
+
+    def together(
+        self,
+        configs: Sequence[RunConfig],
+        model: Model,
+        prompts: PromptSet,
+        max_memory: int | None,
+        stored: Tensors | None,
+    ) -> Iterator[SweepState]:
+        """Searches that are one until they judge a test differently."""
+        earlier = None if stored is None else SweepState.from_tensors(stored, model.graph).states
+        return self._sweep(configs, model, prompts, max_memory, earlier)
+
+    def starts(
+        self, configs: Sequence[RunConfig], model: Model, prompts: PromptSet, max_memory: int | None
+    ) -> list[Circuit | None]:
+        """The circuit that each search begins with; None for the whole model."""
+        return [None] * len(configs)
+
+    def _sweep(
+        self,
+        configs: Sequence[RunConfig],
+        model: Model,
+        prompts: PromptSet,
+        max_memory: int | None,
+        earlier: Sequence[AcdcState] | None,
+    ) -> Iterator[SweepState]:
+        every, config = [self.own(config) for config in configs], configs[0]
+        # A search that goes on knows where it began.
+        starts = [None] * len(every) if earlier else self.starts(configs, model, prompts, max_memory)
+        return sweep(
             model,
             prompts,
-            own.tau,
+            [Rule(own.tau, start) for own, start in zip(every, starts, strict=True)],
             metric=config.metric or self.default_metric,
-            absolute=own.absolute,
-            direct_edges=own.direct_edges,
+            absolute=every[0].absolute,
+            direct_edges=every[0].direct_edges,
             batch_size=config.batch_size,
             max_memory=max_memory,
-            stored=stored,
+            earlier=earlier,
         )
 
     def circuit(self, config: RunConfig, state: AcdcState, scores: EdgeScores | NodeScores) -> Circuit:
@@ -87,6 +124,14 @@ class Acdc(RunMethod[AcdcState]):
         size = "by" if own.absolute else "for the worse by"
         direct = ", heads' inputs as a whole first" if own.direct_edges else ""
         return f"those whose removal changes the metric {size} {own.tau:g} or more{direct}"
+
+    def passes(self, config: RunConfig, state: AcdcState) -> Passes:
+        """The clean and the corrupted run, and every test, however little of the model it ran."""
+        return Passes(2.0 + state.runs, at_most=True)
+
+    def pace(self, config: RunConfig, model: Model, prompts: PromptSet) -> Callable[[AcdcState], float]:
+        """Seconds that the runs of one edge take at most, were every edge tested, by a run of a few prompts."""
+        return lambda state: SHARE_OF_A_PASS * len(prompts) * seconds_a_prompt(model, prompts.pairs, state.batch_size)
 
     def trace(self, state: AcdcState) -> bytes:
         """All tests, in order."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edgewise.attribution import METHODS, AttributionState, attribute
+from edgewise.attribution.method import Method
+from edgewise.engine.passes import Passes
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.methods.method import RunMethod
@@ -41,6 +43,13 @@ class Estimating(RunMethod[AttributionState]):
             max_memory=max_memory,
             state=state,
         )
+
+    def passes(self, config: RunConfig, state: AttributionState) -> Passes | None:
+        """As the method says."""
+        method: Method = METHODS.load(self.name)
+        if method.passes is None or isinstance(method.passes, Passes):
+            return method.passes
+        return method.passes(self.own(config), state.graph.spec.n_layers)
 
     def total(self, prompts: PromptSet) -> int:
         """The prompts."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy.typing as npt
 
+from edgewise.engine.passes import Passes
 from edgewise.errors import RunError
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.metrics import get_metric
@@ -15,6 +16,7 @@ from edgewise.models import Model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.resume import Resumable, Tensors
 from edgewise.runs.selection import Selection, select
+from edgewise.runs.steps import PASSES
 from edgewise.settings import NoSettings, read_settings
 from edgewise.tasks import PromptSet
 
@@ -48,6 +50,16 @@ class ScoringState(Resumable, Protocol):
 
 
 State = TypeVar("State", bound=ScoringState)
+Each = TypeVar("Each", bound=ScoringState, covariant=True)
+
+
+class Together(Resumable, Protocol[Each]):
+    """The state of several runs of one method."""
+
+    @property
+    def states(self) -> Sequence[Each]:
+        """Of each run."""
+        ...
 
 
 class RunMethod(ABC, Generic[State]):
@@ -59,7 +71,9 @@ class RunMethod(ABC, Generic[State]):
         settings: the frozen dataclass of its own settings.
         is_exact: whether its scores are the exact effects of patching each edge (or node) alone.
         default_metric: the metric it is run with where none is asked for; None for that of the prompts.
+        unit: what its progress counts.
         makes_circuit: whether it finds a circuit itself, so that none is selected by its scores.
+        of_all_prompts: why it has no scores of single prompts, so that none are stored or resampled; None where it has.
     """
 
     name: str
@@ -67,7 +81,9 @@ class RunMethod(ABC, Generic[State]):
     settings: type[Any] = NoSettings
     is_exact: ClassVar[bool] = False
     default_metric: ClassVar[str | None] = None
+    unit: ClassVar[str] = PASSES
     makes_circuit: ClassVar[bool] = False
+    of_all_prompts: ClassVar[str | None] = None
 
     @abstractmethod
     def states(
@@ -83,6 +99,9 @@ class RunMethod(ABC, Generic[State]):
             RunError: anything else that does not go together.
         """
         self.own(config)
+        if self.of_all_prompts and (config.per_prompt or config.bootstrap):
+            option = "--per-prompt" if config.per_prompt else "--bootstrap"
+            raise RunError(f"method '{self.name}' {self.of_all_prompts}; leave {option} out")
         if self.makes_circuit:
             if config.level != "edge":
                 raise RunError(f"method '{self.name}' finds a circuit of edges; leave --level out")
@@ -107,12 +126,31 @@ class RunMethod(ABC, Generic[State]):
         """One JSON line a test, in order, where a method makes tests; None elsewhere."""
         return None
 
+    def together(
+        self,
+        configs: Sequence[RunConfig],
+        model: Model,
+        prompts: PromptSet,
+        max_memory: int | None,
+        stored: Tensors | None,
+    ) -> Iterator[Together[State]]:
+        """The states of several runs that differ in the method's settings alone, where it can share work among them.
+
+        Raises:
+            RunError: it cannot.
+        """
+        raise RunError(f"method '{self.name}' runs one set of settings at a time; give each option one value")
+
     def pace(self, config: RunConfig, model: Model, prompts: PromptSet) -> Callable[[State], float] | None:
         """Seconds that one unit of progress takes; None where nothing is worth saying beforehand."""
         return None
 
     def total(self, prompts: PromptSet) -> int | None:
         """How much there is to do, where that is known before the first state comes."""
+        return None
+
+    def passes(self, config: RunConfig, state: State) -> Passes | None:
+        """What a finished run has cost; None where that is not known."""
         return None
 
     def metric(self, config: RunConfig, prompts: PromptSet) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from edgewise.engine.passes import Passes
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.methods.method import RunMethod
@@ -50,6 +51,10 @@ class ActivationPatching(RunMethod[PatchingState]):
             max_memory=max_memory,
             stored=stored,
         )
+
+    def passes(self, config: RunConfig, state: PatchingState) -> Passes:
+        """The clean and the corrupted run, and each patched one from where its patch acts."""
+        return Passes(2 + float(state.targets.costs.sum()))
 
     def pace(self, config: RunConfig, model: Model, prompts: PromptSet) -> Callable[[PatchingState], float]:
         """Seconds a prompt takes, by a run of a few."""

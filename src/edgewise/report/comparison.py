@@ -1,0 +1,172 @@
+"""A stored comparison as plain text, as one JSON document, and as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from edgewise.report.evaluation import CARRY
+from edgewise.report.picture.circuit import Heading
+from edgewise.report.picture.comparison import Line, Square, comparison_scene
+from edgewise.report.picture.scene import Scene
+from edgewise.report.table import table
+from edgewise.runs.compare import StoredComparison
+
+
+def comparison_document(stored: StoredComparison) -> dict[str, Any]:
+    """Return a comparison as JSON values: its numbers, where they are stored, whether they were there already."""
+    results = {name: value for name, value in stored.results.items() if name != "format"}
+    return {"file": str(stored.path), "reused": stored.reused, **results}
+
+
+def show_comparison(results: Mapping[str, Any]) -> str:
+    """Return what `edgewise compare` prints: the runs and their cost, overlaps, rank correlations, faithfulness."""
+    parts = [
+        _what(results),
+        _runs(results["runs"]),
+        _matrix("Overlap of circuits (Jaccard)", results["overlap"]),
+        _matrix("Rank correlation of |score| (Spearman)", results["rank_correlation_of_sizes"]),
+        _matrix("Rank correlation of score, with its sign", results["rank_correlation"]),
+        _curves(results),
+    ]
+    return "\n\n".join(parts)
+
+
+def comparison_picture(results: Mapping[str, Any]) -> Scene:
+    """Return the picture: faithfulness by size of every run, and two matrices."""
+    prompts, runs = results["prompts"], results["runs"]
+    head = Heading(
+        f"{len(runs)} runs of {results['model']}",
+        (
+            f"evaluated on {_prompts(prompts)}, {results['metric']}, {results['asked']['ablation']} ablation"
+            f" · {results['edges']:,} edges",
+            *results["notes"],
+        ),
+        results["metric"],
+    )
+    lines = [
+        Line(
+            f"{number}  {run['method']}, {run['folder']}: {_cost(run)}",
+            tuple(_points(run["curve"] or [], results["edges"])),
+            _own(run, results["edges"]),
+        )
+        for number, run in enumerate(runs, start=1)
+    ]
+    rivals = results["random"]
+    if rivals:
+        points = [(point["edges"], (point["random"] or {}).get("mean")) for point in rivals["curve"]]
+        lines.append(
+            Line(f"mean of {results['asked']['random']} random rankings", tuple(_shares(points, results["edges"])))
+        )
+    squares = (
+        Square("Overlap of circuits (Jaccard)", results["overlap"]),
+        Square("Rank correlation of |score|", results["rank_correlation_of_sizes"]),
+    )
+    return comparison_scene(lines, squares, head)
+
+
+def _what(results: Mapping[str, Any]) -> str:
+    asked = results["asked"]
+    lines = [
+        f"{len(results['runs'])} runs of {results['model']}, {results['edges']:,} edges, evaluated on"
+        f" {_prompts(results['prompts'])} by {results['metric']}",
+        f"ablation: {asked['ablation']}; patched edges carry {CARRY[asked['ablation']]}",
+        *(f"note: {words}" for words in results["notes"]),
+        *(f"note on {number}: {run['note']}" for number, run in enumerate(results["runs"], start=1) if run["note"]),
+    ]
+    return "\n".join(lines)
+
+
+def _prompts(prompts: Mapping[str, Any]) -> str:
+    split = f"{prompts['split']} " if prompts["split"] else ""
+    return f"{prompts['n']:,} {split}prompts of {prompts['what']}"
+
+
+def _runs(runs: Sequence[Mapping[str, Any]]) -> str:
+    cells = [
+        (
+            str(number),
+            run["folder"],
+            run["method"],
+            run["metric"],
+            f"{run['circuit_edges']:,}",
+            _share(run["faithfulness"]),
+            _share(run["cpr"]),
+            _share(run["cmd"]),
+            _passes(run["passes"]),
+            _seconds(run["seconds"]),
+        )
+        for number, run in enumerate(runs, start=1)
+    ]
+    header = ("#", "run", "method", "found by", "circuit", "faithfulness", "CPR", "CMD", "passes", "seconds")
+    legend = "passes: forward (F) and backward (B), of the whole model over the run's prompts"
+    return f"{table(header, cells, right=(0, 4, 5, 6, 7, 8, 9))}\n{legend}"
+
+
+def _matrix(title: str, rows: Sequence[Sequence[float | None]]) -> str:
+    numbers = [str(number) for number in range(1, len(rows) + 1)]
+    cells = [(number, *map(_short, row)) for number, row in zip(numbers, rows, strict=True)]
+    return f"{title}\n{table(('', *numbers), cells, right=range(1, len(rows) + 1))}"
+
+
+def _curves(results: Mapping[str, Any]) -> str:
+    runs, rivals = results["runs"], results["random"]
+    curves = [run["curve"] for run in runs]
+    lacking = [
+        f"no curve of {number}: {run['no_curve']}" for number, run in enumerate(runs, start=1) if run["curve"] is None
+    ]
+    known = next((curve for curve in curves if curve), None)
+    if known is None:
+        return "\n".join(lacking)
+    columns = [str(number) for number, curve in enumerate(curves, start=1) if curve]
+    header = ("fraction", *columns, *(("random",) if rivals else ()))
+    cells = []
+    for at, point in enumerate(known):
+        chance = [_share((rivals["curve"][at]["random"] or {}).get("mean"))] if rivals else []
+        found = [_share(curve[at]["faithfulness"]) for curve in curves if curve]
+        cells.append((f"{point['fraction']:g}", *found, *chance))
+    counted = {f"{run['level']}s" for run in runs if run["curve"]}
+    title = f"Faithfulness of the best {' or '.join(sorted(counted))} of each run, by fraction of all"
+    return "\n".join([title, table(header, cells, right=range(len(header))), *lacking])
+
+
+def _points(curve: Sequence[Mapping[str, Any]], edges: int) -> list[tuple[float, float]]:
+    return _shares([(point["edges"], point["faithfulness"]) for point in curve], edges)
+
+
+def _shares(points: Sequence[tuple[int, float | None]], edges: int) -> list[tuple[float, float]]:
+    """Where something is kept and its faithfulness known; one point a size."""
+    return [(size / edges, value) for size, value in dict(points).items() if size and value is not None]
+
+
+def _own(run: Mapping[str, Any], edges: int) -> tuple[float, float] | None:
+    size, value = run["circuit_edges"], run["faithfulness"]
+    return (size / edges, value) if size and value is not None else None
+
+
+def _cost(run: Mapping[str, Any]) -> str:
+    passes = "" if run["passes"] is None else f"{_passes(run['passes'])}, "
+    return f"{passes}{_seconds(run['seconds'])} s"
+
+
+def _passes(passes: Mapping[str, Any] | None) -> str:
+    if passes is None:
+        return "-"
+    backward = f" + {_number(passes['backward'])} B" if passes["backward"] else ""
+    return f"{'at most ' if passes['at_most'] else ''}{_number(passes['forward'])} F{backward}"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 or value == round(value) else f"{value:,.1f}"
+
+
+def _seconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:,.1f}"
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}".replace("-0.0000", "0.0000")
+
+
+def _short(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}".replace("-0.000", "0.000")

@@ -1,0 +1,260 @@
+"""From several finished runs of one model to `comparison.json`: how alike they are, how good, and what they cost.
+
+1. Read the runs; refuse those of another model, say where prompts, metric or level differ.
+2. Evaluate each on the same held-out prompts by the same metric, in a folder of its own under the comparison's: found
+   again, resumed and refused as evaluations are.
+3. Compare circuits and scores, and store all of it without times of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from edgewise.errors import RunError
+from edgewise.evaluation.ablation import Ablation
+from edgewise.evaluation.comparison import likeness
+from edgewise.evaluation.ladder import Ladder
+from edgewise.evaluation.wanted import Wanted
+from edgewise.metrics import get_metric
+from edgewise.runs.analysis import Analysis, measured
+from edgewise.runs.atomic import write_bytes
+from edgewise.runs.evaluate import StoredEvaluation, evaluate
+from edgewise.runs.folder import RUN, Run, load_run
+from edgewise.runs.lock import writing
+from edgewise.runs.setup import Setup, prepare
+from edgewise.runs.steps import Progress, Report, Steps, silent
+from edgewise.runs.subject import Subject, subject_of_run
+
+NAME, MOST = "comparison", 12
+# What the first run decides for all: the prompts, and how the model is run on them.
+_SHARED = ("task", "data", "options", "n", "seed", "bos", "drop_invalid", "dtype", "device", "batch_size")
+
+
+@dataclass(frozen=True, eq=False)
+class StoredComparison:
+    """The numbers of a comparison.
+
+    Args:
+        results: JSON values.
+        path: where they are stored.
+        reused: whether they were there already and nothing was measured.
+    """
+
+    results: Mapping[str, Any]
+    path: Path
+    reused: bool
+
+
+def compare(
+    folders: Sequence[str | Path],
+    out: str | Path,
+    *,
+    given: Mapping[str, Any] | None = None,
+    ablation: Ablation = "resample",
+    random: int = 3,
+    max_memory: int | None = None,
+    overwrite: bool = False,
+    on_progress: Report | None = None,
+) -> StoredComparison:
+    """Compare finished runs, or read what an earlier comparison found.
+
+    Args:
+        folders: of two to twelve runs of one model.
+        out: folder for the result, made if need be.
+        given: ``n``, ``seed``, ``metric``, ``batch_size`` and the like for the evaluations, in place of the first
+            run's; the metric is that of the prompts unless given.
+        ablation: what patched edges carry in the evaluations.
+        random: number of random rankings to evaluate too.
+        max_memory: bytes to use in all; it decides nothing but the micro-batch.
+        overwrite: measure again, in place of what is stored.
+        on_progress: called with the step and how far it is.
+
+    Raises:
+        RunError: too few or too many runs, one of them twice or unfinished, or runs of several models.
+        RunConflictError: ``out`` holds another comparison, another process is writing to it, or files have changed.
+        EdgewiseError: anything wrong with the model, the prompts or the metric.
+    """
+    names, out = [Path(folder) for folder in folders], Path(out)
+    runs = _runs(names, out)
+    subjects = _subjects(names, runs, dict(given or {}))
+    wanted = _wanted(runs, ablation, random)
+    asked = {"runs": [str(name) for name in names], "ablation": ablation, "random": random} | _asked(subjects)
+    measure = partial(_measure, names, runs, subjects, wanted, out, max_memory, overwrite, on_progress or silent)
+    results, reused = measured(Analysis(out, NAME), asked, measure, overwrite=overwrite)
+    return StoredComparison(results, Analysis(out, NAME).path, reused)
+
+
+def write_pictures(comparison: StoredComparison, files: Mapping[str, bytes]) -> tuple[Path, ...]:
+    """Write pictures beside a comparison, file name -> content, and return their paths."""
+    folder = comparison.path.parent
+    with writing(folder):
+        for name, content in files.items():
+            write_bytes(folder / name, content)
+    return tuple(folder / name for name in files)
+
+
+def _runs(names: Sequence[Path], out: Path) -> list[Run]:
+    if not 2 <= len(names) <= MOST:
+        raise RunError(f"{len(names)} run folder{'' if len(names) == 1 else 's'} given; give 2 to {MOST}")
+    places = [name.resolve() for name in names]
+    twice = [name for name, place in zip(names, places, strict=True) if places.count(place) > 1]
+    if twice:
+        raise RunError(f"{twice[0]} is given twice; give each run once")
+    if out.resolve() in places or (out / RUN).exists():
+        raise RunError(f"--out {out} is a run folder; give a folder of its own for the comparison")
+    runs = [load_run(name) for name in names]
+    for run in runs[1:]:
+        _refuse_another_model(runs[0], run)
+    return runs
+
+
+def _refuse_another_model(first: Run, run: Run) -> None:
+    there, here = first.circuit.graph.spec, run.circuit.graph.spec
+    if there != here:
+        raise RunError(
+            f"{run.folder}: a run of {run.config.model}, whose graph has {run.circuit.graph.n_edges:,} edges;"
+            f" {first.folder} is of {first.config.model}, with {first.circuit.graph.n_edges:,}; compare runs of one"
+            " model"
+        )
+    digests = [one.record.identity.get("model") for one in (first, run)]
+    same = digests[0] == digests[1] if None not in digests else first.config.model == run.config.model
+    if not same:
+        other = f"'{run.config.model}'" if run.config.model != first.config.model else "other files of it"
+        raise RunError(
+            f"{run.folder}: its model is {other}, that of {first.folder} is '{first.config.model}';"
+            " compare runs of one model"
+        )
+
+
+def _subjects(names: Sequence[Path], runs: Sequence[Run], given: dict[str, Any]) -> list[Subject]:
+    """Every run's circuit, with one set of prompts for all."""
+    if given.get("metric") is not None:
+        get_metric(given["metric"])
+    shared = {name: getattr(runs[0].config, name) for name in _SHARED} | {"metric": None}
+    return [subject_of_run(name, shared | given) for name in names]
+
+
+def _asked(subjects: Sequence[Subject]) -> dict[str, Any]:
+    """What decides the numbers beside the runs' names: the prompts, once, and of each run its files and its ranking."""
+    each = [dict(subject.asked) for subject in subjects]
+    own = {name: [one.pop(name) for one in each] for name in ("by", "circuit", "scores")}
+    # Digests, cut to what tells them apart, for messages that people can read.
+    short = {f"{name} files": [digest[:12] for digest in own[name]] for name in ("circuit", "scores")}
+    return each[0] | {"by": own["by"]} | short
+
+
+def _wanted(runs: Sequence[Run], ablation: Ablation, random: int) -> list[Wanted]:
+    """What is measured of each run; random rankings of edges are the same for all, so once."""
+    found, done = list[Wanted](), False
+    for run in runs:
+        ladder = Ladder(replace(run.scores, allow_unscored=True), run.config.selection.by)
+        here = ladder.what == "edges" and not ladder.unscored and not done
+        done = done or here
+        found.append(Wanted(ablation, random=random if here else 0))
+    return found
+
+
+def _measure(
+    names: Sequence[Path],
+    runs: Sequence[Run],
+    subjects: Sequence[Subject],
+    wanted: Sequence[Wanted],
+    out: Path,
+    max_memory: int | None,
+    overwrite: bool,
+    on_progress: Report,
+) -> dict[str, Any]:
+    places = [out / f"{number}-{name.resolve().name}" for number, name in enumerate(names, start=1)]
+    loaded = _Loaded()
+    evaluations = [
+        evaluate(
+            subject,
+            want,
+            place,
+            overwrite=overwrite,
+            max_memory=max_memory,
+            on_progress=partial(_said, on_progress, f"{number} of {len(names)}, {name}: "),
+            load=loaded.setup,
+        )
+        for number, (name, subject, want, place) in enumerate(zip(names, subjects, wanted, places, strict=True), 1)
+    ]
+    first = evaluations[0].results
+    return {
+        "model": runs[0].config.model,
+        "edges": runs[0].circuit.graph.n_edges,
+        "metric": first["metric"],
+        "prompts": first["prompts"],
+        "runs": [_run(name, run, one) for name, run, one in zip(names, runs, evaluations, strict=True)],
+        **likeness([run.circuit for run in runs], [run.scores for run in runs]).to_json(),
+        "random": next((_random(one.results) for one in evaluations if one.results["random"]), None),
+        "notes": list(_notes(runs)),
+        "warnings": list(dict.fromkeys(words for one in evaluations for words in one.results["warnings"])),
+    }
+
+
+class _Loaded:
+    """One model at a time, with its prompts."""
+
+    def __init__(self) -> None:
+        self._setups: list[Setup] = []
+
+    def setup(self, subject: Subject, steps: Steps) -> Setup:
+        """That of a subject; loaded again only where another is wanted."""
+        if not self._setups or self._setups[0].config != subject.config:
+            self._setups[:] = []
+            self._setups.append(prepare(subject.config, subject.identity, steps))
+        return self._setups[0]
+
+
+def _said(report: Report, before: str, progress: Progress) -> None:
+    report(replace(progress, step=before + progress.step))
+
+
+def _run(name: Path, run: Run, evaluation: StoredEvaluation) -> dict[str, Any]:
+    record, found = run.record, evaluation.results
+    return {
+        "folder": str(name),
+        "method": record.config.method,
+        "settings": dict(record.config.settings),
+        "level": record.config.level,
+        "metric": record.metric.name,
+        "prompts": {"what": record.prompts.name, "n": record.prompts.n, "fingerprint": record.prompts.fingerprint},
+        "rule": record.rule,
+        "circuit_edges": record.counts.circuit_edges,
+        "passes": None if record.passes is None else asdict(record.passes),
+        "seconds": record.timing.get("scoring"),
+        **{key: found[key] for key in ("faithfulness", "faithfulness_stderr", "cpr", "cmd", "no_curve")},
+        "kl": found["circuit"]["kl"],
+        "note": found["prompts"]["note"],
+        "curve": found["curve"] and [{**point, "random": None} for point in found["curve"]],
+    }
+
+
+def _random(found: Mapping[str, Any]) -> dict[str, Any]:
+    points = [{key: point[key] for key in ("fraction", "size", "edges", "random")} for point in found["curve"]]
+    return {**found["random"], "curve": points}
+
+
+def _notes(runs: Sequence[Run]) -> Iterator[str]:
+    """In what the runs differ beside their method."""
+    said = {
+        "prompts": [f"{run.record.prompts.n:,} of {run.record.prompts.name}" for run in runs],
+        "metric": [run.record.metric.name for run in runs],
+        "level": [f"{run.config.level}s" for run in runs],
+        "dtype": [run.config.dtype for run in runs],
+    }
+    told_apart = {**said, "prompts": [run.record.prompts.fingerprint for run in runs]}
+    words = {
+        "prompts": "found on different prompts",
+        "metric": "found by different metrics",
+        "level": "scores of edges and of nodes, which have no common rank correlation",
+        "dtype": "found in different precision",
+    }
+    for name, values in told_apart.items():
+        if len(set(values)) > 1:
+            listed = "; ".join(f"{number}: {value}" for number, value in enumerate(said[name], start=1))
+            yield f"{words[name]} ({listed})"

@@ -1,0 +1,80 @@
+"""EAP then ACDC: edges that EAP calls weak are removed at once, and ACDC tests the others."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edgewise.engine.passes import Passes
+from edgewise.errors import SettingError
+from edgewise.graph import Circuit
+from edgewise.graph.selection import threshold, top_n
+from edgewise.models import Model
+from edgewise.runs.config import RunConfig
+from edgewise.runs.methods.acdc import Acdc, AcdcSettings
+from edgewise.search.eap_acdc import first_scores
+from edgewise.search.trace import AcdcState
+from edgewise.tasks import PromptSet
+
+
+@dataclass(frozen=True)
+class EapAcdcSettings(AcdcSettings):
+    """ACDC's rule, and which edges it is left; either a threshold or a number.
+
+    Args:
+        eap_threshold: ACDC gets the edges whose |EAP score| is this or more, in units of EAP's metric.
+        eap_top: it gets so many edges, the best by |EAP score|.
+
+    Raises:
+        SettingError: neither or both, or a value that makes no sense.
+    """
+
+    eap_threshold: float | None = None
+    eap_top: int | None = None
+
+    def __post_init__(self) -> None:
+        """Require one of the two."""
+        super().__post_init__()
+        if (self.eap_threshold is None) == (self.eap_top is None):
+            given = "neither of" if self.eap_top is None else "both"
+            raise SettingError(
+                f"{given} --eap-threshold and --eap-top given; give one, for example --eap-threshold 0.05"
+            )
+        if self.eap_threshold is not None and not math.isfinite(self.eap_threshold):
+            raise SettingError(f"--eap-threshold is {self.eap_threshold}; give a finite number")
+        if self.eap_top is not None and self.eap_top < 1:
+            raise SettingError(f"--eap-top is {self.eap_top}; give at least 1")
+
+
+class EapAcdc(Acdc):
+    """Syed et al. (2023), section 5."""
+
+    name = "eap-acdc"
+    summary = "EAP then ACDC (Syed et al. 2023): edges that EAP scores low go at once, ACDC tests the others"
+    settings = EapAcdcSettings
+
+    def starts(
+        self, configs: Sequence[RunConfig], model: Model, prompts: PromptSet, max_memory: int | None
+    ) -> list[Circuit | None]:
+        """What EAP leaves of the model: scored once for all searches."""
+        config, every = configs[0], [self.own(config) for config in configs]
+        metric = config.metric or self.default_metric
+        scores = first_scores(model, prompts, metric, batch_size=config.batch_size, max_memory=max_memory)
+        return [
+            threshold(scores, own.eap_threshold) if own.eap_top is None else top_n(scores, own.eap_top) for own in every
+        ]
+
+    def passes(self, config: RunConfig, state: AcdcState) -> Passes:
+        """EAP's passes, and ACDC's."""
+        after = super().passes(config, state)
+        return Passes(after.forward + 2.0, 1.0, at_most=True)
+
+    def rule(self, config: RunConfig) -> str:
+        """Both tests, in words."""
+        own = self.own(config)
+        left = f"the {own.eap_top:,} best" if own.eap_top else f"those of {own.eap_threshold:g} or more"
+        return f"of {left} by |EAP|, {super().rule(config)}"
+
+
+METHOD = EapAcdc()

@@ -1,0 +1,112 @@
+"""Subnetwork probing: masks on nodes or edges, trained to keep the behaviour with few."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from edgewise.engine.passes import Passes
+from edgewise.errors import DataError, SettingError
+from edgewise.graph import Circuit, EdgeScores, NodeScores
+from edgewise.models import Model
+from edgewise.runs.config import RunConfig
+from edgewise.runs.methods.method import RunMethod
+from edgewise.runs.resume import Tensors
+from edgewise.search.probing import ProbingState, Training, probing
+from edgewise.search.probing.probe import RATE, STEPS
+from edgewise.tasks import PromptSet
+
+
+@dataclass(frozen=True)
+class ProbingSettings:
+    """How masks are trained.
+
+    Args:
+        lambda_: weight of the penalty on what is kept, in units of the loss; there is no default.
+        masks: what is masked: ``"node"`` (q, k, v of each head, each MLP) or ``"edge"``.
+        steps: of the optimiser.
+        lr: its learning rate.
+        minibatch: prompts drawn for each step; all by default.
+        method_seed: of the draws; that of the run by default.
+
+    Raises:
+        SettingError: no lambda, or a value out of range.
+    """
+
+    lambda_: float | None = None
+    masks: str = "node"
+    steps: int = STEPS
+    lr: float = RATE
+    minibatch: int | None = None
+    method_seed: int | None = None
+
+    def __post_init__(self) -> None:
+        """Require a lambda, and check the rest."""
+        if self.lambda_ is None:
+            raise SettingError(
+                "method 'subnetwork-probing' needs the weight of its penalty; give --lambda, for example --lambda 1"
+            )
+        try:
+            self.training(0)
+        except DataError as error:
+            raise SettingError(f"method 'subnetwork-probing': {error}") from error
+
+    def training(self, seed: int) -> Training:
+        """The training, with the run's seed where there is none of its own."""
+        return Training(
+            self.lambda_ or 0.0,
+            self.masks,
+            self.steps,
+            self.lr,
+            abs(seed) if self.method_seed is None else self.method_seed,
+            self.minibatch,
+        )
+
+
+class SubnetworkProbing(RunMethod[ProbingState]):
+    """Cao et al. (2021), as ACDC was compared with it."""
+
+    name = "subnetwork-probing"
+    summary = "subnetwork probing (Cao et al. 2021): masks on nodes or edges, trained to keep the behaviour with few"
+    settings = ProbingSettings
+    default_metric = "kl"
+    makes_circuit = True
+    of_all_prompts = "trains on all prompts together"
+
+    def states(
+        self, config: RunConfig, model: Model, prompts: PromptSet, max_memory: int | None, stored: Tensors | None
+    ) -> Iterator[ProbingState]:
+        """One state a step."""
+        return probing(
+            model,
+            prompts,
+            self.own(config).training(config.seed),
+            metric=config.metric or self.default_metric,
+            batch_size=config.batch_size,
+            max_memory=max_memory,
+            stored=stored,
+        )
+
+    def circuit(self, config: RunConfig, state: ProbingState, scores: EdgeScores | NodeScores) -> Circuit:
+        """What the masks keep."""
+        return state.circuit()
+
+    def rule(self, config: RunConfig) -> str:
+        """The cut, in words."""
+        own = self.own(config)
+        what = "whose mask is" if own.masks == "edge" else "whose two ends are"
+        return f"those {what} more likely kept than not after {own.steps:,} steps, lambda {own.lambda_:g}"
+
+    def trace(self, state: ProbingState) -> bytes:
+        """The loss of every step."""
+        return state.lines()
+
+    def passes(self, config: RunConfig, state: ProbingState) -> Passes:
+        """Each step's prompts there and back; clean and corrupted runs once, or for every step's own prompts."""
+        n, own = len(state.clean_metric), self.own(config)
+        there = own.steps * min(own.minibatch or n, n) / n
+        drawn = own.minibatch is not None and own.minibatch < n
+        return Passes(2 + there + (2 * there if drawn else 0), there)
+
+
+METHOD = SubnetworkProbing()

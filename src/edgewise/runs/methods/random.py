@@ -1,0 +1,66 @@
+"""Random scores: the baseline of every method."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from edgewise.engine.passes import Passes
+from edgewise.errors import SettingError
+from edgewise.models import Model
+from edgewise.runs.config import RunConfig
+from edgewise.runs.methods.method import RunMethod
+from edgewise.runs.resume import Tensors
+from edgewise.search.random import RandomState, at_random
+from edgewise.tasks import PromptSet
+
+
+@dataclass(frozen=True)
+class RandomSettings:
+    """How scores are drawn.
+
+    Args:
+        method_seed: of the draws; that of the run by default.
+
+    Raises:
+        SettingError: a negative seed.
+    """
+
+    method_seed: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a negative seed."""
+        if self.method_seed is not None and self.method_seed < 0:
+            raise SettingError(f"--method-seed is {self.method_seed}; give 0 or more")
+
+
+class Random(RunMethod[RandomState]):
+    """Draw scores."""
+
+    name = "random"
+    summary = "scores drawn at random from a seed: the baseline of every method"
+    settings = RandomSettings
+    of_all_prompts = "draws its scores whatever the prompts"
+
+    def states(
+        self, config: RunConfig, model: Model, prompts: PromptSet, max_memory: int | None, stored: Tensors | None
+    ) -> Iterator[RandomState]:
+        """One state a micro-batch, of the metric."""
+        own = self.own(config).method_seed
+        return at_random(
+            model,
+            prompts,
+            seed=abs(config.seed) if own is None else own,
+            metric=config.metric,
+            level=config.level,
+            batch_size=config.batch_size,
+            max_memory=max_memory,
+            stored=stored,
+        )
+
+    def passes(self, config: RunConfig, state: RandomState) -> Passes:
+        """The clean and the corrupted run."""
+        return Passes(2.0)
+
+
+METHOD = Random()

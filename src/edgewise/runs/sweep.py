@@ -1,0 +1,149 @@
+"""Several runs that differ in their method's settings alone: each a run folder of its own within one folder.
+
+The model and the prompts are loaded once, and the method shares among the runs what is common. Every run ends as it
+would alone. Runs that are there already are kept; a sweep that was killed goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from edgewise.errors import RunConflictError, RunError
+from edgewise.runs.atomic import write_bytes
+from edgewise.runs.checkpoint import PROGRESS
+from edgewise.runs.config import RunConfig
+from edgewise.runs.discover import SCORING, known, record_of
+from edgewise.runs.folder import (
+    RUN,
+    TRACE,
+    Run,
+    as_stored,
+    read_record,
+    read_run,
+    refuse_other,
+    require_free,
+    write_run,
+)
+from edgewise.runs.identity import identity
+from edgewise.runs.lock import writing
+from edgewise.runs.methods import get_method
+from edgewise.runs.record import differences
+from edgewise.runs.resume import pursue
+from edgewise.runs.setup import prepare
+from edgewise.runs.steps import Report, Steps, silent
+
+SWEEP = "sweep.json"
+
+
+def grid(config: RunConfig, values: Mapping[str, tuple[Any, ...]]) -> dict[str, RunConfig]:
+    """Every combination of some settings' values, by the name of its folder, such as ``"tau-0.05"``.
+
+    Raises:
+        RunError: a value that is given twice.
+    """
+    for name, given in values.items():
+        twice = next((value for value in given if given.count(value) > 1), None)
+        if twice is not None:
+            raise RunError(f"--{name.replace('_', '-')} {twice} is given twice; give it once")
+    configs = {}
+    for chosen in product(*values.values()):
+        settings = dict(zip(values, chosen, strict=True))
+        folder = "-".join(f"{name.replace('_', '-')}-{value}" for name, value in settings.items())
+        configs[folder] = replace(config, settings={**config.settings, **settings})
+    return configs
+
+
+def sweep(
+    configs: Mapping[str, RunConfig],
+    folder: str | Path,
+    *,
+    overwrite: bool = False,
+    max_memory: int | None = None,
+    on_progress: Report | None = None,
+) -> tuple[Run, ...]:
+    """Make all runs.
+
+    Args:
+        configs: what each is to do, by the name of its folder; they differ in their settings alone.
+        folder: where these folders go, and a table of them, ``sweep.json``.
+        overwrite: see `discover`, as all that follow.
+        max_memory: likewise.
+        on_progress: likewise.
+
+    Raises:
+        RunConflictError: the folder holds a single run, or one of these folders another run.
+        EdgewiseError: see `discover`.
+    """
+    folder, configs = Path(folder), {name: known(config) for name, config in configs.items()}
+    first = next(iter(configs.values()))
+    method, now = get_method(first.method), identity(first)
+    with writing(folder):
+        if (folder / RUN).exists():
+            raise RunConflictError(f"{folder}: holds a single run; choose another folder for a sweep")
+        left = dict(configs)
+        for name, config in () if overwrite else configs.items():
+            require_free(folder / name, config)
+            record = read_record(folder / name)
+            if record is not None:
+                refuse_other(folder / name, differences(record, config, now))
+                del left[name]
+        if left:
+            steps = Steps(on_progress or silent)
+            setup = prepare(first, now, steps)
+            asked, pace = list(left.values()), method.pace(first, setup.model, setup.prompts)
+            with steps.step("scoring", SCORING):
+                state, earlier = pursue(
+                    lambda stored: method.together(asked, setup.model, setup.prompts, max_memory, stored),
+                    folder,
+                    setup.key | {"sweep": [config.to_json() for config in asked]},
+                    steps.report,
+                    SCORING,
+                    pace=None if pace is None else lambda now: pace(now.states[0]),
+                    unit=method.unit,
+                )
+            spent = (steps.seconds["scoring"] + earlier) / len(asked)
+            for (name, config), its in zip(left.items(), state.states, strict=True):
+                scores = as_stored(its.scores(), config.dtype)
+                circuit = method.circuit(config, its, scores)
+                # What is shared belongs to none of them, so each says an equal part of the whole.
+                seconds = steps.seconds | {"scoring": spent}
+                record = record_of(replace(setup, config=config), method, its, scores, circuit, seconds)
+                with writing(folder / name):
+                    write_run(folder / name, record, scores, circuit, method.trace(its))
+        runs = tuple(read_run(folder / name, reused=name not in left) for name in configs)
+        write_bytes(folder / SWEEP, (json.dumps(sweep_document(runs), indent=1) + "\n").encode())
+        (folder / PROGRESS).unlink(missing_ok=True)
+        return runs
+
+
+def sweep_document(runs: tuple[Run, ...]) -> dict[str, Any]:
+    """What is to be compared of the runs of a sweep, as JSON values."""
+    return {"format": "edgewise-sweep", "format_version": 1, "runs": [*map(_row, runs)]}
+
+
+def _row(run: Run) -> dict[str, Any]:
+    record = run.record
+    tests = list(_tests(run.folder / TRACE))
+    removed = [test for test in tests if not test["kept"]]
+    metric = record.metric
+    return {
+        "folder": run.folder.name,
+        "settings": dict(run.config.settings),
+        "edges": record.counts.circuit_edges,
+        "of": record.counts.edges,
+        "tested": len(tests),
+        "metric": metric.name,
+        "clean": metric.clean,
+        "circuit": removed[-1]["after"] if removed else tests[0]["before"] if tests else metric.clean,
+        "corrupted": metric.corrupted,
+    }
+
+
+def _tests(path: Path) -> Iterator[dict[str, Any]]:
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+        yield json.loads(line)

@@ -1,0 +1,240 @@
+"""HISP: nodes ranked by the slope of the metric when they are taken out, and edges with them.
+
+Head importance scores for pruning (Michel et al. 2019), as the comparison of ACDC runs them (Conmy et al. 2023): the
+nodes are q, k and v of each head and each MLP. With m the share of its clean value that a node has,
+
+    slope(n) = dL/dm = sum over pos, width of (clean - corrupted) * dL/d(value)      at the clean run, of each prompt
+    score(n) = |mean over prompts of slope(n)| / L2 norm of the same over the nodes of n's layer
+
+Nodes are removed lowest score first; the score of an edge is that at which it goes. A metric that is flat at the clean
+run, as KL is, has its slope taken at the corrupted run, where the same sum stands for putting the clean value back.
+The comparison's public code sums the sizes of the prompts' slopes, not the slopes: that is the ranking ``mean-abs``.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from edgewise.engine.batches import Batch
+from edgewise.engine.metric_gradient import metric_at, metric_values, require_finite, require_slope
+from edgewise.engine.nodes import corrupted_nodes, masked_logits
+from edgewise.engine.usable import AnyMetric, metric_for, usable
+from edgewise.errors import ScoreError
+from edgewise.graph import EdgeScores, Graph
+from edgewise.graph.inner import edge_values, layer_groups
+from edgewise.metrics import Metric
+from edgewise.models import Model
+from edgewise.search.fill import fill, start
+from edgewise.search.table import Array, Table
+from edgewise.tasks import PromptPair, PromptSet
+
+SLOPE, CLEAN, CORRUPTED, STEEPEST = "slope", "clean", "corrupted", "steepest"
+
+
+@dataclass(frozen=True, eq=False)
+class HispState:
+    """Where a pass stands.
+
+    Args:
+        graph: the model's graph.
+        table: the slopes so far.
+    """
+
+    graph: Graph
+    table: Table
+
+    @property
+    def finished(self) -> bool:
+        """Whether every prompt is done."""
+        return self.table.finished
+
+    @property
+    def done(self) -> int:
+        """Prompts done."""
+        return self.table.done_prompts
+
+    @property
+    def total(self) -> int:
+        """Prompts in all."""
+        return self.table.n_prompts
+
+    @property
+    def batch_size(self) -> int:
+        """Prompts a micro-batch."""
+        return self.table.batch_size
+
+    @property
+    def planned_batch_size(self) -> int:
+        """The same as it was at the start."""
+        return self.table.planned_batch_size
+
+    @property
+    def clean_metric(self) -> Array:
+        """The metric of every prompt on the clean run, ``[n_prompts]``."""
+        return self.table.of_prompts[CLEAN]
+
+    @property
+    def corrupted_metric(self) -> Array:
+        """Likewise on the corrupted run."""
+        return self.table.of_prompts[CORRUPTED]
+
+    def tensors(self) -> dict[str, npt.NDArray[Any]]:
+        """Everything but the graph as arrays, for storage."""
+        return self.table.tensors()
+
+    def node_scores(self) -> Array:
+        """The score of every inner node, ``[n_destinations - 1]``, from 0 to 1; that of its edge from ``input`` too.
+
+        Raises:
+            ScoreError: the pass is not finished.
+        """
+        return self._by_layer(np.abs(self._slopes().mean(axis=0)))
+
+    def scores(self) -> EdgeScores:
+        """The score at which each edge goes; its mean of absolutes is that by the sizes of the prompts' slopes.
+
+        Raises:
+            ScoreError: the pass is not finished.
+        """
+        sizes = self._by_layer(np.abs(self._slopes()).mean(axis=0))
+        return EdgeScores(
+            self.graph,
+            edge_values(self.graph, self.node_scores(), 1.0),
+            mean_abs=edge_values(self.graph, sizes, 1.0),
+            n_prompts=self.total,
+        )
+
+    def _slopes(self) -> Array:
+        if not self.finished:
+            raise ScoreError(f"{self.done} of {self.total} prompts are done; finish the pass first")
+        slopes: Array = self.table.values[SLOPE]
+        return slopes
+
+    def _by_layer(self, sizes: Array) -> Array:
+        scores: Array = sizes.copy()
+        for nodes in layer_groups(self.graph):
+            norm = float(np.linalg.norm(sizes[nodes]))
+            # Rounding must not lift a layer's only node with a slope above what is never removed.
+            scores[nodes] = np.minimum(sizes[nodes] / norm, 1.0) if norm > 0 else 0.0
+        return scores
+
+
+def hisp_scores(
+    model: Model,
+    prompts: PromptSet | Sequence[PromptPair],
+    *,
+    metric: AnyMetric | None = None,
+    batch_size: int | None = None,
+    max_memory: int | None = None,
+) -> EdgeScores:
+    """Score every edge by the node importance at which it goes: two forward passes and one backward pass.
+
+    Args:
+        model: a loaded model, in evaluation mode; it is untouched afterwards.
+        prompts: pairs of clean and corrupted prompts.
+        metric: any metric with a slope, ``kl`` too; the prompt set's own by default.
+        batch_size: prompts a micro-batch; by default what memory allows.
+        max_memory: bytes that the process (on CUDA: this device) may use in all; by default what is free.
+
+    Returns:
+        Scores from 0 to 1, without a sign.
+
+    Raises:
+        DataError: a prompt the model cannot take.
+        MetricError: a metric that cannot be computed on these prompts, or that has no slope.
+        ScoreError: logits that are not finite.
+    """
+    states = hisp(model, prompts, metric=metric, batch_size=batch_size, max_memory=max_memory)
+    (last,) = deque(states, maxlen=1)
+    return last.scores()
+
+
+def hisp(
+    model: Model,
+    prompts: PromptSet | Sequence[PromptPair],
+    *,
+    metric: AnyMetric | None = None,
+    batch_size: int | None = None,
+    max_memory: int | None = None,
+    stored: Mapping[str, npt.NDArray[Any]] | None = None,
+) -> Iterator[HispState]:
+    """HISP (Michel et al. 2019), as compared with ACDC: q, k, v and MLPs by slope, and edges with their ends.
+
+    `hisp_scores` as a generator: yields the state before the first run and after every one, the last one finished.
+
+    Args:
+        model: see `hisp_scores`, as all that follow.
+        prompts: the same prompts in the same order when a pass is resumed.
+        metric: likewise.
+        batch_size: likewise; a resumed pass uses its own.
+        max_memory: likewise.
+        stored: the tensors of the state at which an earlier pass stopped; None to begin.
+    """
+    measured = metric_for(prompts, metric)
+    pairs = usable(model, prompts, measured)
+    work = _Work(model, measured)
+    table = (
+        start(model, pairs, work, batch_size=batch_size, max_memory=max_memory)
+        if stored is None
+        else Table.from_tensors(stored)
+    )
+    yield HispState(model.graph, table)
+    for filled in fill(model, pairs, work, table):
+        if filled.finished:
+            require_slope(measured, float(filled.of_prompts[STEEPEST].max()))
+        yield HispState(model.graph, filled)
+
+
+@dataclass(frozen=True, eq=False)
+class _Work:
+    """What is measured: the slopes of all nodes, in one run."""
+
+    model: Model
+    metric: Metric
+    names: tuple[str, ...] = (SLOPE,)
+    prompt_names: tuple[str, ...] = (CLEAN, CORRUPTED, STEEPEST)
+    groups: Sequence[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "groups", (0,) * self.model.graph.logits)
+
+    def open(self, batch: Batch) -> _Opened:
+        # The run whose slope is taken, and the other one, whose values its nodes are mixed with.
+        turned = self.metric.flat_at_clean is not None
+        run = replace(batch, clean=batch.corrupted, corrupted=batch.clean) if turned else batch
+        other = corrupted_nodes(self.model, run)
+        with torch.enable_grad():
+            kept = torch.ones(
+                batch.n_rows, self.model.graph.logits, dtype=other.logits.dtype, device=other.logits.device
+            ).requires_grad_()
+            logits = masked_logits(self.model, other, kept)
+            here, there = logits.detach(), other.logits
+            clean, corrupted = (there, here) if turned else (here, there)
+            point = metric_at(self.metric, here, batch.metric, clean)
+            (slopes,) = torch.autograd.grad(logits, kept, point.gradient.to(logits.dtype))
+        of_prompts = {
+            CLEAN: metric_values(self.metric, clean, batch.metric, clean),
+            CORRUPTED: metric_values(self.metric, corrupted, batch.metric, clean),
+            STEEPEST: point.gradient.abs().amax((1, 2)),
+        }
+        require_finite(self.metric, of_prompts[CLEAN])
+        return _Opened(slopes.T, of_prompts)
+
+
+@dataclass(frozen=True, eq=False)
+class _Opened:
+    """One micro-batch, whose slopes are all made at once."""
+
+    slopes: Tensor
+    of_prompts: Mapping[str, Tensor]
+
+    def measure(self, targets: Sequence[int]) -> Mapping[str, Tensor]:
+        return {SLOPE: self.slopes[list(targets)]}

@@ -1,0 +1,53 @@
+"""A few prompts that were run clean and corrupted, ready to be run with masks again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from edgewise.engine.batches import Batch
+from edgewise.engine.metric_gradient import metric_at, metric_values, require_finite
+from edgewise.metrics import Metric
+
+
+@dataclass(frozen=True, eq=False)
+class Opening:
+    """One micro-batch of prompts.
+
+    Args:
+        batch: the prompts.
+        run: from the share that each mask keeps, ``[n_masks]``, to logits ``[batch, n_positions, vocab]``.
+        clean: logits with nothing masked.
+        corrupted: logits of the corrupted prompts.
+        n_bytes: the memory that this takes as long as it is kept.
+    """
+
+    batch: Batch
+    run: Callable[[Tensor], Tensor]
+    clean: Tensor
+    corrupted: Tensor
+    n_bytes: int
+
+    def values(self, metric: Metric) -> tuple[Tensor, Tensor, float]:
+        """The metric of each prompt on the clean and the corrupted run, ``[batch]``; its steepest slope there."""
+        clean = metric_values(metric, self.clean, self.batch.metric, self.clean)
+        require_finite(metric, clean)
+        there = metric_at(metric, self.corrupted, self.batch.metric, self.clean)
+        return clean, there.values, float(there.gradient.abs().max())
+
+    def slope(self, metric: Metric, kept: Tensor) -> tuple[float, Tensor]:
+        """The sum over prompts of the metric with these masks, and its gradient ``[n_masks]``, in float64 on the CPU.
+
+        Args:
+            metric: the metric.
+            kept: the share that each mask keeps, ``[n_masks]``.
+        """
+        with torch.enable_grad():
+            point = kept.to(self.clean.device, torch.promote_types(self.clean.dtype, torch.float32)).requires_grad_()
+            logits = self.run(point)
+            at = metric_at(metric, logits.detach(), self.batch.metric, self.clean)
+            (gradient,) = torch.autograd.grad(logits, point, at.gradient.to(logits.dtype))
+        return float(at.values.double().sum()), gradient.cpu().double()

@@ -1,0 +1,48 @@
+"""The prompts of a training, run clean and corrupted when first needed and kept for the steps that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from edgewise.engine.batches import Batch
+from edgewise.models import Model
+from edgewise.search.probing.masks import Masks
+from edgewise.search.probing.opening import Opening
+from edgewise.tasks import PromptPair
+
+# Bytes to keep where no limit is given, and the share of a limit.
+MOST, SHARE = 1 << 30, 0.25
+
+
+class Openings:
+    """Micro-batches of a set of prompts, as many as fit kept; one that is not kept is opened anew each time.
+
+    Args:
+        model: the model; untouched whenever an opening is returned.
+        pairs: the prompts.
+        masks: what is masked.
+        max_memory: bytes that the process may use in all.
+    """
+
+    def __init__(self, model: Model, pairs: Sequence[PromptPair], masks: Masks, max_memory: int | None) -> None:
+        self._model, self._pairs, self._masks = model, pairs, masks
+        self._left = MOST if max_memory is None else int(SHARE * max_memory)
+        self._kept: dict[tuple[int, ...], Opening] = {}
+
+    def of(self, rows: tuple[int, ...]) -> Opening:
+        """The opening of some prompts."""
+        if rows not in self._kept:
+            opened = self._open(rows)
+            if opened.n_bytes > self._left:
+                return opened
+            self._left -= opened.n_bytes
+            self._kept[rows] = opened
+        return self._kept[rows]
+
+    def _open(self, rows: tuple[int, ...]) -> Opening:
+        """Whatever the caller's context: no gradients, and products are not made in half precision."""
+        pairs, model = [self._pairs[i] for i in rows], self._model
+        with torch.inference_mode(False), torch.no_grad(), torch.autocast(model.device.type, enabled=False):
+            return self._masks.open(model, Batch.of(pairs, model.device, causal=model.wiring.causal))

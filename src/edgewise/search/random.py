@@ -1,0 +1,200 @@
+"""Random scores: what every method must beat.
+
+Independent draws of a standard normal distribution, one for every edge (or node) in the order of the graph, from a
+seed. The model is run twice a prompt, for the metric of the clean and the corrupted run; no score depends on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from edgewise.attribution.state import Level, require_level
+from edgewise.engine.batches import Batch
+from edgewise.engine.forward import logits_at
+from edgewise.engine.hooks import borrowed
+from edgewise.engine.metric_gradient import metric_values, require_finite
+from edgewise.engine.usable import AnyMetric, metric_for, usable
+from edgewise.errors import DataError, ScoreError
+from edgewise.graph import EdgeScores, Graph, NodeScores
+from edgewise.metrics import Metric
+from edgewise.models import Model
+from edgewise.search.fill import fill, start
+from edgewise.search.table import Array, Table
+from edgewise.tasks import PromptPair, PromptSet
+
+CLEAN, CORRUPTED = "clean", "corrupted"
+
+
+def random_scores(graph: Graph, seed: int = 0, level: Level = "edge") -> EdgeScores | NodeScores:
+    """Scores drawn at random: the same for the same graph, seed and level.
+
+    Args:
+        graph: the model's graph.
+        seed: of the draws, 0 or more.
+        level: ``"edge"`` or ``"node"``.
+
+    Raises:
+        DataError: a negative seed, or no such level.
+    """
+    require_level(level)
+    if seed < 0:
+        raise DataError(f"seed is {seed}; give 0 or more")
+    draw = np.random.default_rng(seed)
+    if level == "node":
+        return NodeScores(graph, draw.standard_normal(graph.n_sources))
+    values = np.full(graph.mask.shape, np.nan)
+    values[graph.mask] = draw.standard_normal(graph.n_edges)
+    return EdgeScores(graph, values)
+
+
+@dataclass(frozen=True, eq=False)
+class RandomState:
+    """Where the measuring of the metric stands.
+
+    Args:
+        graph: the model's graph.
+        seed: of the scores.
+        level: edges or nodes.
+        table: the metric of the prompts so far.
+    """
+
+    graph: Graph
+    seed: int
+    level: Level
+    table: Table
+
+    @property
+    def finished(self) -> bool:
+        """Whether every prompt was measured."""
+        return self.table.finished
+
+    @property
+    def done(self) -> int:
+        """Prompts done."""
+        return self.table.done_prompts
+
+    @property
+    def total(self) -> int:
+        """Prompts in all."""
+        return self.table.n_prompts
+
+    @property
+    def batch_size(self) -> int:
+        """Prompts a micro-batch."""
+        return self.table.batch_size
+
+    @property
+    def planned_batch_size(self) -> int:
+        """The same as it was at the start."""
+        return self.table.planned_batch_size
+
+    @property
+    def clean_metric(self) -> Array:
+        """The metric of every prompt on the clean run, ``[n_prompts]``."""
+        return self.table.of_prompts[CLEAN]
+
+    @property
+    def corrupted_metric(self) -> Array:
+        """Likewise on the corrupted run."""
+        return self.table.values[CORRUPTED][:, 0]
+
+    def tensors(self) -> dict[str, npt.NDArray[Any]]:
+        """Everything but the graph, the seed and the level as arrays, for storage."""
+        return self.table.tensors()
+
+    def scores(self) -> EdgeScores | NodeScores:
+        """The scores.
+
+        Raises:
+            ScoreError: the metric is not measured yet.
+        """
+        if not self.finished:
+            raise ScoreError(f"{self.done} of {self.total} prompts are done; finish the pass first")
+        return random_scores(self.graph, self.seed, self.level)
+
+
+def at_random(
+    model: Model,
+    prompts: PromptSet | Sequence[PromptPair],
+    *,
+    seed: int = 0,
+    metric: AnyMetric | None = None,
+    level: Level = "edge",
+    batch_size: int | None = None,
+    max_memory: int | None = None,
+    stored: Mapping[str, npt.NDArray[Any]] | None = None,
+) -> Iterator[RandomState]:
+    """Scores drawn at random from a seed, the baseline of every method; the metric is measured all the same.
+
+    Args:
+        model: a loaded model, in evaluation mode; it is untouched afterwards.
+        prompts: pairs of clean and corrupted prompts.
+        seed: of the scores.
+        metric: any metric; the prompt set's own by default.
+        level: ``"edge"`` or ``"node"``.
+        batch_size: prompts a micro-batch; by default what memory allows.
+        max_memory: bytes that the process (on CUDA: this device) may use in all; by default what is free.
+        stored: the tensors of the state at which an earlier pass stopped; None to begin.
+
+    Yields:
+        The state before the first run and after every one, the last one finished.
+
+    Raises:
+        DataError: a prompt the model cannot take, a negative seed, no such level.
+        MetricError: a metric that cannot be computed on these prompts.
+        ScoreError: logits that are not finite.
+    """
+    random_scores(model.graph, seed, level)
+    measured = metric_for(prompts, metric)
+    pairs = usable(model, prompts, measured)
+    work = _Work(model, measured)
+    table = (
+        start(model, pairs, work, batch_size=batch_size, max_memory=max_memory)
+        if stored is None
+        else Table.from_tensors(stored)
+    )
+    yield RandomState(model.graph, seed, level, table)
+    for filled in fill(model, pairs, work, table):
+        yield RandomState(model.graph, seed, level, filled)
+
+
+@dataclass(frozen=True, eq=False)
+class _Work:
+    """What is measured: one target, every edge patched."""
+
+    model: Model
+    metric: Metric
+    names: tuple[str, ...] = (CORRUPTED,)
+    prompt_names: tuple[str, ...] = (CLEAN,)
+    groups: Sequence[int] = (0,)
+
+    def open(self, batch: Batch) -> _Opened:
+        clean = self.logits(batch, batch.clean)
+        values = metric_values(self.metric, clean, batch.metric, clean)
+        require_finite(self.metric, values)
+        return _Opened(self, batch, clean, {CLEAN: values})
+
+    def logits(self, batch: Batch, ids: Tensor) -> Tensor:
+        with borrowed(self.model.module) as hooks:
+            return logits_at(self.model, hooks, ids, batch.answers)
+
+
+@dataclass(frozen=True, eq=False)
+class _Opened:
+    """One micro-batch, run clean."""
+
+    work: _Work
+    batch: Batch
+    clean: Tensor
+    of_prompts: Mapping[str, Tensor]
+
+    def measure(self, targets: Sequence[int]) -> Mapping[str, Tensor]:
+        corrupted = self.work.logits(self.batch, self.batch.corrupted)
+        values = metric_values(self.work.metric, corrupted, self.batch.metric, self.clean)
+        return {CORRUPTED: values[None].expand(len(targets), -1)}

@@ -1,0 +1,64 @@
+"""`edgewise compare` as a user meets it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from cli.conftest import Cli
+
+DISCOVER = ("discover", "--model", "planted:0", "--task", "planted", "--n", 6, "--no-pictures")
+PROBING = ("--method", "subnetwork-probing", "--lambda", 1, "--steps", 3, "--lr", 0.1)
+
+
+@pytest.fixture
+def runs(cli: Cli, tmp_path: Path) -> list[Path]:
+    folders = [tmp_path / "eap", tmp_path / "sp", tmp_path / "hisp"]
+    for folder, method in zip(folders, (("--top", 20), PROBING, ("--method", "hisp", "--metric", "kl")), strict=True):
+        assert cli(*DISCOVER, *method, "--out", folder).code == 0
+    return folders
+
+
+def test_tables_pictures_and_json(cli: Cli, runs: list[Path], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    result = cli("compare", *runs, "--random", 1, "--out", out)
+    assert (result.code, result.err) == (0, "")
+    assert "3 runs of planted:0, 198 edges, evaluated on 6 held-out prompts of planted by logit-diff" in result.out
+    assert "found by different metrics (1: logit-diff; 2: kl; 3: kl)" in result.out
+    rows = [line.split() for line in result.out.splitlines()]
+    costs = {row[1]: row for row in rows if len(row) > 2 and row[0] in "123" and row[1].startswith("/")}
+    assert " ".join(costs[str(runs[0])][-6:-1]) == "2 F + 1 B"
+    assert " ".join(costs[str(runs[1])][-6:-1]) == "5 F + 3 B"
+    for title in ("Overlap of circuits (Jaccard)", "Rank correlation of |score|", "Faithfulness of the best edges"):
+        assert title in result.out
+    assert result.out.endswith(f"Wrote {out / 'comparison.json'}\n")
+    assert {"comparison.json", "comparison.svg", "comparison.png"} <= {path.name for path in out.iterdir()}
+    again = cli("compare", *runs, "--random", 1, "--out", out)
+    assert again.out == result.out.replace("Wrote ", "Found the finished comparison in ")
+    said = json.loads(cli("compare", *runs, "--random", 1, "--out", out, "--json").out)
+    assert said["reused"] is True
+    assert [run["method"] for run in said["runs"]] == ["eap", "subnetwork-probing", "hisp"]
+    assert len(said["overlap"]) == len(said["rank_correlation"]) == len(said["both_scored"]) == 3
+
+
+def test_errors_are_one_line(cli: Cli, runs: list[Path], tmp_path: Path) -> None:
+    for arguments, words in (
+        ((runs[0], "--out", tmp_path / "out"), "give 2 to 12"),
+        ((*runs[:2], "--ablation", "men", "--out", tmp_path / "out"), "men"),
+        (runs[:2], "--out"),
+        ((*runs[:2], "--n", 0, "--out", tmp_path / "out"), "n is 0; give at least 1"),
+    ):
+        result = cli("compare", *arguments)
+        assert result.code == 2
+        assert words in result.err
+        assert len(result.err.splitlines()) == 1
+
+
+def test_methods_are_listed(cli: Cli) -> None:
+    said = cli("list", "methods").out
+    for name in ("hisp", "subnetwork-probing", "random"):
+        assert f"\n{name}" in said

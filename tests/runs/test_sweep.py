@@ -1,0 +1,64 @@
+"""Several thresholds in one command: every run is what it would be alone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edgewise import load_model, make_task, score_edges
+from edgewise.errors import RunConflictError, RunError, SettingError
+from edgewise.graph import Circuit
+from edgewise.runs.config import RunConfig
+from edgewise.runs.discover import discover
+from edgewise.runs.sweep import grid, sweep
+from edgewise.search.acdc import acdc
+
+FILES = ("circuit.json", "scores.safetensors", "trace.jsonl")
+BOTH = RunConfig("planted:1", task="planted", n=4, method="eap-acdc", metric="logit-diff")
+
+
+def test_runs_of_a_grid_are_those_of_single_commands(tmp_path: Path) -> None:
+    configs = grid(BOTH, {"eap_threshold": (1e-6, 0.3), "tau": (0.0001, 0.1)})
+    assert list(configs)[1] == "eap-threshold-1e-06-tau-0.1"
+    runs = sweep(configs, tmp_path / "all")
+    assert not any(run.reused for run in runs)
+    for name, config in configs.items():
+        alone = discover(config, tmp_path / name)
+        both = [(folder / name / file for file in FILES) for folder in (tmp_path, tmp_path / "all")]
+        assert [path.read_bytes() for path in both[0]] == [path.read_bytes() for path in both[1]]
+        assert alone.record.rule == next(run for run in runs if run.folder.name == name).record.rule
+    table = json.loads((tmp_path / "all" / "sweep.json").read_text())["runs"]
+    assert [row["edges"] for row in table] == [run.circuit.n_edges for run in runs]
+    before = (tmp_path / "all" / "sweep.json").read_bytes()
+    more = sweep(grid(BOTH, {"eap_threshold": (1e-6, 0.3), "tau": (0.0001, 0.1, 1.0)}), tmp_path / "all")
+    assert [run.reused for run in more] == [True, True, False] * 2, "what is there is kept"
+    again = sweep(configs, tmp_path / "all")
+    assert all(run.reused for run in again)
+    assert (tmp_path / "all" / "sweep.json").read_bytes() == before
+
+
+def test_acdc_is_left_what_eap_scores_high(tmp_path: Path) -> None:
+    model = load_model("planted:1")
+    prompts = make_task("planted", model, n=4)
+    scores = score_edges(model, prompts, metric="logit-diff")
+    run = discover(replace(BOTH, settings={"eap_threshold": 0.3, "tau": 0.05}), tmp_path / "run")
+    left = abs(scores.values) >= 0.3
+    assert 0 < left.sum() < model.graph.n_edges
+    tested = {json.loads(line)["edge"] for line in (tmp_path / "run" / "trace.jsonl").read_text().splitlines()}
+    assert tested <= {name for i, j, name in model.graph.edges() if left[i, j]}
+    expected = acdc(model, prompts, 0.05, metric="logit-diff", start=Circuit(model.graph, left))
+    assert (run.circuit.mask == expected.circuit().mask).all()
+
+
+def test_what_does_not_go_together_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"--tau 0\.1 is given twice"):
+        grid(BOTH, {"tau": (0.1, 0.2, 0.1)})
+    with pytest.raises(SettingError, match="both --eap-threshold and --eap-top given"):
+        sweep(grid(BOTH, {"eap_threshold": (0.1, 0.2), "eap_top": (4,), "tau": (0.1,)}), tmp_path / "a")
+    single = replace(BOTH, settings={"eap_top": 9, "tau": 0.1})
+    discover(single, tmp_path / "b")
+    with pytest.raises(RunConflictError, match="holds a single run"):
+        sweep(grid(single, {"tau": (0.1, 0.2)}), tmp_path / "b")
