@@ -47,13 +47,13 @@ COMMANDS: dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]] = {
         (*RESULTS, "trace.jsonl"),
     ),
     "hisp": (
-        ("discover", *DEMO, "--method", "hisp", "--n", "200", "--batch-size", "4", "--no-pictures", "--out"),
+        ("discover", *DEMO, "--method", "hisp", "--n", "120", "--batch-size", "4", "--no-pictures", "--out"),
         PROGRESS,
         RESULTS,
     ),
     "subnetwork-probing": (
         (
-            *("discover", *DEMO, "--method", "subnetwork-probing", "--lambda", "1", "--steps", "60", "--lr", "0.1"),
+            *("discover", *DEMO, "--method", "subnetwork-probing", "--lambda", "1", "--steps", "40", "--lr", "0.1"),
             *("--n", "8", "--minibatch", "4", "--no-pictures", "--out"),
         ),
         PROGRESS,

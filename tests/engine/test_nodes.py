@@ -48,13 +48,20 @@ def test_whole_shares_are_the_circuit_of_the_nodes_that_are_kept(name: str) -> N
     model = load_model(FAMILIES[name]() if name in FAMILIES else tiny(name))
     batch = batch_for(model)
     kept = some_nodes(model)
+    gone = torch.cat([~kept, torch.zeros(1, dtype=torch.bool)])
+    # What a node reads is corrupted; and so is then what it writes, but for a scale that heads share.
+    masks = [torch.tensor(model.graph.mask) & gone]
+    attention = model.wiring.blocks[0].attention
+    if attention.out.after is None and not attention.joint:
+        masks.append(both_ends(model, kept))
     with torch.no_grad():
-        expected = patched_logits(model, resample(model, batch), both_ends(model, kept)[None])[0]
+        runs = patched_logits(model, resample(model, batch), torch.stack(masks))
     with leaves_no_trace(model.module), torch.no_grad():
         corrupted = corrupted_nodes(model, batch)
         ours = masked_logits(model, corrupted, kept.double()[None])
     tolerance = 1e-10 if name in EXACT_FAMILIES else 2e-5
-    assert (ours - expected).abs().max() <= tolerance * max(1.0, float(expected.abs().max()))
+    for expected in runs:
+        assert (ours - expected).abs().max() <= tolerance * max(1.0, float(expected.abs().max()))
     assert (ours - corrupted.logits).abs().max() > 100 * tolerance
 
 
@@ -63,6 +70,17 @@ def by_hand(model: Model, batch: Batch, kept: Tensor) -> Tensor:
     with torch.no_grad():
         logits = mixed_logits(model.module, batch.clean, batch.corrupted, names, kept)
     return logits[torch.arange(len(logits))[:, None], batch.positions]
+
+
+@pytest.mark.parametrize("name", ["LlamaForCausalLM", "Phi3ForCausalLM", "FalconForCausalLM"])
+def test_a_key_and_a_value_for_every_query_head(name: str) -> None:
+    model = load_model(tiny(name), kv_heads="query")
+    batch, kept = batch_for(model), some_nodes(model)
+    with torch.no_grad():
+        expected = patched_logits(model, resample(model, batch), both_ends(model, kept)[None])[0]
+    with leaves_no_trace(model.module), torch.no_grad():
+        ours = masked_logits(model, corrupted_nodes(model, batch), kept.double()[None])
+    assert (ours - expected).abs().max() <= 2e-5 * float(expected.abs().max())
 
 
 # With a prefix that clean and corrupted share, and without one.

@@ -14,7 +14,7 @@ from bruteforce import scores as oracle
 from bruteforce.from_hf import from_hf
 from bruteforce.transformer import head_names, run
 from edgewise.engine.attribute import edge_scores
-from edgewise.engine.batch_runs import BatchScores
+from edgewise.engine.batch_passes import BatchScores
 from edgewise.engine.batches import Batch
 from edgewise.engine.buffers import Buffers
 from edgewise.engine.destination import Destination

@@ -25,6 +25,7 @@ from traces import leaves_no_trace
 # Settings that a method does not do without, or that make it short.
 SETTINGS: dict[str, dict[str, Any]] = {
     "acdc": {"tau": 0.01},
+    "eap-acdc": {"tau": 0.01, "eap_top": 60},
     "subnetwork-probing": {"lambda_": 1.0, "steps": 5, "lr": 0.1},
 }
 MASKED = {"lambda_": 1.0, "steps": 3, "masks": "edge", "minibatch": 3}
@@ -81,9 +82,10 @@ def test_cost_is_in_the_record(name: str, config: RunConfig, tmp_path: Path) -> 
     if name == "activation-patching":
         edges = read_record(tmp_path / "run").counts.edges
         assert 2 + 0.1 * edges < passes.forward < 2 + 0.9 * edges
-    if name == "acdc":
+    if name in ("acdc", "eap-acdc"):
         tests = len((tmp_path / "run" / "trace.jsonl").read_bytes().splitlines())
         assert passes.forward >= 2 + tests
+        assert passes.backward == (name == "eap-acdc")
         assert passes.at_most
 
 

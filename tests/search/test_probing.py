@@ -180,7 +180,7 @@ def test_what_is_kept() -> None:
     assert math.isclose(scores[one], 1 / (1 + math.exp(-draw[one[1]])))
 
 
-@pytest.mark.parametrize(("masks", "seed"), [("node", 0), ("node", 7), ("edge", 0)])
+@pytest.mark.parametrize(("masks", "seed"), [("node", 0), ("edge", 0)])
 def test_a_planted_circuit_is_found(masks: Any, seed: int) -> None:
     """With fewer and larger steps than the defaults; nodes keep every edge among them."""
     model, some = planted(seed), planted_prompts(seed)

@@ -16,6 +16,6 @@ CLEAN_CORRUPTED = Method(
     name="clean-corrupted",
     summary="EAP, mean of the gradients at the clean and the corrupted run: 2 forward, 2 backward passes",
     score=partial(edge_scores, points=ENDS),
-    activations=2,
+    activations=2.0,
     passes=Passes(2.0, 2.0),
 )

@@ -17,6 +17,7 @@ from edgewise.engine.batches import Batch
 from edgewise.engine.buffers import Buffers
 from edgewise.engine.passes import Passes
 from edgewise.errors import SettingError
+from edgewise.graph import GraphSpec
 from edgewise.models import Model
 
 READINGS = ("average", "source")
@@ -53,10 +54,10 @@ def score(
     return activation_scores(model, batch, logit_gradient, buffers, steps=settings.steps, per_source=per_source)
 
 
-def passes(settings: Paths, n_layers: int) -> Passes:
-    """A run and a gradient for each point of each module; fewer where there are no MLPs."""
-    points = (2 * n_layers + 1) * settings.steps
-    return Passes(2.0 + points, float(points), at_most=True)
+def passes(settings: Paths, spec: GraphSpec) -> Passes:
+    """A gradient at each point of each module's path, of the input's, every attention's and every MLP's."""
+    gradients = float(settings.steps * (1 + spec.n_layers * (2 if spec.has_mlp else 1)))
+    return Passes(2.0 + gradients, gradients)
 
 
 EAP_IG_ACTIVATIONS = Method(

@@ -17,6 +17,7 @@ from edgewise.engine.batches import Batch
 from edgewise.engine.buffers import Buffers
 from edgewise.engine.passes import Passes
 from edgewise.engine.points import between, riemann
+from edgewise.graph import GraphSpec
 from edgewise.models import Model
 
 
@@ -47,8 +48,8 @@ def score(
     return edge_scores(model, batch, logit_gradient, buffers, riemann(settings.steps, settings.rule))
 
 
-def passes(settings: Path, n_layers: int) -> Passes:
-    """The runs at both ends, whether points or not, one more a point between them, and a gradient a point."""
+def passes(settings: Path, spec: GraphSpec) -> Passes:
+    """The runs at both ends, points or not, one more for each point between them, and a gradient at each point."""
     points = riemann(settings.steps, settings.rule)
     return Passes(2.0 + len(between(points)), float(len(points)))
 
@@ -58,6 +59,5 @@ EAP_IG_INPUTS = Method(
     summary="EAP, gradients integrated from corrupted to clean input (Hanna et al. 2024): `steps` gradients",
     score=score,
     settings=Path,
-    activations=2,
     passes=passes,
 )

@@ -30,6 +30,6 @@ EAP_SECANT = Method(
     name="eap-secant",
     summary="EAP for small changes, finite differences for large ones: 3 forward passes, 2 backward passes",
     score=partial(mixed_scores, to=0.4, factor=1.0),
-    activations=3,
+    activations=3.0,
     passes=Passes(3.0, 2.0),
 )

@@ -18,6 +18,6 @@ GIM = Method(
     name="gim",
     summary="EAP with GIM's backward pass: softmax at temperature 2, products shared (Edin et al. 2025)",
     score=partial(modified_scores, rules=Gim(), at=Destination.FROZEN),
-    activations=2,
+    activations=2.0,
     passes=Passes(2.0, 1.0),
 )

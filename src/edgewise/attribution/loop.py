@@ -147,7 +147,7 @@ def attribute(
     chosen, measured, pairs = _checked(model, prompts, method, metric, level)
     score = chosen.with_settings(settings or {})
     if state is None:
-        rows = micro_batch(model, pairs, max_memory, times=chosen.activations) if batch_size is None else batch_size
+        rows = micro_batch(model, pairs, max_memory, chosen.activations) if batch_size is None else batch_size
         if rows < 1:
             raise DataError(f"batch size {rows}: give at least 1")
         state = AttributionState.start(

@@ -12,6 +12,7 @@ from edgewise.engine.batches import Batch
 from edgewise.engine.buffers import Buffers
 from edgewise.engine.metric_path import MetricPath
 from edgewise.engine.passes import Passes
+from edgewise.graph import GraphSpec
 from edgewise.models import Model
 from edgewise.settings import NoSettings, read_settings
 
@@ -29,16 +30,19 @@ class Method:
             are the pass's own and used again by the next micro-batch; and ``settings`` by name, where it has any.
         settings: the frozen dataclass of its own settings.
         activations: how many times the memory of one differentiable run it takes.
-        passes: what it costs: by its settings and the number of layers, where that depends on them; None where nobody
-            has said.
+        passes: what it costs, or how to tell from its settings and the graph's shape; None where nobody has said.
     """
 
     name: str
     summary: str
     score: Callable[..., BatchScores]
     settings: type[Any] = NoSettings
-    activations: int = 1
-    passes: Passes | Callable[[Any, int], Passes] | None = None
+    activations: float = 1.0
+    passes: Passes | Callable[[Any, GraphSpec], Passes] | None = None
+
+    def cost(self, settings: Any, spec: GraphSpec) -> Passes | None:
+        """What it costs with some of its settings on a graph of some shape."""
+        return self.passes(settings, spec) if callable(self.passes) else self.passes
 
     def with_settings(self, given: Mapping[str, Any]) -> Score:
         """How it scores with some settings, the others as by default. Raises SettingError."""

@@ -18,6 +18,6 @@ RELP = Method(
     name="relp",
     summary="EAP with relevance propagation's backward pass (RelP, Jafari et al. 2025)",
     score=partial(modified_scores, rules=RelP(), at=Destination.FROZEN),
-    activations=2,
+    activations=2.0,
     passes=Passes(2.0, 1.0),
 )

@@ -15,6 +15,6 @@ SECANT = Method(
     name="secant",
     summary="finite differences to the corrupted run instead of derivatives: 2 forward passes, 1 backward pass",
     score=secant_scores,
-    activations=3,
+    activations=3.0,
     passes=Passes(2.0, 1.0),
 )

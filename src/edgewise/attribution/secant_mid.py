@@ -17,6 +17,6 @@ SECANT_MID = Method(
     name="secant-mid",
     summary="finite differences to the run halfway to the corrupted input: 3 forward passes, 1 backward pass",
     score=partial(secant_scores, references=MIDDLE, profiled=True),
-    activations=3,
+    activations=3.0,
     passes=Passes(3.0, 1.0),
 )

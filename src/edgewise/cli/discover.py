@@ -124,11 +124,7 @@ def discover(
     ] = None,
     steps: Annotated[
         int | None,
-        option(
-            _SETTINGS,
-            "--steps",
-            help="subnetwork-probing: of the optimiser, by default 10,000; eap-ig-*: of the path, by default 5.",
-        ),
+        option(_SETTINGS, "--steps", help="eap-ig-*: points of the path; subnetwork-probing: its steps."),
     ] = None,
     lr: Annotated[
         float | None, option(_SETTINGS, "--lr", help="subnetwork-probing: learning rate, by default 0.001.")
@@ -209,11 +205,11 @@ def discover(
             lambda_=lambda_,
             masks=masks,
             steps=steps,
-            rule=rule,
-            reading=reading,
             lr=lr,
             minibatch=minibatch,
             method_seed=method_seed,
+            rule=rule,
+            reading=reading,
         )
         | {name: values[0] for name, values in several.items() if len(values) == 1},
         selection=Selection(top, threshold, fraction, cast("Ranking", by), greedy, prune, stable),

@@ -13,7 +13,7 @@ from functools import partial
 from torch import Tensor
 
 from edgewise.engine.answers import Answers
-from edgewise.engine.batch_runs import BatchRuns, BatchScores, LogitGradient, backward
+from edgewise.engine.batch_passes import BatchPasses, BatchScores, LogitGradient, backward
 from edgewise.engine.batches import Batch
 from edgewise.engine.buffers import Buffers
 from edgewise.engine.hooks import Hooks
@@ -62,7 +62,7 @@ def activation_scores(
         per_source: an edge's gradient is the mean over the points of its own source's module; else the mean over the
             points of all modules.
     """
-    passes = BatchRuns(model, batch, buffers)
+    passes = BatchPasses(model, batch, buffers)
     corrupted, corrupted_logits = passes.corrupted()
     clean, clean_logits = passes.plain(batch.clean)
     moved_to = Replacement.of(corrupted)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edgewise.engine.batch_runs import BatchRuns, BatchScores, LogitGradient, backward
+from edgewise.engine.batch_passes import BatchPasses, BatchScores, LogitGradient, backward
 from edgewise.engine.batches import Batch
 from edgewise.engine.buffers import Buffers
 from edgewise.engine.points import CLEAN, Point, between, weight_at
@@ -38,7 +38,7 @@ def edge_scores(
         buffers: memory that several micro-batches use one after the other.
         points: where gradients are taken, and their weights; the clean run by default, which is EAP.
     """
-    passes = BatchRuns(model, batch, buffers, reuse_prefix=points is not CLEAN)
+    passes = BatchPasses(model, batch, buffers, reuse_prefix=points is not CLEAN)
     at_clean, at_corrupted = weight_at(points, 1.0), weight_at(points, 0.0)
     runs = []
     if at_corrupted:

@@ -129,14 +129,9 @@ class CleanRun:
         mlp, width = self.model.wiring.blocks[layer].mlp, self.model.graph.spec.d_model
         assert mlp is not None
         in_tuple = mlp.out in self._in_tuples
-
-        def nothing(x: Tensor, *_: object, **__: object) -> object:
-            zero = x.new_zeros(*x.shape[:-1], width)
-            return (zero, None) if in_tuple else zero
-
         if mlp.out is not mlp.module:
             hooks.skip(mlp.module, lambda x: x)
-        hooks.skip(mlp.out, nothing)
+        hooks.skip(mlp.out, partial(_nothing, width, in_tuple))
 
     def _record(self, hooks: Hooks, wiring: Wiring) -> None:
         for block in wiring.blocks:
@@ -162,3 +157,9 @@ class CleanRun:
             tuple(change(then, now) for then, now in zip(patched.heads, clean.heads, strict=True)),
             tuple(change(then, now) for then, now in zip(patched.mlps, clean.mlps, strict=True)),
         )
+
+
+def _nothing(width: int, in_tuple: bool, x: Tensor, *_: object, **__: object) -> object:
+    """What an MLP that writes nothing returns."""
+    zero = x.new_zeros(*x.shape[:-1], width)
+    return (zero, None) if in_tuple else zero

@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from edgewise.engine.batch_runs import BatchScores
+from edgewise.engine.batch_passes import BatchScores
 from edgewise.engine.batches import Batch
 from edgewise.engine.buffers import Buffers
 from edgewise.engine.forward import logits_at

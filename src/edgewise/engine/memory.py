@@ -39,21 +39,23 @@ ALLOCATOR = 1.25
 SHARE_OF_FREE = 0.8
 
 
-def micro_batch(model: Model, pairs: Sequence[PromptPair], max_memory: int | None = None, *, times: int = 1) -> int:
+def micro_batch(
+    model: Model, pairs: Sequence[PromptPair], max_memory: int | None = None, activations: float = 1.0
+) -> int:
     """The number of prompts to run at a time.
 
     Args:
         model: the model, loaded.
         pairs: the prompts; the longest counts for all.
         max_memory: bytes that the process (on CUDA: this device) may use in all; what is free by default.
-        times: how many times the memory of a pass of attribution a prompt takes.
+        activations: how many times the memory of one differentiable run the pass takes.
 
     Raises:
         MemoryLimitError: ``max_memory`` is too little for one prompt.
     """
     longest = max(len(pair) for pair in pairs)
     reads = max(len(pair.positions) for pair in pairs)
-    each, once = times * bytes_per_prompt(model, longest, reads), fixed_bytes(model, longest)
+    each, once = int(activations * bytes_per_prompt(model, longest, reads)), fixed_bytes(model, longest)
     _page_in(model)
     used = _used(model.device)
     free = SHARE_OF_FREE * _free(model.device) if max_memory is None else max_memory - used

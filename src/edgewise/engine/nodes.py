@@ -6,7 +6,9 @@ destination of the graph but ``logits``, in its order. With ``m`` the share that
     value = m * (its value in this run) + (1 - m) * (its value on the corrupted prompt)
 
 A node that keeps nothing is one whose destination has all its edges patched; so the runs of whole shares are those of
-circuits. Under autograd the slope at ``m = 1`` is ``sum over pos, width of (clean - corrupted) * dL/d(value)``.
+circuits. Where heads share the scale of a norm, of their queries or keys or of what they write, one that is wholly gone
+still writes by this run's scale, and not by that of the corrupted run as along a patched edge. Under autograd the slope
+at ``m = 1`` is ``sum over pos, width of (clean - corrupted) * dL/d(value)``.
 
 1. The corrupted prompts are run once; what their nodes carry is kept, and the keys and values of the shared prefix.
 2. The clean prompts are run from the first difference on, and every projection's and MLP's output is mixed.

@@ -154,21 +154,20 @@ class Propagation:
             self._clean.silence(hooks, layer)
             return
         shapes: list[torch.Size] = []
+        hooks.before(mlp.module, partial(self._feed, layer, mlp, shapes))
+        hooks.after(mlp.out, partial(self._note_mlp, layer, shapes))
 
-        def feed(normed: Tensor) -> Tensor:
-            shapes[:] = [normed.shape]
-            return mlp.norm(self._read(self._graph.mlp(layer)).to(normed.dtype))
+    def _feed(self, layer: int, mlp: Mlp, shapes: list[torch.Size], normed: Tensor) -> Tensor:
+        shapes[:] = [normed.shape]
+        return mlp.norm(self._read(self._graph.mlp(layer)).to(normed.dtype))
 
-        def note(out: Tensor) -> Tensor:
-            before = self._now.mlps[layer]
-            before = before if self._times == 1 else before.repeat(self._times, 1, 1)
-            dtype = self._clean.dtype
-            self._written[self._graph.mlp_source(layer)] = out.to(dtype) - before.to(dtype)
-            self._trial.mlps[layer] = out
-            return out.new_zeros(shapes[0])
-
-        hooks.before(mlp.module, feed)
-        hooks.after(mlp.out, note)
+    def _note_mlp(self, layer: int, shapes: list[torch.Size], out: Tensor) -> Tensor:
+        before = self._now.mlps[layer]
+        before = before if self._times == 1 else before.repeat(self._times, 1, 1)
+        dtype = self._clean.dtype
+        self._written[self._graph.mlp_source(layer)] = out.to(dtype) - before.to(dtype)
+        self._trial.mlps[layer] = out
+        return out.new_zeros(shapes[0])
 
     def _unembedded(self, _: Tensor) -> Tensor:
         return self._now.normed(self._read(self._graph.logits))

@@ -8,7 +8,7 @@ from functools import partial
 
 from torch import Tensor
 
-from edgewise.engine.batch_runs import BatchRuns, BatchScores, LogitGradient
+from edgewise.engine.batch_passes import BatchPasses, BatchScores, LogitGradient
 from edgewise.engine.batches import Batch
 from edgewise.engine.buffers import Buffers
 from edgewise.engine.destination import Destination, Geometry, Scorer, Weight
@@ -48,7 +48,7 @@ def modified_scores(
     model: Model, batch: Batch, logit_gradient: LogitGradient, buffers: Buffers, *, rules: Rules, at: Destination
 ) -> BatchScores:
     """Scores of one clean run under rules that need no reference."""
-    passes = BatchRuns(model, batch, buffers, reuse_prefix=False)
+    passes = BatchPasses(model, batch, buffers, reuse_prefix=False)
     corrupted, corrupted_logits = passes.corrupted()
     run, _ = _run(passes, rules)
     logits = run.logits.detach()
@@ -80,7 +80,7 @@ def secant_scores(
         at: the destination rule.
         profiled: whether the metric's profile is applied to the scores, where it is not straight.
     """
-    passes = BatchRuns(model, batch, buffers)
+    passes = BatchPasses(model, batch, buffers)
     tally: Tally | None = None
     for point in references:
         paired = _paired(passes, Secant(), point.clean)
@@ -107,7 +107,7 @@ def mixed_scores(
     clean forward pass serves both backward passes. The metric's profile is applied to the sum.
     """
     rules = Secant("eap-secant", between=False)
-    passes = BatchRuns(model, batch, buffers)
+    passes = BatchPasses(model, batch, buffers)
     paired = _paired(passes, rules, to)
     logits = paired.run.logits.detach()
     changes = passes.changes(paired.clean, paired.corrupted)
@@ -123,7 +123,7 @@ def mixed_scores(
     return BatchScores(scores, logits, paired.corrupted_logits)
 
 
-def _paired(passes: BatchRuns, rules: Secant, to: float) -> Paired:
+def _paired(passes: BatchPasses, rules: Secant, to: float) -> Paired:
     """The clean run with its reference, and what the sources write in the corrupted run.
 
     The corrupted run is the reference itself where ``to`` is 0. A router's choice is the clean run's in the reference:
@@ -143,7 +143,7 @@ def _paired(passes: BatchRuns, rules: Secant, to: float) -> Paired:
 
 
 def _run(
-    passes: BatchRuns, rules: Rules, embedding: Embedding | None = None, reference_ids: Tensor | None = None
+    passes: BatchPasses, rules: Rules, embedding: Embedding | None = None, reference_ids: Tensor | None = None
 ) -> tuple[RuledRun, Ruled]:
     model, batch, mode = passes.model, passes.batch, Ruled(rules)
     with borrowed(model.module) as hooks:

@@ -15,6 +15,12 @@ FIGURES = Registry(
     "figure",
     {
         "fig3": "edgewise.paper.fig3:FIGURE",
+        "fig4": "edgewise.paper.fig4:FIGURE",
         "fig5a": "edgewise.paper.fig5a:FIGURE",
+        "fig5b": "edgewise.paper.fig5b:FIGURE",
+        "fig7": "edgewise.paper.fig7:FIGURE",
+        "fig8": "edgewise.paper.fig8:FIGURE",
+        "fig10": "edgewise.paper.fig10:FIGURE",
+        "fig11": "edgewise.paper.fig11:FIGURE",
     },
 )

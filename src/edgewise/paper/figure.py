@@ -41,7 +41,7 @@ class Published:
     Args:
         what: which number it is.
         paper: as published; None where the paper has none.
-        ours: as found now; None where it was not made.
+        ours: as found now; None where it was not made. Counts are int.
         same_model: whether ours is of the model that the paper used, so that the two can be compared.
     """
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgewise.errors import RunError
+from edgewise.graph import EdgeScores
 from edgewise.models.planted import is_planted
 from edgewise.paper.figure import Request
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
 from edgewise.runs.folder import Run
-from edgewise.runs.roc import CONTENDERS, named
+from edgewise.runs.roc import CONTENDERS, Truth, named, truth_of
 
 FAST_N = 6
 
@@ -28,6 +30,7 @@ class Experiment:
         model: the paper's.
         n: how many prompts the paper had.
         edges: the number of edges the paper counted, ACDC's direct and placeholder edges among them.
+        normalised: whether the paper's scores are shares of clean - corrupted, not in units of the metric.
     """
 
     task: str
@@ -35,11 +38,16 @@ class Experiment:
     model: str
     n: int
     edges: int
+    normalised: bool = False
+
+    def same_model(self, request: Request) -> bool:
+        """Whether a request takes the paper's model, so that our numbers can be held against its."""
+        return (request.model or self.model) == self.model
 
 
 EXPERIMENTS = (
     Experiment("greater-than", "Greater-Than", "gpt2", 25, 33_367),
-    Experiment("ioi", "IOI", "gpt2", 25, 33_367),
+    Experiment("ioi", "IOI", "gpt2", 25, 33_367, normalised=True),
     Experiment("docstring", "Docstring", "attn-only-4l", 40, 1_473),
 )
 PLANTED = Experiment("planted", "Planted", "", 20, 0)
@@ -48,6 +56,12 @@ PLANTED = Experiment("planted", "Planted", "", 20, 0)
 def experiments(request: Request) -> tuple[Experiment, ...]:
     """The tasks of a request: the paper's three, or the planted one of a planted model."""
     return (PLANTED,) if request.model is not None and is_planted(request.model) else EXPERIMENTS
+
+
+def experiment(request: Request, task: str) -> Experiment:
+    """One of the paper's tasks, or the planted one of a planted model."""
+    found = experiments(request)
+    return next((one for one in found if one.task == task), found[0])
 
 
 def base_config(experiment: Experiment, request: Request) -> RunConfig:
@@ -79,3 +93,53 @@ def scored(experiment: Experiment, request: Request, method: str) -> Run:
     ((name, _, config),) = CONTENDERS[method].configs(base, base.metric or "")
     report = named(request.report, f"{experiment.task}: {name}")
     return discover(config, run_folder(experiment, request) / name, max_memory=request.max_memory, on_progress=report)
+
+
+def truth(experiment: Experiment, request: Request) -> Truth:
+    """The circuit that a comparison of methods holds them against: known, planted, or measured on held-out prompts."""
+    report = named(request.report, f"{experiment.task}: truth")
+    folder, memory = run_folder(experiment, request), request.max_memory
+    return truth_of(base_config(experiment, request), folder, max_memory=memory, on_progress=report)
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """The scores of a task's edges in the paper's unit.
+
+    Args:
+        experiment: the task.
+        run: where they come from.
+        scores: of every edge, in units of `unit`.
+        unit: what one of them means.
+        size: how much of the metric that is.
+    """
+
+    experiment: Experiment
+    run: Run
+    scores: EdgeScores
+    unit: str
+    size: float
+
+    @property
+    def line(self) -> str:
+        """Model, task and size, for headings."""
+        record = self.run.record
+        return f"{record.config.model}, {self.experiment.title}: {record.prompts.n:,} prompts"
+
+
+def in_papers_unit(experiment: Experiment, run: Run) -> Scored:
+    """Scores as the paper gives them: IOI's as shares of clean - corrupted, others in units of the metric.
+
+    Raises:
+        RunError: scores of nodes, or clean and corrupted prompts with the same metric.
+    """
+    if not isinstance(run.scores, EdgeScores):
+        raise RunError(f"{run.folder}: holds no scores of edges")
+    metric = run.record.metric
+    if not experiment.normalised:
+        return Scored(experiment, run, run.scores, metric.name, 1.0)
+    size = metric.clean - metric.corrupted
+    if size == 0:
+        raise RunError(f"{run.folder}: {metric.name} is the same on clean and corrupted prompts; take others")
+    unit = f"share of clean − corrupted {metric.name}"
+    return Scored(experiment, run, run.scores.of(run.scores.values / size), unit, size)

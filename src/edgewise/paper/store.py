@@ -56,7 +56,10 @@ def published_rows(published: Sequence[Published]) -> list[tuple[str, str, str]]
 
 
 def _published(published: Sequence[Published]) -> str:
-    rows = "\n".join(f"| {' | '.join(row)} |" for row in published_rows(published))
+    # A bar inside a cell would begin another one.
+    rows = "\n".join(
+        f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |" for row in published_rows(published)
+    )
     note = (
         "\n\n(*) of another model than the paper's: not to be compared." if any(map(_is_elsewhere, published)) else ""
     )
@@ -82,4 +85,6 @@ def _cell(value: Cell) -> str | int | float:
 def _number(value: float | None) -> str:
     if value is None:
         return "-"
+    if isinstance(value, int):
+        return f"{value:,}"
     return f"{value:.3f}" if abs(value) >= 0.1 or value == 0 else f"{value:.2g}"

@@ -1,4 +1,4 @@
-"""Axes, even ones and those that count in powers of ten: where a value stands, and the lines and labels of a panel."""
+"""Axes, even or in powers of ten, of one sign or both: where a value stands, and the lines and labels of a panel."""
 
 from __future__ import annotations
 
@@ -69,6 +69,41 @@ class Linear:
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
         values = [float(f"{number * step:.10g}") for number in range(first, last + 1)]
         return [(value, f"{value:g}".replace("-", "−")) for value in values]
+
+
+@dataclass(frozen=True)
+class SignedLog:
+    """One axis of powers of ten on both sides of zero, even between ``-small`` and ``small``.
+
+    Args:
+        small: where it begins to count in powers of ten, above 0; at most half of `most`.
+        most: size of the value at both ends.
+        begin: pixels.
+        end: pixels.
+        label: what is counted, with its unit.
+    """
+
+    small: float
+    most: float
+    begin: float
+    end: float
+    label: str
+
+    def at(self, value: float) -> float:
+        """Return where a value stands, pixels; values outside stand at the ends."""
+        share = min(self._share(abs(value)) / self._share(self.most), 1.0)
+        return (self.begin + self.end) / 2 + math.copysign(share, value) * (self.end - self.begin) / 2
+
+    def _share(self, size: float) -> float:
+        inside = min(size / self.small, 1.0)
+        return inside + (math.log10(size / self.small) if size > self.small else 0.0)
+
+    def ticks(self) -> list[tuple[float, str]]:
+        """Return (value, label) of zero and of the powers of ten within, on both sides."""
+        first, last = math.ceil(math.log10(self.small) - 1e-9), math.floor(math.log10(self.most) + 1e-9)
+        powers = [(10.0**power, _power(power)) for power in range(first, last + 1)]
+        below = [(-value, f"−{label}") for value, label in reversed(powers)]
+        return [*below, (0.0, "0"), *powers]
 
 
 def _power(power: int) -> str:

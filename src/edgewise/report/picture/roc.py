@@ -32,11 +32,13 @@ class Drawn:
         label: its name, with what should stand beside it in the key.
         roc: a curve of scores, or points of circuits.
         place: its number in the list of all methods, which decides how it is drawn.
+        joined: whether circuits are joined by ACDC's step function, not marks alone.
     """
 
     label: str
     roc: Curve | Front
     place: int
+    joined: bool = True
 
 
 def roc_scene(drawn: Sequence[Drawn], heading: Heading, what: str) -> Scene:
@@ -78,14 +80,22 @@ def _roc(one: Drawn, x: Linear, y: Linear) -> _Items:
         corners = one.roc.corners()
         places = zip(corners.fpr.tolist(), corners.tpr.tolist(), strict=True)
         return [Shape(polyline((x.at(a), y.at(b)) for a, b in places), stroke=colour, width=2, dash=dash)]
-    fpr, tpr = one.roc.steps
+    points = zip(one.roc.settings, one.roc.fpr.tolist(), one.roc.tpr.tolist(), strict=True)
+    marks = [_mark(mark, x.at(a), y.at(b), colour, f"{one.label}: {name}") for name, a, b in points]
+    if not one.joined:
+        return [*marks]
+    line = polyline((x.at(a), y.at(b)) for a, b in _corners(one.roc))
+    return [Shape(line, stroke=colour, width=1.4, dash=dash), *marks]
+
+
+def _corners(front: Front) -> list[tuple[float, float]]:
+    """The corners of the step function, from (0, 0) to the right end."""
+    fpr, tpr = front.steps
     steps = [(0.0, 0.0)]
     for a, b in zip([*fpr.tolist(), 1.0], [*tpr.tolist(), float(tpr[-1])], strict=True):
         for corner in ((a, steps[-1][1]), (a, b)):
             steps += [corner] if corner != steps[-1] else []
-    line = Shape(polyline((x.at(a), y.at(b)) for a, b in steps), stroke=colour, width=1.4, dash=dash)
-    points = zip(one.roc.settings, one.roc.fpr.tolist(), one.roc.tpr.tolist(), strict=True)
-    return [line, *(_mark(mark, x.at(a), y.at(b), colour, f"{one.label}: {name}") for name, a, b in points)]
+    return steps
 
 
 def _precision(one: Drawn, x: Linear, y: Linear) -> _Items:
@@ -148,7 +158,8 @@ def key_items(drawn: Sequence[Drawn], top: float, columns: tuple[float, float]) 
             continue
         colour, dash, mark = curve_style(drawn[index].place)
         is_curve = isinstance(drawn[index].roc, Curve)
-        items.append(Shape(line, stroke=colour, width=2 if is_curve else 1.4, dash=dash))
+        if is_curve or drawn[index].joined:
+            items.append(Shape(line, stroke=colour, width=2 if is_curve else 1.4, dash=dash))
         items += [] if is_curve else [_mark(mark, left + 15, middle, colour)]
         items.append(Text(left + 38, middle + 4, drawn[index].label, 11.5))
     return items, top + _ROW * half

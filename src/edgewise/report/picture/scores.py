@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -73,7 +72,7 @@ def scores_scene(scores: EdgeScores | NodeScores, circuit: Circuit, heading: Hea
     items: _Items = [Shape(box(0, 0, _WIDTH, height), fill="paper"), *head, *_key(spread, at)]
     if len(positive):
         low, high = _range(positive)
-        items += _histogram(spread, Log(low, high, *left, unit), top)
+        items += _bars(spread, Log(low, high, *left, unit), top)
         items += _by_rank(spread, Log(low, high, top + _TALL, top, unit), right)
     return Scene(_WIDTH, height, heading.title, tuple(items))
 
@@ -109,17 +108,43 @@ def _key(spread: Spread, at: float) -> _Items:
     return items
 
 
-def _histogram(spread: Spread, x: Log, top: float) -> _Items:
-    edges = _bar_ends(x)
-    inside = np.clip(spread.sizes, x.low, None)
-    bars = {
-        colour: np.histogram(inside[(spread.sizes > 0) & chosen], edges)[0]
-        for colour, chosen in (("other", ~spread.kept), ("kept", spread.kept))
-    }
-    most = max(int(counts.max()) for counts in bars.values())
+@dataclass(frozen=True)
+class Histogram:
+    """How many scores fall between which sizes; what scores exactly 0 is in no bar.
+
+    Args:
+        ends: of the bars, rising, one more than there are bars; what is smaller than the first is in the first bar.
+        kept: how many of the circuit are in each.
+        others: how many of the others are.
+    """
+
+    ends: tuple[float, ...]
+    kept: tuple[int, ...]
+    others: tuple[int, ...]
+
+
+def histogram(spread: Spread) -> Histogram:
+    """Count scores by size, four bars to a power of ten; without bars where all scores are 0."""
+    positive = spread.sizes[spread.sizes > 0]
+    if not len(positive):
+        return Histogram((), (), ())
+    low, high = _range(positive)
+    first, last = round(math.log10(low) * _BARS), round(math.log10(high) * _BARS)
+    ends = (low, *(10 ** (step / _BARS) for step in range(first + 1, last)), high)
+    inside = np.clip(spread.sizes, low, None)
+    kept, others = (
+        np.histogram(inside[(spread.sizes > 0) & chosen], ends)[0].tolist() for chosen in (spread.kept, ~spread.kept)
+    )
+    return Histogram(ends, tuple(kept), tuple(others))
+
+
+def _bars(spread: Spread, x: Log, top: float) -> _Items:
+    counted = histogram(spread)
+    edges = counted.ends
+    most = max(*counted.kept, *counted.others)
     y = Log(0.7, max(most * 1.6, 10.0), top + _TALL, top, f"number of {spread.what}s")
     items = panel(x, y, f"How many {spread.what}s have which score")
-    for index, (others, kept) in enumerate(zip(bars["other"].tolist(), bars["kept"].tolist(), strict=True)):
+    for index, (others, kept) in enumerate(zip(counted.others, counted.kept, strict=True)):
         at, wide = x.at(edges[index]), x.at(edges[index + 1]) - x.at(edges[index])
         # Both in one bin stand side by side, for on such an axis a stack would say nothing.
         halves = (0.05, 0.5, 0.95) if others and kept else (0.05, 0.95, 0.95) if others else (0.05, 0.05, 0.95)
@@ -128,12 +153,6 @@ def _histogram(spread: Spread, x: Log, top: float) -> _Items:
                 up = y.at(count)
                 items.append(Shape(box(at + begin * wide, up, (end - begin) * wide, y.begin - up), fill=colour))
     return items
-
-
-def _bar_ends(x: Log) -> Sequence[float]:
-    first, last = round(math.log10(x.low) * _BARS), round(math.log10(x.high) * _BARS)
-    ends = [10 ** (step / _BARS) for step in range(first, last + 1)]
-    return [x.low, *ends[1:-1], x.high]
 
 
 def _by_rank(spread: Spread, y: Log, sides: tuple[float, float]) -> _Items:

@@ -47,9 +47,7 @@ class Estimating(RunMethod[AttributionState]):
     def passes(self, config: RunConfig, state: AttributionState) -> Passes | None:
         """As the method says."""
         method: Method = METHODS.load(self.name)
-        if method.passes is None or isinstance(method.passes, Passes):
-            return method.passes
-        return method.passes(self.own(config), state.graph.spec.n_layers)
+        return method.cost(self.own(config), state.graph.spec)
 
     def total(self, prompts: PromptSet) -> int:
         """The prompts."""

@@ -7,8 +7,9 @@ each in a run folder of its own, and `result` is what comes out.
 from __future__ import annotations
 
 from edgewise.runs.roc.contenders import CONTENDERS, DEFAULT_METHODS
-from edgewise.runs.roc.contest import Question, contest, named, read_roc, write_roc
+from edgewise.runs.roc.contest import Question, contest, named, read_roc, truth_of, write_roc
 from edgewise.runs.roc.result import Judged, Line, RocResult
+from edgewise.runs.roc.truth import Truth
 
 __all__ = [
     "CONTENDERS",
@@ -17,8 +18,10 @@ __all__ = [
     "Line",
     "Question",
     "RocResult",
+    "Truth",
     "contest",
     "named",
     "read_roc",
+    "truth_of",
     "write_roc",
 ]

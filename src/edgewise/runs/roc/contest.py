@@ -28,7 +28,7 @@ from edgewise.runs.lock import writing
 from edgewise.runs.methods import get_method, settled
 from edgewise.runs.roc.contenders import DEFAULT_METHODS, Contender, contenders, distinct
 from edgewise.runs.roc.result import Judged, Line, RocResult
-from edgewise.runs.roc.truth import Truth, default_truth, find_truth
+from edgewise.runs.roc.truth import Truth, find_truth
 from edgewise.runs.selection import Selection
 from edgewise.runs.setup import prepare
 from edgewise.runs.steps import Progress, Report, Steps, silent
@@ -104,8 +104,7 @@ def contest(
         told = named(report, name)
         return discover(config, folder / name, overwrite=overwrite, max_memory=max_memory, on_progress=told)
 
-    asked = question.truth or default_truth(base, setup.model)
-    truth = find_truth(asked, base, setup.model, lambda config: run(TRUTH, config))
+    truth = find_truth(question.truth, base, setup.model, lambda config: run(TRUTH, config))
     n, task = len(setup.prompts), setup.prompts.name
     del setup  # every run loads the model for itself
     lines = tuple(
@@ -128,6 +127,17 @@ def contest(
     )
     write_roc(folder, result)
     return result
+
+
+def truth_of(
+    base: RunConfig, folder: Path, *, max_memory: int | None = None, on_progress: Report | None = None
+) -> Truth:
+    """What a comparison in this folder holds methods against where nothing else is asked for; raises as `contest`."""
+    report = on_progress or silent
+    model = prepare(base, identity(base), Steps(report)).model
+    return find_truth(
+        None, base, model, lambda config: discover(config, folder / TRUTH, max_memory=max_memory, on_progress=report)
+    )
 
 
 def write_roc(folder: Path, result: RocResult, pictures: Mapping[str, bytes] | None = None) -> None:

@@ -49,17 +49,17 @@ class Truth:
     digest: str | None = None
 
 
-def default_truth(base: RunConfig, model: Model) -> str:
+def _default(base: RunConfig, model: Model) -> str:
     """How the truth is asked for where nothing is said: known where one is known, else by exact patching."""
     is_known = model.circuit is not None or find_known(base.task, base.model) is not None
     return KNOWN if is_known else DEFAULT_EXACT
 
 
-def find_truth(asked: str, base: RunConfig, model: Model, patched: Callable[[RunConfig], Run]) -> Truth:
+def find_truth(asked: str | None, base: RunConfig, model: Model, patched: Callable[[RunConfig], Run]) -> Truth:
     """Return the truth that was asked for.
 
     Args:
-        asked: ``"known"``, ``"exact:X"`` or a file's name.
+        asked: ``"known"``, ``"exact:X"`` or a file's name; None takes what is known, else ``exact:2%``.
         base: model and prompts.
         model: loaded.
         patched: makes the run of exact patching.
@@ -69,6 +69,7 @@ def find_truth(asked: str, base: RunConfig, model: Model, patched: Callable[[Run
         SelectionError: an edge that the model does not have, or a circuit without edges, or with all of them.
         FormatError: a file that is no circuit.
     """
+    asked = asked or _default(base, model)
     if asked == KNOWN:
         found = _known(base, model)
     elif asked.startswith(EXACT_PREFIX):

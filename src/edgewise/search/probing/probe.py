@@ -138,7 +138,7 @@ def probing(
     if stored is not None:
         state = ProbingState.from_tensors(stored, masks)
     else:
-        rows = micro_batch(model, pairs, max_memory, times=masks.memory) if batch_size is None else batch_size
+        rows = micro_batch(model, pairs, max_memory, activations=masks.memory) if batch_size is None else batch_size
         if rows < 1:
             raise DataError(f"batch size {rows}: give at least 1")
         state = halving(rows, model.device, trained.start)

@@ -39,7 +39,7 @@ class BatchScores:
     corrupted_logits: Float[Tensor, "batch n_positions vocab"]
 
 
-class BatchRuns:
+class BatchPasses:
     """Runs of one micro-batch, with what they share.
 
     Args:
