@@ -23,6 +23,8 @@ from edgewise.paper.material import FAST_N
 from edgewise.report.picture.png import has_matplotlib
 
 MODEL = "demo"
+# One process makes them for all tests.
+pytestmark = pytest.mark.xdist_group("figures")
 
 
 @pytest.fixture(scope="module")
