@@ -4,9 +4,9 @@ Cost: passes by those of EAP, a backward pass counted as two forward passes: ``(
 
 The advice goes by two rules:
 
-- for *effects*, a method is as good as the worst of its numbers: the least, over all tasks, of Pearson's correlation with
-  the exact effects and of Spearman's of their sizes. Pearson's is made by the few largest effects, Spearman's by the
-  many small ones, and an estimate should get both right wherever it is used.
+- for *effects*, a method is as good as the worst of its numbers: the least, over all tasks, of Pearson's correlation
+  with the exact effects and of Spearman's of their sizes. Pearson's is made by the few largest effects, Spearman's by
+  the many small ones, and an estimate should get both right wherever it is used.
 - for *circuits*, by the mean over tasks of CMD, the area between the faithfulness of the best edges and 1.
 
 A method is worth its cost where it is better than all that cost less. What costs less than EAP counts as EAP does.
@@ -14,8 +14,10 @@ A method is worth its cost where it is better than all that cost less. What cost
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from edgewise.engine.passes import Passes
@@ -94,34 +96,39 @@ def standings(
     )
 
 
+Quality = Callable[[Standing], "float | None"]
+
+
 def for_effects(one: Standing) -> float | None:
     """The least of Pearson's and Spearman's (of sizes) over all tasks; None where one is missing."""
     asked = ("pearson", "spearman_of_sizes")
     return min(*one.known(asked[0]), *one.known(asked[1])) if one.everywhere(*asked) else None
 
 
-def for_circuits(one: Standing) -> float | None:
-    """Minus the mean CMD, so that more is better; None where one is missing."""
-    mean = one.mean("cmd")
-    return -mean if mean is not None and one.everywhere("cmd") else None
+def by_mean(one: Standing, measure: str) -> float | None:
+    """The mean of a measure, so that more is better; None where one is missing."""
+    mean = one.mean(measure)
+    if mean is None or not one.everywhere(measure):
+        return None
+    return mean if MEASURES[measure][1] else -mean
 
 
-PURPOSES: Mapping[str, Callable[[Standing], float | None]] = {EFFECTS: for_effects, CIRCUITS: for_circuits}
+PURPOSES: Mapping[str, Quality] = {EFFECTS: for_effects, CIRCUITS: partial(by_mean, measure="cmd")}
 
 
-def worth_their_cost(all_of_them: Sequence[Standing], purpose: str) -> tuple[Standing, ...]:
+def worth_their_cost(methods: Sequence[Standing], quality: Quality) -> tuple[Standing, ...]:
     """Return the methods that are better than all that cost less, the cheapest first.
 
     Args:
-        all_of_them: methods, none of them exact.
-        purpose: ``"effects"`` or ``"circuits"``.
+        methods: none of them exact.
+        quality: of a method, more being better; None leaves it out.
     """
-    quality = PURPOSES[purpose]
-    rated = [
-        (max(one.cost, 1.0), -value, one) for one in all_of_them if one.cost and (value := quality(one)) is not None
-    ]
-    found: list[tuple[float, Standing]] = []
-    for _, worse, one in sorted(rated, key=lambda entry: entry[:2]):
-        if not found or worse < found[-1][0]:
-            found.append((worse, one))
-    return tuple(one for _, one in found)
+    found: list[Standing] = []
+    best = -math.inf
+    rated = [(one, one.cost, quality(one)) for one in methods]
+    known = [(one, max(cost, 1.0), value) for one, cost, value in rated if cost is not None and value is not None]
+    for one, _, value in sorted(known, key=lambda entry: (entry[1], -entry[2])):
+        if value > best:
+            found.append(one)
+            best = value
+    return tuple(found)

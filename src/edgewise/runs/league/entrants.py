@@ -1,7 +1,7 @@
 """Who plays in the league, and on which tasks.
 
-A method is named as for `discover`, with settings of its own behind colons: ``eap-ig-inputs:steps=2``. Only methods that
-score every edge can be held against exact effects; those that find a circuit are compared by `edgewise roc`.
+A method is named as for `discover`, with settings of its own behind colons: ``eap-ig-inputs:steps=2``. Only methods
+that score every edge can be held against exact effects; those that find a circuit are compared by `edgewise roc`.
 """
 
 from __future__ import annotations

@@ -61,8 +61,8 @@ class Question:
     """What is played.
 
     Args:
-        base: of the prompts (`n`, `seed`) and the machine (`dtype`, `device`, `batch_size`); its model and task, and how
-            edges are scored, do not count.
+        base: of the prompts (`n`, `seed`) and the machine (`dtype`, `device`, `batch_size`); its model and task, and
+            how edges are scored, do not count.
         models: names.
         tasks: names; all that fit by default.
         methods: names, with settings behind colons; all by default.

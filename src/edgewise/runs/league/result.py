@@ -178,7 +178,7 @@ class League:
 
     def advice(self, purpose: str) -> tuple[Standing, ...]:
         """The methods that are worth their cost, the cheapest first; see `edgewise.evaluation.standing`."""
-        return worth_their_cost(self.standings(self.judged)[:-1], purpose)
+        return worth_their_cost(self.standings(self.judged)[:-1], PURPOSES[purpose])
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values, with what follows from them."""
