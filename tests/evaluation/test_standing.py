@@ -78,14 +78,18 @@ def test_worth_its_cost_is_what_beats_all_that_cost_less() -> None:
 
 
 def test_for_circuits_less_is_better() -> None:
-    methods = [standing("a", 1.0, cmd=(0.2, 0.4)), standing("b", 2.0, cmd=(0.1, 0.3)), standing("c", 3.0, cmd=(0.1, 0.4))]
+    methods = [
+        standing("a", 1.0, cmd=(0.2, 0.4)),
+        standing("b", 2.0, cmd=(0.1, 0.3)),
+        standing("c", 3.0, cmd=(0.1, 0.4)),
+    ]
     assert [one.name for one in worth_their_cost(methods, PURPOSES[CIRCUITS])] == ["a", "b"]
     assert by_mean(methods[0], "cmd") == pytest.approx(-0.3)
     assert partial(by_mean, measure="pearson")(methods[0]) is None
 
 
 def test_a_method_costs_what_it_does_at_most() -> None:
-    values = dict.fromkeys(MEASURES, [0.5, None])
+    values = {measure: [0.5, None] for measure in MEASURES}
     (one,) = standings([("deep", values, [9.0, 13.0])])
     assert (one.cost, one.values["pearson"]) == (13.0, (0.5, None))
     (free,) = standings([("unknown", values, [None, None])])

@@ -130,7 +130,9 @@ def test_stopped_anywhere_it_ends_with_the_same_numbers(folder: Path, tmp_path: 
     assert any(plan is not None and plan.seconds > 0 for plan in plans)
     play(QUESTION, tmp_path)
     for path in folder.rglob("*"):
-        if path.name in ("scores.safetensors", "circuit.json", "evaluation-resample.json") and "planted-11" not in str(path):
+        if path.name in ("scores.safetensors", "circuit.json", "evaluation-resample.json") and "planted-11" not in str(
+            path
+        ):
             there = tmp_path / path.relative_to(folder)
             assert not there.exists() or there.read_bytes() == path.read_bytes()
     assert timeless(read_league(tmp_path)) == timeless(read_league(folder))
