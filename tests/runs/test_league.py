@@ -12,11 +12,14 @@ from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import roc_auc_score
 
 from edgewise import load_model, load_run
+from edgewise.attribution import METHODS as ATTRIBUTION
 from edgewise.errors import EdgewiseError, FormatError, RunConflictError, RunError, SettingError, UnknownNameError
+from edgewise.evaluation.standing import cost
 from edgewise.runs.config import RunConfig
 from edgewise.runs.league import League, Question, default_methods, play, read_league
 from edgewise.runs.league.entrants import places
 from edgewise.runs.methods import get_method, method_names
+from edgewise.runs.methods.advice import ADVICE, DEFAULT, nearer
 from edgewise.runs.steps import Progress
 
 BASE = RunConfig("demo", task="ioi", n=4)
@@ -71,7 +74,7 @@ def test_every_number_is_that_of_the_stored_runs(folder: Path) -> None:
         for measure, value in expected.items():
             assert entry.number(measure) == pytest.approx(value, abs=1e-9), (name, measure)
     assert cell.entry("eap").cost == 1.0
-    assert cell.entry("eap-ig-inputs:steps=2").cost == 2.0
+    assert cell.entry("eap-ig-inputs:steps=2").cost == 1.75
     assert load_run(here / FOLDERS[1]).config.settings["steps"] == 2
     assert [entry.reference for entry in cell.entries] == [False, False, False, True]
 
@@ -169,6 +172,15 @@ def test_every_method_that_scores_edges_plays() -> None:
     others = set(method_names()) - names
     assert others >= {"activation-patching", "acdc", "eap-acdc", "subnetwork-probing"}
     assert all(get_method(name).makes_circuit or get_method(name).is_exact for name in others)
+
+
+def test_the_advice_is_of_methods_that_there_are_at_their_cost() -> None:
+    for one in ADVICE:
+        assert cost(ATTRIBUTION.load(one.method).passes) == one.cost
+    assert [one.cost for one in ADVICE] == sorted(one.cost for one in ADVICE)
+    assert "--method eap-secant, at 1.75 times" in nearer("eap")
+    assert "--method activation-patching" in nearer("eap-secant")
+    assert RunConfig("demo", task="ioi").method == DEFAULT == ADVICE[0].method
 
 
 def test_models_meet_the_tasks_that_fit_them() -> None:
