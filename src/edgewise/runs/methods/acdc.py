@@ -57,6 +57,7 @@ class Acdc(RunMethod[AcdcState]):
     default_metric: ClassVar[str] = "kl"
     unit = "edges to test at most"
     makes_circuit = True
+    shares_work = True
 
     def check(self, config: RunConfig) -> None:
         """Refuse what ACDC cannot do."""
