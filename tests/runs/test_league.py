@@ -15,6 +15,7 @@ from edgewise import load_model, load_run
 from edgewise.attribution import METHODS as ATTRIBUTION
 from edgewise.errors import EdgewiseError, FormatError, RunConflictError, RunError, SettingError, UnknownNameError
 from edgewise.evaluation.standing import cost
+from edgewise.report.league import show_league
 from edgewise.runs.config import RunConfig
 from edgewise.runs.league import League, Question, default_methods, play, read_league
 from edgewise.runs.league.entrants import places
@@ -159,6 +160,7 @@ def test_a_method_that_refuses_is_kept_with_its_reason(tmp_path: Path) -> None:
     assert random.number("pearson") is not None
     assert [one.name for one in league.advice("effects")] == ["random"]
     assert read_league(tmp_path) == league
+    assert f"\nRefused:\neap, planted:3 on planted: {eap.refused}\n" in show_league(league)
 
 
 def test_other_prompts_are_refused(folder: Path) -> None:

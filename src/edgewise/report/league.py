@@ -28,12 +28,7 @@ def show_league(league: League) -> str:
         parts.append(_together(league, league.trained, "All tasks of trained models"))
     if league.planted:
         parts.append(_together(league, league.planted, "Planted models"))
-    refused = [
-        f"{entry.name} on {cell.model}, {cell.task}: {entry.refused}"
-        for cell in league.cells
-        for entry in cell.entries
-        if entry.refused
-    ]
+    refused = _refused(league)
     if refused:
         parts.append("\n".join(("Refused:", *refused)))
     return "\n\n".join((*parts, _explained(league), show_advice(league)))
@@ -127,6 +122,26 @@ def _together(league: League, cells: Sequence[Cell], title: str) -> str:
         rows.append((one.name + reference, times_words(one.cost), *numbers))
     header = ("method", "cost", *_headings(league, shown))
     return f"{title}: {_tasks(cells)}; mean, and the worst\n{table(header, rows, right=_RIGHT)}"
+
+
+def _refused(league: League) -> list[str]:
+    """Each reason once, with who gave it where."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for cell in league.cells:
+        for entry in cell.entries:
+            if entry.refused:
+                where = found.setdefault(entry.refused, {})
+                where.setdefault(entry.name, []).append(f"{cell.model} on {cell.task}")
+    return [
+        f"{'; '.join(f'{name}, {_listed(where)}' for name, where in every.items())}: {reason}"
+        for reason, every in found.items()
+    ]
+
+
+def _listed(words: Sequence[str]) -> str:
+    """The first two, and how many more."""
+    more = f" and {len(words) - 2} more" if len(words) > 2 else ""
+    return ", ".join(words[:2]) + more
 
 
 def _headings(league: League, shown: Sequence[str]) -> tuple[str, ...]:
