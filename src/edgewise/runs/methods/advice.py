@@ -1,9 +1,9 @@
 """Which method for which budget: what the league found on the demo model's four tasks (``docs/league.md``).
 
-The default of `discover` stays EAP: the finite differences of the secants need a rule for each of torch's operations that
-a model computes, and refuse a model that has another one or a function with a backward of its own; EAP needs none, takes
-a third of the memory, and of all estimates ranks the sizes of effects best. What EAP gets wrong are the largest effects,
-and so the circuits of its best edges; who can run `eap-secant` or `secant` should.
+The default of `discover` stays EAP: the finite differences of the secants need a rule for each of torch's operations
+that a model computes, and refuse a model that has another one or a function with a backward of its own; EAP needs none,
+takes a third of the memory, and of all estimates ranks the sizes of effects best. What EAP gets wrong are the largest
+effects, and so the circuits of its best edges; who can run `eap-secant` or `secant` should.
 """
 
 from __future__ import annotations
