@@ -44,6 +44,8 @@ def test_text(cli: Cli, run: Path) -> None:
     rows = [line.split() for line in result.out.splitlines() if line[:2].strip().isdigit()]
     assert [row[1] for row in rows] == [effect["name"] for effect in values["effects"][:10]]
     assert values["verdict"] in result.out
+    nearer = "Nearer to exact effects as a rule: --method eap-secant, at 1.75 times EAP's passes."
+    assert (nearer in result.out) == (not values["verdict"].startswith("The scores can be trusted, to find"))
     assert result.out.endswith(f"Wrote {run / 'verification.json'}\n")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edgewise.evaluation.agreement import Agreement, Estimate, agreement
-from edgewise.evaluation.verdict import verdict
+from edgewise.evaluation.verdict import is_right, verdict
 
 GOOD = Agreement(
     population=100,
@@ -45,7 +45,9 @@ FIND = "The scores can be trusted to find the edges, but not for their sizes:"
     ],
 )
 def test_thresholds(change: dict[str, Estimate], begins: str) -> None:
-    assert verdict(replace(GOOD, **change)).startswith(begins)
+    said = verdict(replace(GOOD, **change))
+    assert said.startswith(begins)
+    assert is_right(replace(GOOD, **change)) == ("for their sizes:" in said and "not for" not in said)
 
 
 def test_the_numbers_are_in_it() -> None:

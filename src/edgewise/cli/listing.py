@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -28,14 +29,20 @@ def list_names(
     as_json: AsJson = False,
 ) -> None:
     """List the models, tasks, metrics, methods or published circuits that are known, with one line on each."""
+    from edgewise.report.cost import times_words
     from edgewise.report.table import table
+    from edgewise.runs.methods.advice import ADVICE
 
     entries = _entries(kind)
     if as_json:
         document: dict[str, object] = {"kind": kind, "entries": _rows(entries)}
-        output.document(document | ({"classes": _rows(_classes())} if kind == "models" else {}))
+        output.document(document | _beside(kind))
         return
     output.result(table((kind.removesuffix("s"), "what it is"), entries))
+    if kind == "methods":
+        output.result("\nWhich for which budget, by passes in those of EAP (docs/league.md):\n")
+        rows = [(times_words(one.cost), one.method, one.words) for one in ADVICE]
+        output.result(table(("cost", "method", "good for"), rows))
     if kind == "models":
         output.result("\nAny other folder or hub model of these verified classes works too:\n")
         output.result(table(("class", "its blocks"), _classes()))
@@ -61,6 +68,17 @@ def _entries(kind: str) -> list[tuple[str, str]]:
         near = did_you_mean(kind, KINDS) or "."
         raise UnknownNameError(f"nothing to list under '{kind}'{near} Known kinds: {', '.join(KINDS)}.")
     return [(name, REGISTRY.describe(name)) for name in REGISTRY]
+
+
+def _beside(kind: str) -> dict[str, object]:
+    """What else the JSON document of a kind has."""
+    if kind == "models":
+        return {"classes": _rows(_classes())}
+    if kind == "methods":
+        from edgewise.runs.methods.advice import ADVICE
+
+        return {"advice": [asdict(one) for one in ADVICE]}
+    return {}
 
 
 def _classes() -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from importlib.metadata import version as package_version
 
 import typer
 
-from edgewise.cli import check, compare, discover, draw, evaluate, listing, paper, roc, select, show, verify
+from edgewise.cli import check, compare, discover, draw, evaluate, league, listing, paper, roc, select, show, verify
 from edgewise.cli.quiet import quiet_libraries
 from edgewise.errors import EdgewiseError
 
@@ -28,6 +28,7 @@ app.command("compare", epilog=compare.EXAMPLES)(compare.compare)
 app.command("discover", epilog=discover.EXAMPLES)(discover.discover)
 app.command("draw", epilog=draw.EXAMPLES)(draw.draw)
 app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
+app.command("league", epilog=league.EXAMPLES)(league.league)
 app.command("list", epilog=listing.EXAMPLES)(listing.list_names)
 app.command("paper", epilog=paper.EXAMPLES)(paper.paper)
 app.command("roc", epilog=roc.EXAMPLES)(roc.roc)
@@ -122,6 +123,7 @@ HOW_TO_GO_ON = {
     "compare": _again,
     "discover": _again,
     "evaluate": _again_if_kept,
+    "league": _again,
     "paper": _again,
     "roc": _again,
     "verify": _again,

@@ -60,6 +60,14 @@ def parse_count(option: str, text: str) -> int | None:
     return int(text.replace(",", ""))
 
 
+def parse_names(option: str, text: str) -> tuple[str, ...]:
+    """Read names parted by commas. Raises RunError where one of them is empty."""
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names):
+        raise RunError(f"{option} {text!r} has an empty name in it; part names by one comma each")
+    return names
+
+
 def parse_numbers(option: str, text: str) -> tuple[float, ...]:
     """Read finite numbers parted by commas. Raises RunError naming the one that is none."""
     found = []

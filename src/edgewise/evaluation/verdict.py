@@ -36,6 +36,13 @@ def verdict(agreement: Agreement, what: str = "edge") -> str:
     return f"The scores can be trusted to find the {what}s, but not for their sizes: {words}; {sizes}{doubt}."
 
 
+def is_right(agreement: Agreement) -> bool:
+    """Whether the verdict is the best there is: the scores can be trusted to find and for their sizes."""
+    finding, sign, _ = _finding(agreement, "edge")
+    found = finding.value is not None and finding.value >= FOUND and (sign.value is None or sign.value >= FOUND)
+    return found and _right_sizes(agreement)
+
+
 def _finding(agreement: Agreement, what: str) -> tuple[Estimate, Estimate, str]:
     """What decides whether the edges are found, the signs that go with it, and both in words."""
     if agreement.k is None:

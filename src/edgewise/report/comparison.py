@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from edgewise.engine.passes import Passes
+from edgewise.report.cost import passes_words, seconds_words
 from edgewise.report.evaluation import CARRY
 from edgewise.report.picture.circuit import Heading
 from edgewise.report.picture.comparison import Line, Square, comparison_scene
@@ -94,7 +96,7 @@ def _runs(runs: Sequence[Mapping[str, Any]]) -> str:
             _share(run["cpr"]),
             _share(run["cmd"]),
             _passes(run["passes"]),
-            _seconds(run["seconds"]),
+            seconds_words(run["seconds"]),
         )
         for number, run in enumerate(runs, start=1)
     ]
@@ -146,22 +148,11 @@ def _own(run: Mapping[str, Any], edges: int) -> tuple[float, float] | None:
 
 def _cost(run: Mapping[str, Any]) -> str:
     passes = "" if run["passes"] is None else f"{_passes(run['passes'])}, "
-    return f"{passes}{_seconds(run['seconds'])} s"
+    return f"{passes}{seconds_words(run['seconds'])} s"
 
 
 def _passes(passes: Mapping[str, Any] | None) -> str:
-    if passes is None:
-        return "-"
-    backward = f" + {_number(passes['backward'])} B" if passes["backward"] else ""
-    return f"{'at most ' if passes['at_most'] else ''}{_number(passes['forward'])} F{backward}"
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 or value == round(value) else f"{value:,.1f}"
-
-
-def _seconds(value: float | None) -> str:
-    return "-" if value is None else f"{value:,.1f}"
+    return passes_words(None if passes is None else Passes(**passes))
 
 
 def _share(value: float | None) -> str:

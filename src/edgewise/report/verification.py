@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from edgewise.evaluation.agreement import Agreement, Estimate
+from edgewise.evaluation.verdict import is_right
 from edgewise.report.table import table
 from edgewise.report.text import plain
 from edgewise.runs.folder import Run
+from edgewise.runs.methods.advice import nearer
 from edgewise.runs.verification import Verification
 
 MOST_WRONG = 10
@@ -30,6 +32,7 @@ def show_verification(run: Run, verification: Verification, rows: int = MOST_WRO
         *([] if said.is_exact else [LIMIT.format(verification.level)]),
         f"Most wrong, in units of {verification.metric}:\n\n{_wrong(verification, rows)}",
         verification.verdict,
+        *([nearer(run.config.method)] if _can_be_nearer(run, verification) else []),
     )
     return "\n\n".join(parts)
 
@@ -49,6 +52,11 @@ def _what(run: Run, verification: Verification) -> str:
     config, prompts = run.config, run.record.prompts
     what = f"{config.model} on {prompts.name}: {verification.n_prompts:,} prompts, {verification.metric}"
     return f"{what}; scores of {config.method} against exact effects"
+
+
+def _can_be_nearer(run: Run, verification: Verification) -> bool:
+    """Whether another method may well do better: these scores are not right in every respect, and are of edges."""
+    return verification.level == "edge" and not is_right(verification.agreement)
 
 
 def _measured(verification: Verification) -> str:

@@ -22,11 +22,10 @@ from edgewise.evaluation.wanted import Wanted
 from edgewise.metrics import get_metric
 from edgewise.runs.analysis import Analysis, measured
 from edgewise.runs.atomic import write_bytes
-from edgewise.runs.evaluate import StoredEvaluation, evaluate
+from edgewise.runs.evaluate import Loaded, StoredEvaluation, evaluate
 from edgewise.runs.folder import RUN, Run, load_run
 from edgewise.runs.lock import writing
-from edgewise.runs.setup import Setup, prepare
-from edgewise.runs.steps import Progress, Report, Steps, silent
+from edgewise.runs.steps import Progress, Report, silent
 from edgewise.runs.subject import Subject, subject_of_run
 
 NAME, MOST = "comparison", 12
@@ -169,7 +168,7 @@ def _measure(
     on_progress: Report,
 ) -> dict[str, Any]:
     places = [out / f"{number}-{name.resolve().name}" for number, name in enumerate(names, start=1)]
-    loaded = _Loaded()
+    loaded = Loaded()
     evaluations = [
         evaluate(
             subject,
@@ -194,20 +193,6 @@ def _measure(
         "notes": list(_notes(runs)),
         "warnings": list(dict.fromkeys(words for one in evaluations for words in one.results["warnings"])),
     }
-
-
-class _Loaded:
-    """One model at a time, with its prompts."""
-
-    def __init__(self) -> None:
-        self._setups: list[Setup] = []
-
-    def setup(self, subject: Subject, steps: Steps) -> Setup:
-        """That of a subject; loaded again only where another is wanted."""
-        if not self._setups or self._setups[0].config != subject.config:
-            self._setups[:] = []
-            self._setups.append(prepare(subject.config, subject.identity, steps))
-        return self._setups[0]
 
 
 def _said(report: Report, before: str, progress: Progress) -> None:

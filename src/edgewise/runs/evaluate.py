@@ -29,6 +29,21 @@ from edgewise.tasks import TASKS
 EVALUATING = "evaluating the circuit"
 
 
+class Loaded:
+    """One model at a time, with its prompts: what to give as `load` where several subjects share them."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._setups: list[Setup] = []
+
+    def setup(self, subject: Subject, steps: Steps) -> Setup:
+        """That of a subject; loaded again only where another is wanted."""
+        if not self._setups or self._setups[0].config != subject.config:
+            self._setups[:] = []
+            self._setups.append(prepare(subject.config, subject.identity, steps))
+        return self._setups[0]
+
+
 @dataclass(frozen=True, eq=False)
 class StoredEvaluation:
     """The numbers of an evaluation.

@@ -27,7 +27,7 @@ def spread(skeleton: Skeleton, order: Order) -> tuple[float, ...]:
         near[joint.upper].append((joint.lower, -joint.shift, joint.pull))
     places = [0.0] * len(skeleton.elements)
     for row in order:
-        for element, at in zip(row, _fit(_starts(skeleton, row), [0.0] * len(row), [1.0] * len(row)), strict=True):
+        for element, at in zip(row, apart(_starts(skeleton, row), [0.0] * len(row), [1.0] * len(row)), strict=True):
             places[element] = at
     for sweep in range(_SWEEPS):
         relax = _RELAX if sweep < _SWEEPS - 10 else 1.0
@@ -51,7 +51,7 @@ def _settle(
         target = sum(pull * (places[other] + shift) for other, shift, pull in ends) / weight
         wanted.append(places[element] + relax * (target - places[element]))
         weights.append(weight)
-    for element, at in zip(row, _fit(_starts(skeleton, row), wanted, weights), strict=True):
+    for element, at in zip(row, apart(_starts(skeleton, row), wanted, weights), strict=True):
         places[element] = at
 
 
@@ -66,7 +66,7 @@ def _starts(skeleton: Skeleton, row: Sequence[int]) -> list[float]:
     return starts
 
 
-def _fit(starts: Sequence[float], wanted: Sequence[float], weights: Sequence[float]) -> list[float]:
+def apart(starts: Sequence[float], wanted: Sequence[float], weights: Sequence[float]) -> list[float]:
     """Places nearest to those wanted, in order and apart: pooling adjacent violators."""
     pools: list[tuple[float, float, int]] = []  # mean, weight, members
     for start, want, weight in zip(starts, wanted, weights, strict=True):

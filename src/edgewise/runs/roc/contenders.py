@@ -73,7 +73,7 @@ class Contender:
             bootstrap=base.bootstrap if resampled else 0,
             settings=own,
         )
-        folder = self.name.replace(":", "-")
+        folder = self.name.replace(":", "-").replace("=", "-")
         if self.sweep is None:
             return ((folder, "", whole),)
         word = flag(self.sweep).strip("-")

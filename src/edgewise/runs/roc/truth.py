@@ -49,12 +49,6 @@ class Truth:
     digest: str | None = None
 
 
-def _default(base: RunConfig, model: Model) -> str:
-    """How the truth is asked for where nothing is said: known where one is known, else by exact patching."""
-    is_known = model.circuit is not None or find_known(base.task, base.model) is not None
-    return KNOWN if is_known else DEFAULT_EXACT
-
-
 def find_truth(asked: str | None, base: RunConfig, model: Model, patched: Callable[[RunConfig], Run]) -> Truth:
     """Return the truth that was asked for.
 
@@ -69,7 +63,7 @@ def find_truth(asked: str | None, base: RunConfig, model: Model, patched: Callab
         SelectionError: an edge that the model does not have, or a circuit without edges, or with all of them.
         FormatError: a file that is no circuit.
     """
-    asked = asked or _default(base, model)
+    asked = asked or (KNOWN if known_truth(base, model) else DEFAULT_EXACT)
     if asked == KNOWN:
         found = _known(base, model)
     elif asked.startswith(EXACT_PREFIX):
@@ -84,16 +78,26 @@ def find_truth(asked: str | None, base: RunConfig, model: Model, patched: Callab
     return found
 
 
-def _known(base: RunConfig, model: Model) -> Truth:
+def known_truth(base: RunConfig, model: Model) -> Truth | None:
+    """Return the planted circuit of a planted model, else the published one of the task in this model, if any.
+
+    Raises:
+        SelectionError: an edge of it that the model does not have.
+    """
     if model.circuit is not None:
         return Truth(model.circuit, KNOWN, f"the planted circuit of {base.model}")
     known = find_known(base.task, base.model)
-    if known is None:
+    return None if known is None else Truth(known.on(model.graph), KNOWN, known.summary)
+
+
+def _known(base: RunConfig, model: Model) -> Truth:
+    found = known_truth(base, model)
+    if found is None:
         raise RunError(
             f"no circuit is known of {base.task or base.data} in model '{base.model}' (`edgewise list circuits`);"
             f" give --truth FILE.json, or --truth {DEFAULT_EXACT}"
         )
-    return Truth(known.on(model.graph), KNOWN, known.summary)
+    return found
 
 
 def _exact(asked: str, base: RunConfig, patched: Callable[[RunConfig], Run]) -> Truth:

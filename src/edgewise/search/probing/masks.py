@@ -34,7 +34,7 @@ class NodeMasks:
     """
 
     graph: Graph
-    memory: int = 1
+    memory: float = 1.0
 
     @property
     def n(self) -> int:
@@ -75,7 +75,7 @@ class EdgeMasks:
     """
 
     graph: Graph
-    memory: int = 10
+    memory: float = 10.0
 
     @property
     def n(self) -> int:

@@ -1,0 +1,206 @@
+"""The league as text and as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from edgewise.evaluation.standing import CIRCUITS, EFFECTS, MEASURES, Standing, by_mean, worth_their_cost
+from edgewise.report.cost import passes_words, seconds_words, times_words
+from edgewise.report.picture.circuit import Heading
+from edgewise.report.picture.league import Column, Panel, league_scene
+from edgewise.report.picture.png import has_matplotlib, png
+from edgewise.report.picture.scene import Scene
+from edgewise.report.picture.svg import svg
+from edgewise.report.table import table
+from edgewise.runs.league import Cell, Entry, League
+
+_COLUMNS = ("pearson", "spearman_of_sizes", "spearman", "top", "sign", "sign_of_top", "cmd", "auroc")
+# Most edges of a planted model do nothing, and their ranks and signs are those of rounding.
+_OF_PLANTED = ("pearson", "top", "sign_of_top", "cmd", "auroc")
+_RIGHT = range(1, 12)
+
+
+def show_league(league: League) -> str:
+    """Return what `edgewise league` prints: a table a task, all tasks together, and the advice."""
+    parts = [_cell(league, cell) for cell in league.trained]
+    if league.trained:
+        parts.append(_together(league, league.trained, "All tasks of trained models"))
+    if league.planted:
+        parts.append(_together(league, league.planted, "Planted models"))
+    refused = _refused(league)
+    if refused:
+        parts.append("\n".join(("Refused:", *refused)))
+    return "\n\n".join((*parts, _explained(league), show_advice(league)))
+
+
+def show_advice(league: League) -> str:
+    """Return which method to take for which budget, by the league."""
+    return "\n\n".join(
+        (
+            "For effects (the least of Pearson and Spearman |.| over all tasks):\n" + _advised(league, EFFECTS),
+            "For circuits (the mean CMD over all tasks, less is better):\n" + _advised(league, CIRCUITS),
+        )
+    )
+
+
+def league_pictures(league: League) -> dict[str, bytes]:
+    """Return the picture of the league, file name -> content: SVG, and PNG where matplotlib is installed."""
+    scene = picture(league)
+    pictures = {"league.svg": svg(scene).encode()}
+    return pictures | {"league.png": png(scene)} if has_matplotlib() else pictures
+
+
+def picture(league: League) -> Scene:
+    """Return the picture of the league as a scene."""
+    judged = league.standings(league.judged)
+    known = [one for one in judged[:-1] if one.cost]
+    advised = {one.name for one in league.advice(EFFECTS)}
+    columns = [Column(one.name, one.cost or 1.0, one.name in advised) for one in known]
+    where = f"mean over {_tasks(league.judged)}"
+    panels = [
+        _quality(known, "pearson", f"Pearson correlation with exact effects: {where}", "Pearson"),
+        _quality(known, "spearman_of_sizes", f"Spearman correlation of sizes: {where}", "Spearman of sizes"),
+        _quality(known, "cmd", f"CMD, less is better: {where}", "CMD", judged[-1]),
+    ]
+    with_truth = [cell for cell in league.cells if cell.truth_edges is not None]
+    if with_truth:
+        every = {one.name: one for one in league.standings(with_truth)}
+        same, exact = [every[one.name] for one in known], every[league.reference]
+        title = f"Area under the ROC curve against the known circuit: {_tasks(with_truth)}"
+        panels.append(_quality(same, "auroc", title, "AUROC", exact))
+    n = league.cells[0].n
+    heading = Heading(
+        "Cost and quality of methods",
+        (f"{n:,} prompts a task · exact effects of all edges by activation patching · CMD on {n:,} held-out prompts",),
+    )
+    return league_scene(columns, panels, heading)
+
+
+def _quality(methods: Sequence[Standing], measure: str, title: str, label: str, exact: Standing | None = None) -> Panel:
+    worth = {one.name for one in worth_their_cost(methods, partial(by_mean, measure=measure))}
+    values = [one.known(measure) for one in methods]
+    every = [value for of in values for value in of]
+    reached = None if exact is None else exact.mean(measure)
+    rising = MEASURES[measure][1]
+    low = 0.4 if measure == "auroc" else 0.0
+    high = 1.02 if rising else 1.05 * max([*every, reached or 0.0], default=1.0)
+    return Panel(title, label, values, [one.name in worth for one in methods], reached, low, high)
+
+
+def _cell(league: League, cell: Cell) -> str:
+    eap = next((entry for entry in cell.entries if entry.name == "eap"), None)
+    base = None if eap is None else eap.seconds
+    shown = [name for name in _COLUMNS if name != "auroc" or cell.truth_edges is not None]
+    rows = [
+        (
+            _name(entry),
+            passes_words(entry.passes),
+            times_words(entry.cost),
+            _seconds(entry, base),
+            *(_digits(entry.number(name), 3) for name in shown),
+        )
+        for entry in cell.entries
+        if not entry.refused
+    ]
+    truth = "" if cell.truth is None else f"; known: {cell.truth}, {cell.truth_edges:,} edges"
+    head = f"{cell.model} on {cell.task}: {cell.n:,} prompts, {cell.metric}, {cell.edges:,} edges{truth}"
+    time = "seconds" if base is None else "time"
+    header = ("method", "passes", "cost", time, *_headings(league, shown))
+    return f"{head}\n{table(header, rows, right=_RIGHT)}"
+
+
+def _together(league: League, cells: Sequence[Cell], title: str) -> str:
+    """Mean over tasks, and the worst of them."""
+    every = league.standings(cells)
+    columns = _OF_PLANTED if all(cell.planted for cell in cells) else _COLUMNS
+    shown = [name for name in columns if name != "auroc" or any(one.known(name) for one in every)]
+    rows = []
+    for one in every:
+        reference = " (reference)" if one.name == league.reference else ""
+        numbers = (f"{_digits(one.mean(name))} {_digits(one.worst(name))}" for name in shown)
+        rows.append((one.name + reference, times_words(one.cost), *numbers))
+    header = ("method", "cost", *_headings(league, shown))
+    return f"{title}: {_tasks(cells)}; mean, and the worst\n{table(header, rows, right=_RIGHT)}"
+
+
+def _refused(league: League) -> list[str]:
+    """Each reason once, with who gave it where."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for cell in league.cells:
+        for entry in cell.entries:
+            if entry.refused:
+                where = found.setdefault(entry.refused, {})
+                where.setdefault(entry.name, []).append(f"{cell.model} on {cell.task}")
+    return [
+        f"{'; '.join(f'{name}, {_listed(where)}' for name, where in every.items())}: {reason}"
+        for reason, every in found.items()
+    ]
+
+
+def _listed(words: Sequence[str]) -> str:
+    """The first two, and how many more."""
+    more = f" and {len(words) - 2} more" if len(words) > 2 else ""
+    return ", ".join(words[:2]) + more
+
+
+def _headings(league: League, shown: Sequence[str]) -> tuple[str, ...]:
+    words = {
+        "pearson": "Pearson",
+        "spearman_of_sizes": "Spearman |.|",
+        "spearman": "Spearman",
+        "top": f"top {league.top}",
+        "sign": "sign",
+        "sign_of_top": f"sign {league.top}",
+        "cmd": "CMD",
+        "auroc": "AUROC",
+    }
+    return tuple(words[name] for name in shown)
+
+
+def _advised(league: League, purpose: str) -> str:
+    shown = ("pearson", "spearman_of_sizes") if purpose == EFFECTS else ("cmd",)
+    rows = [
+        (
+            times_words(one.cost),
+            one.name,
+            *(word for name in shown for word in (_digits(one.mean(name), 3), _digits(one.worst(name), 3))),
+        )
+        for one in league.advice(purpose)
+    ]
+    header = ("from", "take", *(word for name in _headings(league, shown) for word in (name, "worst")))
+    return table(header, rows, right=(0, *range(2, 2 + 2 * len(shown)))) if rows else "no method is known on every task"
+
+
+def _explained(league: League) -> str:
+    top = league.top
+    return (
+        "passes: forward (F) and backward (B) passes of the whole model. cost: these by EAP's, a B counted as two F.\n"
+        "time: by EAP's in the same run, rough. Pearson, Spearman (|.|: of sizes), sign: of all edges against their\n"
+        f"exact effects. top {top}: share of the largest exact effects among the largest scores. sign {top}: of\n"
+        "the largest scores. CMD: area between 1 and the faithfulness of the best edges, on held-out prompts; less is\n"
+        "better. AUROC: against the known circuit."
+    )
+
+
+def _tasks(cells: Sequence[Cell]) -> str:
+    planted = sum(cell.planted for cell in cells)
+    models = dict.fromkeys(cell.model for cell in cells if not cell.planted)
+    words = [f"{model} on {', '.join(cell.task for cell in cells if cell.model == model)}" for model in models]
+    if planted:
+        words.append(f"{planted} planted model{'' if planted == 1 else 's'}")
+    return "; ".join(words)
+
+
+def _name(entry: Entry) -> str:
+    return f"{entry.name} (reference)" if entry.reference else entry.name
+
+
+def _seconds(entry: Entry, base: float | None) -> str:
+    if base and entry.seconds is not None:
+        return times_words(round(entry.seconds / base, 1))
+    return seconds_words(entry.seconds)
+
+
+def _digits(value: float | None, digits: int = 2) -> str:
+    return "-" if value is None else f"{round(value, digits) + 0.0:.{digits}f}"

@@ -1,0 +1,207 @@
+"""What the league found, as values and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from edgewise.engine.passes import Passes
+from edgewise.errors import FormatError
+from edgewise.evaluation.agreement import Agreement
+from edgewise.evaluation.standing import MEASURES, PURPOSES, Standing, cost, standings, worth_their_cost
+from edgewise.models.planted import is_planted
+
+FORMAT = "edgewise-league"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One method on one model and task.
+
+    Args:
+        name: the method, as it was asked for.
+        run: its run folder, under that of the league.
+        reference: whether it is what the others are held against.
+        refused: why the method cannot be used here; None where it can.
+        passes: what it cost; None where nobody has said.
+        seconds: that it took to score, on the machine as it was.
+        agreement: of its scores with the exact effects, over all edges.
+        cpr: area under the faithfulness of its best edges, on held-out prompts; None where it is undefined.
+        cmd: area between that and 1, likewise.
+        auroc: against the circuit that is known; None where none is.
+    """
+
+    name: str
+    run: str
+    reference: bool
+    refused: str | None = None
+    passes: Passes | None = None
+    seconds: float | None = None
+    agreement: Agreement | None = None
+    cpr: float | None = None
+    cmd: float | None = None
+    auroc: float | None = None
+
+    @property
+    def cost(self) -> float | None:
+        """Passes by EAP's."""
+        return cost(self.passes)
+
+    def number(self, measure: str) -> float | None:
+        """One of `MEASURES`; None where it is undefined."""
+        if measure in ("cmd", "auroc"):
+            found: float | None = getattr(self, measure)
+            return found
+        if self.agreement is None:
+            return None
+        names = {"top": "recall", "sign": "sign_agreement", "sign_of_top": "sign_agreement_of_top"}
+        value: float | None = getattr(self.agreement, names.get(measure, measure)).value
+        return value
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON values, with what follows from them."""
+        return {
+            **{entry.name: getattr(self, entry.name) for entry in fields(self)},
+            "passes": None if self.passes is None else asdict(self.passes),
+            "cost": self.cost,
+            "agreement": None if self.agreement is None else self.agreement.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Entry:
+        """Read back what `to_json` gave."""
+        plain = {entry.name: values[entry.name] for entry in fields(cls)}
+        passes, agreement = values["passes"], values["agreement"]
+        plain["passes"] = None if passes is None else Passes(**passes)
+        plain["agreement"] = None if agreement is None else Agreement.from_json(agreement)
+        return cls(**plain)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One model on one task.
+
+    Args:
+        model: its name.
+        task: of the prompts.
+        metric: what was measured.
+        n: number of prompts that the methods saw.
+        edges: how many the model has.
+        truth: the circuit that is known, in words; None where none is.
+        truth_edges: how many edges it has; None where none is known.
+        entries: the methods, in the order asked, the reference last.
+    """
+
+    model: str
+    task: str
+    metric: str
+    n: int
+    edges: int
+    truth: str | None
+    truth_edges: int | None
+    entries: tuple[Entry, ...]
+
+    @property
+    def planted(self) -> bool:
+        """Whether the model was built by hand, not trained."""
+        return is_planted(self.model)
+
+    def entry(self, name: str) -> Entry:
+        """That of a method."""
+        return next(entry for entry in self.entries if entry.name == name)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        plain = {entry.name: getattr(self, entry.name) for entry in fields(self)}
+        return plain | {"entries": [entry.to_json() for entry in self.entries]}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Cell:
+        """Read back what `to_json` gave."""
+        plain = {entry.name: values[entry.name] for entry in fields(cls)}
+        return cls(**plain | {"entries": tuple(map(Entry.from_json, values["entries"]))})
+
+
+@dataclass(frozen=True)
+class League:
+    """All of it.
+
+    Args:
+        seed: of the prompts.
+        top: of how many edges the overlap of the largest is.
+        finished: when the last of its runs ended, UTC.
+        cells: models and tasks, in the order asked.
+    """
+
+    seed: int
+    top: int
+    finished: str
+    cells: tuple[Cell, ...]
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Names of the methods, without the reference."""
+        return tuple(entry.name for entry in self.cells[0].entries if not entry.reference)
+
+    @property
+    def reference(self) -> str:
+        """Name of what the methods are held against."""
+        return next(entry.name for entry in self.cells[0].entries if entry.reference)
+
+    @property
+    def trained(self) -> tuple[Cell, ...]:
+        """Those of models that were trained."""
+        return tuple(cell for cell in self.cells if not cell.planted)
+
+    @property
+    def planted(self) -> tuple[Cell, ...]:
+        """Those of planted models."""
+        return tuple(cell for cell in self.cells if cell.planted)
+
+    @property
+    def judged(self) -> tuple[Cell, ...]:
+        """Those that the advice goes by: of trained models, or where there is none, all."""
+        return self.trained or self.cells
+
+    def standings(self, cells: Sequence[Cell]) -> tuple[Standing, ...]:
+        """Every method over some cells, in the order asked, the reference last."""
+        entries = {name: [cell.entry(name) for cell in cells] for name in (*self.methods, self.reference)}
+        return standings(
+            (
+                name,
+                {measure: [entry.number(measure) for entry in every] for measure in MEASURES},
+                [entry.cost for entry in every],
+            )
+            for name, every in entries.items()
+        )
+
+    def advice(self, purpose: str) -> tuple[Standing, ...]:
+        """The methods that are worth their cost, the cheapest first; see `edgewise.evaluation.standing`."""
+        return worth_their_cost(self.standings(self.judged)[:-1], PURPOSES[purpose])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON values, with what follows from them."""
+        groups = {"trained": self.trained, "planted": self.planted}
+        return {
+            "format": FORMAT,
+            **{name: getattr(self, name) for name in _PLAIN},
+            "measures": {name: words for name, (words, _) in MEASURES.items()},
+            "advice": {purpose: [one.name for one in self.advice(purpose)] for purpose in PURPOSES},
+            "standings": {name: [one.to_json() for one in self.standings(of)] for name, of in groups.items() if of},
+            "cells": [cell.to_json() for cell in self.cells],
+        }
+
+    @classmethod
+    def from_json(cls, values: Any, where: str = "league.json") -> League:
+        """Read back what `to_json` gave. Raises FormatError where it is something else."""
+        if not isinstance(values, dict) or values.get("format") != FORMAT:
+            raise FormatError(f"{where}: not written by edgewise (field 'format' is not '{FORMAT}')")
+        try:
+            plain = {name: values[name] for name in _PLAIN}
+            return cls(**plain, cells=tuple(map(Cell.from_json, values["cells"])))
+        except (KeyError, TypeError) as error:
+            raise FormatError(f"{where}: cannot be read ({error!r}); make it again") from error
+
+
+_PLAIN = ("seed", "top", "finished")

@@ -1,0 +1,228 @@
+"""The league: its numbers are those of the stored runs by scipy and scikit-learn, and nothing is computed twice."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import pearsonr, spearmanr
+from sklearn.metrics import roc_auc_score
+
+from edgewise import load_model, load_run
+from edgewise.attribution import METHODS as ATTRIBUTION
+from edgewise.errors import EdgewiseError, FormatError, RunConflictError, RunError, SettingError, UnknownNameError
+from edgewise.evaluation.standing import cost
+from edgewise.report.league import show_league
+from edgewise.runs.config import RunConfig
+from edgewise.runs.league import League, Question, default_methods, play, read_league
+from edgewise.runs.league.entrants import places
+from edgewise.runs.methods import get_method, method_names
+from edgewise.runs.methods.advice import ADVICE, DEFAULT, nearer
+from edgewise.runs.steps import Progress
+
+BASE = RunConfig("demo", task="ioi", n=4)
+MODEL = "planted:3"
+METHODS = ("eap", "eap-ig-inputs:steps=2", "random")
+FOLDERS = ("eap", "eap-ig-inputs-steps-2", "random")
+QUESTION = Question(BASE, (MODEL,), methods=METHODS)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("league") / "out"
+    play(QUESTION, out)
+    return out
+
+
+def curve_area(of: Path) -> float:
+    """CMD from the evaluated points, by numpy."""
+    found = json.loads((of / "evaluation-resample.json").read_text())
+    assert found["prompts"]["split"] == "held-out"
+    x, f = np.array([(point["fraction"], point["faithfulness"]) for point in found["curve"]]).T
+    away = np.abs(1 - f)
+    return float(np.sum(np.diff(x) * (away[1:] + away[:-1]) / 2))
+
+
+def test_every_number_is_that_of_the_stored_runs(folder: Path) -> None:
+    (cell,) = read_league(folder).cells
+    here = folder / "planted-3-planted"
+    exact = load_run(here / "activation-patching")
+    exists, circuit = exact.scores.graph.mask, load_model(MODEL).circuit
+    assert circuit is not None
+    y = exact.scores.values[exists].astype(np.float64)
+    assert (cell.model, cell.task, cell.metric, cell.n) == (MODEL, "planted", "logit-diff", 4)
+    assert (cell.edges, cell.truth_edges) == (int(exists.sum()), circuit.n_edges)
+    for name, run in zip((*METHODS, "activation-patching"), (*FOLDERS, "activation-patching"), strict=True):
+        entry, stored = cell.entry(name), load_run(here / run)
+        assert entry.run == f"planted-3-planted/{run}"
+        assert (entry.passes, entry.seconds) == (stored.record.passes, stored.record.timing["scoring"])
+        assert stored.record.prompts.fingerprint == exact.record.prompts.fingerprint
+        x = stored.scores.values[exists].astype(np.float64)
+        largest, found = (set(np.argsort(-np.abs(values), kind="stable")[:20]) for values in (y, x))
+        expected = {
+            "pearson": pearsonr(x, y).statistic,
+            "spearman": spearmanr(x, y).statistic,
+            "spearman_of_sizes": spearmanr(np.abs(x), np.abs(y)).statistic,
+            "top": len(largest & found) / 20,
+            "sign": np.mean(np.sign(x) == np.sign(y)),
+            "sign_of_top": np.mean([np.sign(x[at]) == np.sign(y[at]) for at in found]),
+            "cmd": curve_area(here / run),
+            "auroc": roc_auc_score(circuit.mask[exists], np.abs(x)),
+        }
+        for measure, value in expected.items():
+            assert entry.number(measure) == pytest.approx(value, abs=1e-9), (name, measure)
+    assert cell.entry("eap").cost == 1.0
+    assert cell.entry("eap-ig-inputs:steps=2").cost == 1.75
+    assert load_run(here / FOLDERS[1]).config.settings["steps"] == 2
+    assert [entry.reference for entry in cell.entries] == [False, False, False, True]
+
+
+def test_it_is_read_back_as_it_was(folder: Path) -> None:
+    text = (folder / "league.json").read_text()
+    league = read_league(folder)
+    assert json.dumps(league.to_json(), indent=1) + "\n" == text
+    values = json.loads(text)
+    assert league.methods == METHODS
+    assert values["standings"]["planted"][0]["pearson"]["mean"] == league.cells[0].entry("eap").number("pearson")
+    assert values["advice"]["effects"] == [one.name for one in league.advice("effects")]
+    assert values["finished"] == max(load_run(path.parent).record.finished for path in folder.rglob("run.json"))
+
+
+def test_the_same_call_computes_nothing_and_more_can_be_added(folder: Path) -> None:
+    kept = [path for path in folder.rglob("*.json") if path.parent != folder]
+    before = {path: path.stat().st_mtime_ns for path in kept}
+    stored, reports = (folder / "league.json").read_bytes(), list[Progress]()
+    play(QUESTION, folder, on_progress=reports.append)
+    assert (folder / "league.json").read_bytes() == stored
+    assert not any("scoring" in report.step or report.plan for report in reports)
+    more = play(replace(QUESTION, models=(MODEL, "planted:11"), methods=(*METHODS, "hisp")), folder)
+    assert [(cell.model, len(cell.entries)) for cell in more.cells] == [(MODEL, 5), ("planted:11", 5)]
+    assert {path: path.stat().st_mtime_ns for path in kept} == before
+    play(QUESTION, folder)
+    assert (folder / "league.json").read_bytes() == stored
+
+
+class StopError(Exception):
+    """The plug is pulled."""
+
+
+def test_stopped_anywhere_it_ends_with_the_same_numbers(folder: Path, tmp_path: Path) -> None:
+    where, plans = f"{MODEL} on planted (1 of 1)", []
+
+    def stop_at(step: str) -> None:
+        def told(progress: Progress) -> None:
+            plans.append(progress.plan)
+            if progress.step == f"{where}: {step}":
+                raise StopError
+
+        with pytest.raises(StopError):
+            play(QUESTION, tmp_path, on_progress=told)
+
+    for step in (
+        "activation-patching: scoring prompts",
+        "activation-patching: selecting the circuit",
+        "methods",
+        "eap: evaluating the circuit",
+        "random: scoring prompts",
+        "activation-patching: evaluating the circuit",
+    ):
+        stop_at(step)
+        assert not (tmp_path / "league.json").exists()
+    assert any(plan is not None and plan.seconds > 0 for plan in plans)
+    play(QUESTION, tmp_path)
+    for path in folder.rglob("*"):
+        if path.name in ("scores.safetensors", "circuit.json", "evaluation-resample.json") and "planted-11" not in str(
+            path
+        ):
+            there = tmp_path / path.relative_to(folder)
+            assert not there.exists() or there.read_bytes() == path.read_bytes()
+    assert timeless(read_league(tmp_path)) == timeless(read_league(folder))
+
+
+def timeless(league: League) -> League:
+    cells = [
+        replace(cell, entries=tuple(replace(entry, seconds=None) for entry in cell.entries)) for cell in league.cells
+    ]
+    return replace(league, finished="", cells=tuple(cells))
+
+
+def test_a_method_that_refuses_is_kept_with_its_reason(tmp_path: Path) -> None:
+    """EAP refuses KL, which is flat at the clean run; random scores do not care."""
+    league = play(Question(replace(BASE, metric="kl"), (MODEL,), methods=("eap", "random")), tmp_path)
+    eap, random = (league.cells[0].entry(name) for name in ("eap", "random"))
+    assert eap.refused is not None
+    assert "gradient" in eap.refused
+    assert (eap.cost, eap.number("pearson"), eap.cmd) == (None, None, None)
+    assert random.refused is None
+    assert random.number("pearson") is not None
+    assert [one.name for one in league.advice("effects")] == ["random"]
+    assert read_league(tmp_path) == league
+    assert f"\nRefused:\neap, planted:3 on planted: {eap.refused}\n" in show_league(league)
+
+
+def test_other_prompts_are_refused(folder: Path) -> None:
+    with pytest.raises(RunConflictError, match="holds another run"):
+        play(replace(QUESTION, base=replace(BASE, seed=1)), folder)
+
+
+def test_every_method_that_scores_edges_plays() -> None:
+    names = {name.partition(":")[0] for name in default_methods()}
+    assert {"eap", "secant", "eap-secant", "random", "hisp"} <= names
+    others = set(method_names()) - names
+    assert others >= {"activation-patching", "acdc", "eap-acdc", "subnetwork-probing"}
+    assert all(get_method(name).makes_circuit or get_method(name).is_exact for name in others)
+
+
+def test_the_advice_is_of_methods_that_there_are_at_their_cost() -> None:
+    for one in ADVICE:
+        assert cost(ATTRIBUTION.load(one.method).passes) == one.cost
+    assert [one.cost for one in ADVICE] == sorted(one.cost for one in ADVICE)
+    assert "--method eap-secant, at 1.75 times" in nearer("eap")
+    assert "--method activation-patching" in nearer("eap-secant")
+    assert RunConfig("demo", task="ioi").method == DEFAULT == ADVICE[0].method
+
+
+def test_models_meet_the_tasks_that_fit_them() -> None:
+    assert [(one.model, one.task) for one in places(("demo", MODEL), ("ioi", "planted", "induction"))] == [
+        ("demo", "ioi"),
+        ("demo", "induction"),
+        (MODEL, "planted"),
+    ]
+    assert [one.task for one in places(("demo",))] == ["ioi", "greater-than", "docstring", "induction"]
+    assert [one.folder for one in places(("./my model", "planted:3"))][-1] == "planted-3-planted"
+    assert places(("./my model",), ("ioi",))[0].folder == "my-model-ioi"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        ({"methods": ("eap", "sekant")}, UnknownNameError, "unknown method 'sekant'; did you mean 'secant'"),
+        ({"methods": ()}, RunError, "--methods is empty"),
+        ({"methods": ("eap", "eap")}, RunError, "--methods names 'eap' twice"),
+        ({"methods": ("acdc",)}, RunError, "'acdc' finds a circuit .* `edgewise roc`"),
+        ({"methods": ("activation-patching",)}, RunError, "always there; leave it out"),
+        ({"methods": ("eap-ig-inputs:steps",)}, RunError, "'steps' is not setting=value"),
+        ({"methods": ("eap-ig-inputs:steps=0",)}, SettingError, "--steps"),
+        ({"methods": ("eap:steps=2",)}, SettingError, "--steps belongs to method"),
+        ({"tasks": ("ioi",)}, RunError, "model 'planted:3' can be asked none of ioi; it takes only 'planted'"),
+        ({"models": ("demo",), "tasks": ("planted",)}, RunError, "it takes any but 'planted'"),
+        ({"tasks": ("ioj",)}, UnknownNameError, "ioj"),
+        ({"models": ()}, RunError, "--models is empty"),
+        ({"base": replace(BASE, level="node")}, RunError, "scores of edges"),
+    ],
+)
+def test_bad_questions(wrong: dict[str, object], error: type[EdgewiseError], message: str) -> None:
+    with pytest.raises(error, match=message):
+        replace(QUESTION, **wrong)  # type: ignore[arg-type]
+
+
+def test_bad_files(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"holds no league\.json"):
+        read_league(tmp_path)
+    for text in ("{", "[]", '{"format": "edgewise-roc"}', '{"format": "edgewise-league", "cells": [{}]}'):
+        (tmp_path / "league.json").write_text(text)
+        with pytest.raises(FormatError, match=r"league\.json"):
+            read_league(tmp_path)
