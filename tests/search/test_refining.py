@@ -131,7 +131,7 @@ def test_what_does_not_belong_together_is_refused() -> None:
 def test_a_twentieth_of_the_edges_repairs_the_correlation(task: str) -> None:
     """On the demo model: 24 of 479 edges, of which the estimates that are wrong are among."""
     model = load_model("demo")
-    prompts = make_task(task, model, n=12)
+    prompts = make_task(task, model, n=8)
     exact = patch_edges(model, prompts)
     scores = score_edges(model, prompts)
     by_size = agreement(refine(model, prompts, scores, 24, second=None), exact).pearson.value
