@@ -14,10 +14,9 @@ import pytest
 import torch
 from torch import Tensor
 
-import bruteforce.transformer
 from bruteforce import scores as oracle
 from bruteforce.from_hf import from_hf
-from bruteforce.parts import Mlp, Norm
+from bruteforce.parts import Attention, Mlp, Norm
 from bruteforce.transformer import Transformer
 from edgewise.attribution import score_edges
 from edgewise.errors import UnsupportedModelError
@@ -82,9 +81,9 @@ def rewritten(model: Transformer, activation: Callable[[Callable], Callable]) ->
     return replace(model, blocks=blocks, final_norm=frozen(model.final_norm))
 
 
-def warm_pattern(q: Tensor, k: Tensor, scale: float, causal: bool = True) -> Tensor:
+def warm_pattern(attention: Attention, q: Tensor, k: Tensor, causal: bool) -> Tensor:
     """Half of the product's gradient to queries and keys each, and the softmax's at temperature 2."""
-    scores = halved(q, k.mT, torch.matmul) * scale
+    scores = halved(q, k.mT, torch.matmul) * attention.scale
     if causal:
         later = torch.ones(scores.shape[1:], dtype=torch.bool).triu(1)
         scores = scores.masked_fill(later, -math.inf)
@@ -109,7 +108,7 @@ def test_relp(family: str) -> None:
 @pytest.mark.parametrize("family", SHAPES)
 def test_gim(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The pattern's half of its product with values is in the pattern here, the values' half in the values."""
-    monkeypatch.setattr(bruteforce.transformer, "pattern", warm_pattern)
+    monkeypatch.setattr(Attention, "_pattern", warm_pattern)
     model = rewritten(from_hf(FAMILIES[family]()), lambda activation: activation)
     half = tuple(replace(b, attention=replace(b.attention, v=tuple(map(Half, b.attention.v)))) for b in model.blocks)
     assert error(family, "gim", replace(model, blocks=half)) <= (1e-9 if family in EXACT_FAMILIES else 1e-5)

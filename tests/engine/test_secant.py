@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from edgewise.engine.metric_path import MetricPath
 from edgewise.engine.points import Point
 from edgewise.engine.ruled_scores import secant_scores
 from edgewise.engine.rules import Ruled
+from edgewise.errors import UnsupportedModelError
 from edgewise.metrics import get_metric
 from edgewise.models import Model, load_model
 from edgewise.tasks import PromptPair
@@ -179,3 +181,26 @@ def test_a_reference_that_is_the_clean_run_gives_the_derivatives() -> None:
             ).edges
             expected = edge_scores(model, batch, metric, Buffers()).edges
         assert error(found, expected) < 1e-9
+
+
+class Doubled(torch.autograd.Function):
+    """A function with a backward of its own, as a model's code may have one."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return 2 * x
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return 2 * gradients[0]
+
+
+def test_what_the_rules_cannot_see_is_refused() -> None:
+    """A torch function mode does not see such a function: its output would have no reference run."""
+    model = load_model(FAMILIES["gpt2"]())
+    batch = batch_of(model, PAIRS)
+    handle = model.wiring.blocks[1].module.mlp.c_fc.register_forward_hook(lambda *args: Doubled.apply(args[2]))
+    with leaves_no_trace(model.module), pytest.raises(UnsupportedModelError, match="no rule for torch's 'Doubled'"):
+        scored(model, batch)
+    handle.remove()
+    scored(model, batch)

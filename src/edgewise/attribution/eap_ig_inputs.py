@@ -16,7 +16,7 @@ from edgewise.engine.attribute import BatchScores, LogitGradient, edge_scores
 from edgewise.engine.batches import Batch
 from edgewise.engine.buffers import Buffers
 from edgewise.engine.passes import Passes
-from edgewise.engine.points import riemann
+from edgewise.engine.points import between, riemann
 from edgewise.graph import GraphSpec
 from edgewise.models import Model
 
@@ -49,8 +49,9 @@ def score(
 
 
 def passes(settings: Path, spec: GraphSpec) -> Passes:
-    """A gradient at each point; the corrupted and the clean run too, where no point is there."""
-    return Passes(2.0 + settings.steps, float(settings.steps), at_most=True)
+    """The runs at both ends, points or not, one more for each point between them, and a gradient at each point."""
+    points = riemann(settings.steps, settings.rule)
+    return Passes(2.0 + len(between(points)), float(len(points)))
 
 
 EAP_IG_INPUTS = Method(

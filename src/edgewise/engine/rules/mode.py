@@ -17,7 +17,6 @@ from functools import partial
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
@@ -26,9 +25,11 @@ from edgewise.engine.rules.functions import Elementwise, Normed, Product, Softma
 from edgewise.engine.rules.reference import attach, has_reference, own_reference, reference, swapped, tensors_in
 from edgewise.engine.rules.rule import Kind, Rules
 from edgewise.engine.rules.statistics import NormStatistics
+from edgewise.engine.rules.steps import attention_by_steps, baddbmm_by_steps
 from edgewise.errors import UnsupportedModelError
 
 Operation = Callable[..., Any]
+OWN = (Elementwise, Normed, Product, Softmax)
 
 
 class Ruled(TorchFunctionMode):
@@ -54,6 +55,8 @@ class Ruled(TorchFunctionMode):
         carried = [x for x in tensors_in([args, kwargs]) if x.requires_grad or has_reference(x)]
         if not carried:
             return func(*args, **kwargs)
+        for x in carried:
+            _require_seen(self, x)
         if name in kinds.LINEAR:
             return self.both(func, args, kwargs)
         return self._other(name, func, args, kwargs, sum(x.requires_grad for x in carried))
@@ -69,11 +72,13 @@ class Ruled(TorchFunctionMode):
     def activation_unit(self, f: Operation, x: Tensor, *, kinked: bool) -> Tensor:
         """A module that is elementwise, as one operation; for hooks, which run while the mode is active."""
         with torch._C.DisableTorchFunction():
+            _require_seen(self, x)
             return self.elementwise(f, x, kinked=kinked)
 
     def norm_unit(self, f: Operation, x: Tensor, gain: Tensor | None, *, removes_mean: bool, eps: float) -> Tensor:
         """A module that is a norm, as one operation; likewise."""
         with torch._C.DisableTorchFunction():
+            _require_seen(self, x)
             return self.normed(f, x, gain, removes_mean=removes_mean, eps=eps)
 
     def elementwise(self, f: Operation, x: Tensor, *, kinked: bool) -> Tensor:
@@ -83,7 +88,8 @@ class Ruled(TorchFunctionMode):
             y_ref = f(reference(x)) if has_reference(x) else None
         if not x.requires_grad or Kind.ELEMENTWISE not in self.rules.replaces:
             y = f(x)
-            return attach(y, y_ref)
+            # A view: whatever made it, this is a known step.
+            return attach(y.view_as(y), y_ref)
         with torch.no_grad():
             y_ref = f(reference(x)) if y_ref is None else y_ref
         y = Elementwise.apply(x, f, kinked, reference(x), y_ref, self.rules)  # type: ignore[no-untyped-call]
@@ -105,6 +111,8 @@ class Ruled(TorchFunctionMode):
 
     def _other(self, name: str, func: Operation, args: Any, kwargs: Any, n_tracked: int) -> Any:
         """What is not linear, or writes."""
+        if "other" in kwargs:
+            args, kwargs = (*args, kwargs["other"]), {key: x for key, x in kwargs.items() if key != "other"}
         if name in kinds.PRODUCTS and isinstance(args[1], Tensor):
             if name == "__imul__":
                 return self._write("mul_", func, args, kwargs)
@@ -123,10 +131,10 @@ class Ruled(TorchFunctionMode):
             return self._norm(name, func, *args, **kwargs)
         if name == kinds.ATTENTION:
             with self:
-                return _attention(*args, **kwargs)
+                return attention_by_steps(*args, **kwargs)
         if name == "baddbmm":
             with self:
-                return _baddbmm(*args, **kwargs)
+                return baddbmm_by_steps(*args, **kwargs)
         if name in kinds.CHOICES:
             return self._choose(name, func, args, kwargs)
         if name in kinds.SHIFTS and kwargs.get("keepdim"):
@@ -243,6 +251,17 @@ class Ruled(TorchFunctionMode):
             return self.both(func, args, kwargs)
 
 
+def _require_seen(mode: Ruled, x: Tensor) -> None:
+    """Refuse what a function with a backward of its own has made: the mode sees only torch's operations.
+
+    Raises:
+        UnsupportedModelError: naming the function.
+    """
+    function = getattr(x.grad_fn, "_forward_cls", None)  # only a function that is written in Python has one
+    if function is not None and function not in OWN:
+        raise mode._refusal(function.__name__)
+
+
 def _name(func: Any) -> str | None:
     """An operation's name; None for an attribute that is no tensor."""
     name: str = getattr(func, "__name__", "") or str(func)
@@ -255,36 +274,3 @@ def _name(func: Any) -> str | None:
 def _applied(func: Operation, others: tuple[Any, ...], kwargs: dict[str, Any], x: Tensor) -> Tensor:
     result: Tensor = func(x, *others, **kwargs)
     return result
-
-
-def _attention(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attn_mask: Tensor | None = None,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    scale: float | None = None,
-    enable_gqa: bool = False,
-) -> Tensor:
-    """Scaled dot-product attention, step by step."""
-    if enable_gqa:
-        groups = query.shape[-3] // key.shape[-3]
-        key, value = key.repeat_interleave(groups, -3), value.repeat_interleave(groups, -3)
-    logits = (query * (query.shape[-1] ** -0.5 if scale is None else scale)) @ key.mT
-    if is_causal:
-        seen = torch.ones(logits.shape[-2:], dtype=torch.bool, device=logits.device).tril()
-        logits = logits.masked_fill(~seen, float("-inf"))
-    if attn_mask is not None and attn_mask.dtype == torch.bool:
-        logits = logits.masked_fill(~attn_mask, float("-inf"))
-    elif attn_mask is not None:
-        logits = logits + attn_mask
-    return F.softmax(logits, -1) @ value
-
-
-def _baddbmm(
-    input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1, out: Tensor | None = None
-) -> Tensor:
-    """``beta input + alpha batch1 batch2``; with ``beta`` 0 the input may hold anything."""
-    product = (batch1 @ batch2) * alpha
-    return product if beta == 0 else product + beta * input
