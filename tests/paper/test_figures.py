@@ -49,7 +49,7 @@ def span(task: str, split: str) -> float:
     """Clean - corrupted, as the evaluation of a circuit measures it."""
     prompts = make_task(task, model(), n=FAST_N, split=split)
     found = evaluate_circuit(model(), prompts, Circuit.empty(model().graph), curve=False)
-    return found.full.metric.mean - found.empty.metric.mean
+    return found.full.metric - found.empty.metric
 
 
 @cache

@@ -55,11 +55,11 @@ def test_planted_models_are_held_against_what_was_planted(planted: Path) -> None
     exists = scores.graph.mask
     assert eap.auc == pytest.approx(roc_auc_score(circuit.mask[exists], np.abs(scores.values[exists])), abs=1e-9)
     for at, tau in enumerate(("0.01", "1")):
-        kept = set(load_run(planted / f"acdc-task-tau-{tau}").circuit.edges())
+        kept = set(load_run(planted / f"acdc-task/tau-{tau}").circuit.edges())
         true = set(circuit.edges())
         assert acdc.true_positives[at] == len(kept & true)
         assert acdc.false_positives[at] == len(kept - true)
-    assert result.lines[1].runs == ("acdc-task-tau-0.01", "acdc-task-tau-1")
+    assert result.lines[1].runs == ("acdc-task/tau-0.01", "acdc-task/tau-1")
 
 
 def test_the_exact_truth_is_measured_on_other_prompts(demo: Path) -> None:
@@ -121,7 +121,7 @@ def test_stopped_anywhere_it_ends_with_the_same_bytes(tmp_path: Path) -> None:
         with pytest.raises(StopError):
             contest(question, broken, on_progress=told)
 
-    for step in ("truth: selecting the circuit", "eap: scoring prompts", "acdc-kl-tau-0.3: selecting the circuit"):
+    for step in ("truth: selecting the circuit", "eap: scoring prompts", "acdc-kl: scoring prompts"):
         stop_at(step)
         assert not (broken / RESULT).exists()
     contest(question, broken)
@@ -134,10 +134,10 @@ def test_other_prompts_are_refused(planted: Path) -> None:
 
 
 def test_a_circuit_of_the_users_own(planted: Path, tmp_path: Path) -> None:
-    names = sorted(load_run(planted / "acdc-task-tau-1").circuit.edges())
+    names = sorted(load_run(planted / "acdc-task" / "tau-1").circuit.edges())
     (tmp_path / "mine.json").write_text(json.dumps(names))
     by_list = contest(Question(PLANTED, ("eap",), str(tmp_path / "mine.json")), planted)
-    by_file = contest(Question(PLANTED, ("eap",), str(planted / "acdc-task-tau-1" / "circuit.json")), planted)
+    by_file = contest(Question(PLANTED, ("eap",), str(planted / "acdc-task" / "tau-1" / "circuit.json")), planted)
     assert set(by_list.truth_edges) == set(by_file.truth_edges) == set(names)
     assert by_list.lines[0].levels["edge"].roc.auc == by_file.lines[0].levels["edge"].roc.auc
     assert by_list.truth_digest != by_file.truth_digest

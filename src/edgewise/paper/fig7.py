@@ -18,13 +18,14 @@ from edgewise.paper.figure import Cell, Figure, Made, Published, Request
 from edgewise.paper.material import Experiment, Scored, experiments, in_papers_unit, scored, truth
 from edgewise.report.picture.choice import choose
 from edgewise.report.picture.circuit import Heading, circuit_scene
-from edgewise.report.picture.scene import Scene
+from edgewise.report.picture.scene import Scene, wrapped
 from edgewise.report.picture.stack import stacked
 from edgewise.runs.roc import Truth
 from edgewise.tasks.known import node_classes
 
 THRESHOLDS = {"ioi": 0.077, "docstring": 0.244, "greater-than": 0.009}
 TITLE = "Figure 7: subnetworks"
+ROOM = 670.0  # for a line above the narrowest picture of a circuit, pixels
 
 
 def make(request: Request) -> Made:
@@ -69,7 +70,7 @@ class _Part:
         found, kept = self.found, self.kept
         config = found.run.config
         counts = f"{kept.n_edges:,} of {kept.graph.n_edges:,} edges, {self.hits:,} of them true"
-        lines = (f"{found.line}; {counts}", f"EAP at {self.rule}", f"true: {self.true.words}")
+        lines = (f"{found.line}; {counts}", f"EAP at {self.rule}", *wrapped(f"true: {self.true.words}", 12, ROOM))
         above = Heading(f"Figure 7: subnetwork of {found.experiment.title}", lines, found.unit)
         classes = node_classes(config.task, config.model, kept.graph.spec)
         return circuit_scene(choose(kept, found.scores), above, classes)

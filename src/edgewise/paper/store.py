@@ -41,7 +41,7 @@ def page(figure: Figure, made: Made) -> str:
     parts = [
         f"# {figure.name}: {figure.summary}",
         f"![{figure.summary}]({figure.name}.svg)",
-        "\n".join(made.caption),
+        "\n".join(made.caption).strip(),
         *([_published(made.published)] if made.published else []),
         f"Data: [{figure.name}.json]({figure.name}.json), [{figure.name}.csv]({figure.name}.csv)",
     ]

@@ -92,6 +92,14 @@ def score_tint(share: float) -> str:
     return "#" + "".join(f"{value:02x}" for value in mixed)
 
 
+def size_tint(share: float) -> str:
+    """Return the colour of a size: `share` is 0 for the least and 1 for the largest."""
+    share = max(0.0, min(1.0, share))
+    begin, end = LIGHT["node"], LIGHT["kept"]
+    ends = ((int(begin[at : at + 2], 16), int(end[at : at + 2], 16)) for at in (1, 3, 5))
+    return "#" + "".join(f"{round(low + (high - low) * share):02x}" for low, high in ends)
+
+
 def on_tint(tint: str) -> str:
     """Return the colour of text that can be read on a tint."""
     red, green, blue = (int(tint[at : at + 2], 16) for at in (1, 3, 5))

@@ -139,6 +139,18 @@ def text_width(text: str, size: float, bold: bool = False) -> float:
     return size * sum(_advance(letter) for letter in text) * (1.1 if bold else 1.0)
 
 
+def wrapped(text: str, size: float, room: float) -> tuple[str, ...]:
+    """Return the text in lines of at most `room` pixels, broken at spaces; a longer word has a line of its own."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and text_width(longer, size) <= room:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return tuple(lines)
+
+
 def fitted(text: str, size: float, room: float, bold: bool = False) -> str:
     """Return the text, its middle replaced by an ellipsis where it would be wider than `room` pixels."""
     if text_width(text, size, bold) <= room:

@@ -57,6 +57,7 @@ class Acdc(RunMethod[AcdcState]):
     default_metric: ClassVar[str] = "kl"
     unit = "edges to test at most"
     makes_circuit = True
+    shares_work = True
     no_estimates = "measures effects in a circuit that shrinks, and its scores are no estimates of exact effects"
 
     def check(self, config: RunConfig) -> None:

@@ -74,6 +74,7 @@ class RunMethod(ABC, Generic[State]):
         default_metric: the metric it is run with where none is asked for; None for that of the prompts.
         unit: what its progress counts.
         makes_circuit: whether it finds a circuit itself, so that none is selected by its scores.
+        shares_work: whether runs that differ in its settings alone take less together than one by one (`together`).
         of_all_prompts: why it has no scores of single prompts, so that none are stored or resampled; None where it has.
         no_estimates: why its scores are no estimates of exact effects, so that none is checked; None where they are.
     """
@@ -85,6 +86,7 @@ class RunMethod(ABC, Generic[State]):
     default_metric: ClassVar[str | None] = None
     unit: ClassVar[str] = PASSES
     makes_circuit: ClassVar[bool] = False
+    shares_work: ClassVar[bool] = False
     of_all_prompts: ClassVar[str | None] = None
     no_estimates: str | None = None
 

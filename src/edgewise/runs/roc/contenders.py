@@ -13,7 +13,7 @@ from typing import Any
 
 from edgewise.errors import RunError, UnknownNameError, did_you_mean
 from edgewise.runs.config import RunConfig
-from edgewise.runs.methods import get_method, method_names
+from edgewise.runs.methods import get_method
 from edgewise.runs.selection import Selection
 from edgewise.settings import flag
 
@@ -79,7 +79,7 @@ class Contender:
         word = flag(self.sweep).strip("-")
         return tuple(
             (
-                f"{folder}-{word}-{value:g}",
+                f"{folder}/{word}-{value:g}",
                 f"{word} {value:g}",
                 replace(whole, settings={**own, self.sweep: value}),
             )
@@ -104,8 +104,7 @@ _ROWS = (
     Contender("sp:task", "SP, task metric", "subnetwork-probing", sweep=LAMBDA, values=LAMBDAS_TASK),
     Contender("random", "random scores", "random", by_prompt=False),
 )
-# Only of methods that there are.
-CONTENDERS: Mapping[str, Contender] = {row.name: row for row in _ROWS if row.method in method_names()}
+CONTENDERS: Mapping[str, Contender] = {row.name: row for row in _ROWS}
 # Subnetwork probing trains for thousands of steps a value, and is run when it is named.
 DEFAULT_METHODS = tuple(name for name, row in CONTENDERS.items() if row.sweep != LAMBDA)
 EXACT = "activation-patching"

@@ -2,7 +2,7 @@
 
 1. Load the model, make the prompts, find the truth; exact patching for it is a run like the others, in ``truth``.
 2. Each method is one run folder under that of the comparison, or one for each value of its setting, made as `discover`
-   makes them: what is finished is read, what was stopped goes on, and nothing is computed twice.
+   or `sweep` make them: what is finished is read, what was stopped goes on, and nothing is computed twice.
 3. From the runs alone, the rates of every threshold or circuit, for edges and for nodes, go to ``roc.json``.
 """
 
@@ -32,6 +32,7 @@ from edgewise.runs.roc.truth import Truth, find_truth
 from edgewise.runs.selection import Selection
 from edgewise.runs.setup import prepare
 from edgewise.runs.steps import Progress, Report, Steps, silent
+from edgewise.runs.sweep import sweep
 
 RESULT = "roc.json"
 TRUTH = "truth"
@@ -107,10 +108,18 @@ def contest(
     truth = find_truth(question.truth, base, setup.model, lambda config: run(TRUTH, config))
     n, task = len(setup.prompts), setup.prompts.name
     del setup  # every run loads the model for itself
-    lines = tuple(
-        _line(row, [(name, setting, run(name, config)) for name, setting, config in runs], truth, question.by)
-        for row, runs in ((row, row.configs(base, metric, question.values, question.settings)) for row in rows)
-    )
+
+    def run_all(row: Contender) -> list[tuple[str, str, Run]]:
+        asked = row.configs(base, metric, question.values, question.settings)
+        if row.sweep is None or not get_method(row.method).shares_work:
+            return [(name, setting, run(name, config)) for name, setting, config in asked]
+        place = Path(asked[0][0]).parent
+        configs = {Path(name).name: config for name, _, config in asked}
+        told = named(report, place.name)
+        made = sweep(configs, folder / place, overwrite=overwrite, max_memory=max_memory, on_progress=told)
+        return [(name, setting, one) for (name, setting, _), one in zip(asked, made, strict=True)]
+
+    lines = tuple(_line(row, run_all(row), truth, question.by) for row in rows)
     result = RocResult(
         base.model,
         task,
