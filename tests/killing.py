@@ -11,11 +11,12 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from edgewise.runs.checkpoint import PROGRESS
 
@@ -58,6 +59,14 @@ COMMANDS: dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]] = {
         ),
         PROGRESS,
         (*RESULTS, "trace.jsonl"),
+    ),
+    "checked": (
+        (
+            *("discover", *DEMO, "--exact", "150", "--bootstrap", "20", "--per-prompt"),
+            *("--n", "40", "--batch-size", "8", "--no-pictures", "--out"),
+        ),
+        PROGRESS,
+        RESULTS,
     ),
     "sweep": (
         ("discover", *DEMO, "--method", "acdc", "--tau", "0.1,0.5", "--n", "3", "--out"),
@@ -195,7 +204,14 @@ def _cells(state: Path) -> int:
     checkpoint = load_checkpoint(state.parent, state.name)
     if checkpoint is None:
         return 0
-    tensors = checkpoint.tensors
+    return _cells_of(checkpoint.tensors)
+
+
+def _cells_of(tensors: Mapping[str, Any]) -> int:
+    stages = {name.partition(".")[0] for name in tensors} & {"first", "second", "exact"}
+    if stages:  # of a command that does one thing after the other
+        parts = [{name.partition(".")[2]: tensors[name] for name in tensors if name.startswith(one)} for one in stages]
+        return sum(map(_cells_of, parts))
     if "counts" in tensors:
         import numpy as np
 

@@ -41,6 +41,7 @@ EXPORTED = [
     "read_circuit",
     "read_prompts",
     "read_scores",
+    "refine",
     "score_edges",
     "show",
     "threshold",

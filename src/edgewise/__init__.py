@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from edgewise.runs.folder import Run, load_run
     from edgewise.runs.prompts import make_task, read_prompts
     from edgewise.runs.selection import Selection
-    from edgewise.search import patch_edges
+    from edgewise.search import patch_edges, refine
     from edgewise.tasks import PromptPair, PromptSet
 
     __version__: str
@@ -75,7 +75,7 @@ _HOMES = {
     "edgewise.runs.folder": ("Run", "load_run"),
     "edgewise.runs.prompts": ("make_task", "read_prompts"),
     "edgewise.runs.selection": ("Selection",),
-    "edgewise.search": ("patch_edges",),
+    "edgewise.search": ("patch_edges", "refine"),
     "edgewise.tasks": ("PromptPair", "PromptSet"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -112,6 +112,7 @@ __all__ = [
     "read_circuit",
     "read_prompts",
     "read_scores",
+    "refine",
     "score_edges",
     "show",
     "threshold",

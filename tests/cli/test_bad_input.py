@@ -157,7 +157,7 @@ def test_cut_weights(cli: Cli, model: Path, data: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "parts"),
     [
-        ({"architectures": ["BloomForCausalLM"], "model_type": "bloom"}, ["BloomForCausalLM", "GPT2LMHeadModel"]),
+        ({"architectures": ["MambaForCausalLM"], "model_type": "mamba"}, ["MambaForCausalLM", "GPT2LMHeadModel"]),
         ({"architectures": ["GPT2Model"]}, ["GPT2Model", "GPT2LMHeadModel"]),
         ({"a_new_setting": 3}, ["a_new_setting", "--ignore-config"]),
     ],

@@ -114,7 +114,8 @@ def test_json_is_one_document_and_nothing_else(cli: Cli, command: list[Any]) -> 
     assert said["run"] == json.loads((command[-1] / "run.json").read_text())
     assert len(said["edges"]) == 20
     assert [edge["in_circuit"] for edge in said["edges"]] == [True] * 2 + [False] * 18
-    assert set(said["edges"][0]) == {"name", "score", "stderr", "mean_abs", "in_circuit", "low", "high"}
+    spread = {"stderr", "mean_abs", "low", "high"}
+    assert set(said["edges"][0]) == {"name", "score", *spread, "in_circuit", "verified", "estimated"}
     again = json.loads(cli(*command, "--json").out)
     assert again == said | {"reused": True}
     shown = json.loads(cli("show", command[-1], "--json", "--top", 262).out)

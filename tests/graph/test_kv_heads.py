@@ -55,6 +55,24 @@ def test_a_group_with_an_unscored_head_is_unscored() -> None:
     assert [GROUPED.edge_name(*index) for index in missing] == ["input->a0.kv0<k>"]
 
 
+def test_a_group_is_exact_when_all_its_heads_are_and_estimates_are_shared_out() -> None:
+    values = np.where(GROUPED.mask, 6.0, 0.0)
+    verified = np.zeros(values.shape, dtype=np.bool_)
+    verified[GROUPED.edge("input->a0.kv1<k>")] = verified[GROUPED.edge("input->a0.h3<q>")] = True
+    scores = EdgeScores(GROUPED, values, verified=verified, estimated=values / 2)
+    seen = query_head_view(scores)
+    exact = {seen.graph.edge_name(*at) for at in np.argwhere(seen.verified).tolist()}
+    assert exact == {"input->a0.h3<q>", "input->a0.h2<k>", "input->a0.h3<k>"}
+    assert seen.estimated[seen.graph.edge("input->a0.h2<k>")] == 1.5
+    back = kv_head_view(seen, GROUPED.spec)
+    np.testing.assert_array_equal(back.verified, verified)
+    np.testing.assert_array_equal(back.estimated, scores.estimated)
+    half = seen.verified.copy()
+    half[seen.graph.edge("input->a0.h2<k>")] = False
+    joined = kv_head_view(EdgeScores(seen.graph, seen.values, verified=half, estimated=seen.estimated), GROUPED.spec)
+    assert [GROUPED.edge_name(*at) for at in np.argwhere(joined.verified).tolist()] == ["input->a0.h3<q>"]
+
+
 @given(circuits())
 def test_circuits_survive_the_round_trip(circuit: Circuit) -> None:
     assert kv_head_view(query_head_view(circuit), circuit.graph.spec) == circuit

@@ -13,7 +13,7 @@ import pytest
 from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, NodeScores
 from edgewise.runs.config import RunConfig
 from edgewise.runs.folder import Run
-from edgewise.runs.record import Counts, MetricSummary, PromptSummary, RunRecord
+from edgewise.runs.record import Counts, ExactSummary, MetricSummary, PromptSummary, RunRecord
 from edgewise.runs.selection import Selection, select
 
 SPECS = {
@@ -51,7 +51,21 @@ def make_run(
     return Run(folder, record(config, circuit), scores, circuit)
 
 
-def record(config: RunConfig, circuit: Circuit) -> RunRecord:
+def make_checked_run(shape: str = "sequential", level: str = "edge", n: int = 30, top: int = 12) -> Run:
+    """A finished run in which the exact effects of every other of the largest scores were measured."""
+    spec = SPECS[shape]
+    scores = edge_scores(spec) if level == "edge" else node_scores(spec)
+    verified = np.zeros(scores.values.shape, dtype=np.bool_)
+    verified.flat[np.argsort(-np.abs(scores.values), axis=None)[: 2 * n : 2]] = True
+    estimated = np.where(verified, scores.values / 2, scores.values)
+    checked = replace(scores, verified=verified, estimated=estimated)
+    config = RunConfig(model="tiny", task="ioi", level=level, selection=Selection(top=top), exact=n)  # type: ignore[arg-type]
+    circuit = select(checked, config.selection)
+    summary = ExactSummary(n, int(np.isfinite(scores.values).sum()), "secant", 0.75, 0.5, 0.96)
+    return Run(Path("run"), record(config, circuit, summary), checked, circuit)
+
+
+def record(config: RunConfig, circuit: Circuit, exact: ExactSummary | None = None) -> RunRecord:
     graph = circuit.graph
     counts = Counts(graph.n_edges, graph.n_sources, graph.n_destinations, circuit.n_edges, len(circuit.nodes()))
     return RunRecord(
@@ -64,6 +78,7 @@ def record(config: RunConfig, circuit: Circuit) -> RunRecord:
         counts=counts,
         rule=config.selection.describe(config.level),
         stability=None,
+        exact=exact,
         batch_size=32,
         passes=None,
         timing={"scoring": 0.25, "total": 0.5},

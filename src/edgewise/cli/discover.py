@@ -60,6 +60,8 @@ edgewise discover --model demo --task ioi --method hisp --metric kl --top 100 --
 
 edgewise discover --model demo --task ioi --bootstrap 200 --top 50 --stable --out runs/stable
 
+edgewise discover --model demo --task ioi --exact 50 --top 100 --out runs/checked
+
 edgewise discover --model demo --task ioi --method acdc --tau 0.02,0.05,0.2 --out runs/sweep
 
 edgewise discover --model demo --task ioi --method eap-acdc --eap-threshold 0.01 --tau 0.05 --out runs/both
@@ -92,6 +94,9 @@ def discover(
     per_prompt: Annotated[bool, option(_SCORES, "--per-prompt", help="Store every prompt's scores too.")] = False,
     bootstrap: Annotated[
         int, option(_SCORES, "--bootstrap", help="Intervals from so many resamples of the prompts, e.g. 200.")
+    ] = 0,
+    exact: Annotated[
+        int, option(_SCORES, "--exact", help="Patch so many edges (or nodes) of large or unsure estimate exactly.")
     ] = 0,
     only: Annotated[
         list[str] | None,
@@ -221,6 +226,7 @@ def discover(
         bos=bos,
         per_prompt=per_prompt,
         bootstrap=bootstrap,
+        exact=exact,
         drop_invalid=drop_invalid,
         ignore_config=tuple(ignore_config or ()),
         trust_remote_code=trust_remote_code,

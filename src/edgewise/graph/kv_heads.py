@@ -52,6 +52,8 @@ def query_head_view(native: Circuit | EdgeScores) -> Circuit | EdgeScores:
         per_prompt=None if native.per_prompt is None else native.per_prompt[..., column] / copies,
         resampled=None if native.resampled is None else native.resampled[..., column] / copies,
         half_width=None if native.half_width is None else native.half_width[:, column] / copies,
+        verified=None if native.verified is None else native.verified[:, column],
+        estimated=None if native.estimated is None else native.estimated[:, column] / copies,
     )
 
 
@@ -63,7 +65,8 @@ def kv_head_view(by_query: Circuit | EdgeScores, spec: GraphSpec) -> Circuit | E
     """Return the circuit or scores of a query-head graph on the native graph of `spec`.
 
     Membership is joined: an edge is kept when any copy in its group is. Scores are summed over the group, and
-    are unscored when any of them is. Spreads do not follow from those of the parts and are dropped.
+    are unscored when any of them is, and exact when all of them are. Spreads do not follow from those of the parts
+    and are dropped.
 
     Raises:
         SelectionError: `by_query` is not on the query-head graph of `spec`.
@@ -77,6 +80,7 @@ def kv_head_view(by_query: Circuit | EdgeScores, spec: GraphSpec) -> Circuit | E
     if isinstance(by_query, Circuit):
         return Circuit(graph, _join(np.logical_or, by_query.mask, column))
     per_prompt, resampled = by_query.per_prompt, by_query.resampled
+    verified, estimated = by_query.verified, by_query.estimated
     return EdgeScores(
         graph,
         _join(np.add, by_query.values, column),
@@ -84,6 +88,8 @@ def kv_head_view(by_query: Circuit | EdgeScores, spec: GraphSpec) -> Circuit | E
         resampled=None if resampled is None else _join(np.add, resampled, column),
         n_prompts=by_query.n_prompts,
         allow_unscored=by_query.allow_unscored,
+        verified=None if verified is None else _join(np.logical_and, verified, column),
+        estimated=None if estimated is None else _join(np.add, estimated, column),
     )
 
 

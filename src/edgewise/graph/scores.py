@@ -18,6 +18,9 @@ __all__ = ["RANKINGS", "EdgeScores", "NodeScores", "Ranking"]
 
 Ranking: TypeAlias = Literal["abs", "signed", "helpful", "mean-abs"]
 RANKINGS: tuple[Ranking, ...] = ("abs", "signed", "helpful", "mean-abs")
+# All that hold a number for every score.
+ARRAYS = ("values", "stderr", "mean_abs", "per_prompt", "resampled", "half_width", "estimated")
+_WORDS = {"values": "the score", "estimated": "the estimate"}
 # Arrays with an axis before those of the graph.
 _LEADING = {"per_prompt": "n_prompts", "resampled": "n_resamples"}
 
@@ -37,9 +40,12 @@ class EdgeScores:
         half_width: half of each score's 95 % interval, from these, `[n_sources, n_destinations]`; NaN where undefined.
         n_prompts: number of prompts; taken from `per_prompt` when that is given.
         allow_unscored: accept NaN on an edge that exists, meaning "not scored".
+        verified: which of the scores are exact effects that were measured, bool, same shape; None where nobody says.
+        estimated: what a method estimated, also where `values` are exact, same shape; goes with `verified`.
 
     Raises:
-        ScoreError: a wrong shape, a value on an existing edge that is not finite, a negative spread.
+        ScoreError: a wrong shape, a value on an existing edge that is not finite, a negative spread, `verified` without
+            `estimated`.
 
     All arrays are copied and read-only; float32 and float64 are kept, other types become float32 or float64.
     """
@@ -53,6 +59,8 @@ class EdgeScores:
     allow_unscored: bool = False
     resampled: FloatArray | None = None
     half_width: FloatArray | None = None
+    verified: BoolArray | None = None
+    estimated: FloatArray | None = None
 
     def __post_init__(self) -> None:
         """Copy, check and freeze the arrays."""
@@ -92,6 +100,8 @@ class NodeScores:
         half_width: half of each score's 95 % interval, from these, `[n_sources]`; NaN where undefined.
         n_prompts: number of prompts; taken from `per_prompt` when that is given.
         allow_unscored: accept NaN, meaning "not scored".
+        verified: which of the scores are exact effects that were measured, bool `[n_sources]`; None where nobody says.
+        estimated: what a method estimated, also where `values` are exact, `[n_sources]`; goes with `verified`.
 
     Raises:
         ScoreError: a wrong shape, a value that is not finite, a negative spread.
@@ -106,6 +116,8 @@ class NodeScores:
     allow_unscored: bool = False
     resampled: FloatArray | None = None
     half_width: FloatArray | None = None
+    verified: BoolArray | None = None
+    estimated: FloatArray | None = None
 
     def __post_init__(self) -> None:
         """Copy, check and freeze the arrays."""
@@ -125,7 +137,7 @@ class NodeScores:
 
 def _freeze(scores: EdgeScores | NodeScores, exists: BoolArray) -> None:
     """Replace every array of `scores` by a checked, read-only copy that is NaN outside `exists`."""
-    for field in ("values", "stderr", "mean_abs", "per_prompt", "resampled", "half_width"):
+    for field in ARRAYS:
         given = getattr(scores, field)
         if given is None:
             continue
@@ -137,6 +149,17 @@ def _freeze(scores: EdgeScores | NodeScores, exists: BoolArray) -> None:
         if scores.n_prompts not in (None, held):
             raise ScoreError(f"n_prompts is {scores.n_prompts}, but per_prompt holds {held} prompts")
         object.__setattr__(scores, "n_prompts", held)
+    if (scores.verified is None) != (scores.estimated is None):
+        raise ScoreError("verified and estimated go together: which scores are exact, and what was estimated of all")
+    if scores.verified is not None:
+        object.__setattr__(scores, "verified", read_only(_marks(scores.verified, exists)))
+
+
+def _marks(given: BoolArray, exists: BoolArray) -> BoolArray:
+    marks = np.array(given)
+    if marks.shape != exists.shape or marks.dtype != np.bool_:
+        raise ScoreError(f"verified is {marks.dtype} {list(marks.shape)}; this graph needs bool {list(exists.shape)}")
+    return marks & exists
 
 
 def _copy(field: str, given: Any, exists: BoolArray, *, leading: str | None) -> FloatArray:
@@ -163,7 +186,7 @@ def _check(scores: EdgeScores | NodeScores, field: str, array: FloatArray, exist
     first = tuple(found[0].tolist())
     index = first[array.ndim - exists.ndim :]
     where = f" in {_LEADING[field][2:-1]} {first[0] + 1}" if field in _LEADING else ""
-    place = f"{'the score' if field == 'values' else field} of {scores._entry(index)}{where}"
+    place = f"{_WORDS.get(field, field)} of {scores._entry(index)}{where}"
     if np.isfinite(array[first]):
         raise ScoreError(f"{place} is {array[first]}; it cannot be negative")
     raise ScoreError(

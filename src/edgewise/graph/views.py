@@ -28,7 +28,8 @@ HELPS, HARMS, UNSCORED = "#2166ac", "#b2182b", "#777777"
 def to_networkx(circuit: Circuit, scores: EdgeScores | None = None) -> networkx.DiGraph[str]:
     """Return a `networkx.DiGraph` with one edge for every edge of the circuit, named as in the circuit.
 
-    Edges of the circuit carry ``kind="edge"`` and, where they are scored, ``score``; the links from a head's
+    Edges of the circuit carry ``kind="edge"``, where they are scored ``score``, and ``exact`` where exact effects were
+    measured (whether the score is one); the links from a head's
     inputs to the head carry ``kind="reads"``. Nodes carry ``kind``: input, head, mlp, logits, or head-input.
 
     Raises:
@@ -40,7 +41,10 @@ def to_networkx(circuit: Circuit, scores: EdgeScores | None = None) -> networkx.
     for source, destination, score in _edges(circuit, scores):
         drawn.add_node(source, kind=_kind(source))
         drawn.add_node(destination, kind=_kind(destination))
-        drawn.add_edge(source, destination, kind="edge", **({} if score is None else {"score": score}))
+        known: dict[str, Any] = {} if score is None else {"score": score}
+        if scores is not None and scores.verified is not None:
+            known["exact"] = bool(scores.verified[circuit.graph.edge(f"{source}->{destination}")])
+        drawn.add_edge(source, destination, kind="edge", **known)
     for place, head in _links(circuit):
         drawn.add_node(head, kind=_kind(head))
         drawn.add_edge(place, head, kind="reads")
@@ -51,8 +55,9 @@ def to_dot(circuit: Circuit, scores: EdgeScores | None = None) -> str:
     """Return the circuit in Graphviz's DOT language, input at the bottom.
 
     Nodes are heads, MLPs, ``input`` and ``logits``; an edge into a head is labelled q, k or v. With scores,
-    blue edges help the metric (negative score), red ones harm it, and width grows with |score|. Key/value
-    heads shared by a group are nodes of their own, with dotted links to the group's heads.
+    blue edges help the metric (negative score), red ones harm it, and width grows with |score|; where some of them are
+    exact effects, those that are estimates are dashed. Key/value heads shared by a group are nodes of their own, with
+    dotted links to the group's heads.
 
     Raises:
         SelectionError: scores of another graph.
@@ -65,6 +70,9 @@ def to_dot(circuit: Circuit, scores: EdgeScores | None = None) -> str:
         colour = UNSCORED if score is None else HELPS if score < 0 else HARMS
         width = 1.0 if score is None else 0.5 + 4.5 * abs(score) / largest
         style = f'color="{colour}", penwidth={width:.2f}' + (f', label="{letter}"' if letter else "")
+        if scores is not None and scores.verified is not None:
+            exact = scores.verified[circuit.graph.edge(f"{source}->{destination}")]
+            style += "" if exact else ", style=dashed"
         lines.append(f'  "{source}" -> "{node}" [{style}];')
     shared = {(place.partition("<")[0], head) for place, head in _links(circuit)}
     links = sorted((node, head) for node, head in shared if node != head)

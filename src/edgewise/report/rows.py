@@ -24,6 +24,8 @@ class Row:
         in_circuit: whether the circuit keeps it.
         low: lower end of the score's 95 % interval, from resamples of the prompts; None where there are none.
         high: upper end.
+        verified: whether the score is an exact effect; None where no exact effects were measured.
+        estimated: what the method estimated, also where the score is exact; None likewise.
     """
 
     name: str
@@ -33,6 +35,8 @@ class Row:
     in_circuit: bool
     low: float | None = None
     high: float | None = None
+    verified: bool | None = None
+    estimated: float | None = None
 
 
 def best(scores: EdgeScores | NodeScores, circuit: Circuit, top: int, by: Ranking = "abs") -> tuple[Row, ...]:
@@ -58,6 +62,8 @@ def best(scores: EdgeScores | NodeScores, circuit: Circuit, top: int, by: Rankin
             bool(kept[at]),
             None if ends is None else _number(ends.low, at),
             None if ends is None else _number(ends.high, at),
+            None if scores.verified is None else bool(scores.verified[at]),
+            _number(scores.estimated, at),
         )
         for at in chosen
     )

@@ -8,7 +8,7 @@ from edgewise.report.picture.scatter import Dot, scatter_scene
 from edgewise.report.picture.scene import Scene
 from edgewise.report.picture.scores import scores_scene
 from edgewise.runs.folder import Run
-from edgewise.runs.verification import DRAWN, Verification
+from edgewise.runs.verification import DRAWN, VERIFIED, Verification
 from edgewise.tasks.known import node_classes
 
 
@@ -46,7 +46,9 @@ def run_verification(run: Run, verification: Verification) -> Scene:
     said = verification.agreement
     counts = f"{said.measured:,} of {said.population:,} {verification.level}s measured"
     above = Heading(f"Verification of {_what(run)}", (" · ".join((*_how(run), counts)),), verification.metric)
-    dots = [Dot(one.score, one.exact, one.chosen == DRAWN, one.name) for one in verification.effects]
+    dots = [
+        Dot(one.score, one.exact, one.chosen == DRAWN, one.name, one.chosen == VERIFIED) for one in verification.effects
+    ]
     slope, intercept = said.slope.value, said.intercept.value
     fit = None if slope is None or intercept is None else (slope, intercept)
     return scatter_scene(dots, fit, above, verification.level)
@@ -57,4 +59,6 @@ def _what(run: Run) -> str:
 
 
 def _how(run: Run) -> tuple[str, ...]:
-    return run.config.method, run.record.metric.name, f"{run.record.prompts.n:,} prompts"
+    exact = run.record.exact
+    checked = () if exact is None else (f"{exact.measured:,} of {exact.scored:,} scores exact",)
+    return run.config.method, run.record.metric.name, f"{run.record.prompts.n:,} prompts", *checked

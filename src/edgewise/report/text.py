@@ -27,9 +27,22 @@ def show(circuit: Circuit, scores: EdgeScores | NodeScores, top: int = DEFAULT_T
 def show_run(run: Run, top: int = DEFAULT_TOP) -> str:
     """Return what `edgewise show` prints: what was run, the metric, the counts, and the best edges."""
     record = run.record
+    exact = () if record.exact is None else (describe_exact(record), "")
     stable = () if record.stability is None else (describe_stability(record), "")
-    head = "\n".join((_what(record), _how(record), "", _metric(record), "", *stable))
+    head = "\n".join((_what(record), _how(record), "", _metric(record), "", *exact, *stable))
     return f"{head}\n{show(run.circuit, run.scores, top, record.config.selection.by)}"
+
+
+def describe_exact(record: RunRecord) -> str:
+    """Two sentences on which scores are exact effects, and how good the estimates of these are."""
+    found, method = record.exact, record.config.method
+    assert found is not None
+    apart = "|score|" if found.second is None else f"max(|score|, |score - {found.second}|)"
+    what = f"exact effects: {found.measured:,} of {found.scored:,} {record.config.level}s, those of largest {apart}"
+    if found.pearson is None or found.spearman is None:
+        return what
+    agree = f"estimate ({method}) and exact agree with Pearson r {found.pearson:.2f}, Spearman {found.spearman:.2f}"
+    return f"{what}\n{agree} on these; same sign: {found.same_sign or 0.0:.0%}"
 
 
 def describe_stability(record: RunRecord) -> str:
@@ -79,16 +92,24 @@ def _circuit_line(circuit: Circuit) -> str:
 def _rows(rows: tuple[Row, ...], scores: EdgeScores | NodeScores) -> str:
     what = "edge" if isinstance(scores, EdgeScores) else "node"
     spread: tuple[str, ...] = ("stderr",) if scores.half_width is None else ("stderr", "95 % from", "to")
+    checked = () if scores.verified is None else ("estimate", "score is")
     cells = [
         (
             str(number),
             row.name,
             *(plain(value) for value in (row.score, row.stderr, row.low, row.high)[: len(spread) + 1]),
+            *((plain(row.estimated), score_is(row)) if checked else ()),
             "yes" if row.in_circuit else "no",
         )
         for number, row in enumerate(rows, start=1)
     ]
-    return table(("#", what, "score", *spread, "in circuit"), cells, right=(0, *range(2, 3 + len(spread))))
+    numbers = 3 + len(spread) + bool(checked)
+    return table(("#", what, "score", *spread, *checked, "in circuit"), cells, right=(0, *range(2, numbers)))
+
+
+def score_is(row: Row) -> str:
+    """Whether a score was measured or estimated."""
+    return "exact" if row.verified else "estimate"
 
 
 def plain(number: float | None) -> str:

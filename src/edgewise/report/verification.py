@@ -62,10 +62,14 @@ def _can_be_nearer(run: Run, verification: Verification) -> bool:
 def _measured(verification: Verification) -> str:
     said, asked, what = verification.agreement, verification.asked, verification.level
     left_out = f" ({verification.unscored:,} have no score and are left out)" if verification.unscored else ""
+    verified = asked["verified"]
+    before = f"; {verified:,} of them by the run itself, whose scores are exact" if verified else ""
     if said.is_exact:
-        return f"measured: all {said.population:,} {what}s{left_out}, so these numbers are exact"
-    drawn = said.measured - asked["top"]
+        return f"measured: all {said.population:,} {what}s{left_out}{before}, so these numbers are exact"
+    drawn = said.measured - asked["top"] - verified
     largest = f"the {asked['top']:,} of largest |score|, and {drawn:,} of the others at random (seed {asked['seed']})"
+    if verified:
+        largest = f"{verified:,} by the run itself, whose scores are exact; now {largest}"
     return f"measured: {said.measured:,} of {said.population:,} {what}s{left_out}: {largest}"
 
 

@@ -41,6 +41,7 @@ class RunConfig:
         bos: whether prompts begin with the BOS token; None means as the tokenizer does, and never for ids.
         per_prompt: also store the score of every prompt.
         bootstrap: also store the scores of so many resamples of the prompts, drawn with `seed`; 0 for none.
+        exact: measure the exact effect of so many edges (or nodes) whose estimates are large or disagree; 0 for none.
         drop_invalid: leave out rows of a file that cannot be used, instead of refusing the file.
         ignore_config: config attributes of the model that the user vouches for.
         trust_remote_code: run code that the model's hub repository carries.
@@ -70,6 +71,7 @@ class RunConfig:
     bos: bool | None = None
     per_prompt: bool = False
     bootstrap: int = 0
+    exact: int = 0
     drop_invalid: bool = False
     ignore_config: tuple[str, ...] = ()
     trust_remote_code: bool = False
@@ -92,6 +94,8 @@ class RunConfig:
             raise RunError("resamples keep means of the signed score, not of its size; leave --by mean-abs out")
         if self.bootstrap < 0:
             raise RunError(f"bootstrap is {self.bootstrap}; give a number of resamples, or 0 for none")
+        if self.exact < 0:
+            raise RunError(f"exact is {self.exact}; give a number of {self.level}s to measure, or 0 for none")
         for name, what in (("options", "task options"), ("settings", "the method's settings")):
             object.__setattr__(self, name, MappingProxyType(_json_values(what, getattr(self, name))))
         object.__setattr__(self, "ignore_config", tuple(self.ignore_config))

@@ -25,15 +25,13 @@ from edgewise.runs.config import RunConfig
 from edgewise.runs.folder import Run, as_stored, read_record, read_run, refuse_other, require_free, write_run
 from edgewise.runs.identity import identity
 from edgewise.runs.lock import writing
-from edgewise.runs.methods import RunMethod, ScoringState, get_method, settled
+from edgewise.runs.methods import RunMethod, ScoringState, method_of, settled
 from edgewise.runs.record import Counts, MetricSummary, RunRecord, StabilitySummary, differences, versions
 from edgewise.runs.resume import pursue
 from edgewise.runs.selection import require_fits, select
 from edgewise.runs.setup import Setup, describe_model, describe_prompts, prepare
-from edgewise.runs.steps import Report, Steps, silent
+from edgewise.runs.steps import SCORING, Report, Steps, silent
 from edgewise.tasks import TASKS
-
-SCORING = "scoring prompts"
 
 
 def discover(
@@ -63,7 +61,7 @@ def discover(
     """
     folder = Path(folder)
     config = known(config)
-    method = get_method(config.method)
+    method = method_of(config)
     now = identity(config)
     with writing(folder):
         if not overwrite:
@@ -84,6 +82,7 @@ def discover(
                 pace=method.pace(config, setup.model, setup.prompts),
                 unit=method.unit,
                 total=method.total(setup.prompts),
+                stage=method.stage,
             )
         steps.seconds["scoring"] += earlier
         with steps.step("selection", "selecting the circuit"):
@@ -125,10 +124,11 @@ def record_of(
         counts=Counts(graph.n_edges, graph.n_sources, graph.n_destinations, circuit.n_edges, len(circuit.nodes())),
         rule=method.rule(config),
         stability=_stability(config, scores, circuit),
+        exact=method.exact(config, state, scores),
         batch_size=state.batch_size,
         passes=method.passes(config, state),
         timing=rounded | {"total": round(sum(seconds.values()), 3)},
-        warnings=(*prompts.warnings, *_memory_warning(state)),
+        warnings=(*prompts.warnings, *_memory_warning(state), *method.warnings(state)),
         finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )
 

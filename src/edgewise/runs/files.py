@@ -18,11 +18,12 @@ from safetensors.numpy import save_file
 
 from edgewise.errors import FormatError
 from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, NodeScores, eapig
+from edgewise.graph.scores import ARRAYS
 from edgewise.runs.atomic import write_bytes, write_through
 
 _FORMAT = "edgewise-scores"
 _CIRCUIT_SUFFIXES = (".json", ".pt")
-_FIELDS = ("stderr", "mean_abs", "per_prompt", "resampled", "half_width")
+_FIELDS = (*(name for name in ARRAYS if name != "values"), "verified")
 
 
 def write_circuit(path: str | Path, circuit: Circuit, scores: EdgeScores | NodeScores | None = None) -> None:
@@ -79,9 +80,9 @@ def read_circuit(path: str | Path, spec: GraphSpec | None = None) -> tuple[Circu
 def write_scores(path: str | Path, scores: EdgeScores | NodeScores) -> None:
     """Write scores as safetensors, atomically; their dtype is kept.
 
-    Tensor `scores`, and beside it `stderr`, `mean_abs`, `per_prompt`, `resampled` and `half_width` where there are
-    such. The metadata hold `sources` and `destinations` (JSON lists of names), `graph` (its shape), `level` and
-    `n_prompts`.
+    Tensor `scores`, and beside it `stderr`, `mean_abs`, `per_prompt`, `resampled`, `half_width`, `estimated` and
+    `verified` (bool: where `scores` are exact effects) where there are such. The metadata hold `sources` and
+    `destinations` (JSON lists of names), `graph` (its shape), `level` and `n_prompts`.
     """
     write_through(Path(path), lambda temporary: fill_scores(temporary, scores))
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from edgewise.errors import EdgewiseError, FormatError, RunConflictError, RunError
 from edgewise.graph import Circuit, EdgeScores, NodeScores
+from edgewise.graph.scores import ARRAYS
 from edgewise.runs.analysis import analyses, forget_analyses
 from edgewise.runs.checkpoint import PROGRESS, load_checkpoint
 from edgewise.runs.commit import commit, pending
@@ -154,11 +155,7 @@ def as_stored(scores: EdgeScores | NodeScores, dtype: str) -> EdgeScores | NodeS
     The circuit is selected from these, so that selecting again from the file gives the same one.
     """
     kind = np.float64 if dtype == "float64" else np.float32
-    cast = {
-        name: array.astype(kind)
-        for name in ("values", "stderr", "mean_abs", "per_prompt", "resampled", "half_width")
-        if (array := getattr(scores, name)) is not None
-    }
+    cast = {name: array.astype(kind) for name in ARRAYS if (array := getattr(scores, name)) is not None}
     return replace(scores, **cast)
 
 

@@ -76,6 +76,28 @@ class StabilitySummary:
 
 
 @dataclass(frozen=True)
+class ExactSummary:
+    """How many of the scores are exact effects, and how the estimates of these compare with them.
+
+    Args:
+        measured: edges (or nodes) whose score is their exact effect.
+        scored: of how many.
+        second: the method whose estimates those of the run's were held against, to choose them; None where it refuses
+            the model, and they are those of largest |score|.
+        pearson: correlation of estimate and exact effect over those measured; None where it is undefined.
+        spearman: their rank correlation.
+        same_sign: share of those measured whose estimate has the sign of the exact effect.
+    """
+
+    measured: int
+    scored: int
+    second: str | None
+    pearson: float | None
+    spearman: float | None
+    same_sign: float | None
+
+
+@dataclass(frozen=True)
 class RunRecord:
     """A finished run without its arrays.
 
@@ -89,6 +111,7 @@ class RunRecord:
         counts: sizes of the graph and the circuit.
         rule: which edges (or nodes) make the circuit, in words.
         stability: over resamples of the prompts; None where none were asked for.
+        exact: which scores are exact effects; None where none were asked for.
         batch_size: the micro-batch that was used; None where the method has none.
         passes: what the method cost, in passes of the model over all prompts; None where that is not known.
         timing: seconds, by step.
@@ -105,6 +128,7 @@ class RunRecord:
     counts: Counts
     rule: str
     stability: StabilitySummary | None
+    exact: ExactSummary | None
     batch_size: int | None
     passes: Passes | None
     timing: Mapping[str, float] = field(hash=False)
@@ -116,6 +140,7 @@ class RunRecord:
         plain = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         nested: dict[str, Any] = {name: asdict(plain[name]) for name in ("prompts", "metric", "counts")}
         nested["stability"] = None if self.stability is None else asdict(self.stability)
+        nested["exact"] = None if self.exact is None else asdict(self.exact)
         mappings = {name: dict(plain[name]) for name in ("identity", "versions", "model", "timing")}
         head = {"format": FORMAT, "format_version": FORMAT_VERSION}
         nested["passes"] = None if self.passes is None else asdict(self.passes)
@@ -152,6 +177,7 @@ class RunRecord:
                     "counts": Counts(**values["counts"]),
                     "passes": values["passes"] and Passes(**values["passes"]),
                     "stability": values["stability"] and StabilitySummary(**values["stability"]),
+                    "exact": values["exact"] and ExactSummary(**values["exact"]),
                     "warnings": tuple(values["warnings"]),
                 }
             )

@@ -51,9 +51,10 @@ def pursue(
     words: str,
     *,
     name: str = PROGRESS,
-    pace: Callable[[State], float] | None = None,
+    pace: Callable[[State], float | None] | None = None,
     unit: str = PASSES,
     total: int | None = None,
+    stage: Callable[[State], str] | None = None,
 ) -> tuple[State, float]:
     """Run a method to its end, from where an earlier process stopped.
 
@@ -64,9 +65,11 @@ def pursue(
         report: told how far it is.
         words: what is being done, for the report.
         name: file of the state.
-        pace: seconds that one of a state's ``total`` takes, where a state is yielded before anything is done.
+        pace: seconds that one of a state's ``total`` takes, where a state is yielded before anything is done; None
+            where nothing is worth saying. Asked once a stage.
         unit: what these are.
         total: how much there is to do, where the first state comes only after some of it.
+        stage: what is being done at a state, where it is not always `words`.
 
     Returns:
         The finished state, and the seconds that earlier processes spent on it.
@@ -88,13 +91,13 @@ def pursue(
     if total is not None and stored is None:
         report(Progress(words, 0, total))
     state: State | None = None
+    announced = ""
     try:
         for state in begin(stored.tensors if stored else None):
-            plan = None
-            if pace is not None:
-                left = state.total - state.done
-                plan, pace = Plan(left, left * pace(state), unit), None
-            report(Progress(words, state.done, state.total, plan))
+            step = words if stage is None else stage(state)
+            plan = None if step == announced else _plan(state, pace, unit)
+            announced = step
+            report(Progress(step, state.done, state.total, plan))
             if not state.finished:
                 saver.offer(state)
     except KeyboardInterrupt:
@@ -108,3 +111,9 @@ def pursue(
     if state is None:
         raise RunError("there was nothing to do; give at least one prompt")
     return state, earlier
+
+
+def _plan(state: State, pace: Callable[[State], float | None] | None, unit: str) -> Plan | None:
+    seconds = None if pace is None else pace(state)
+    left = state.total - state.done
+    return None if seconds is None else Plan(left, left * seconds, unit)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 PASSES = "forward passes of one prompt"
+SCORING = "scoring prompts"
 
 
 @dataclass(frozen=True)

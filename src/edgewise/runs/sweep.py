@@ -17,7 +17,7 @@ from edgewise.errors import RunConflictError, RunError
 from edgewise.runs.atomic import write_bytes
 from edgewise.runs.checkpoint import PROGRESS
 from edgewise.runs.config import RunConfig
-from edgewise.runs.discover import SCORING, known, record_of
+from edgewise.runs.discover import known, record_of
 from edgewise.runs.folder import (
     RUN,
     TRACE,
@@ -35,7 +35,7 @@ from edgewise.runs.methods import get_method
 from edgewise.runs.record import differences
 from edgewise.runs.resume import pursue
 from edgewise.runs.setup import prepare
-from edgewise.runs.steps import Report, Steps, silent
+from edgewise.runs.steps import SCORING, Report, Steps, silent
 
 SWEEP = "sweep.json"
 

@@ -12,7 +12,7 @@ from edgewise.evaluation.agreement import Agreement
 from edgewise.evaluation.verdict import verdict
 
 NAME = "verification"
-LARGEST, DRAWN = "largest", "drawn"
+LARGEST, DRAWN, VERIFIED = "largest", "drawn", "verified"
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,8 @@ class Effect:
         score_stderr: its standard error over prompts; None where it is not known.
         exact: L(patched alone) - L(clean), mean over prompts.
         exact_stderr: its standard error over prompts; None for one prompt.
-        chosen: ``"largest"`` for its score, or ``"drawn"`` at random.
+        chosen: ``"largest"`` for its score, ``"drawn"`` at random, or ``"verified"`` in the run, whose exact effect its
+            score is.
         in_circuit: whether the run's circuit keeps it.
     """
 

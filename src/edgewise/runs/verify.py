@@ -1,6 +1,7 @@
 """From a finished run to how far its scores can be trusted.
 
-1. Choose what to measure: the edges of largest |score|, and some of the others at random.
+1. Choose what to measure: the edges of largest |score|, and some of the others at random. Those that the run has
+   measured already (`discover --exact`) are none of them: their scores are their exact effects.
 2. Patch each of them alone on the run's own prompts; the state goes to the disk now and then, and a verification that
    was stopped goes on from there.
 3. Compare with the scores, and store both as ``verification.json`` beside the run.
@@ -8,7 +9,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from edgewise.runs.record import differences, versions
 from edgewise.runs.resume import pursue
 from edgewise.runs.setup import Setup, prepare
 from edgewise.runs.steps import Report, Steps, silent
-from edgewise.runs.verification import DRAWN, LARGEST, NAME, Effect, Verification
+from edgewise.runs.verification import DRAWN, LARGEST, NAME, VERIFIED, Effect, Verification
 from edgewise.search import PatchingState, patching
 from edgewise.search.pace import seconds_a_prompt
 
@@ -43,7 +44,8 @@ class _Question:
     Args:
         run: finished, of a method that estimates.
         scored: which edges or nodes have a score, in the shape of the scores.
-        sample: which of these are measured, over them in their order.
+        sample: those of them whose exact effect is known in the end, over them in their order.
+        verified: which scores are exact effects already, in the shape of the scores.
         k: for the recall.
         batch_size: prompts a micro-batch; None leaves it to memory.
     """
@@ -51,23 +53,30 @@ class _Question:
     run: Run
     scored: BoolArray
     sample: Sample
+    verified: BoolArray
     k: int | None
     batch_size: int | None
 
     @property
+    def known(self) -> BoolArray:
+        """Whose exact effects are compared with scores, in the shape of the scores."""
+        known = np.zeros_like(self.scored)
+        known[self.scored] = self.sample.measured
+        return known
+
+    @property
     def chosen(self) -> BoolArray:
         """What is measured, in the shape of the scores."""
-        chosen = np.zeros_like(self.scored)
-        chosen[self.scored] = self.sample.measured
-        return chosen
+        return self.known & ~self.verified
 
     def asked(self, seed: int) -> dict[str, Any]:
         """Everything that decides the result."""
-        record = self.run.record
+        record, n_verified = self.run.record, int(self.verified.sum())
         return {
             "level": record.config.level,
-            f"{record.config.level}s": int(self.sample.measured.sum()),
-            "top": int(self.sample.certain.sum()),
+            f"{record.config.level}s": int(self.chosen.sum()),
+            "verified": n_verified,
+            "top": int(self.sample.certain.sum()) - n_verified,
             "seed": None if self.sample.is_census else seed,
             "top_k": self.k,
             "batch_size": self.batch_size,
@@ -96,7 +105,8 @@ def verify(
 
     Args:
         folder: that of a finished run.
-        edges: how many are measured; None, or as many as there are, for all, and then the result is exact.
+        edges: how many are measured beside those that the run has; None, or as many as there are, for all, and then the
+            result is exact.
         top: how many of these are those of largest |score|; half by default. The rest are drawn at random.
         top_k: the recall is that of so many; the size of the run's circuit by default.
         seed: of the draw.
@@ -131,6 +141,10 @@ def _require_estimates(run: Run) -> None:
         raise RunError(
             f"{run.folder}: its scores are exact already (method '{method.name}'); verify a run that estimates"
         )
+    if run.record.exact is not None and run.record.exact.measured == run.record.exact.scored:
+        raise RunError(
+            f"{run.folder}: its scores are exact already, all measured by --exact; there is nothing to verify"
+        )
     if method.makes_circuit:
         raise RunError(
             f"{run.folder}: the scores of method '{method.name}' are effects in a circuit that shrinks, no estimates of"
@@ -154,12 +168,21 @@ def _question(
         if given is not None and given < 1:
             raise SelectionError(f"--{name} is {given}; give at least 1")
     scored = ~np.isnan(run.scores.values)
-    sizes = np.abs(run.scores.values[scored]).astype(np.float64)
-    n = len(sizes) if edges is None else min(edges, len(sizes))
-    sample = draw(sizes, n, n // 2 if top is None else top, seed)
+    verified = np.zeros_like(scored) if run.scores.verified is None else run.scores.verified
+    sample = _sample(np.abs(run.scores.values[scored]).astype(np.float64), verified[scored], edges, top, seed)
     kept = _kept(run)
     k = top_k if top_k is not None else int((kept & scored).sum()) or None
-    return _Question(run, scored, sample, k, run.record.batch_size if batch_size is None else batch_size)
+    return _Question(run, scored, sample, verified, k, run.record.batch_size if batch_size is None else batch_size)
+
+
+def _sample(sizes: FloatArray, verified: BoolArray, edges: int | None, top: int | None, seed: int) -> Sample:
+    """All that is verified for certain, and of the others the largest and some by lot."""
+    left = ~verified
+    n = int(left.sum()) if edges is None else min(edges, int(left.sum()))
+    others = draw(sizes[left], n, n // 2 if top is None else top, seed)
+    certain, drawn = verified.copy(), np.zeros_like(verified)
+    certain[left], drawn[left] = others.certain, others.drawn
+    return Sample(certain, drawn)
 
 
 def _measure(
@@ -214,7 +237,7 @@ def _only(question: _Question) -> BoolArray | tuple[str, ...]:
 
 
 def _compared(question: _Question, asked: dict[str, Any], state: PatchingState) -> dict[str, Any]:
-    run, exact = question.run, state.scores()
+    run, exact = question.run, _exact(question, state.scores())
     found = Verification(
         run.folder,
         asked,
@@ -226,6 +249,15 @@ def _compared(question: _Question, asked: dict[str, Any], state: PatchingState) 
         effects=tuple(_effects(question, exact)),
     )
     return found.results()
+
+
+def _exact(question: _Question, measured: EdgeScores | NodeScores) -> EdgeScores | NodeScores:
+    """What was measured now, and what the run measured."""
+    found, verified = question.run.scores, question.verified
+    spread = None
+    if found.stderr is not None and measured.stderr is not None:
+        spread = np.where(verified, found.stderr, measured.stderr)
+    return replace(measured.of(np.where(verified, found.values, measured.values)), stderr=spread)
 
 
 def _kept(run: Run) -> BoolArray:
@@ -250,10 +282,10 @@ def _effects(question: _Question, exact: EdgeScores | NodeScores) -> list[Effect
             _number(scores.stderr, at),
             float(exact.values[at]),
             _number(exact.stderr, at),
-            LARGEST if certain[at] else DRAWN,
+            VERIFIED if question.verified[at] else LARGEST if certain[at] else DRAWN,
             bool(kept[at]),
         )
-        for at in map(tuple, np.argwhere(question.chosen).tolist())
+        for at in map(tuple, np.argwhere(question.known).tolist())
     ]
     return sorted(found, key=lambda effect: -abs(effect.error))
 

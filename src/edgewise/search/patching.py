@@ -107,24 +107,27 @@ class PatchingState:
         effects, spread = self.table.values[EFFECT], self.targets.spread
         moments = Moments.none((len(self.targets),)).add(effects)
         kind = NodeScores if self.level == "node" else EdgeScores
+        resampled, half_width = self._over_resamples(effects, moments)
         return kind(
             self.targets.graph,
             spread(moments.mean),
             stderr=spread(moments.stderr()),
             mean_abs=spread(moments.mean_abs),
             per_prompt=spread(effects) if self.per_prompt else None,
-            **self._over_resamples(effects, moments),
+            resampled=resampled,
+            half_width=half_width,
             n_prompts=moments.count,
             allow_unscored=True,
         )
 
-    def _over_resamples(self, effects: Array, moments: Moments) -> dict[str, Array]:
+    def _over_resamples(self, effects: Array, moments: Moments) -> tuple[Array | None, Array | None]:
+        """Means over resamples, and half of each score's interval; None where no resamples were asked for."""
         if not self.bootstrap:
-            return {}
+            return None, None
         every = np.ones(len(self.targets), dtype=np.bool_)
         resamples = Resamples.none(self.bootstrap, len(effects), every, self.seed).add(range(len(effects)), effects)
         widths = resamples.half_widths(moments.mean, moments.stderr())
-        return {"resampled": self.targets.spread(resamples.means()), "half_width": self.targets.spread(widths)}
+        return self.targets.spread(resamples.means()), self.targets.spread(widths)
 
 
 def patch_edges(

@@ -43,6 +43,7 @@ def _given(config: RunConfig) -> Iterator[str]:
             yield from (_flag(name), str(value))
     yield from _if_other("seed", config.seed, default.seed)
     yield from _if_other("bootstrap", config.bootstrap, default.bootstrap)
+    yield from _if_other("exact", config.exact, default.exact)
     yield from _if_other("split", config.split, default.split)
     for option, value in config.options.items():
         yield from ("--option", f"{option}={_option_value(value)}")

@@ -8,7 +8,7 @@ from html import escape
 
 from edgewise.report.page.command import command_line
 from edgewise.report.rows import Row, best
-from edgewise.report.text import describe_stability, plain
+from edgewise.report.text import describe_exact, describe_stability, plain, score_is
 from edgewise.runs.folder import Run
 from edgewise.runs.record import RunRecord
 
@@ -71,14 +71,22 @@ def sign(run: Run) -> str:
     """Return how a score is to be read."""
     what, metric = run.config.level, escape(run.record.metric.name)
     carries = "what it carries" if what == "edge" else "its output"
+    exact = "" if run.record.exact is None else _exact(run)
     return (
         "<h2>How to read a score</h2>\n"
         f"<p>A score estimates how much {metric} would change if the {what} were patched: if {carries} on the "
         "clean prompt were replaced by what it is on the corrupted one, all else left alone.</p>\n"
         f'<p><b class="helps">Negative</b>: {metric} falls, so the {what} helps. <b class="harms">Positive</b>: '
         f"{metric} rises, so the {what} works against the behaviour. Scores are means over prompts; ± and stderr are "
-        "standard errors of means.</p>"
+        f"standard errors of means.</p>{exact}"
     )
+
+
+def _exact(run: Run) -> str:
+    """Which scores are no estimates."""
+    said = escape(describe_exact(run.record)).replace("\n", "; ")
+    said = f"{said[0].upper()}{said[1:]}."
+    return f"\n<p>Some scores are no estimates: they are <b>exact</b>, measured by patching alone. {said}</p>"
 
 
 def table(run: Run) -> str:
@@ -87,9 +95,10 @@ def table(run: Run) -> str:
     rows = best(run.scores, run.circuit, TABLE, run.config.selection.by)
     largest = max((abs(row.score) for row in rows), default=0.0) or 1.0
     body = "\n".join(_row(number, row, largest) for number, row in enumerate(rows, start=1))
+    checked = '<th class="number">estimate</th><th>score is</th>' if run.scores.verified is not None else ""
     header = (
         f'<th class="number">#</th><th>{what}</th><th class="number">score</th><th class="number">stderr</th>'
-        "<th>in circuit</th><th></th>"
+        f"{checked}<th>in circuit</th><th></th>"
     )
     return (
         f"<h2>The {len(rows)} {what}s that rank highest</h2>\n"
@@ -100,10 +109,14 @@ def table(run: Run) -> str:
 def _row(number: int, row: Row, largest: float) -> str:
     colour = "helps" if row.score < 0 else "harms" if row.score > 0 else "plain"
     share = 100 * abs(row.score) / largest
+    checked = ""
+    if row.verified is not None:
+        estimate = _with_minus(plain(row.estimated))
+        checked = f'<td class="number">{estimate}</td><td>{score_is(row)}</td>'
     cells = (
         f'<td class="number">{number}</td><td><code>{escape(row.name)}</code></td>'
         f'<td class="number">{_with_minus(plain(row.score))}</td>'
-        f'<td class="number">{plain(row.stderr)}</td><td>{"yes" if row.in_circuit else "no"}</td>'
+        f'<td class="number">{plain(row.stderr)}</td>{checked}<td>{"yes" if row.in_circuit else "no"}</td>'
         f'<td class="bar"><i class="{colour}" style="width:{share:.1f}%"></i></td>'
     )
     start = "<tr>" if row.in_circuit else '<tr class="out">'
@@ -122,6 +135,7 @@ def facts(record: RunRecord) -> str:
         ("method", f"{config.method}, {config.level}s"),
         ("metric", record.metric.name),
         ("kept", record.rule),
+        *((("exact effects", describe_exact(record).replace("\n", "; ")),) if record.exact else ()),
         *((("other prompts", describe_stability(record).replace("\n", "; ")),) if record.stability else ()),
         ("machine", f"{config.dtype} on {config.device}, {record.batch_size or 'all'} prompts at a time"),
         ("time", f"{record.timing.get('total', 0.0):.1f} s ({seconds}), finished {record.finished}"),

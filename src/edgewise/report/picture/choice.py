@@ -25,12 +25,14 @@ class DrawnEdge:
         destination: such as ``"a3.h7<q>"``.
         score: in units of the metric; None where edges are not scored.
         strength: |score| as a share of the largest one drawn, 0 to 1; 0 where edges are not scored.
+        verified: whether the score is an exact effect; None where no exact effects of edges were measured.
     """
 
     source: str
     destination: str
     score: float | None
     strength: float
+    verified: bool | None = None
 
     @property
     def name(self) -> str:
@@ -57,12 +59,19 @@ class Choice:
         edges: those drawn, in the graph's order.
         total: number of edges of the circuit, drawn or not.
         node_scores: score of every node, where nodes were scored; empty otherwise.
+        verified_nodes: those whose score is an exact effect; None where no exact effects of nodes were measured.
     """
 
     graph: Graph
     edges: tuple[DrawnEdge, ...]
     total: int
     node_scores: Mapping[str, float]
+    verified_nodes: frozenset[str] | None = None
+
+    @property
+    def tells_exact(self) -> bool:
+        """Whether exact effects and estimates are told apart."""
+        return self.verified_nodes is not None or any(edge.verified is not None for edge in self.edges)
 
     @property
     def largest(self) -> float:
@@ -110,14 +119,17 @@ def choose(circuit: Circuit, scores: EdgeScores | NodeScores | None = None, top:
         if (values is not None)
         else 0.0
     )
-    edges = tuple(_edge(graph, i, j, None if values is None else float(values[i, j]), largest) for i, j in kept)
-    return Choice(graph, edges, circuit.n_edges, _node_scores(scores))
+    edge_scores = scores if isinstance(scores, EdgeScores) else None
+    edges = tuple(_edge(graph, i, j, edge_scores, largest) for i, j in kept)
+    return Choice(graph, edges, circuit.n_edges, _node_scores(scores), _verified_nodes(scores))
 
 
-def _edge(graph: Graph, i: int, j: int, score: float | None, largest: float) -> DrawnEdge:
-    known = None if score is None or math.isnan(score) else score
+def _edge(graph: Graph, i: int, j: int, scores: EdgeScores | None, largest: float) -> DrawnEdge:
+    score = math.nan if scores is None else float(scores.values[i, j])
+    known = None if math.isnan(score) else score
     strength = abs(known) / largest if known is not None and largest > 0 else 0.0
-    return DrawnEdge(graph.sources[i], graph.destinations[j], known, strength)
+    verified = None if scores is None or scores.verified is None else bool(scores.verified[i, j])
+    return DrawnEdge(graph.sources[i], graph.destinations[j], known, strength, verified)
 
 
 def _strength(graph: Graph, scores: EdgeScores | NodeScores | None) -> FloatArray:
@@ -137,3 +149,10 @@ def _node_scores(scores: EdgeScores | NodeScores | None) -> dict[str, float]:
         return {}
     pairs = zip(scores.graph.sources, scores.values.tolist(), strict=True)
     return {name: float(value) for name, value in pairs if not math.isnan(value)}
+
+
+def _verified_nodes(scores: EdgeScores | NodeScores | None) -> frozenset[str] | None:
+    if not isinstance(scores, NodeScores) or scores.verified is None:
+        return None
+    pairs = zip(scores.graph.sources, scores.verified.tolist(), strict=True)
+    return frozenset(name for name, verified in pairs if verified)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edgewise.report.picture.choice import Choice
-from edgewise.report.picture.glyphs import DASHES, draw_node
+from edgewise.report.picture.glyphs import DASHES, PALE, draw_node, exact_mark
 from edgewise.report.picture.layout import Layout, Line, Node, lay_out
 from edgewise.report.picture.legend import legend
 from edgewise.report.picture.palette import class_colours, score_tint
@@ -105,12 +105,18 @@ def _drawing(
     tints = _tints(choice, layout) if choice.node_scores else {name: colours[of] for name, of in classes.items()}
     return [
         *(_shared(*link) for link in layout.shared),
-        # The strongest lines lie on top.
+        # The strongest lines lie on top, and marks on all of them.
         *(_line(line) for line in sorted(layout.lines, key=lambda line: line.edge.strength)),
+        *(exact_mark(*_middle(line.points), colour=_colour(line)) for line in layout.lines if line.edge.verified),
         *(
             item
             for node in layout.nodes
-            for item in draw_node(node, tints.get(node.name, ""), _node_title(choice, node.name, classes))
+            for item in draw_node(
+                node,
+                tints.get(node.name, ""),
+                _node_title(choice, node.name, classes),
+                exact=node.name in (choice.verified_nodes or ()),
+            )
         ),
     ]
 
@@ -122,22 +128,38 @@ def _tints(choice: Choice, layout: Layout) -> dict[str, str]:
 
 def _node_title(choice: Choice, name: str, classes: Mapping[str, str]) -> str:
     score = choice.node_scores.get(name)
-    parts = [name, classes.get(name, ""), "" if score is None else f"score {score:.4g}"]
+    exact = None if choice.verified_nodes is None or score is None else name in choice.verified_nodes
+    parts = [name, classes.get(name, ""), "" if score is None else f"score {score:.4g}{_said(exact)}"]
     return ", ".join(part for part in parts if part)
 
 
 def _line(line: Line) -> Shape:
     score = line.edge.score
-    colour = "plain" if score is None or score == 0 else "helps" if score < 0 else "harms"
     return Shape(
         _curve(line.points),
-        stroke=colour,
+        stroke=_colour(line),
         width=line.width,
         dash=DASHES[line.edge.letter],
-        opacity=0.85,
-        title=line.edge.name if score is None else f"{line.edge.name}  {score:.4g}",
+        opacity=PALE if line.edge.verified is False else 0.85,
+        title=line.edge.name if score is None else f"{line.edge.name}  {score:.4g}{_said(line.edge.verified)}",
         role="edge",
     )
+
+
+def _colour(line: Line) -> str:
+    score = line.edge.score
+    return "plain" if score is None or score == 0 else "helps" if score < 0 else "harms"
+
+
+def _said(exact: bool | None) -> str:
+    """What a pointer is told of a score beside its value."""
+    return "" if exact is None else " (exact)" if exact else " (estimate)"
+
+
+def _middle(points: tuple[tuple[float, float], ...]) -> tuple[float, float]:
+    """Halfway on a line's first piece, where it is nobody else's."""
+    (x, y), (to_x, to_y) = points[:2]
+    return (x + to_x) / 2, (y + to_y) / 2
 
 
 def _curve(points: tuple[tuple[float, float], ...]) -> tuple[Command, ...]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgewise.report.picture.choice import Choice
-from edgewise.report.picture.glyphs import DASHES, glyph
+from edgewise.report.picture.glyphs import DASHES, PALE, exact_mark, glyph
 from edgewise.report.picture.palette import ON_TINT, score_tint
 from edgewise.report.picture.scene import Shape, Text, box, moved, polyline, text_width
 from edgewise.report.picture.skeleton import THICKEST, THINNEST, kind
@@ -35,7 +35,13 @@ def legend(
         metric: its name; empty where there are no scores.
         room: pixels across.
     """
-    groups = [_signs(choice, metric), [*_widths(choice), *_kinds(choice)], _inputs(choice), _classes(classes)]
+    groups = [
+        _signs(choice, metric),
+        _exact(choice),
+        [*_widths(choice), *_kinds(choice)],
+        _inputs(choice),
+        _classes(classes),
+    ]
     items: list[Shape | Text] = []
     height = 0.0
     for group in groups:
@@ -79,11 +85,28 @@ def _signs(choice: Choice, metric: str) -> list[Entry]:
         what, samples = "edge", [_stroke(4, "helps"), _stroke(4, "harms")]
     else:
         return []
-    meaning = f"score = estimated change of {metric or 'the metric'} when the {what} is patched"
+    estimated = "" if choice.tells_exact else "estimated "
+    meaning = f"score = {estimated}change of {metric or 'the metric'} when the {what} is patched"
     return [
         _worded([samples[0]], 34, f"negative: the {what} helps"),
         _worded([samples[1]], 34, f"positive: the {what} harms"),
         _worded([], 0, meaning),
+    ]
+
+
+def _exact(choice: Choice) -> list[Entry]:
+    """How exact effects are told from estimates."""
+    if not choice.tells_exact:
+        return []
+    if choice.verified_nodes is not None:
+        samples = [(glyph("head", 13, 0, 26, 14, exact=True)), (glyph("head", 13, 0, 26, 14))]
+        return [
+            _worded(samples[0], 34, "heavy outline: score is exact, measured"),
+            _worded(samples[1], 34, "score is an estimate"),
+        ]
+    return [
+        _worded([_stroke(3, "plain"), exact_mark(13, 0, "plain")], 34, "score is exact, measured"),
+        _worded([replace(_stroke(3, "plain"), opacity=PALE)], 34, "pale: score is an estimate"),
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from edgewise.report.picture.axes import Linear, Log, panel
@@ -29,12 +29,14 @@ class Dot:
         exact: as measured.
         drawn: whether it was drawn at random; else it was chosen for its score.
         name: for whoever points at it.
+        verified: whether its score is its exact effect, which was measured before.
     """
 
     score: float
     exact: float
     drawn: bool
     name: str
+    verified: bool = False
 
 
 def scatter_scene(dots: Sequence[Dot], fit: tuple[float, float] | None, heading: Heading, what: str) -> Scene:
@@ -77,7 +79,7 @@ def _signed(
 
 
 def _sizes(dots: Sequence[Dot], sides: tuple[float, float], top: float, unit: str) -> _Items:
-    dots = [Dot(abs(dot.score), abs(dot.exact), dot.drawn, dot.name) for dot in dots if dot.score and dot.exact]
+    dots = [replace(dot, score=abs(dot.score), exact=abs(dot.exact)) for dot in dots if dot.score and dot.exact]
     if not dots:
         return []
     high = 10 ** (math.log10(max(max(dot.score, dot.exact) for dot in dots)) + 0.15)
@@ -110,13 +112,15 @@ def _fitted(points: Sequence[tuple[float, float]]) -> Shape:
 def _marks(dots: Sequence[Dot], x: _Axis, y: _Axis) -> _Items:
     """Those drawn lie below the others, which are the larger and the fewer."""
     return [
-        _mark(x.at(dot.score), y.at(dot.exact), dot.drawn, dot.name)
+        _mark(x.at(dot.score), y.at(dot.exact), dot.drawn, dot.name, dot.verified)
         for dot in sorted(dots, key=lambda dot: not dot.drawn)
     ]
 
 
-def _mark(across: float, down: float, drawn: bool, name: str = "") -> Shape:
+def _mark(across: float, down: float, drawn: bool, name: str = "", verified: bool = False) -> Shape:
     """Told apart by form as well as colour."""
+    if verified:
+        return Shape(box(across - _R, down - _R, 2 * _R, 2 * _R), stroke="ink", width=1.0, opacity=0.8, title=name)
     if not drawn:
         return Shape(box(across - _R, down - _R, 2 * _R, 2 * _R, _R), fill="kept", opacity=0.8, title=name)
     return Shape(_diamond(across, down, 1.35 * _R), stroke="harms", width=1.1, opacity=0.9, title=name)
@@ -127,12 +131,16 @@ def _diamond(across: float, down: float, r: float) -> tuple[Command, ...]:
 
 
 def _key(dots: Sequence[Dot], fit: tuple[float, float] | None, at: float, what: str) -> _Items:
-    kinds = {dot.drawn for dot in dots}
+    kinds = {dot.drawn for dot in dots if not dot.verified}
+    verified = any(dot.verified for dot in dots)
     entries: list[tuple[str, str]] = []
     if False in kinds:
-        entries.append(("sure", f"{what}s of largest |score|" if True in kinds else f"all {what}s"))
+        every = f"the estimated {what}s" if verified else f"all {what}s"
+        entries.append(("sure", f"{what}s of largest |score|" if True in kinds else every))
     if True in kinds:
         entries.append(("drawn", "others, drawn at random"))
+    if verified:
+        entries.append(("verified", "score is exact"))
     entries.append(("equal", "exact = score"))
     if fit is not None:
         slope, intercept = f"{fit[0]:.3g}".replace("-", "−"), f"{abs(fit[1]):.3g}"
@@ -142,8 +150,8 @@ def _key(dots: Sequence[Dot], fit: tuple[float, float] | None, at: float, what: 
     for kind, words in entries:
         middle = at + 1.5
         line = [(left, middle), (left + 20, middle)]
-        if kind in ("sure", "drawn"):
-            items.append(_mark(left + 10, middle, kind == "drawn"))
+        if kind in ("sure", "drawn", "verified"):
+            items.append(_mark(left + 10, middle, kind == "drawn", verified=kind == "verified"))
         else:
             dashed = Shape(polyline(line), stroke="quiet", width=1.2, dash=(4, 3))
             items.append(_fitted(line) if kind == "fit" else dashed)

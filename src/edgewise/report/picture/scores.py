@@ -12,7 +12,7 @@ from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.graph.arrays import BoolArray, FloatArray
 from edgewise.report.picture.axes import Log, panel
 from edgewise.report.picture.circuit import Heading, heading_items
-from edgewise.report.picture.scene import Scene, Shape, Text, box, polyline, text_width
+from edgewise.report.picture.scene import Scene, Shape, Text, box, polygon, polyline, text_width
 
 _WIDTH, _SIDE, _BETWEEN, _TALL, _BELOW = 960.0, 84.0, 96.0, 270.0, 62.0
 _DECADES = 8
@@ -29,11 +29,13 @@ class Spread:
         sizes: |score|, `[n]`, in units of the metric.
         kept: bool `[n]`, whether the circuit keeps the edge (or node).
         what: ``edge`` or ``node``.
+        exact: bool `[n]`, whether the score is an exact effect; None where no exact effects were measured.
     """
 
     sizes: FloatArray
     kept: BoolArray
     what: str
+    exact: BoolArray | None = None
 
     @property
     def zeros(self) -> int:
@@ -55,7 +57,8 @@ def spread_of(scores: EdgeScores | NodeScores, circuit: Circuit) -> Spread:
     sizes = np.abs(scores.values[known]).astype(np.float64)
     # Among equals those kept come first, so that a cut through a tie is seen as a cut.
     order = np.lexsort((~kept[known], -sizes))
-    return Spread(sizes[order], kept[known][order], "edge" if isinstance(scores, EdgeScores) else "node")
+    exact = None if scores.verified is None else scores.verified[known][order]
+    return Spread(sizes[order], kept[known][order], "edge" if isinstance(scores, EdgeScores) else "node", exact)
 
 
 def scores_scene(scores: EdgeScores | NodeScores, circuit: Circuit, heading: Heading) -> Scene:
@@ -87,6 +90,8 @@ def _range(positive: FloatArray) -> tuple[float, float]:
 def _notes(spread: Spread) -> tuple[str, ...]:
     what, n, kept = spread.what, len(spread.sizes), int(spread.kept.sum())
     counts = f"{kept:,} of {n:,} {what}s in the circuit"
+    if spread.exact is not None:
+        counts += f"; {int(spread.exact.sum()):,} scores are exact effects, the others estimates"
     if spread.zeros:
         counts += f"; {spread.zeros:,} score exactly 0 and stand in neither figure"
     positive = spread.sizes[spread.sizes > 0]
@@ -105,7 +110,21 @@ def _key(spread: Spread, at: float) -> _Items:
         items.append(Shape(box(x, at - 4, 20, 11, 2), fill=colour))
         items.append(Text(x + 27, at + 5.5, words, 11))
         x += 27 + text_width(words, 11) + 24
+    if spread.exact is not None:
+        words = "exact effects, measured: line across bars at their number, diamonds among ranks"
+        items += [_level(x, x + 20, at + 1.5), _diamond(x + 10, at + 1.5)]
+        items.append(Text(x + 27, at + 5.5, words, 11))
     return items
+
+
+def _diamond(across: float, down: float, fill: str = "paper") -> Shape:
+    r = 3.8
+    corners = [(across, down - r), (across + r, down), (across, down + r), (across - r, down)]
+    return Shape(polygon(corners), fill=fill, stroke="ink", width=1.2)
+
+
+def _level(begin: float, end: float, up: float) -> Shape:
+    return Shape(polyline([(begin, up), (end, up)]), stroke="ink", width=2.0)
 
 
 @dataclass(frozen=True)
@@ -116,26 +135,30 @@ class Histogram:
         ends: of the bars, rising, one more than there are bars; what is smaller than the first is in the first bar.
         kept: how many of the circuit are in each.
         others: how many of the others are.
+        exact: how many of both are exact effects.
     """
 
     ends: tuple[float, ...]
     kept: tuple[int, ...]
     others: tuple[int, ...]
+    exact: tuple[int, ...]
 
 
 def histogram(spread: Spread) -> Histogram:
     """Count scores by size, four bars to a power of ten; without bars where all scores are 0."""
     positive = spread.sizes[spread.sizes > 0]
     if not len(positive):
-        return Histogram((), (), ())
+        return Histogram((), (), (), ())
     low, high = _range(positive)
     first, last = round(math.log10(low) * _BARS), round(math.log10(high) * _BARS)
     ends = (low, *(10 ** (step / _BARS) for step in range(first + 1, last)), high)
     inside = np.clip(spread.sizes, low, None)
-    kept, others = (
-        np.histogram(inside[(spread.sizes > 0) & chosen], ends)[0].tolist() for chosen in (spread.kept, ~spread.kept)
+    exact = np.zeros(len(inside), dtype=np.bool_) if spread.exact is None else spread.exact
+    kept, others, measured = (
+        tuple(np.histogram(inside[(spread.sizes > 0) & chosen], ends)[0].tolist())
+        for chosen in (spread.kept, ~spread.kept, exact)
     )
-    return Histogram(ends, tuple(kept), tuple(others))
+    return Histogram(ends, kept, others, measured)
 
 
 def _bars(spread: Spread, x: Log, top: float) -> _Items:
@@ -152,6 +175,8 @@ def _bars(spread: Spread, x: Log, top: float) -> _Items:
             if count:
                 up = y.at(count)
                 items.append(Shape(box(at + begin * wide, up, (end - begin) * wide, y.begin - up), fill=colour))
+        if counted.exact[index]:
+            items.append(_level(at + 0.05 * wide, at + 0.95 * wide, y.at(counted.exact[index])))
     return items
 
 
@@ -165,6 +190,11 @@ def _by_rank(spread: Spread, y: Log, sides: tuple[float, float]) -> _Items:
     for rank in _sample(np.flatnonzero(spread.kept & (spread.sizes > 0))):
         at, up = x.at(rank + 1), y.at(float(spread.sizes[rank]))
         items.append(Shape(box(at - 2.2, up - 2.2, 4.4, 4.4, 2.2), fill="kept"))
+    if spread.exact is not None:
+        measured = _sample(np.flatnonzero(spread.exact & (spread.sizes > 0)))
+        fills = ["kept" if spread.kept[rank] else "paper" for rank in measured]
+        places = [(x.at(rank + 1), y.at(float(spread.sizes[rank]))) for rank in measured]
+        items += [_diamond(*place, fill) for place, fill in zip(places, fills, strict=True)]
     if spread.is_cut and spread.kept.sum() < n:
         items += _cut(spread, x, y)
     return items

@@ -11,9 +11,10 @@ from edgewise.registry import Registry
 from edgewise.runs.config import RunConfig
 from edgewise.runs.methods.attribution import Estimating
 from edgewise.runs.methods.method import RunMethod, ScoringState
+from edgewise.runs.methods.refined import Refined
 from edgewise.settings import flag, settings_json
 
-__all__ = ["RunMethod", "ScoringState", "get_method", "method_names", "settled"]
+__all__ = ["RunMethod", "ScoringState", "get_method", "method_names", "method_of", "settled"]
 
 # Those that are no estimates by attribution; these are in `attribution.METHODS`.
 OTHERS = Registry(
@@ -47,6 +48,15 @@ def get_method(name: str) -> RunMethod[Any]:
         return method
     near, known = did_you_mean(name, method_names()) or ".", ", ".join(method_names())
     raise UnknownNameError(f"unknown method '{name}'{near} Known methods: {known}.")
+
+
+def method_of(config: RunConfig) -> RunMethod[Any]:
+    """What carries a config out: its method, with exact effects of some edges where they are asked for.
+
+    Raises:
+        UnknownNameError: no such method.
+    """
+    return Refined(config.method) if config.exact and config.method in ATTRIBUTION else get_method(config.method)
 
 
 def settled(config: RunConfig) -> RunConfig:

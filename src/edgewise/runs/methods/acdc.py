@@ -58,6 +58,7 @@ class Acdc(RunMethod[AcdcState]):
     unit = "edges to test at most"
     makes_circuit = True
     shares_work = True
+    no_estimates = "measures effects in a circuit that shrinks, and its scores are no estimates of exact effects"
 
     def check(self, config: RunConfig) -> None:
         """Refuse what ACDC cannot do."""

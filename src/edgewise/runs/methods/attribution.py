@@ -13,6 +13,9 @@ from edgewise.runs.methods.method import RunMethod
 from edgewise.runs.resume import Tensors
 from edgewise.tasks import PromptSet
 
+# Those whose scores are in no unit of the metric.
+IMPORTANCES = ("ifr",)
+
 
 class Estimating(RunMethod[AttributionState]):
     """An attribution method."""
@@ -21,6 +24,8 @@ class Estimating(RunMethod[AttributionState]):
         """Look the method up."""
         self.name, self.summary = name, METHODS.describe(name)
         self.settings = METHODS.load(name).settings
+        if name in IMPORTANCES:
+            self.no_estimates = "gives importances without sign, and its scores are no estimates of exact effects"
 
     def states(
         self, config: RunConfig, model: Model, prompts: PromptSet, max_memory: int | None, stored: Tensors | None

@@ -19,6 +19,7 @@ class Hisp(RunMethod[HispState]):
 
     name = "hisp"
     summary = "head importance (Michel et al. 2019): q, k, v and MLPs by slope, and edges go with their ends; no sign"
+    no_estimates = "gives importances of nodes, without sign, and its scores are no estimates of exact effects"
     of_all_prompts = "scores nodes by means over all prompts"
 
     def check(self, config: RunConfig) -> None:

@@ -14,9 +14,10 @@ from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.metrics import get_metric
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
+from edgewise.runs.record import ExactSummary
 from edgewise.runs.resume import Resumable, Tensors
 from edgewise.runs.selection import Selection, select
-from edgewise.runs.steps import PASSES
+from edgewise.runs.steps import PASSES, SCORING
 from edgewise.settings import NoSettings, read_settings
 from edgewise.tasks import PromptSet
 
@@ -75,6 +76,7 @@ class RunMethod(ABC, Generic[State]):
         makes_circuit: whether it finds a circuit itself, so that none is selected by its scores.
         shares_work: whether runs that differ in its settings alone take less together than one by one (`together`).
         of_all_prompts: why it has no scores of single prompts, so that none are stored or resampled; None where it has.
+        no_estimates: why its scores are no estimates of exact effects, so that none is checked; None where they are.
     """
 
     name: str
@@ -86,6 +88,7 @@ class RunMethod(ABC, Generic[State]):
     makes_circuit: ClassVar[bool] = False
     shares_work: ClassVar[bool] = False
     of_all_prompts: ClassVar[str | None] = None
+    no_estimates: str | None = None
 
     @abstractmethod
     def states(
@@ -104,6 +107,8 @@ class RunMethod(ABC, Generic[State]):
         if self.of_all_prompts and (config.per_prompt or config.bootstrap):
             option = "--per-prompt" if config.per_prompt else "--bootstrap"
             raise RunError(f"method '{self.name}' {self.of_all_prompts}; leave {option} out")
+        if self.no_estimates and config.exact:
+            raise RunError(f"method '{self.name}' {self.no_estimates}; leave --exact out")
         if self.makes_circuit:
             if config.level != "edge":
                 raise RunError(f"method '{self.name}' finds a circuit of edges; leave --level out")
@@ -143,9 +148,13 @@ class RunMethod(ABC, Generic[State]):
         """
         raise RunError(f"method '{self.name}' runs one set of settings at a time; give each option one value")
 
-    def pace(self, config: RunConfig, model: Model, prompts: PromptSet) -> Callable[[State], float] | None:
+    def pace(self, config: RunConfig, model: Model, prompts: PromptSet) -> Callable[[State], float | None] | None:
         """Seconds that one unit of progress takes; None where nothing is worth saying beforehand."""
         return None
+
+    def stage(self, state: State) -> str:
+        """What is being done, for whoever waits."""
+        return SCORING
 
     def total(self, prompts: PromptSet) -> int | None:
         """How much there is to do, where that is known before the first state comes."""
@@ -154,6 +163,14 @@ class RunMethod(ABC, Generic[State]):
     def passes(self, config: RunConfig, state: State) -> Passes | None:
         """What a finished run has cost; None where that is not known."""
         return None
+
+    def exact(self, config: RunConfig, state: State, scores: EdgeScores | NodeScores) -> ExactSummary | None:
+        """Which scores are exact effects, where some were measured in the place of estimates; None elsewhere."""
+        return None
+
+    def warnings(self, state: State) -> tuple[str, ...]:
+        """What to know about a finished run, one line each."""
+        return ()
 
     def metric(self, config: RunConfig, prompts: PromptSet) -> str:
         """The name of the metric that a run measures."""

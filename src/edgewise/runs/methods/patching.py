@@ -33,6 +33,7 @@ class ActivationPatching(RunMethod[PatchingState]):
     summary = "the exact effect of every edge (or node): one patched run each, begun where the edge ends"
     settings = PatchingSettings
     is_exact = True
+    no_estimates = "measures exact effects itself"
 
     def states(
         self, config: RunConfig, model: Model, prompts: PromptSet, max_memory: int | None, stored: Tensors | None

@@ -71,6 +71,7 @@ class SubnetworkProbing(RunMethod[ProbingState]):
     settings = ProbingSettings
     default_metric = "kl"
     makes_circuit = True
+    no_estimates = "trains masks, and its scores are no estimates of exact effects"
     of_all_prompts = "trains on all prompts together"
 
     def states(

@@ -40,6 +40,7 @@ class Random(RunMethod[RandomState]):
     name = "random"
     summary = "scores drawn at random from a seed: the baseline of every method"
     settings = RandomSettings
+    no_estimates = "draws its scores, and they are no estimates of exact effects"
     of_all_prompts = "draws its scores whatever the prompts"
 
     def states(

@@ -1,0 +1,41 @@
+"""`discover --exact`, and the verbs that read its run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file
+
+from cli.conftest import Cli
+
+
+def test_a_checked_run_is_shown_verified_and_selected_from(cli: Cli, model: Path, data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    asked = ("discover", "--model", model, "--data", data, "--exact", 12, "--top", 15, "--out", folder)
+    made = cli(*asked)
+    assert made.code == 0
+    assert "exact effects: 12 of " in made.out
+    assert "score is" in made.out
+    assert cli(*asked).out == made.out.replace("Wrote", "Found the finished run in")
+    tensors = load_file(folder / "scores.safetensors")
+    assert (tensors["verified"].dtype, int(tensors["verified"].sum())) == (np.bool_, 12)
+    assert tensors["estimated"].shape == tensors["scores"].shape
+    shown = json.loads(cli("show", folder, "--top", 100, "--json").out)
+    assert sum(row["verified"] for row in shown["edges"]) == 12
+    assert "score is" in cli("select", folder, "--top", 5, "--out", tmp_path / "five.json").out
+    said = cli("verify", folder, "--edges", 30).out
+    assert "12 by the run itself, whose scores are exact; now the 15 of largest |score|, and 15 of the others" in said
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "--exact 12" in page
+    assert "pale: score is an estimate" in page
+
+
+def test_what_cannot_be_checked_is_one_line(cli: Cli, model: Path, data: Path, tmp_path: Path) -> None:
+    asked = ("discover", "--model", model, "--data", data, "--out", tmp_path / "run", "--exact")
+    for more in ((3, "--method", "activation-patching"), (3, "--method", "ifr"), (-3,)):
+        said = cli(*asked, *more)
+        assert (said.code, len(said.err.splitlines())) == (2, 1)
+        assert "exact" in said.err
+    assert not (tmp_path / "run" / "run.json").exists()

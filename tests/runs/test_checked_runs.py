@@ -1,0 +1,240 @@
+"""Runs with `exact`: three stages that are one run, what they store, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tiny
+from edgewise.attribution import METHODS, score_edges
+from edgewise.errors import RunConflictError, RunError, UnsupportedModelError
+from edgewise.evaluation.agreement import agreement
+from edgewise.models import load_model
+from edgewise.runs import resume
+from edgewise.runs.checkpoint import PROGRESS
+from edgewise.runs.config import RunConfig
+from edgewise.runs.discover import discover
+from edgewise.runs.folder import load_run, read_record
+from edgewise.runs.methods import method_of, refined, settled
+from edgewise.runs.prompts import prompts_of
+from edgewise.runs.selection import Selection
+from edgewise.runs.steps import Progress
+from edgewise.runs.verification import VERIFIED
+from edgewise.runs.verify import verify
+from edgewise.search import patch_edges
+from edgewise.search import refining as module
+from edgewise.search.flags import flagged
+from stored import save_model
+
+RESULTS = ("scores.safetensors", "circuit.json")
+N_EDGES, N_EXACT = 46, 9
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of 46 edges."""
+    return save_model(tmp_path_factory.mktemp("model") / "small", tiny.gpt2(n_layer=2, n_head=2, n_embd=16))
+
+
+@pytest.fixture
+def config(small: Path, data_file: Path) -> RunConfig:
+    selection = Selection(top=10)
+    return RunConfig(
+        model=str(small), data=str(data_file), batch_size=2, n=4, selection=selection, exact=N_EXACT, dtype="float64"
+    )
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in RESULTS}
+
+
+def test_the_files_hold_exact_effects_and_estimates_apart(config: RunConfig, tmp_path: Path) -> None:
+    run = discover(replace(config, bootstrap=20, per_prompt=True), tmp_path / "run")
+    assert load_run(run.folder).record == run.record
+    model = load_model(config.model, dtype="float64")
+    prompts = prompts_of(config, model)
+    kept: dict[str, Any] = {"batch_size": 2, "per_prompt": True, "bootstrap": 20, "seed": 0}
+    first, exact = score_edges(model, prompts, **kept), patch_edges(model, prompts, **kept)
+    second = score_edges(model, prompts, method="secant", batch_size=2)
+    chosen = flagged(first, second, N_EXACT)
+    np.testing.assert_array_equal(run.scores.verified, chosen)
+    np.testing.assert_array_equal(run.scores.estimated, first.values)
+    for name in ("values", "stderr", "mean_abs", "per_prompt", "resampled", "half_width"):
+        expected = np.where(chosen, getattr(exact, name), getattr(first, name))
+        np.testing.assert_allclose(getattr(run.scores, name), expected, rtol=1e-9, atol=1e-12, err_msg=name)
+    found = run.record.exact
+    assert (found.measured, found.scored, found.second) == (N_EXACT, N_EDGES, "secant")
+    expected = agreement(first.values[chosen], exact.values[chosen])
+    assert found.pearson == pytest.approx(expected.pearson.value)
+    assert found.same_sign == pytest.approx(expected.sign_agreement.value)
+    # What ranks highest now is kept, and circuit.json says so with the sign turned.
+    top = set(np.argsort(-np.abs(run.scores.values), axis=None)[:10].tolist())
+    assert set(np.flatnonzero(run.circuit.mask).tolist()) == top
+    edges = json.loads((run.folder / "circuit.json").read_text())["edges"]
+    for at in map(tuple, np.argwhere(chosen).tolist()):
+        assert edges[model.graph.edge_name(*at)]["score"] == pytest.approx(-exact.values[at], rel=1e-6)
+
+
+def test_passes_are_those_of_all_stages(config: RunConfig, tmp_path: Path) -> None:
+    run = discover(config, tmp_path / "run")
+    model = load_model(config.model, dtype="float64")
+    *_, state = method_of(config).states(settled(config), model, prompts_of(config, model), None, None)
+    passes = run.record.passes
+    assert passes.backward == 2
+    assert passes.forward == pytest.approx(2 + 2 + 2 + float(state.exact.targets.costs.sum()))
+    assert len(state.exact.targets) == N_EXACT
+
+
+@pytest.mark.parametrize(("method", "level"), [("eap", "edge"), ("secant", "edge"), ("eap-secant", "node")])
+def test_stopped_in_any_stage_it_ends_with_the_same_bytes(
+    method: str, level: Any, config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes: dict[str, Any] = {"method": method, "level": level, "exact": 4, "selection": Selection(top=3)}
+    config = replace(config, bootstrap=20, per_prompt=True, **changes)
+    discover(config, tmp_path / "whole")
+    monkeypatch.setattr(resume, "Saver", lambda save: SimpleNamespace(offer=save))
+    original, stages = refined.refining, list[str]()
+
+    def counted(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        for state in original(*args, **kwargs):
+            stages.append(state.stage)
+            yield state
+
+    monkeypatch.setattr(refined, "refining", counted)
+    discover(config, tmp_path / "counted")
+    assert list(dict.fromkeys(stages)) == ["first", "second", "exact"]
+    begun = [stages.index(stage) + 1 for stage in ("second", "exact")]
+    for stop in (1, *begun, len(stages) - 1):
+
+        def stopped(*args: Any, stop: int = stop, **kwargs: Any) -> Iterator[Any]:
+            for number, state in enumerate(original(*args, **kwargs), start=1):
+                yield state
+                if number == stop:
+                    raise BrokenPipeError
+
+        folder = tmp_path / f"stopped-{stop}"
+        monkeypatch.setattr(refined, "refining", stopped)
+        with pytest.raises(BrokenPipeError):
+            discover(config, folder)
+        assert (folder / PROGRESS).exists()
+        monkeypatch.setattr(refined, "refining", counted)
+        seen, stages[:] = list(stages), []
+        discover(config, folder)
+        # It goes on in the stage in which it was stopped, or in the next one.
+        assert stages[0] in seen[stop - 1 : stop + 1]
+        assert len(stages) <= len(seen) - stop + 1
+        stages[:] = seen
+        assert results(folder) == results(tmp_path / "whole")
+
+
+def test_progress_names_the_stages_and_says_what_the_last_takes(config: RunConfig, tmp_path: Path) -> None:
+    told: list[Progress] = []
+    discover(config, tmp_path / "run", on_progress=told.append)
+    steps = list(dict.fromkeys(one.step for one in told))
+    start = steps.index("scoring prompts")
+    assert steps[start : start + 3] == [
+        "scoring prompts",
+        "scoring prompts by secant",
+        f"measuring exact effects, {N_EXACT} in all",
+    ]
+    (planned,) = [one for one in told if one.plan is not None]
+    assert planned.step == steps[start + 2]
+    assert (planned.done, planned.plan.passes) == (0, planned.total)
+    assert planned.plan.seconds > 0
+
+
+def test_more_than_there_are_is_all_of_them(config: RunConfig, tmp_path: Path) -> None:
+    run = discover(replace(config, exact=10**6), tmp_path / "run")
+    assert run.record.exact.measured == N_EDGES
+    exact = discover(replace(config, exact=0, method="activation-patching"), tmp_path / "exact")
+    np.testing.assert_array_equal(run.scores.values, exact.scores.values)
+    with pytest.raises(RunError, match="exact already, all measured by --exact"):
+        verify(run.folder)
+
+
+def test_another_number_is_another_run(config: RunConfig, tmp_path: Path) -> None:
+    discover(config, tmp_path / "run")
+    assert discover(config, tmp_path / "run").reused
+    with pytest.raises(RunConflictError, match="exact is 9 there, 8 here"):
+        discover(replace(config, exact=8), tmp_path / "run")
+
+
+def test_where_the_second_method_refuses_a_warning_says_so(
+    config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = module.attribute
+
+    def refuses(*args: Any, method: str, **kwargs: Any) -> Any:
+        if method == "secant":
+            raise UnsupportedModelError("no rule for torch's 'cumsum'")
+        return original(*args, method=method, **kwargs)
+
+    monkeypatch.setattr(module, "attribute", refuses)
+    run = discover(config, tmp_path / "run")
+    record = read_record(run.folder)
+    assert record.exact.second is None
+    assert record.exact.measured == N_EXACT
+    assert record.passes.backward == 1
+    (warning,) = record.warnings
+    assert warning.startswith("exact effects are of the largest |score| alone")
+    assert warning.endswith("no rule for torch's 'cumsum'")
+    largest = np.sort(np.abs(run.scores.estimated[run.scores.graph.mask]))[-N_EXACT:]
+    assert np.abs(run.scores.estimated[run.scores.verified]).min() == largest[0]
+
+
+def test_a_verification_takes_what_the_run_has_measured(config: RunConfig, tmp_path: Path) -> None:
+    run = discover(replace(config, dtype="float32"), tmp_path / "run")
+    exact = discover(replace(config, dtype="float32", exact=0, method="activation-patching"), tmp_path / "exact").scores
+    verified, graph = run.scores.verified, run.scores.graph
+    found = verify(run.folder, edges=20)
+    assert (found.asked["verified"], found.asked["edges"], found.asked["top"]) == (N_EXACT, 20, 10)
+    assert found.agreement.measured == N_EXACT + 20
+    kinds = {graph.edge(effect.name): effect.chosen for effect in found.effects}
+    assert {at for at, kind in kinds.items() if kind == VERIFIED} == set(map(tuple, np.argwhere(verified).tolist()))
+    for effect in found.effects:
+        assert effect.exact == pytest.approx(float(exact.values[graph.edge(effect.name)]), rel=1e-5, abs=1e-7)
+        if effect.chosen == VERIFIED:
+            assert (effect.error, effect.exact_stderr) == (0.0, effect.score_stderr)
+    whole = verify(run.folder, edges=None, overwrite=True)
+    assert whole.agreement.is_exact
+    expected = agreement(run.scores, exact)
+    assert whole.agreement.pearson.value == pytest.approx(expected.pearson.value, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("method", "settings", "words"),
+    [
+        ("activation-patching", {}, "measures exact effects itself; leave --exact out"),
+        ("acdc", {"tau": 0.1}, "in a circuit that shrinks"),
+        ("eap-acdc", {"tau": 0.1, "eap_top": 5}, "in a circuit that shrinks"),
+        ("subnetwork-probing", {"lambda_": 1}, "trains masks"),
+        ("hisp", {}, "importances of nodes, without sign"),
+        ("random", {}, "draws its scores"),
+        ("ifr", {}, "importances without sign"),
+    ],
+)
+def test_methods_without_estimates_are_refused(
+    method: str, settings: dict[str, Any], words: str, config: RunConfig
+) -> None:
+    asked = replace(config, method=method, settings=settings, selection=Selection())
+    with pytest.raises(RunError, match=words):
+        settled(asked)
+    settled(replace(asked, exact=0))
+    with pytest.raises(RunError, match="exact is -1"):
+        replace(config, exact=-1)
+
+
+@pytest.mark.parametrize("method", [name for name in METHODS if name != "ifr"])
+def test_every_method_of_attribution_can_be_checked(method: str, config: RunConfig, tmp_path: Path) -> None:
+    run = discover(replace(config, method=method, n=2, exact=5), tmp_path / "run")
+    assert run.scores.verified.sum() == 5
+    assert (run.scores.values == run.scores.estimated)[~run.scores.verified & run.scores.graph.mask].all()
+    assert run.record.exact.second == ("eap" if method == "secant" else "secant")
+    assert run.record.passes.forward > 6
