@@ -204,3 +204,10 @@ def test_what_the_rules_cannot_see_is_refused() -> None:
         scored(model, batch)
     handle.remove()
     scored(model, batch)
+
+
+def test_a_padding_token_in_the_config_changes_nothing() -> None:
+    """`transformers` looks for it among the ids, which both runs carry."""
+    batch = batch_of(model_of("gpt2"), PAIRS)
+    plain, padding = load_model(FAMILIES["gpt2"]()), load_model(FAMILIES["gpt2"](pad_token_id=1))
+    assert torch.equal(scored(plain, batch).edges, scored(padding, batch).edges)

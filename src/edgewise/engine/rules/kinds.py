@@ -50,5 +50,7 @@ NORMS = frozenset({"layer_norm", "rms_norm"})
 ATTENTION = "scaled_dot_product_attention"
 # A choice is made on the clean run, and the reference follows it: which experts a token goes to.
 CHOICES = frozenset({"topk", "argmax", "argmin", "argsort", "sort"})
+# Questions about token ids, such as whether any is padding, which the clean run answers for both.
+QUESTIONS = frozenset({"__contains__"})
 # A constant shift in front of a softmax, which does not see it.
 SHIFTS = frozenset({"max", "amax"})

@@ -137,6 +137,8 @@ class Ruled(TorchFunctionMode):
                 return baddbmm_by_steps(*args, **kwargs)
         if name in kinds.CHOICES:
             return self._choose(name, func, args, kwargs)
+        if name in kinds.QUESTIONS and not any(x.is_floating_point() for x in tensors_in([args, kwargs])):
+            return func(*args, **kwargs)
         if name in kinds.SHIFTS and kwargs.get("keepdim"):
             return self._shift(func, args, kwargs)
         if not n_tracked and not self.rules.paired:
