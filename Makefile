@@ -26,7 +26,7 @@ types: setup
 	$(BIN)/mypy
 
 test: setup lint types
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 train-demo: setup
 	$(BIN)/python scripts/train_demo.py

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 from functools import cache
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from edgewise import EdgeScores, evaluate_circuit, load_model, make_task, patch_edges, score_edges
 from edgewise.cli.main import run
@@ -23,14 +25,17 @@ from edgewise.paper.material import FAST_N
 from edgewise.report.picture.png import has_matplotlib
 
 MODEL = "demo"
-# One process makes them for all tests.
-pytestmark = pytest.mark.xdist_group("figures")
 
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("paper")
-    assert run(["paper", "all", "--model", MODEL, "--fast", "--out", str(folder)]) == 0
+    """All figures, made by whichever of the tests' processes comes first."""
+    parallel = "PYTEST_XDIST_WORKER" in os.environ
+    folder = tmp_path_factory.getbasetemp().parent / "paper" if parallel else tmp_path_factory.mktemp("paper")
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "made").exists():
+            assert run(["paper", "all", "--model", MODEL, "--fast", "--out", str(folder)]) == 0
+            (folder / "made").touch()
     return folder
 
 

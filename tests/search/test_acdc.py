@@ -60,8 +60,16 @@ BLOCKS = {
 }
 
 
-@pytest.mark.parametrize("metric", ["kl", "logit-diff"])
-@pytest.mark.parametrize("family", BLOCKS)
+@pytest.mark.parametrize(
+    ("family", "metric"),
+    [
+        *(("gpt2", metric) for metric in ("kl", "logit-diff")),
+        *(("llama-grouped", metric) for metric in ("kl", "logit-diff")),
+        *(("gpt-neox-parallel", metric) for metric in ("kl", "logit-diff")),
+        ("lens-attention-only", "logit-diff"),
+        ("lens-bidirectional-without-norms", "kl"),
+    ],
+)
 def test_tiny_models(family: str, metric: str) -> None:
     model = load_model(FAMILIES[family](**BLOCKS[family]))
     # Rows for a bidirectional model cannot be padded.
@@ -93,7 +101,7 @@ def test_direct_edges(family: str) -> None:
 @pytest.mark.parametrize("metric", ["kl", "logit-diff"])
 def test_the_demo_model(metric: str) -> None:
     model = load_model("demo", dtype="float64")
-    pairs = list(make_task("ioi", model, n=6))
+    pairs = list(make_task("ioi", model, n=4))
     assert 0 < same(model, pairs, {"kl": 0.05, "logit-diff": 0.2}[metric], metric) < 200
 
 
@@ -113,7 +121,7 @@ def test_a_stopped_search_goes_on_with_the_same_bits(direct_edges: bool) -> None
         return [state.tensors() for state in states]
 
     whole = run()
-    for stop in (0, 1, 7, len(whole) // 2, len(whole) - 2):
+    for stop in (1, len(whole) // 2, len(whole) - 2):
         rest = run(whole[stop])
         assert len(rest) == len(whole) - stop
         assert {name: array.tobytes() for name, array in rest[-1].items()} == {
@@ -155,7 +163,7 @@ def bits(states: Iterable[AcdcState]) -> list[dict[str, bytes]]:
 
 @pytest.mark.parametrize("metric", ["kl", "logit-diff"])
 def test_each_search_of_a_sweep_ends_with_the_bits_it_has_alone(metric: str) -> None:
-    model = load_model(FAMILIES["lens-attention-only"]())
+    model = load_model(FAMILIES["gpt2"](n_layer=2))
     pairs = list(prompts(3))
     half = some_edges(model, 0.5)
     rules = [*map(Rule, TAUS), Rule(0.001, half)]
@@ -166,7 +174,7 @@ def test_each_search_of_a_sweep_ends_with_the_bits_it_has_alone(metric: str) -> 
     assert len({state.circuit().n_edges for state in alone}) >= 4
     assert len(states) < sum(state.runs for state in alone), "what is common is run once"
     assert [now.done for now in states] == sorted(now.done for now in states)
-    for stop in (3, len(states) // 2):
+    for stop in (len(states) // 2,):
         stored = SweepState.from_tensors(states[stop].tensors(), model.graph)
         (*_, last) = sweep(model, pairs, rules, earlier=stored.states, **options)
         assert bits(last.states) == bits(alone), stop
