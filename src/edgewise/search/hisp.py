@@ -34,13 +34,14 @@ from edgewise.metrics import Metric
 from edgewise.models import Model
 from edgewise.search.fill import fill, start
 from edgewise.search.table import Array, Table
+from edgewise.search.tabled import CLEAN, CORRUPTED, OnTable
 from edgewise.tasks import PromptPair, PromptSet
 
-SLOPE, CLEAN, CORRUPTED, STEEPEST = "slope", "clean", "corrupted", "steepest"
+SLOPE, STEEPEST = "slope", "steepest"
 
 
 @dataclass(frozen=True, eq=False)
-class HispState:
+class HispState(OnTable):
     """Where a pass stands.
 
     Args:
@@ -50,45 +51,6 @@ class HispState:
 
     graph: Graph
     table: Table
-
-    @property
-    def finished(self) -> bool:
-        """Whether every prompt is done."""
-        return self.table.finished
-
-    @property
-    def done(self) -> int:
-        """Prompts done."""
-        return self.table.done_prompts
-
-    @property
-    def total(self) -> int:
-        """Prompts in all."""
-        return self.table.n_prompts
-
-    @property
-    def batch_size(self) -> int:
-        """Prompts a micro-batch."""
-        return self.table.batch_size
-
-    @property
-    def planned_batch_size(self) -> int:
-        """The same as it was at the start."""
-        return self.table.planned_batch_size
-
-    @property
-    def clean_metric(self) -> Array:
-        """The metric of every prompt on the clean run, ``[n_prompts]``."""
-        return self.table.of_prompts[CLEAN]
-
-    @property
-    def corrupted_metric(self) -> Array:
-        """Likewise on the corrupted run."""
-        return self.table.of_prompts[CORRUPTED]
-
-    def tensors(self) -> dict[str, npt.NDArray[Any]]:
-        """Everything but the graph as arrays, for storage."""
-        return self.table.tensors()
 
     def node_scores(self) -> Array:
         """The score of every inner node, ``[n_destinations - 1]``, from 0 to 1; that of its edge from ``input`` too.

@@ -31,14 +31,15 @@ from edgewise.metrics import Metric
 from edgewise.models import Model
 from edgewise.search.fill import fill, start
 from edgewise.search.table import Array, Table
+from edgewise.search.tabled import CLEAN, CORRUPTED, OnTable
 from edgewise.search.targets import Targets, named_edges, named_nodes
 from edgewise.tasks import PromptPair, PromptSet
 
-EFFECT, CLEAN, CORRUPTED = "effect", "clean", "corrupted"
+EFFECT = "effect"
 
 
 @dataclass(frozen=True, eq=False)
-class PatchingState:
+class PatchingState(OnTable):
     """Where a pass of activation patching stands.
 
     Args:
@@ -58,11 +59,6 @@ class PatchingState:
     seed: int = 0
 
     @property
-    def finished(self) -> bool:
-        """Whether every effect is known."""
-        return self.table.finished
-
-    @property
     def done(self) -> int:
         """Runs done, in forward passes of one prompt."""
         return round(self.table.passed(self.targets.costs))
@@ -71,30 +67,6 @@ class PatchingState:
     def total(self) -> int:
         """All runs, in forward passes of one prompt."""
         return max(1, round(self.table.n_prompts * float(self.targets.costs.sum())))
-
-    @property
-    def batch_size(self) -> int:
-        """Prompts a micro-batch."""
-        return self.table.batch_size
-
-    @property
-    def planned_batch_size(self) -> int:
-        """The same as it was at the start."""
-        return self.table.planned_batch_size
-
-    @property
-    def clean_metric(self) -> Array:
-        """The metric of every prompt on the clean run, ``[n_prompts]``."""
-        return self.table.of_prompts[CLEAN]
-
-    @property
-    def corrupted_metric(self) -> Array:
-        """Likewise on the corrupted run."""
-        return self.table.of_prompts[CORRUPTED]
-
-    def tensors(self) -> dict[str, npt.NDArray[Any]]:
-        """Everything but the targets as arrays, for storage."""
-        return self.table.tensors()
 
     def scores(self) -> EdgeScores | NodeScores:
         """Mean, standard error and mean of absolutes of the effects over prompts; NaN where none was asked for.

@@ -26,9 +26,8 @@ from edgewise.metrics import Metric
 from edgewise.models import Model
 from edgewise.search.fill import fill, start
 from edgewise.search.table import Array, Table
+from edgewise.search.tabled import CLEAN, CORRUPTED, OnTable
 from edgewise.tasks import PromptPair, PromptSet
-
-CLEAN, CORRUPTED = "clean", "corrupted"
 
 
 def random_scores(graph: Graph, seed: int = 0, level: Level = "edge") -> EdgeScores | NodeScores:
@@ -54,7 +53,7 @@ def random_scores(graph: Graph, seed: int = 0, level: Level = "edge") -> EdgeSco
 
 
 @dataclass(frozen=True, eq=False)
-class RandomState:
+class RandomState(OnTable):
     """Where the measuring of the metric stands.
 
     Args:
@@ -70,43 +69,9 @@ class RandomState:
     table: Table
 
     @property
-    def finished(self) -> bool:
-        """Whether every prompt was measured."""
-        return self.table.finished
-
-    @property
-    def done(self) -> int:
-        """Prompts done."""
-        return self.table.done_prompts
-
-    @property
-    def total(self) -> int:
-        """Prompts in all."""
-        return self.table.n_prompts
-
-    @property
-    def batch_size(self) -> int:
-        """Prompts a micro-batch."""
-        return self.table.batch_size
-
-    @property
-    def planned_batch_size(self) -> int:
-        """The same as it was at the start."""
-        return self.table.planned_batch_size
-
-    @property
-    def clean_metric(self) -> Array:
-        """The metric of every prompt on the clean run, ``[n_prompts]``."""
-        return self.table.of_prompts[CLEAN]
-
-    @property
     def corrupted_metric(self) -> Array:
-        """Likewise on the corrupted run."""
+        """The metric of every prompt on the corrupted run, ``[n_prompts]``."""
         return self.table.values[CORRUPTED][:, 0]
-
-    def tensors(self) -> dict[str, npt.NDArray[Any]]:
-        """Everything but the graph, the seed and the level as arrays, for storage."""
-        return self.table.tensors()
 
     def scores(self) -> EdgeScores | NodeScores:
         """The scores.
