@@ -56,9 +56,22 @@ def test_acdc_is_left_what_eap_scores_high(tmp_path: Path) -> None:
 def test_what_does_not_go_together_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"--tau 0\.1 is given twice"):
         grid(BOTH, {"tau": (0.1, 0.2, 0.1)})
-    with pytest.raises(SettingError, match="both --eap-threshold and --eap-top given"):
+    with pytest.raises(SettingError, match="--eap-threshold and --eap-top given; give one"):
         sweep(grid(BOTH, {"eap_threshold": (0.1, 0.2), "eap_top": (4,), "tau": (0.1,)}), tmp_path / "a")
     single = replace(BOTH, settings={"eap_top": 9, "tau": 0.1})
     discover(single, tmp_path / "b")
     with pytest.raises(RunConflictError, match="holds a single run"):
         sweep(grid(single, {"tau": (0.1, 0.2)}), tmp_path / "b")
+
+
+def test_a_share_of_the_edges_is_so_many(tmp_path: Path) -> None:
+    share = discover(replace(BOTH, settings={"eap_fraction": 0.1, "tau": 0.05}), tmp_path / "share")
+    n = int(0.1 * share.scores.graph.n_edges)
+    number = discover(replace(BOTH, settings={"eap_top": n, "tau": 0.05}), tmp_path / "number")
+    assert (share.folder / "trace.jsonl").read_bytes() == (number.folder / "trace.jsonl").read_bytes()
+    assert share.record.rule.startswith("of the best 10 % by |EAP|, ")
+    for wrong in (0.0, 1.5):
+        with pytest.raises(SettingError, match="above 0 and at most 1"):
+            discover(replace(BOTH, settings={"eap_fraction": wrong, "tau": 0.05}), tmp_path / "no")
+    with pytest.raises(SettingError, match="none of --eap-threshold, --eap-top and --eap-fraction"):
+        discover(replace(BOTH, settings={"tau": 0.05}), tmp_path / "no")

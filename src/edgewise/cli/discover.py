@@ -114,6 +114,10 @@ def discover(
         list[str] | None,
         option(_SETTINGS, "--eap-top", help="eap-acdc: test so many edges, best by |EAP|; or several."),
     ] = None,
+    eap_fraction: Annotated[
+        list[str] | None,
+        option(_SETTINGS, "--eap-fraction", help="eap-acdc: test this share of edges, best by |EAP|; or several."),
+    ] = None,
     absolute: Annotated[
         bool | None, option(_SETTINGS, "--absolute", help="acdc: compare the size of a change with --tau.")
     ] = None,
@@ -188,6 +192,7 @@ def discover(
     quiet_transformers()
     several: dict[str, tuple[Any, ...]] = {
         "eap_threshold": parse_several("--eap-threshold", eap_threshold),
+        "eap_fraction": parse_several("--eap-fraction", eap_fraction),
         "eap_top": tuple(int(x) if x.is_integer() else x for x in parse_several("--eap-top", eap_top)),
         "tau": parse_several("--tau", tau),
     }

@@ -82,6 +82,10 @@ def roc(
     lr: Annotated[
         float | None, option(_COMPARED, "--lr", help="Subnetwork probing's learning rate; by default 0.001.")
     ] = None,
+    eap_fraction: Annotated[
+        float | None,
+        option(_COMPARED, "--eap-fraction", help="Share of edges that EAP leaves ACDC in eap-acdc; by default 0.25."),
+    ] = None,
     by: Annotated[str, option(_COMPARED, "--by", help="Rank by abs, signed, helpful or mean-abs.")] = "abs",
     level: Annotated[str, option(_COMPARED, "--level", help="What is shown: edge or node.")] = "edge",
     bootstrap: Annotated[
@@ -150,7 +154,7 @@ def roc(
             tau=None if taus is None else parse_numbers("--taus", taus),
             lambda_=None if lambdas is None else parse_numbers("--lambdas", lambdas),
         ),
-        {"subnetwork-probing": given(steps=steps, lr=lr)},
+        {"subnetwork-probing": given(steps=steps, lr=lr), "eap-acdc": given(eap_fraction=eap_fraction)},
         cast("Ranking", by),
     )
     with ShownProgress() as shown:

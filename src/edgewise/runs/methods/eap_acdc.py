@@ -8,39 +8,44 @@ from dataclasses import dataclass
 
 from edgewise.engine.passes import Passes
 from edgewise.errors import SettingError
-from edgewise.graph import Circuit
+from edgewise.graph import Circuit, EdgeScores
 from edgewise.graph.selection import threshold, top_n
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.methods.acdc import Acdc, AcdcSettings
 from edgewise.search.eap_acdc import first_scores
 from edgewise.search.trace import AcdcState
+from edgewise.settings import flag
 from edgewise.tasks import PromptSet
 
 
 @dataclass(frozen=True)
 class EapAcdcSettings(AcdcSettings):
-    """ACDC's rule, and which edges it is left; either a threshold or a number.
+    """ACDC's rule, and which edges it is left: by a threshold, a number or a share.
 
     Args:
         eap_threshold: ACDC gets the edges whose |EAP score| is this or more, in units of EAP's metric.
         eap_top: it gets so many edges, the best by |EAP score|.
+        eap_fraction: it gets this share of all edges, the best by |EAP score|; rounded down, at least one.
 
     Raises:
-        SettingError: neither or both, or a value that makes no sense.
+        SettingError: none or several of the three, or a value that makes no sense.
     """
 
     eap_threshold: float | None = None
     eap_top: int | None = None
+    eap_fraction: float | None = None
 
     def __post_init__(self) -> None:
-        """Require one of the two."""
+        """Require one of the three."""
         super().__post_init__()
-        if (self.eap_threshold is None) == (self.eap_top is None):
-            given = "neither of" if self.eap_top is None else "both"
-            raise SettingError(
-                f"{given} --eap-threshold and --eap-top given; give one, for example --eap-threshold 0.05"
-            )
+        names = ("eap_threshold", "eap_top", "eap_fraction")
+        found = [flag(name) for name in names if getattr(self, name) is not None]
+        if len(found) != 1:
+            ways = "none of --eap-threshold, --eap-top and --eap-fraction"
+            raise SettingError(f"{' and '.join(found) or ways} given; give one, for example --eap-threshold 0.05")
+        if self.eap_fraction is not None and not 0 < self.eap_fraction <= 1:
+            raise SettingError(f"--eap-fraction is {self.eap_fraction:g}; give a number above 0 and at most 1")
         if self.eap_threshold is not None and not math.isfinite(self.eap_threshold):
             raise SettingError(f"--eap-threshold is {self.eap_threshold}; give a finite number")
         if self.eap_top is not None and self.eap_top < 1:
@@ -61,9 +66,7 @@ class EapAcdc(Acdc):
         config, every = configs[0], [self.own(config) for config in configs]
         metric = config.metric or self.default_metric
         scores = first_scores(model, prompts, metric, batch_size=config.batch_size, max_memory=max_memory)
-        return [
-            threshold(scores, own.eap_threshold) if own.eap_top is None else top_n(scores, own.eap_top) for own in every
-        ]
+        return [_left(scores, own) for own in every]
 
     def passes(self, config: RunConfig, state: AcdcState) -> Passes:
         """EAP's passes and ACDC's."""
@@ -72,8 +75,22 @@ class EapAcdc(Acdc):
     def rule(self, config: RunConfig) -> str:
         """Both tests, in words."""
         own = self.own(config)
-        left = f"the {own.eap_top:,} best" if own.eap_top else f"those of {own.eap_threshold:g} or more"
+        if own.eap_top is not None:
+            left = f"the {own.eap_top:,} best"
+        elif own.eap_fraction is not None:
+            left = f"the best {100 * own.eap_fraction:g} %"
+        else:
+            left = f"those of {own.eap_threshold:g} or more"
         return f"of {left} by |EAP|, {super().rule(config)}"
+
+
+def _left(scores: EdgeScores, own: EapAcdcSettings) -> Circuit:
+    """The edges that ACDC is left."""
+    if own.eap_threshold is not None:
+        return threshold(scores, own.eap_threshold)
+    # 0.29 of 100 edges are 29, though 0.29 * 100 is 28.999...
+    share = max(1, math.floor((own.eap_fraction or 0.0) * scores.graph.n_edges + 1e-9))
+    return top_n(scores, own.eap_top or share)
 
 
 METHOD = EapAcdc()

@@ -7,7 +7,7 @@ setting is one run a value, and its circuits are points. Adding a method is one 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -23,6 +23,8 @@ DEFAULT_TAUS = (0.0, 0.0001, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 LAMBDAS_KL = (0.01, 0.1, 1.0, 10.0, 50.0, 250.0)
 LAMBDAS_TASK = (0.0001, 0.001, 0.01, 0.1, 1.0, 10.0, 100.0)
 TASK_METRIC = "task"
+# What EAP leaves ACDC, whatever the units of the metric.
+EAP_FIRST = {"eap_fraction": 0.25}
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Contender:
         sweep: the setting that is varied, for a method that gives circuits; None for one that scores edges.
         values: the values it takes where nothing else is asked for.
         by_prompt: whether it scores single prompts, so that scores can be resampled.
+        settings: its other settings where nothing else is asked for.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Contender:
     sweep: str | None = None
     values: tuple[float, ...] = ()
     by_prompt: bool = True
+    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def configs(
         self,
@@ -62,7 +66,7 @@ class Contender:
             values: setting -> the values it takes, in place of those of the row.
             settings: method -> its other settings.
         """
-        own = settings.get(self.method, {})
+        own = {**self.settings, **settings.get(self.method, {})}
         resampled = self.by_prompt and self.sweep is None
         whole = replace(
             base,
@@ -98,6 +102,10 @@ _ROWS = (
     Contender("activation-patching", "activation patching", "activation-patching"),
     Contender("acdc:kl", "ACDC, KL", "acdc", "kl", TAU, DEFAULT_TAUS),
     Contender("acdc:task", "ACDC, task metric", "acdc", sweep=TAU, values=DEFAULT_TAUS),
+    Contender("eap-acdc", "EAP then ACDC, KL", "eap-acdc", "kl", TAU, DEFAULT_TAUS, settings=EAP_FIRST),
+    Contender(
+        "eap-acdc:task", "EAP then ACDC, task metric", "eap-acdc", sweep=TAU, values=DEFAULT_TAUS, settings=EAP_FIRST
+    ),
     Contender("hisp", "HISP, task metric", "hisp", by_prompt=False),
     Contender("hisp:kl", "HISP, KL", "hisp", "kl", by_prompt=False),
     Contender("sp", "SP, KL", "subnetwork-probing", "kl", LAMBDA, LAMBDAS_KL),
