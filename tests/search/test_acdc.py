@@ -10,10 +10,13 @@ import pytest
 from acdc_slow import slow_acdc
 
 from edgewise import load_model, make_task
+from edgewise.engine import memory
 from edgewise.engine.incremental import RunningCircuit
+from edgewise.errors import MemoryLimitError
 from edgewise.graph import Circuit
 from edgewise.models import Model
 from edgewise.search.acdc import acdc, search
+from edgewise.search.circuits import PresentCircuit
 from edgewise.search.sweep import Rule, SweepState, sweep
 from edgewise.search.trace import WHOLE, AcdcState
 from edgewise.tasks import PromptPair
@@ -200,3 +203,25 @@ def test_where_memory_runs_out_fewer_prompts_are_run_at_a_time(monkeypatch: pyte
     monkeypatch.setattr(RunningCircuit, "trial", lambda *_: (_ for _ in ()).throw(MemoryError("out of memory")))
     with pytest.raises(MemoryError):
         acdc(model, pairs, 0.001)
+
+
+def test_what_is_kept_of_all_prompts_must_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each micro-batch of two leaves 200 bytes behind: five prompts take 500, of which 450 are allowed."""
+    model, pairs = load_model(FAMILIES["gpt2"](n_layer=2)), list(prompts(5))
+    kept: list[int] = []
+    begun = PresentCircuit._part
+
+    def counted(self: PresentCircuit, *args: Any) -> Any:
+        kept.append(200)
+        return begun(self, *args)
+
+    monkeypatch.setattr(PresentCircuit, "_part", counted)
+    monkeypatch.setattr(memory, "_used", lambda device: 1000 + sum(kept))
+    monkeypatch.setattr("edgewise.search.sweep.micro_batch", lambda *_: 2)
+    with pytest.raises(
+        MemoryLimitError, match=r"1,450 bytes .* 5 prompts, which take about 1,500 bytes; give 4 prompts"
+    ):
+        acdc(model, pairs, 0.001, max_memory=1450)
+    assert len(kept) == 1, "it is said after the first of them"
+    kept.clear()
+    assert acdc(model, pairs, 0.001, max_memory=1600).finished

@@ -17,6 +17,7 @@ allocator takes more than it is asked for; a quarter is added for that.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import psutil
@@ -66,6 +67,41 @@ def micro_batch(
             f" tokens takes {shown(each + once)}; give at least {shown(used + each + once)}, or shorter prompts"
         )
     return max(1, min(fits, most_tokens(model.device) // longest, len(pairs)))
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What a method may use that keeps something of every prompt.
+
+    Args:
+        device: where it is kept.
+        limit: bytes in use at the most.
+        before: bytes that were in use before the first prompt.
+    """
+
+    device: torch.device
+    limit: int
+    before: int
+
+    @classmethod
+    def now(cls, device: torch.device, max_memory: int | None = None) -> Allowance:
+        """Before the first prompt; without ``max_memory``, of what is free now."""
+        used = _used(device)
+        return cls(device, used + int(SHARE_OF_FREE * _free(device)) if max_memory is None else max_memory, used)
+
+    def require(self, done: int, total: int) -> None:
+        """Refuse, after the first prompts, what will not fit for all.
+
+        Raises:
+            MemoryLimitError: naming how many prompts would fit.
+        """
+        each = max(0, _used(self.device) - self.before) / done
+        if done < total and self.before + each * total > self.limit:
+            fits = int((self.limit - self.before) // each)
+            raise MemoryLimitError(
+                f"{shown(self.limit)} of memory are too little to keep the runs of {total:,} prompts, which take about"
+                f" {shown(int(self.before + each * total))}; give {max(fits, 1):,} prompts or fewer, or more memory"
+            )
 
 
 def bytes_per_prompt(model: Model, tokens: int, reads: int) -> int:

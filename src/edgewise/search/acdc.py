@@ -63,6 +63,7 @@ def acdc(
         DataError: a prompt the model cannot take.
         MetricError: a metric that cannot be computed on these prompts.
         ScoreError: logits that are not finite.
+        MemoryLimitError: the runs of all prompts, which are kept, will not fit.
     """
     states = search(
         model,

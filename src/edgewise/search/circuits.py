@@ -12,7 +12,7 @@ from torch import Tensor
 from edgewise.engine.batches import Batch, divide
 from edgewise.engine.circuit_values import CircuitValues
 from edgewise.engine.incremental import RunningCircuit
-from edgewise.engine.memory import most_tokens
+from edgewise.engine.memory import Allowance, most_tokens
 from edgewise.engine.metric_gradient import metric_values, require_finite
 from edgewise.engine.replacement import Baseline, corrupted_run, resample_from
 from edgewise.graph.arrays import BoolArray
@@ -38,6 +38,7 @@ class PresentCircuit:
         metric: the metric.
         pairs: the prompts; removed edges carry corrupted values.
         rows: prompts a run.
+        max_memory: bytes that the process (on CUDA: this device) may use in all; by default what is free.
 
     Attributes:
         clean_metric: of every prompt on the clean run, ``[n_prompts]``.
@@ -45,8 +46,20 @@ class PresentCircuit:
         most: how many variants are worth running together.
     """
 
-    def __init__(self, model: Model, metric: Metric, pairs: Sequence[PromptPair], rows: int) -> None:
-        """Run the prompts clean and corrupted."""
+    def __init__(
+        self,
+        model: Model,
+        metric: Metric,
+        pairs: Sequence[PromptPair],
+        rows: int,
+        max_memory: int | None = None,
+    ) -> None:
+        """Run the prompts clean and corrupted.
+
+        Raises:
+            MemoryLimitError: the runs of all prompts, which are kept, will not fit.
+        """
+        allowance, done = Allowance.now(model.device, max_memory), 0
         self._metric, self._parts = metric, list[_Part]()
         self.clean_metric = np.full(len(pairs), np.nan)
         self.corrupted_metric = np.full(len(pairs), np.nan)
@@ -61,6 +74,8 @@ class PresentCircuit:
             full = metric_values(metric, corrupted, batch.metric, part.running.clean_logits)
             self.corrupted_metric[taken] = full.cpu().numpy()
             tokens = max(tokens, batch.clean.numel())
+            done += len(taken)
+            allowance.require(done, len(pairs))
         self.most = max(1, most_tokens(model.device) // tokens)
 
     def begin(self, kept: BoolArray) -> float:

@@ -115,7 +115,7 @@ def sweep(
     rows = micro_batch(model, pairs, max_memory) if batch_size is None else batch_size
     if rows < 1:
         raise DataError(f"batch size {rows}: give at least 1")
-    searches = _Searches(model, measured, pairs, rules, absolute)
+    searches = _Searches(model, measured, pairs, rules, absolute, max_memory)
     yield from searches.run(rows, direct_edges, earlier)
 
 
@@ -138,10 +138,16 @@ class _Searches:
     """The rule, applied to one destination after another."""
 
     def __init__(
-        self, model: Model, metric: Metric, pairs: Sequence[PromptPair], rules: Sequence[Rule], absolute: bool
+        self,
+        model: Model,
+        metric: Metric,
+        pairs: Sequence[PromptPair],
+        rules: Sequence[Rule],
+        absolute: bool,
+        max_memory: int | None,
     ) -> None:
         self._model, self._metric, self._pairs = model, metric, pairs
-        self._rules, self._absolute = rules, absolute
+        self._rules, self._absolute, self._max_memory = rules, absolute, max_memory
         self._sign = -1.0 if metric.higher_is_better else 1.0
         self._states: list[AcdcState] = []
         self._circuit: PresentCircuit | None = None
@@ -154,7 +160,7 @@ class _Searches:
         planned = rows
         while True:
             try:
-                self._circuit = PresentCircuit(self._model, self._metric, self._pairs, rows)
+                self._circuit = PresentCircuit(self._model, self._metric, self._pairs, rows, self._max_memory)
                 if not self._states:
                     self._states = [self._begin(rule, planned, direct_edges) for rule in self._rules]
                 self._states = [state if state.finished else replace(state, batch_size=rows) for state in self._states]
