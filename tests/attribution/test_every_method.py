@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from edgewise.attribution import METHODS, score_edges
 from edgewise.errors import EdgewiseError, UnsupportedModelError
 from edgewise.metrics import MetricBatch
-from edgewise.models import load_model
+from edgewise.models import Model, load_model
 from edgewise.tasks.prompts import PromptSet
 from tiny import FAMILIES, gpt2, llama, prompts
 from tiny_families import CASES, WINDOW, tiny
@@ -40,9 +40,14 @@ MESSAGE = "the test stops here"
 Values = NDArray[np.floating]
 
 
+@cache
+def shaped(family: str) -> Model:
+    return load_model(SHAPES[family]())
+
+
 def per_prompt(family: str, method: str, pairs: PromptSet, batch_size: int) -> Values:
     scores = score_edges(
-        load_model(SHAPES[family]()),
+        shaped(family),
         pairs,
         method=method,
         settings=FEW.get(method),
@@ -62,7 +67,8 @@ def error(ours: Values, theirs: Values) -> float:
 @pytest.mark.parametrize(
     ("family", "method"),
     [
-        *((family, method) for family in ("gpt2", "llama") for method in OTHERS),
+        *(("gpt2", method) for method in OTHERS),
+        *(("llama", method) for method in ("secant", *DIFFERENT)),
         *(("both directions", method) for method in ("eap-ig-inputs", "secant", "ifr")),
     ],
 )

@@ -36,7 +36,7 @@ def test_killed_at_random_moments(name: str, finished: Path, tmp_path: Path) -> 
 
 
 def test_an_interrupt_says_how_to_go_on(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "edgewise", "discover", *DEMO, "--method", "activation-patching", "--n", "200"]
+    command = [sys.executable, "-m", "edgewise", "discover", *DEMO, "--method", "activation-patching", "--n", "1000"]
     folder = tmp_path / "run"
     process = subprocess.Popen([*command, "--out", str(folder)], stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
@@ -51,7 +51,7 @@ def test_an_interrupt_says_how_to_go_on(tmp_path: Path) -> None:
 
 
 def test_a_second_process_is_refused(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "edgewise", "discover", *DEMO, "--method", "activation-patching", "--n", "200"]
+    command = [sys.executable, "-m", "edgewise", "discover", *DEMO, "--method", "activation-patching", "--n", "1000"]
     folder = tmp_path / "run"
     first = started((*command[3:], "--out", str(folder)))
     try:
