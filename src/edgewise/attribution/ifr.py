@@ -15,4 +15,5 @@ IFR = Method(
     summary="information flow routes (Ferrando and Voita 2024): forward passes alone, importances without sign",
     score=flow_scores,
     passes=Passes(3.0),
+    no_estimates="gives importances without sign, and its scores are no estimates of exact effects",
 )

@@ -30,6 +30,7 @@ class Method:
             are the pass's own and used again by the next micro-batch; and ``settings`` by name, where it has any.
         settings: the frozen dataclass of its own settings.
         activations: how many times the memory of one differentiable run it takes.
+        no_estimates: why its scores are no estimates of exact effects; None where they are.
         passes: what it costs, or how to tell from its settings and the graph's shape; None where nobody has said.
     """
 
@@ -38,6 +39,7 @@ class Method:
     score: Callable[..., BatchScores]
     settings: type[Any] = NoSettings
     activations: float = 1.0
+    no_estimates: str | None = None
     passes: Passes | Callable[[Any, GraphSpec], Passes] | None = None
 
     def cost(self, settings: Any, spec: GraphSpec) -> Passes | None:

@@ -3,10 +3,10 @@
 With ``g`` the gradient at the norm's output, gain and centring applied, ``c`` the norm's (centred) input, ``s`` its
 inverse scale, ``d_u`` a source's change (centred), ``D`` the width, per position:
 
-    true       s (g . d_u - s^2 (c . g)(c . d_u) / D)      the norm's derivative
     frozen     s  g . d_u                                  its scale as a constant
     exact      s_u (c + d_u) . g - s c . g                 the norm itself, 1/s_u^2 = 1/s^2 + (2 c . d_u + |d_u|^2)/D
-    secant     its finite difference to the reference run (`edgewise.engine.rules.statistics`)
+    secant     its finite difference to the reference run (`edgewise.engine.rules.statistics`); without one the
+               derivative, s (g . d_u - s^2 (c . g)(c . d_u) / D)
 
 With ``exact`` the edges into ``logits`` have their exact effects where L is linear in the logits.
 """
@@ -34,7 +34,6 @@ from edgewise.models.norms import Norm
 class Destination(Enum):
     """The rules."""
 
-    TRUE = "true"
     FROZEN = "frozen"
     EXACT = "exact"
     SECANT = "secant"

@@ -18,7 +18,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import torch
 
@@ -38,11 +37,12 @@ from edgewise.graph.scores import Ranking
 from edgewise.models import Model
 from edgewise.search.fill import fill, start
 from edgewise.search.table import Table
+from edgewise.search.tabled import OnTable
 from edgewise.tasks import PromptPair, PromptSet
 
 
 @dataclass(frozen=True, eq=False)
-class EvaluationState:
+class EvaluationState(OnTable):
     """Where an evaluation stands, in runs of one prompt.
 
     Args:
@@ -50,25 +50,6 @@ class EvaluationState:
     """
 
     table: Table
-
-    @property
-    def finished(self) -> bool:
-        """Whether every number is known."""
-        return self.table.finished
-
-    @property
-    def done(self) -> int:
-        """Runs done."""
-        return round(self.table.passed(np.ones(self.table.n_targets)))
-
-    @property
-    def total(self) -> int:
-        """All runs."""
-        return self.table.n_prompts * self.table.n_targets
-
-    def tensors(self) -> dict[str, npt.NDArray[Any]]:
-        """Everything as arrays, for storage."""
-        return self.table.tensors()
 
 
 class Evaluator:

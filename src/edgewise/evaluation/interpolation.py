@@ -34,13 +34,14 @@ from edgewise.metrics import Metric
 from edgewise.models import Model
 from edgewise.search.fill import fill, start
 from edgewise.search.table import Table
+from edgewise.search.tabled import OnTable
 from edgewise.tasks import PromptPair, PromptSet
 
 CHANGE, CLEAN = "change", "clean"
 
 
 @dataclass(frozen=True, eq=False)
-class InterpolationState:
+class InterpolationState(OnTable):
     """Where an interpolation stands, in runs of one prompt.
 
     Args:
@@ -50,25 +51,6 @@ class InterpolationState:
 
     table: Table
     n_edges: int
-
-    @property
-    def finished(self) -> bool:
-        """Whether every curve is known."""
-        return self.table.finished
-
-    @property
-    def done(self) -> int:
-        """Runs done."""
-        return round(self.table.passed(np.ones(self.table.n_targets)))
-
-    @property
-    def total(self) -> int:
-        """All runs."""
-        return self.table.n_prompts * self.table.n_targets
-
-    def tensors(self) -> dict[str, npt.NDArray[Any]]:
-        """Everything as arrays, for storage."""
-        return self.table.tensors()
 
     def curves(self) -> FloatArray:
         """Mean over prompts of the change, ``[edges, shares]``. Raises ScoreError before the end."""

@@ -34,14 +34,14 @@ from edgewise.metrics import Metric
 from edgewise.models import Model
 from edgewise.search.fill import fill, start
 from edgewise.search.table import Array, Table
-from edgewise.search.tabled import CLEAN, CORRUPTED, OnTable
+from edgewise.search.tabled import CLEAN, CORRUPTED, ScoringOnTable
 from edgewise.tasks import PromptPair, PromptSet
 
 SLOPE, STEEPEST = "slope", "steepest"
 
 
 @dataclass(frozen=True, eq=False)
-class HispState(OnTable):
+class HispState(ScoringOnTable):
     """Where a pass stands.
 
     Args:

@@ -31,7 +31,7 @@ from edgewise.metrics import Metric
 from edgewise.models import Model
 from edgewise.search.fill import fill, start
 from edgewise.search.table import Array, Table
-from edgewise.search.tabled import CLEAN, CORRUPTED, OnTable
+from edgewise.search.tabled import CLEAN, CORRUPTED, ScoringOnTable
 from edgewise.search.targets import Targets, named_edges, named_nodes
 from edgewise.tasks import PromptPair, PromptSet
 
@@ -39,7 +39,7 @@ EFFECT = "effect"
 
 
 @dataclass(frozen=True, eq=False)
-class PatchingState(OnTable):
+class PatchingState(ScoringOnTable):
     """Where a pass of activation patching stands.
 
     Args:

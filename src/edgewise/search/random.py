@@ -26,7 +26,7 @@ from edgewise.metrics import Metric
 from edgewise.models import Model
 from edgewise.search.fill import fill, start
 from edgewise.search.table import Array, Table
-from edgewise.search.tabled import CLEAN, CORRUPTED, OnTable
+from edgewise.search.tabled import CLEAN, CORRUPTED, ScoringOnTable
 from edgewise.tasks import PromptPair, PromptSet
 
 
@@ -53,7 +53,7 @@ def random_scores(graph: Graph, seed: int = 0, level: Level = "edge") -> EdgeSco
 
 
 @dataclass(frozen=True, eq=False)
-class RandomState(OnTable):
+class RandomState(ScoringOnTable):
     """Where the measuring of the metric stands.
 
     Args:

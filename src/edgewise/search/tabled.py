@@ -1,9 +1,10 @@
-"""What states have in common whose numbers stand in a table, with the metric of every prompt beside them."""
+"""What states have in common whose numbers stand in a table."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from edgewise.search.table import Array, Table
@@ -13,7 +14,7 @@ CLEAN, CORRUPTED = "clean", "corrupted"
 
 
 class OnTable:
-    """A state that counts prompts; a subclass is a dataclass with a field ``table``."""
+    """A state that counts runs of one prompt, one a target; a subclass is a dataclass with a field ``table``."""
 
     table: Table
 
@@ -21,6 +22,24 @@ class OnTable:
     def finished(self) -> bool:
         """Whether the table is full."""
         return self.table.finished
+
+    @property
+    def done(self) -> int:
+        """Runs done."""
+        return round(self.table.passed(np.ones(self.table.n_targets)))
+
+    @property
+    def total(self) -> int:
+        """All runs."""
+        return self.table.n_prompts * self.table.n_targets
+
+    def tensors(self) -> dict[str, npt.NDArray[Any]]:
+        """The table as arrays, for storage."""
+        return self.table.tensors()
+
+
+class ScoringOnTable(OnTable):
+    """A state of a method that scores, which counts prompts; the metric of each stands beside the table."""
 
     @property
     def done(self) -> int:
@@ -51,7 +70,3 @@ class OnTable:
     def corrupted_metric(self) -> Array:
         """Likewise on the corrupted run."""
         return self.table.of_prompts[CORRUPTED]
-
-    def tensors(self) -> dict[str, npt.NDArray[Any]]:
-        """The table as arrays, for storage."""
-        return self.table.tensors()

@@ -18,14 +18,13 @@ import numpy as np
 import numpy.typing as npt
 
 from edgewise.errors import ScoreError
-from edgewise.evaluation.roc.area import pessimistic, trapezoid, youden
+from edgewise.evaluation.roc.area import trapezoid
+from edgewise.evaluation.roc.rates import IntArray, Rates
 from edgewise.graph.arrays import BoolArray, FloatArray, read_only
-
-IntArray = np.ndarray[Any, np.dtype[np.int64]]
 
 
 @dataclass(frozen=True, eq=False)
-class Curve:
+class Curve(Rates):
     """Counts at every threshold, from nothing kept to everything kept.
 
     Args:
@@ -49,42 +48,9 @@ class Curve:
             object.__setattr__(self, name, read_only(np.array(getattr(self, name))))
 
     @property
-    def tpr(self) -> FloatArray:
-        """Share of the true entries that is kept, `[points]`; recall is another word for it."""
-        return np.asarray(self.true_positives / self.positives)
-
-    recall = tpr
-
-    @property
-    def fpr(self) -> FloatArray:
-        """Share of the other entries that is kept, `[points]`."""
-        return np.asarray(self.false_positives / self.negatives)
-
-    @property
-    def precision(self) -> FloatArray:
-        """Share of what is kept that is true, `[points]`; NaN where nothing is."""
-        kept = self.true_positives + self.false_positives
-        return np.where(kept > 0, self.true_positives / np.maximum(kept, 1), np.nan)
-
-    @property
     def auc(self) -> float:
         """Area by the trapezoid over all thresholds: the chance that a true entry outranks another, ties being half."""
         return trapezoid(self.fpr, self.tpr)
-
-    @property
-    def auc_pessimistic(self) -> float:
-        """ACDC's area, see `area.pessimistic`."""
-        return pessimistic(self.fpr, self.tpr)
-
-    @property
-    def best(self) -> int:
-        """Index of the point of largest Youden's J, the highest threshold where several have it."""
-        return youden(self.fpr, self.tpr)[1]
-
-    @property
-    def youden(self) -> float:
-        """Youden's J: the largest TPR - FPR."""
-        return youden(self.fpr, self.tpr)[0]
 
     @property
     def youden_threshold(self) -> float:
@@ -102,13 +68,7 @@ class Curve:
     def to_json(self) -> dict[str, Any]:
         """Return the counts as JSON values; the first threshold, and -inf, are null."""
         shown = [value if np.isfinite(value) else None for value in self.thresholds.tolist()]
-        return {
-            "positives": self.positives,
-            "negatives": self.negatives,
-            "thresholds": shown,
-            "true_positives": self.true_positives.tolist(),
-            "false_positives": self.false_positives.tolist(),
-        }
+        return {**self.counts_json(), "thresholds": shown}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Curve:

@@ -10,13 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from edgewise.errors import ScoreError
-from edgewise.evaluation.roc.area import pareto, pessimistic, trapezoid, youden
-from edgewise.evaluation.roc.curve import IntArray, require_truth
+from edgewise.evaluation.roc.area import pareto, trapezoid
+from edgewise.evaluation.roc.curve import require_truth
+from edgewise.evaluation.roc.rates import IntArray, Rates
 from edgewise.graph.arrays import BoolArray, FloatArray, read_only
 
 
 @dataclass(frozen=True, eq=False)
-class Front:
+class Front(Rates):
     """Counts of several circuits against one truth.
 
     Args:
@@ -39,24 +40,6 @@ class Front:
             object.__setattr__(self, name, read_only(np.array(getattr(self, name))))
 
     @property
-    def tpr(self) -> FloatArray:
-        """Share of the true entries that each keeps, `[circuits]`; recall is another word for it."""
-        return np.asarray(self.true_positives / self.positives)
-
-    recall = tpr
-
-    @property
-    def fpr(self) -> FloatArray:
-        """Share of the other entries that each keeps, `[circuits]`."""
-        return np.asarray(self.false_positives / self.negatives)
-
-    @property
-    def precision(self) -> FloatArray:
-        """Share of what each keeps that is true, `[circuits]`; NaN for an empty circuit."""
-        kept = self.true_positives + self.false_positives
-        return np.where(kept > 0, self.true_positives / np.maximum(kept, 1), np.nan)
-
-    @property
     def steps(self) -> tuple[FloatArray, FloatArray]:
         """FPR and TPR of the Pareto-optimal points, (0, 0) and (1, 1) among the candidates, from left to right."""
         return pareto(self.fpr, self.tpr)
@@ -67,34 +50,13 @@ class Front:
         return trapezoid(*self.steps)
 
     @property
-    def auc_pessimistic(self) -> float:
-        """ACDC's area, see `area.pessimistic`."""
-        return pessimistic(self.fpr, self.tpr)
-
-    @property
-    def best(self) -> int:
-        """Index of the first circuit of largest Youden's J."""
-        return youden(self.fpr, self.tpr)[1]
-
-    @property
-    def youden(self) -> float:
-        """Youden's J: the largest TPR - FPR of the circuits."""
-        return youden(self.fpr, self.tpr)[0]
-
-    @property
     def youden_setting(self) -> str:
         """What the circuit of largest J was found with."""
         return self.settings[self.best]
 
     def to_json(self) -> dict[str, Any]:
         """Return the counts as JSON values."""
-        return {
-            "positives": self.positives,
-            "negatives": self.negatives,
-            "settings": list(self.settings),
-            "true_positives": self.true_positives.tolist(),
-            "false_positives": self.false_positives.tolist(),
-        }
+        return {**self.counts_json(), "settings": list(self.settings)}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Front:

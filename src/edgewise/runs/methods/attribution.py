@@ -9,12 +9,9 @@ from edgewise.attribution.method import Method
 from edgewise.engine.passes import Passes
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
-from edgewise.runs.methods.method import RunMethod
+from edgewise.runs.methods.method import RunMethod, scoring
 from edgewise.runs.resume import Tensors
 from edgewise.tasks import PromptSet
-
-# Those whose scores are in no unit of the metric.
-IMPORTANCES = ("ifr",)
 
 
 class Estimating(RunMethod[AttributionState]):
@@ -22,10 +19,9 @@ class Estimating(RunMethod[AttributionState]):
 
     def __init__(self, name: str) -> None:
         """Look the method up."""
-        self.name, self.summary = name, METHODS.describe(name)
-        self.settings = METHODS.load(name).settings
-        if name in IMPORTANCES:
-            self.no_estimates = "gives importances without sign, and its scores are no estimates of exact effects"
+        self._method: Method = METHODS.load(name)
+        self.name, self.summary, self.settings = name, self._method.summary, self._method.settings
+        self.no_estimates = self._method.no_estimates
 
     def states(
         self, config: RunConfig, model: Model, prompts: PromptSet, max_memory: int | None, stored: Tensors | None
@@ -39,20 +35,13 @@ class Estimating(RunMethod[AttributionState]):
             prompts,
             method=self.name,
             settings=config.settings,
-            metric=config.metric,
-            level=config.level,
-            batch_size=config.batch_size,
-            per_prompt=config.per_prompt,
-            bootstrap=config.bootstrap,
-            seed=config.seed,
-            max_memory=max_memory,
             state=state,
+            **scoring(config, max_memory),
         )
 
     def passes(self, config: RunConfig, state: AttributionState) -> Passes | None:
         """As the method says."""
-        method: Method = METHODS.load(self.name)
-        return method.cost(self.own(config), state.graph.spec)
+        return self._method.cost(self.own(config), state.graph.spec)
 
     def total(self, prompts: PromptSet) -> int:
         """The prompts."""

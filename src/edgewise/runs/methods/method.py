@@ -175,3 +175,16 @@ class RunMethod(ABC, Generic[State]):
     def metric(self, config: RunConfig, prompts: PromptSet) -> str:
         """The name of the metric that a run measures."""
         return get_metric(config.metric or self.default_metric or prompts.metric).name
+
+
+def scoring(config: RunConfig, max_memory: int | None) -> dict[str, Any]:
+    """What a config says to every function that scores all edges, by the names of their arguments."""
+    return {
+        "metric": config.metric,
+        "level": config.level,
+        "batch_size": config.batch_size,
+        "per_prompt": config.per_prompt,
+        "bootstrap": config.bootstrap,
+        "seed": config.seed,
+        "max_memory": max_memory,
+    }

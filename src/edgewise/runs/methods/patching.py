@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from edgewise.engine.passes import Passes
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
-from edgewise.runs.methods.method import RunMethod
+from edgewise.runs.methods.method import RunMethod, scoring
 from edgewise.runs.resume import Tensors
 from edgewise.search.pace import seconds_a_prompt
 from edgewise.search.patching import PatchingState, patching
@@ -42,15 +42,9 @@ class ActivationPatching(RunMethod[PatchingState]):
         return patching(
             model,
             prompts,
-            metric=config.metric,
-            level=config.level,
             only=self.own(config).only or None,
-            batch_size=config.batch_size,
-            per_prompt=config.per_prompt,
-            bootstrap=config.bootstrap,
-            seed=config.seed,
-            max_memory=max_memory,
             stored=stored,
+            **scoring(config, max_memory),
         )
 
     def passes(self, config: RunConfig, state: PatchingState) -> Passes:

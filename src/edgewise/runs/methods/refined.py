@@ -13,7 +13,7 @@ from edgewise.graph import EdgeScores, NodeScores
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.methods.attribution import Estimating
-from edgewise.runs.methods.method import RunMethod
+from edgewise.runs.methods.method import RunMethod, scoring
 from edgewise.runs.record import ExactSummary
 from edgewise.runs.resume import Tensors
 from edgewise.runs.steps import SCORING
@@ -42,14 +42,8 @@ class Refined(RunMethod[RefiningState]):
             config.exact,
             method=self.name,
             settings=config.settings,
-            metric=config.metric,
-            level=config.level,
-            batch_size=config.batch_size,
-            per_prompt=config.per_prompt,
-            bootstrap=config.bootstrap,
-            seed=config.seed,
-            max_memory=max_memory,
             stored=stored,
+            **scoring(config, max_memory),
         )
 
     def stage(self, state: RefiningState) -> str:
