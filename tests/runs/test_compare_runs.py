@@ -16,11 +16,12 @@ from edgewise.evaluation import evaluate as evaluating
 from edgewise.evaluation.evaluate import EvaluationState, evaluate_circuit
 from edgewise.models import load_model
 from edgewise.runs import compare as comparing
-from edgewise.runs.compare import compare, write_pictures
+from edgewise.runs.compare import compare
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
 from edgewise.runs.folder import load_run
 from edgewise.runs.prompts import make_task
+from edgewise.runs.results import write_files
 from edgewise.runs.selection import Selection
 from stored import contents
 
@@ -91,7 +92,7 @@ def test_found_again_and_refused(runs: dict[str, Path], tmp_path: Path, monkeypa
     with pytest.raises(RunConflictError, match="random is 0 there, 1 here"):
         compare(pair, out, random=1)
     assert compare(pair, out, random=1, overwrite=True).results["random"] is not None
-    written = write_pictures(first, {"comparison.svg": b"<svg/>"})
+    written = write_files(out, {"comparison.svg": b"<svg/>"})
     assert written[0].read_bytes() == b"<svg/>"
 
 

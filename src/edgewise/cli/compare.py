@@ -55,10 +55,10 @@ def compare(
     """
     from edgewise.cli.quiet import quiet_transformers
     from edgewise.report.comparison import comparison_document, comparison_picture, show_comparison
-    from edgewise.report.picture.png import has_matplotlib, png
-    from edgewise.report.picture.svg import svg
+    from edgewise.report.picture.files import scene_files
+    from edgewise.report.picture.png import has_matplotlib
     from edgewise.runs.compare import compare as compare_runs
-    from edgewise.runs.compare import write_pictures
+    from edgewise.runs.results import write_files
 
     quiet_transformers()
     with ShownProgress() as shown:
@@ -73,13 +73,9 @@ def compare(
             on_progress=shown,
         )
     output.warn(stored.results["warnings"])
-    scene = comparison_picture(stored.results)
-    pictures = {"comparison.svg": svg(scene).encode()}
-    if has_matplotlib():
-        pictures["comparison.png"] = png(scene)
-    else:
+    write_files(out, scene_files("comparison", comparison_picture(stored.results)))
+    if not has_matplotlib():
         output.note(f"no PNG picture without matplotlib; get it with: {HOW_TO_GET_PNG}")
-    write_pictures(stored, pictures)
     if as_json:
         output.document(comparison_document(stored))
         return

@@ -69,7 +69,8 @@ def league(
     from edgewise.report.league import league_pictures, show_league
     from edgewise.report.picture.png import has_matplotlib
     from edgewise.runs.config import RunConfig
-    from edgewise.runs.league import DEFAULT_MODELS, Question, play, write_league
+    from edgewise.runs.league import DEFAULT_MODELS, Question, play
+    from edgewise.runs.results import write_files
 
     quiet_transformers()
     named = DEFAULT_MODELS if models is None else parse_names("--models", models)
@@ -81,7 +82,7 @@ def league(
     )
     with ShownProgress() as shown:
         result = play(question, out, overwrite=overwrite, max_memory=parse_size(max_memory), on_progress=shown)
-    write_league(out, result, league_pictures(result))
+    write_files(out, league_pictures(result))
     if not has_matplotlib():
         output.note(f"no PNG picture without matplotlib; get it with: {HOW_TO_GET_PNG}")
     if as_json:

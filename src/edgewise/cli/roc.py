@@ -123,7 +123,8 @@ def roc(
     from edgewise.cli.quiet import quiet_transformers
     from edgewise.report.roc import roc_pictures, show_roc
     from edgewise.runs.config import LEVELS, RunConfig
-    from edgewise.runs.roc import DEFAULT_METHODS, Question, contest, write_roc
+    from edgewise.runs.results import write_files
+    from edgewise.runs.roc import DEFAULT_METHODS, Question, contest
 
     quiet_transformers()
     if level not in LEVELS:
@@ -159,8 +160,7 @@ def roc(
     )
     with ShownProgress() as shown:
         result = contest(question, out, overwrite=overwrite, max_memory=parse_size(max_memory), on_progress=shown)
-    pictures = roc_pictures(result, level)
-    write_roc(out, result, pictures)
+    write_files(out, roc_pictures(result, level))
     if as_json:
         output.document({"folder": str(out), **result.to_json()})
         return

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from edgewise.paper.figure import Cell, Figure, Made, Published
-from edgewise.report.picture.png import has_matplotlib, png
-from edgewise.report.picture.svg import svg
-from edgewise.runs.atomic import write_bytes
-from edgewise.runs.lock import writing
+from edgewise.report.picture.files import scene_files
+from edgewise.runs.results import document, write_files
 
 
 def write_figure(folder: Path, figure: Figure, made: Made) -> tuple[Path, ...]:
@@ -22,18 +19,13 @@ def write_figure(folder: Path, figure: Figure, made: Made) -> tuple[Path, ...]:
         OSError: the folder cannot be written.
     """
     files = {
-        f"{figure.name}.svg": svg(made.scene).encode(),
-        f"{figure.name}.json": (json.dumps(dict(made.data), indent=1, allow_nan=False) + "\n").encode(),
+        **scene_files(figure.name, made.scene),
+        f"{figure.name}.json": document(made.data),
         f"{figure.name}.csv": _csv(made).encode(),
+        # The page comes last: where it stands, all of them do.
+        f"{figure.name}.md": page(figure, made).encode(),
     }
-    if has_matplotlib():
-        files[f"{figure.name}.png"] = png(made.scene)
-    # The page comes last: where it stands, all of them do.
-    files[f"{figure.name}.md"] = page(figure, made).encode()
-    with writing(folder):
-        for name, content in files.items():
-            write_bytes(folder / name, content)
-    return tuple(folder / name for name in reversed(files))
+    return tuple(reversed(write_files(folder, files)))
 
 
 def page(figure: Figure, made: Made) -> str:

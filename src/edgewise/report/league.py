@@ -8,10 +8,9 @@ from functools import partial
 from edgewise.evaluation.standing import CIRCUITS, EFFECTS, MEASURES, Standing, by_mean, worth_their_cost
 from edgewise.report.cost import passes_words, seconds_words, times_words
 from edgewise.report.picture.circuit import Heading
+from edgewise.report.picture.files import scene_files
 from edgewise.report.picture.league import Column, Panel, league_scene
-from edgewise.report.picture.png import has_matplotlib, png
 from edgewise.report.picture.scene import Scene
-from edgewise.report.picture.svg import svg
 from edgewise.report.table import table
 from edgewise.runs.league import Cell, Entry, League
 
@@ -46,9 +45,7 @@ def show_advice(league: League) -> str:
 
 def league_pictures(league: League) -> dict[str, bytes]:
     """Return the picture of the league, file name -> content: SVG, and PNG where matplotlib is installed."""
-    scene = picture(league)
-    pictures = {"league.svg": svg(scene).encode()}
-    return pictures | {"league.png": png(scene)} if has_matplotlib() else pictures
+    return scene_files("league", picture(league))
 
 
 def picture(league: League) -> Scene:

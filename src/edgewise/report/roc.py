@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from edgewise.evaluation.roc import Curve, Front
 from edgewise.report.picture.circuit import Heading
-from edgewise.report.picture.png import has_matplotlib, png
+from edgewise.report.picture.files import scene_files
 from edgewise.report.picture.roc import Drawn, roc_scene
 from edgewise.report.picture.scene import Scene
-from edgewise.report.picture.svg import svg
 from edgewise.report.table import table
 from edgewise.runs.roc import CONTENDERS, Judged, RocResult
 
@@ -38,9 +37,7 @@ def show_roc(result: RocResult, level: str = "edge") -> str:
 
 def roc_pictures(result: RocResult, level: str = "edge") -> dict[str, bytes]:
     """Return the picture of a comparison, file name -> content: SVG, and PNG where matplotlib is installed."""
-    scene = result_scene(result, level)
-    pictures = {"roc.svg": svg(scene).encode()}
-    return pictures | {"roc.png": png(scene)} if has_matplotlib() else pictures
+    return scene_files("roc", result_scene(result, level))
 
 
 def result_scene(result: RocResult, level: str = "edge") -> Scene:

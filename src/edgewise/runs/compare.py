@@ -21,10 +21,8 @@ from edgewise.evaluation.ladder import Ladder
 from edgewise.evaluation.wanted import Wanted
 from edgewise.metrics import get_metric
 from edgewise.runs.analysis import Analysis, measured
-from edgewise.runs.atomic import write_bytes
 from edgewise.runs.evaluate import Loaded, StoredEvaluation, evaluate
 from edgewise.runs.folder import RUN, Run, load_run
-from edgewise.runs.lock import writing
 from edgewise.runs.steps import Progress, Report, silent
 from edgewise.runs.subject import Subject, subject_of_run
 
@@ -85,15 +83,6 @@ def compare(
     measure = partial(_measure, names, runs, subjects, wanted, out, max_memory, overwrite, on_progress or silent)
     results, reused = measured(Analysis(out, NAME), asked, measure, overwrite=overwrite)
     return StoredComparison(results, Analysis(out, NAME).path, reused)
-
-
-def write_pictures(comparison: StoredComparison, files: Mapping[str, bytes]) -> tuple[Path, ...]:
-    """Write pictures beside a comparison, file name -> content, and return their paths."""
-    folder = comparison.path.parent
-    with writing(folder):
-        for name, content in files.items():
-            write_bytes(folder / name, content)
-    return tuple(folder / name for name in files)
 
 
 def _runs(names: Sequence[Path], out: Path) -> list[Run]:

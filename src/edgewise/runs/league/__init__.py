@@ -7,7 +7,7 @@ what comes out.
 from __future__ import annotations
 
 from edgewise.runs.league.entrants import DEFAULT_MODELS, DEFAULT_N, default_methods
-from edgewise.runs.league.play import Question, play, read_league, write_league
+from edgewise.runs.league.play import Question, play, read_league
 from edgewise.runs.league.result import Cell, Entry, League
 
 __all__ = [
@@ -20,5 +20,4 @@ __all__ = [
     "default_methods",
     "play",
     "read_league",
-    "write_league",
 ]

@@ -9,20 +9,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgewise.attribution import METHODS, Method
-from edgewise.errors import FormatError, MetricError, RunError, UnsupportedModelError
+from edgewise.errors import MetricError, RunError, UnsupportedModelError
 from edgewise.evaluation.agreement import agreement
 from edgewise.evaluation.ladder import FRACTIONS
 from edgewise.evaluation.roc import score_roc
 from edgewise.evaluation.standing import BACKWARD
 from edgewise.evaluation.wanted import Wanted
 from edgewise.graph import EdgeScores
-from edgewise.runs.atomic import write_bytes
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
 from edgewise.runs.evaluate import Loaded, evaluate
@@ -39,7 +37,7 @@ from edgewise.runs.league.entrants import (
     places,
 )
 from edgewise.runs.league.result import Cell, Entry, League
-from edgewise.runs.lock import writing
+from edgewise.runs.results import document, read_document, write_files
 from edgewise.runs.roc import named
 from edgewise.runs.roc.truth import Truth, known_truth
 from edgewise.runs.setup import Setup, prepare
@@ -130,7 +128,7 @@ def play(
         found.append(table.cell())
         ends += table.ends
     league = League(question.base.seed, TOP, max(ends), tuple(found))
-    write_league(folder, league)
+    write_files(folder, {RESULT: document(league.to_json())})
     return league
 
 
@@ -237,14 +235,6 @@ def _expected(entrant: Entrant, setup: Setup) -> float:
     return _UNKNOWN if passes is None else passes.forward + BACKWARD * passes.backward
 
 
-def write_league(folder: Path, league: League, pictures: Mapping[str, bytes] | None = None) -> None:
-    """Write ``league.json``, and pictures of it where they are given, each in one step."""
-    with writing(folder):
-        text = json.dumps(league.to_json(), indent=1, allow_nan=False) + "\n"
-        for name, content in ((RESULT, text.encode()), *(pictures or {}).items()):
-            write_bytes(folder / name, content)
-
-
 def read_league(folder: str | Path) -> League:
     """Read the ``league.json`` of a folder.
 
@@ -252,10 +242,4 @@ def read_league(folder: str | Path) -> League:
         RunError: there is none.
         FormatError: it is not ours.
     """
-    path = Path(folder) / RESULT
-    if not path.is_file():
-        raise RunError(f"{folder}: holds no {RESULT}; give the --out of a finished `edgewise league`")
-    try:
-        return League.from_json(json.loads(path.read_text(encoding="utf-8")), str(path))
-    except ValueError as error:
-        raise FormatError(f"{path}: not JSON ({error}); make it again") from error
+    return read_document(folder, RESULT, "league", League.from_json)

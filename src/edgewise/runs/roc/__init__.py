@@ -7,7 +7,7 @@ each in a run folder of its own, and `result` is what comes out.
 from __future__ import annotations
 
 from edgewise.runs.roc.contenders import CONTENDERS, DEFAULT_METHODS
-from edgewise.runs.roc.contest import Question, contest, named, read_roc, truth_of, write_roc
+from edgewise.runs.roc.contest import Question, contest, named, read_roc, truth_of
 from edgewise.runs.roc.result import Judged, Line, RocResult
 from edgewise.runs.roc.truth import Truth
 
@@ -23,5 +23,4 @@ __all__ = [
     "named",
     "read_roc",
     "truth_of",
-    "write_roc",
 ]

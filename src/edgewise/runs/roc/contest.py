@@ -8,24 +8,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from edgewise.errors import FormatError, RunError
+from edgewise.errors import RunError
 from edgewise.evaluation.roc import bootstrap, circuit_roc, score_roc
 from edgewise.graph.scores import Ranking
 from edgewise.metrics import get_metric
-from edgewise.runs.atomic import write_bytes
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
 from edgewise.runs.folder import Run
 from edgewise.runs.identity import identity
-from edgewise.runs.lock import writing
 from edgewise.runs.methods import get_method, settled
+from edgewise.runs.results import document, read_document, write_files
 from edgewise.runs.roc.contenders import DEFAULT_METHODS, Contender, contenders, distinct
 from edgewise.runs.roc.result import Judged, Line, RocResult
 from edgewise.runs.roc.truth import Truth, find_truth
@@ -134,7 +132,7 @@ def contest(
         lines,
         _notes(lines, truth),
     )
-    write_roc(folder, result)
+    write_files(folder, {RESULT: document(result.to_json())})
     return result
 
 
@@ -149,14 +147,6 @@ def truth_of(
     )
 
 
-def write_roc(folder: Path, result: RocResult, pictures: Mapping[str, bytes] | None = None) -> None:
-    """Write ``roc.json``, and pictures of it where they are given, each in one step."""
-    with writing(folder):
-        text = json.dumps(result.to_json(), indent=1, allow_nan=False) + "\n"
-        for name, content in ((RESULT, text.encode()), *(pictures or {}).items()):
-            write_bytes(folder / name, content)
-
-
 def read_roc(folder: str | Path) -> RocResult:
     """Read the ``roc.json`` of a folder.
 
@@ -164,13 +154,7 @@ def read_roc(folder: str | Path) -> RocResult:
         RunError: there is none.
         FormatError: it is not ours.
     """
-    path = Path(folder) / RESULT
-    if not path.is_file():
-        raise RunError(f"{folder}: holds no {RESULT}; give the --out of a finished `edgewise roc`")
-    try:
-        return RocResult.from_json(json.loads(path.read_text(encoding="utf-8")), str(path))
-    except ValueError as error:
-        raise FormatError(f"{path}: not JSON ({error}); make it again") from error
+    return read_document(folder, RESULT, "roc", RocResult.from_json)
 
 
 def named(report: Report, name: str) -> Report:
