@@ -1,6 +1,7 @@
 """Train the bundled demo model on the four tasks' discovery prompts.
 
     python scripts/train_demo.py [--steps 7500] [--seed 0] [--out src/edgewise/models/demo]
+    python scripts/train_demo.py --family llama --out runs/second    # another model of the same tasks, not bundled
 
 1. Draw pools of discovery prompts of every task; held-out pairs of words never meet in them
    (edgewise.tasks.split).
@@ -27,7 +28,14 @@ from demo_card import MEASURED, Measurement, write_card
 from demo_tokenizer import CONTEXT, build_tokenizer
 from torch import Tensor
 from torch.nn.functional import cross_entropy
-from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
 
 from edgewise.tasks import PromptPair, make_task
 
@@ -109,11 +117,11 @@ def draw_pools(tokenizer: PreTrainedTokenizerFast, seed: int) -> list[Pool]:
     return pools
 
 
-def share_loss(model: GPT2LMHeadModel, pool: Pool, rows: Tensor) -> tuple[Tensor, Tensor]:
+def share_loss(model: PreTrainedModel, pool: Pool, rows: Tensor) -> tuple[Tensor, Tensor]:
     """Mean cross entropy of the answers, and of the repeated tokens, over these rows of the pool."""
     length, answers = pool.length[rows], pool.answers[rows]
     ids = pool.ids[rows][:, : int(length.max())]
-    hidden = model.transformer(input_ids=ids, use_cache=False).last_hidden_state
+    hidden = model.base_model(input_ids=ids, use_cache=False).last_hidden_state
     last = model.lm_head(hidden[torch.arange(len(rows)), length - 1]).log_softmax(-1)
     right = answers >= 0
     answer = -(last.gather(1, answers.clamp(min=0)) * right).sum(1) / right.sum(1)
@@ -122,11 +130,16 @@ def share_loss(model: GPT2LMHeadModel, pool: Pool, rows: Tensor) -> tuple[Tensor
     return answer.mean(), repeat
 
 
-def new_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> GPT2LMHeadModel:
+def new_model(tokenizer: PreTrainedTokenizerFast, family: str, seed: int) -> PreTrainedModel:
     """Make the untrained model: 4 layers of 4 heads, width 64, no dropout."""
     torch.manual_seed(seed)
+    return FAMILIES[family](len(tokenizer))
+
+
+def gpt2(vocabulary: int) -> PreTrainedModel:
+    """Layer norms, learned positions, GELU."""
     config = GPT2Config(
-        vocab_size=len(tokenizer),
+        vocab_size=vocabulary,
         n_positions=CONTEXT,
         n_embd=64,
         n_layer=4,
@@ -140,6 +153,26 @@ def new_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> GPT2LMHeadModel:
     return GPT2LMHeadModel(config)
 
 
+def llama(vocabulary: int) -> PreTrainedModel:
+    """RMS norms, rotary positions, gated SiLU; as many parameters in an MLP as in the other one."""
+    config = LlamaConfig(
+        vocab_size=vocabulary,
+        max_position_embeddings=CONTEXT,
+        hidden_size=64,
+        intermediate_size=172,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        num_key_value_heads=4,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=None,
+    )
+    return LlamaForCausalLM(config)
+
+
+FAMILIES = {"gpt2": gpt2, "llama": llama}
+
+
 def learning_rate(step: int, steps: int, peak: float) -> float:
     """Warm up over 200 steps, then decay along a half cosine to a hundredth."""
     warm = min(1.0, (step + 1) / 200)
@@ -148,7 +181,7 @@ def learning_rate(step: int, steps: int, peak: float) -> float:
 
 @torch.no_grad()
 def measure(
-    model: GPT2LMHeadModel,
+    model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerFast,
     n: int,
     seed: int,
@@ -171,7 +204,7 @@ def measure(
     return found
 
 
-def new_optimizer(model: GPT2LMHeadModel, decay: float) -> torch.optim.AdamW:
+def new_optimizer(model: PreTrainedModel, decay: float) -> torch.optim.AdamW:
     """AdamW that decays matrices only."""
     matrices = [p for p in model.parameters() if p.dim() > 1]
     vectors = [p for p in model.parameters() if p.dim() <= 1]
@@ -180,7 +213,7 @@ def new_optimizer(model: GPT2LMHeadModel, decay: float) -> torch.optim.AdamW:
 
 
 def train_step(
-    model: GPT2LMHeadModel, optimizer: torch.optim.Optimizer, pools: list[Pool], dice: torch.Generator
+    model: PreTrainedModel, optimizer: torch.optim.Optimizer, pools: list[Pool], dice: torch.Generator
 ) -> list[float]:
     """One step on some prompts of every pool; return the answers' loss of each."""
     model.train()
@@ -196,10 +229,10 @@ def train_step(
     return shown
 
 
-def train(arguments: argparse.Namespace) -> tuple[GPT2LMHeadModel, PreTrainedTokenizerFast, float]:
+def train(arguments: argparse.Namespace) -> tuple[PreTrainedModel, PreTrainedTokenizerFast, float]:
     """Train, or go on from the saved state; return the model, its tokenizer and the minutes it took."""
     tokenizer = build_tokenizer()
-    model = new_model(tokenizer, arguments.seed)
+    model = new_model(tokenizer, arguments.family, arguments.seed)
     optimizer = new_optimizer(model, arguments.decay)
     state_file = arguments.work / "state.pt"
     first, spent = load_state(state_file, model, optimizer)
@@ -223,7 +256,7 @@ def train(arguments: argparse.Namespace) -> tuple[GPT2LMHeadModel, PreTrainedTok
     return model, tokenizer, (spent + time.monotonic() - start) / 60
 
 
-def load_state(path: Path, model: GPT2LMHeadModel, optimizer: torch.optim.Optimizer) -> tuple[int, float]:
+def load_state(path: Path, model: PreTrainedModel, optimizer: torch.optim.Optimizer) -> tuple[int, float]:
     """Put a saved state into model and optimizer, if there is one; return steps done and seconds spent."""
     if not path.is_file():
         return 0, 0.0
@@ -233,7 +266,7 @@ def load_state(path: Path, model: GPT2LMHeadModel, optimizer: torch.optim.Optimi
     return state["step"], state["seconds"]
 
 
-def save_state(path: Path, model: GPT2LMHeadModel, optimizer: torch.optim.Optimizer, step: int, seconds: float) -> None:
+def save_state(path: Path, model: PreTrainedModel, optimizer: torch.optim.Optimizer, step: int, seconds: float) -> None:
     """Write the state so that a kill in the middle leaves the last one whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     state = {
@@ -250,6 +283,7 @@ def save_state(path: Path, model: GPT2LMHeadModel, optimizer: torch.optim.Optimi
 def main() -> None:
     """Train, measure, and write the folder."""
     parser = argparse.ArgumentParser(description="Train the bundled demo model.")
+    parser.add_argument("--family", choices=FAMILIES, default="gpt2", help="another one is not bundled: give --out")
     parser.add_argument("--steps", type=int, default=7500)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rate", type=float, default=3e-3, help="highest learning rate")
