@@ -43,16 +43,26 @@ class Destination(Enum):
 class Weight:
     """How much an edge's score counts, by how large the source's change is beside that of the whole stream.
 
-    ``w = min(1, factor |d_u| / |d|)``, with ``d`` the change of what the destination reads between the clean and the
-    corrupted run, per position; or ``1 - w``.
+    ``w = min(1, (factor |d_u| / |d|)^power)``, with ``d`` the change of what the destination reads between the clean
+    and the corrupted run, per position; or ``1 - w``.
 
     Args:
         factor: see above.
+        power: likewise.
+        whole: a column whose ``w`` is 1 whatever the change.
         of_small: count ``1 - w``.
     """
 
     factor: float
+    power: float
+    whole: int
     of_small: bool
+
+    def of(self, share: Float[Tensor, "*lead"], columns: slice) -> Float[Tensor, "*lead"]:
+        """What counts, from ``|d_u| / |d|``."""
+        large = torch.ones_like(share) if columns.start == self.whole else (self.factor * share).pow(self.power)
+        large = large.clamp_max_(1.0)
+        return 1 - large if self.of_small else large
 
 
 class Scorer:
@@ -110,8 +120,7 @@ class Scorer:
             base = (behind[:-1] * here.centred).sum(-1).flatten(1).T[:, None]
             scores += base * (patched - here.scale.reshape(-1, 1, 1))
         if self._weight is not None:
-            share = (self._weight.factor * self._geometry.share(at, rows, changes, size)).clamp_max(1.0)
-            scores *= 1 - share if self._weight.of_small else share
+            scores *= self._weight.of(self._geometry.share(at, rows, changes, size), at.columns)
         return scores.view(n_rows, -1, *scores.shape[1:]).sum(1)
 
 

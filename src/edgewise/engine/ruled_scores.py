@@ -98,29 +98,34 @@ def secant_scores(
 
 
 def mixed_scores(
-    model: Model, batch: Batch, metric: MetricPath, buffers: Buffers, *, to: float, factor: float
+    model: Model, batch: Batch, metric: MetricPath, buffers: Buffers, *, to: float, factor: float, power: float
 ) -> BatchScores:
     """Clean derivatives where a source's change is small, finite differences where it is large.
 
     ``(1 - w) EAP + w secant``, both with the destination's norm exact, ``w`` as `edgewise.engine.destination.Weight`
-    says. A patched edge leaves the other factors of attention alone, so these products have their derivatives. One
-    clean forward pass serves both backward passes. The metric's profile is applied to the sum.
+    says and 1 at the logits. A patched edge leaves the other factors of attention alone, so these products have their
+    derivatives. One clean forward pass serves both backward passes: that of the finite differences begins with the
+    metric's own, and its scores follow the metric's profile; the other begins with the metric's derivative.
     """
     rules = Secant("eap-secant", between=False)
     passes = BatchPasses(model, batch, buffers)
     paired = _paired(passes, rules, to)
     logits = paired.run.logits.detach()
     changes = passes.changes(paired.clean, paired.corrupted)
-    tally = Tally(model.graph, changes)
-    gradient, geometry = metric.mean_gradient(logits, paired.corrupted_logits), Geometry(changes)
-    for exact in (True, False):
-        rules.exact = exact
-        scorer = Scorer(Destination.EXACT, geometry, tally, buffers, Weight(factor, of_small=not exact))
-        _backward(paired.run, gradient, tally, scorer, again=exact)
+    tally, geometry = Tally(model.graph, changes), Geometry(changes)
+    large, small = (
+        Scorer(Destination.EXACT, geometry, tally, buffers, Weight(factor, power, model.graph.logits, of_small))
+        for of_small in (False, True)
+    )
+    difference = metric.mean_gradient(logits, paired.corrupted_logits)
+    _backward(paired.run, difference, tally, large, again=True)
+    profile = metric.profile(logits, paired.corrupted_logits, difference)
+    if profile is not None:
+        tally.scores = profile.apply(tally.scores)
+    rules.exact = False
+    _backward(paired.run, metric(logits), tally, small)
     tally.require_all()
-    profile = metric.profile(logits, paired.corrupted_logits, gradient)
-    scores = tally.scores if profile is None else profile.apply(tally.scores)
-    return BatchScores(scores, logits, paired.corrupted_logits)
+    return BatchScores(tally.scores, logits, paired.corrupted_logits)
 
 
 def _paired(passes: BatchPasses, rules: Secant, to: float) -> Paired:
