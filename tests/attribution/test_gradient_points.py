@@ -15,7 +15,7 @@ from bruteforce.from_hf import from_hf
 from bruteforce.transformer import Run, Transformer, run
 from edgewise.attribution import score_edges
 from edgewise.engine.points import riemann
-from edgewise.errors import SettingError
+from edgewise.errors import SettingError, VanishingGradientError
 from edgewise.models import load_model
 from edgewise.tasks import PromptPair
 from tiny import EXACT_FAMILIES, FAMILIES, prompts
@@ -36,21 +36,34 @@ def embedded(model: Transformer, ids: Sequence[int]) -> Tensor:
     return vectors if model.positions is None else vectors + model.positions[: len(ids)]
 
 
-def gradients(result: Run, pair: PromptPair) -> dict[tuple[str, str], Tensor]:
+def gradients(result: Run, pair: PromptPair, metric: oracle.PromptMetric) -> dict[tuple[str, str], Tensor]:
     names = list(result.edges)
-    value = oracle.read(oracle.logit_diff, result, pair).sum()
+    value = oracle.read(metric, result, pair).sum()
     return dict(zip(names, torch.autograd.grad(value, [result.edges[name] for name in names]), strict=True))
 
 
-def expected(model: Transformer, pair: PromptPair, shares: Sequence[tuple[float, float]]) -> Tensor:
+def divergence_from(clean: Run) -> oracle.PromptMetric:
+    """KL from a clean run, by its definition."""
+
+    def kl(logits: Tensor, prompt: oracle.Prompt) -> Tensor:
+        p = clean.logits[:, list(prompt.positions)].detach().softmax(-1)
+        return (p * (p / logits.softmax(-1)).log()).sum(-1).mean(-1)
+
+    return kl
+
+
+def expected(
+    model: Transformer, pair: PromptPair, shares: Sequence[tuple[float, float]], *, kl: bool = False
+) -> Tensor:
     clean, corrupted = oracle.clean_and_corrupted(model, pair)
+    metric = divergence_from(clean) if kl else oracle.logit_diff
     scores = torch.full((len(model.sources), len(model.destinations)), float("nan"), dtype=torch.float64)
     scores[oracle.edge_mask(model)] = 0
     for share, weight in shares:
         mixed = share * embedded(model, pair.clean) + (1 - share) * embedded(model, pair.corrupted)
         with torch.enable_grad():
             result = run(replace(model, embedding=mixed, positions=None), torch.arange(len(pair.clean))[None])
-        for (source, destination), gradient in gradients(result, pair).items():
+        for (source, destination), gradient in gradients(result, pair, metric).items():
             change = corrupted.outputs[source] - clean.outputs[source].detach()
             at = model.sources.index(source), model.destinations.index(destination)
             scores[at] += weight * (change * gradient).sum()
@@ -81,6 +94,24 @@ def test_the_mean_of_both_ends_and_the_middle(family: str, method: str, shares: 
     truth = torch.stack([expected(from_hf(module), pair, shares) for pair in PROMPTS])
     ours = score_edges(load_model(module), PROMPTS, method=method, batch_size=2, per_prompt=True)
     assert error(ours.per_prompt, truth) <= (1e-10 if family in EXACT_FAMILIES else 1e-5)
+
+
+@pytest.mark.parametrize(
+    ("method", "shares"), [("eap-ig-inputs", SHARES["left"][1]), ("clean-corrupted", [(0.0, 0.5)])]
+)
+def test_a_metric_that_is_flat_at_the_clean_run_alone(method: str, shares: list[tuple[float, float]]) -> None:
+    """KL has a slope everywhere else; of the two ends that is the corrupted one."""
+    module = FAMILIES["gpt2"]()
+    truth = torch.stack([expected(from_hf(module), pair, shares, kl=True) for pair in PROMPTS])
+    ours = score_edges(load_model(module), PROMPTS, method=method, metric="kl", batch_size=2, per_prompt=True)
+    assert error(ours.per_prompt, truth) <= 1e-10
+
+
+@pytest.mark.parametrize(("method", "metric"), [("eap", "kl"), ("relp", "kl"), ("secant", "accuracy")])
+def test_a_metric_that_is_flat_wherever_a_method_looks_is_refused(method: str, metric: str) -> None:
+    model = load_model(FAMILIES["gpt2"]())
+    with pytest.raises(VanishingGradientError, match=f"'{method}' would score every edge zero"):
+        score_edges(model, PROMPTS, method=method, metric=metric)
 
 
 def test_a_sum_of_points_is_of_weight_one_and_the_clean_run_alone_is_eap() -> None:

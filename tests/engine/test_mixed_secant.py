@@ -78,15 +78,15 @@ def test_small_changes_meet_the_metrics_slope_and_the_logits_its_line() -> None:
     clean = logits_of(model, batch.clean, batch)
     path = MetricPath(BENT, batch.metric)
     mean = path.mean_gradient(clean, corrupted)
-    assert (mean - path(clean)).abs().max() > 0.01 * mean.abs().max()
+    assert (mean - path(clean, clean)).abs().max() > 0.01 * mean.abs().max()
 
     def plain(gradient: Tensor) -> Tensor:
         """EAP with the destination's norm exact, with a gradient at the logits."""
-        return modified_scores(model, batch, lambda _: gradient, Buffers(), rules=Rules(), at=Destination.EXACT).edges
+        return modified_scores(model, batch, lambda *_: gradient, Buffers(), rules=Rules(), at=Destination.EXACT).edges
 
     line = path.profile(clean, corrupted, mean)
     assert line is not None
-    expected = plain(path(clean))
+    expected = plain(path(clean, clean))
     expected[:, :, model.graph.logits] = line.apply(plain(mean))[:, :, model.graph.logits]
     found = mixed(model, batch, NONE, metric=BENT)
     assert (found - expected).abs().max() < 1e-8 * expected.abs().max()

@@ -62,8 +62,8 @@ def scored(model: Model, batch: Batch, at: Destination = Destination.SECANT, met
 
 
 def gap(found: BatchScores, batch: Batch, metric: str = "logit-diff") -> Tensor:
-    values = get_metric(metric)
-    return values(found.corrupted_logits, batch.metric) - values(found.clean_logits, batch.metric)
+    values, answers = get_metric(metric), batch.metric.with_clean_logits(found.clean_logits)
+    return values(found.corrupted_logits, answers) - values(found.clean_logits, answers)
 
 
 def error(found: Tensor, expected: Tensor) -> float:
@@ -83,7 +83,7 @@ def test_what_leaves_the_input_adds_up_to_the_whole_difference(case: str) -> Non
     assert batch_of(model, SHIFTED).start == (3 if model.wiring.causal else 0)
 
 
-@pytest.mark.parametrize("metric", ["prob-diff", "log-prob", "logit-diff-max"])
+@pytest.mark.parametrize("metric", ["prob-diff", "log-prob", "kl", "logit-diff-max"])
 def test_it_is_complete_for_metrics_that_bend_too(metric: str) -> None:
     """To the accuracy of the mean gradient between the two runs' logits."""
     model = model_of("gpt2")

@@ -23,7 +23,7 @@ from edgewise.engine.exact import SinglePatches
 from edgewise.engine.forward import logits_at
 from edgewise.engine.hooks import borrowed
 from edgewise.engine.incremental import RunningCircuit
-from edgewise.engine.metric_gradient import metric_at
+from edgewise.engine.metric_path import MetricPath
 from edgewise.engine.patch import patched_logits
 from edgewise.engine.replacement import Baseline, resample
 from edgewise.engine.sources import SourceOutputs
@@ -67,7 +67,7 @@ def batch_of(model: Model) -> Batch:
 
 def scores_of(model: Model, batch: Batch) -> Tensor:
     """EAP's, ``[prompts, source, destination]``."""
-    return edge_scores(model, batch, lambda logits: metric_at(METRIC, logits, batch.metric).gradient, Buffers()).edges
+    return edge_scores(model, batch, MetricPath(METRIC, batch.metric), Buffers()).edges
 
 
 def edges_of(model: Model) -> Tensor:

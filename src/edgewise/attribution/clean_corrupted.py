@@ -17,5 +17,6 @@ CLEAN_CORRUPTED = Method(
     summary="EAP, mean of the gradients at the clean and the corrupted run: 2 forward, 2 backward passes",
     score=partial(edge_scores, points=ENDS),
     activations=2.0,
+    beyond_clean=True,
     passes=Passes(2.0, 2.0),
 )

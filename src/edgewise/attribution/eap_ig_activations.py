@@ -65,5 +65,6 @@ EAP_IG_ACTIVATIONS = Method(
     summary="EAP, gradients integrated over each module's output (EAP-IG library): (2 layers + 1) steps gradients",
     score=score,
     settings=Paths,
+    beyond_clean=True,
     passes=passes,
 )

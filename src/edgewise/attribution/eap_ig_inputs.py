@@ -59,5 +59,6 @@ EAP_IG_INPUTS = Method(
     summary="EAP, gradients integrated from corrupted to clean input (Hanna et al. 2024): `steps` gradients",
     score=score,
     settings=Path,
+    beyond_clean=True,
     passes=passes,
 )

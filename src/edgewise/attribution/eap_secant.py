@@ -33,5 +33,6 @@ EAP_SECANT = Method(
     summary="EAP for small changes, finite differences for large ones: 3 forward passes, 2 backward passes",
     score=partial(mixed_scores, to=0.3, factor=1.5, power=3.0),
     activations=3.0,
+    beyond_clean=True,
     passes=Passes(3.0, 2.0),
 )

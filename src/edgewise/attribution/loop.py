@@ -199,10 +199,11 @@ def _checked(
 ) -> tuple[Method, Metric, tuple[PromptPair, ...]]:
     chosen: Method = METHODS.load(method)
     measured = metric_for(prompts, metric)
-    if measured.flat_at_clean:
+    if measured.flat_at_clean and (measured.flat_everywhere or not chosen.beyond_clean):
+        others = "" if measured.flat_everywhere else "; or a method that looks at other runs too, such as eap-ig-inputs"
         raise VanishingGradientError(
             f"metric {measured.name!r} has no gradient at the clean run: {measured.flat_at_clean}, so {chosen.name!r}"
-            " would score every edge zero; use logit-diff, prob-diff or log-prob"
+            f" would score every edge zero; use logit-diff, prob-diff or log-prob{others}"
         )
     require_level(level)
     return chosen, measured, usable(model, prompts, measured)

@@ -31,6 +31,8 @@ class Method:
         settings: the frozen dataclass of its own settings.
         activations: how many times the memory of one differentiable run it takes.
         no_estimates: why its scores are no estimates of exact effects; None where they are.
+        beyond_clean: whether it takes the metric's gradient in other runs than the clean one too, so that it has
+            something to say of a metric that is flat there.
         passes: what it costs, or how to tell from its settings and the graph's shape; None where nobody has said.
     """
 
@@ -40,6 +42,7 @@ class Method:
     settings: type[Any] = NoSettings
     activations: float = 1.0
     no_estimates: str | None = None
+    beyond_clean: bool = False
     passes: Passes | Callable[[Any, GraphSpec], Passes] | None = None
 
     def cost(self, settings: Any, spec: GraphSpec) -> Passes | None:

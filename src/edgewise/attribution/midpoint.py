@@ -16,5 +16,6 @@ MIDPOINT = Method(
     name="midpoint",
     summary="EAP, gradient halfway between corrupted and clean input: 3 forward passes, 1 backward pass",
     score=partial(edge_scores, points=MIDDLE),
+    beyond_clean=True,
     passes=Passes(3.0, 1.0),
 )

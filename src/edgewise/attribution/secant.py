@@ -16,5 +16,6 @@ SECANT = Method(
     summary="finite differences to the corrupted run instead of derivatives: 2 forward passes, 1 backward pass",
     score=secant_scores,
     activations=3.0,
+    beyond_clean=True,
     passes=Passes(2.0, 1.0),
 )

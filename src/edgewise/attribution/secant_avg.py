@@ -17,5 +17,6 @@ SECANT_AVG = Method(
     summary="mean of secant and secant-mid: 4 forward passes, 2 backward passes",
     score=partial(secant_scores, references=(Point(0.0, 0.5), Point(0.5, 0.5)), profiled=True),
     activations=3.0,
+    beyond_clean=True,
     passes=Passes(4.0, 2.0),
 )

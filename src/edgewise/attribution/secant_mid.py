@@ -18,5 +18,6 @@ SECANT_MID = Method(
     summary="finite differences to the run halfway to the corrupted input: 3 forward passes, 1 backward pass",
     score=partial(secant_scores, references=MIDDLE, profiled=True),
     activations=3.0,
+    beyond_clean=True,
     passes=Passes(3.0, 1.0),
 )

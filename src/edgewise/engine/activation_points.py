@@ -79,7 +79,8 @@ def activation_scores(
                 run = passes.differentiable(batch.clean, change)
                 run.sources.clear()
             tally.sources = place.rows if per_source else None
-            backward(run, logit_gradient, 1 / steps if per_source else 1 / steps / len(every), tally)
+            weight = 1 / steps if per_source else 1 / steps / len(every)
+            backward(run, logit_gradient, clean_logits, weight, tally)
     tally.require_all()
     return BatchScores(tally.scores, clean_logits, corrupted_logits)
 

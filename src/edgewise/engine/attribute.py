@@ -34,7 +34,7 @@ def edge_scores(
     Args:
         model: the model; untouched afterwards.
         batch: the prompts.
-        logit_gradient: from a run's logits to ``dL/dlogits`` of each prompt's own L (same shape).
+        logit_gradient: from a run's logits and the clean run's to ``dL/dlogits`` of each prompt's own L (same shape).
         buffers: memory that several micro-batches use one after the other.
         points: where gradients are taken, and their weights; the clean run by default, which is EAP.
     """
@@ -57,8 +57,8 @@ def edge_scores(
     embedding = corrupted.embedding
     tally = Tally(model.graph, passes.changes(clean, corrupted))
     for run, weight in reversed(runs):
-        backward(run, logit_gradient, weight, tally)
+        backward(run, logit_gradient, clean_logits, weight, tally)
     for point in between(points):
-        backward(passes.mixed(embedding, point.clean), logit_gradient, point.weight, tally)
+        backward(passes.mixed(embedding, point.clean), logit_gradient, clean_logits, point.weight, tally)
     tally.require_all()
     return BatchScores(tally.scores, clean_logits, corrupted_logits)

@@ -21,7 +21,8 @@ from edgewise.engine.sources import SourceChanges, SourceOutputs, source_changes
 from edgewise.engine.tally import Tally, range_for
 from edgewise.models import Model
 
-LogitGradient = Callable[[Tensor], Tensor]
+# From a run's logits and the clean run's to ``dL/dlogits`` of each prompt's own L, all of one shape.
+LogitGradient = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -110,13 +111,15 @@ class BatchPasses:
         return repeated_cache(self._cache, 1) if self._reuse_prefix else self._cache
 
 
-def backward(run: DifferentiableRun, logit_gradient: LogitGradient, weight: float, tally: Tally) -> None:
+def backward(
+    run: DifferentiableRun, logit_gradient: LogitGradient, clean_logits: Tensor, weight: float, tally: Tally
+) -> None:
     """Add a run's scores to a tally, times a weight.
 
     The gradient is brought into range on its way through the model.
     """
     logits = run.logits.detach()
-    gradient = logit_gradient(logits)
+    gradient = logit_gradient(logits, clean_logits)
     scale = range_for(gradient, logits.dtype)
     tally.factor = (weight / scale)[:, None, None]
     run.backward(gradient * scale[:, None, None], tally.consume)

@@ -48,7 +48,7 @@ def flow_scores(model: Model, batch: Batch, metric: MetricPath, buffers: Buffers
         clean_logits = logits_at(model, hooks, batch.clean, batch.answers)
     with borrowed(model.module) as hooks:
         corrupted_logits = logits_at(model, hooks, batch.corrupted, batch.answers)
-    metric(clean_logits)
+    metric(clean_logits, clean_logits)
     scores = sources.new_zeros(batch.n_rows, graph.n_sources, graph.n_destinations)
     for layer, block in enumerate(blocks):
         before = sources[: graph.sources_before_attention(layer)]

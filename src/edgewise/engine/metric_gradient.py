@@ -32,21 +32,21 @@ def metric_at(
     metric: Metric,
     logits: Float[Tensor, "batch n_positions vocab"],
     batch: MetricBatch,
-    clean_logits: Float[Tensor, "batch n_positions vocab"] | None = None,
+    clean_logits: Float[Tensor, "batch n_positions vocab"],
 ) -> MetricPoint:
     """A metric's values and gradient at some logits.
 
     Args:
         metric: the metric.
-        logits: those of the clean run, unless ``clean_logits`` are given.
+        logits: of any run.
         batch: the answers.
-        clean_logits: for a metric that compares with them.
+        clean_logits: those of the clean run, for a metric that compares with them.
 
     Raises:
         ScoreError: the metric is not finite on a prompt.
     """
     if metric.needs_clean_logits:
-        batch = replace(batch, clean_logits=logits if clean_logits is None else clean_logits)
+        batch = replace(batch, clean_logits=clean_logits)
     with torch.enable_grad():
         # In half precision the gradient of a probability would underflow.
         point = logits.detach().to(torch.promote_types(logits.dtype, torch.float32)).requires_grad_(True)

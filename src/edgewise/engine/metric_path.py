@@ -48,9 +48,11 @@ class MetricPath:
     points: list[tuple[Tensor, MetricPoint]] = field(default_factory=list)
     steepest: float = 0.0
 
-    def __call__(self, logits: Float[Tensor, "batch n_positions vocab"]) -> Float[Tensor, "batch n_positions vocab"]:
-        """``dL/dlogits`` of each prompt's own L."""
-        point = metric_at(self.metric, logits, self.batch)
+    def __call__(
+        self, logits: Float[Tensor, "batch n_positions vocab"], clean: Float[Tensor, "batch n_positions vocab"]
+    ) -> Float[Tensor, "batch n_positions vocab"]:
+        """``dL/dlogits`` of each prompt's own L at some logits; ``clean`` are those of the clean run."""
+        point = metric_at(self.metric, logits, self.batch, clean)
         self.points.append((logits, point))
         return self._given(point.gradient)
 
@@ -58,21 +60,20 @@ class MetricPath:
         self, clean: Float[Tensor, "batch n_positions vocab"], corrupted: Float[Tensor, "batch n_positions vocab"]
     ) -> Float[Tensor, "batch n_positions vocab"]:
         """The mean of ``dL/dlogits`` over the line from clean to corrupted logits."""
-        own = self(clean)
+        own = self(clean, clean)
         if self.is_straight(clean, corrupted, own):
             return own
         at, weights = np.polynomial.legendre.leggauss(N_POINTS)
         total: Tensor | None = None
         for share, weight in zip(((at + 1) / 2).tolist(), (weights / 2).tolist(), strict=True):
-            gradient = weight * metric_at(self.metric, clean.lerp(corrupted, share), self.batch).gradient
+            gradient = weight * self._slope(clean, corrupted, share)
             total = gradient if total is None else total.add_(gradient)
         assert total is not None
         return self._given(total)
 
     def is_straight(self, clean: Tensor, corrupted: Tensor, own: Tensor) -> bool:
         """Whether the metric's gradient at clean logits is that at the end and halfway: it is linear there."""
-        others = (metric_at(self.metric, clean.lerp(corrupted, share), self.batch).gradient for share in (1.0, 0.5))
-        return all(torch.equal(own, other) for other in others)
+        return all(torch.equal(own, self._slope(clean, corrupted, share)) for share in (1.0, 0.5))
 
     def profile(
         self,
@@ -87,6 +88,10 @@ class MetricPath:
         stacked = torch.stack(values, 1)
         own = stacked[:, SHARES.index(0.0), None]
         return Profile(stacked - own, _reach(clean, corrupted, mean_gradient))
+
+    def _slope(self, clean: Tensor, corrupted: Tensor, share: float) -> Tensor:
+        """``dL/dlogits`` a share of the way."""
+        return metric_at(self.metric, clean.lerp(corrupted, share), self.batch, clean).gradient
 
     def _given(self, gradient: Tensor) -> Tensor:
         self.steepest = max(self.steepest, float(gradient.abs().max()))

@@ -54,7 +54,7 @@ def modified_scores(
     logits = run.logits.detach()
     changes = passes.changes(run.sources, corrupted)
     tally = Tally(model.graph, changes)
-    _backward(run, logit_gradient(logits), tally, Scorer(at, Geometry(changes), tally, buffers))
+    _backward(run, logit_gradient(logits, logits), tally, Scorer(at, Geometry(changes), tally, buffers))
     tally.require_all()
     return BatchScores(tally.scores, logits, corrupted_logits)
 
@@ -123,7 +123,7 @@ def mixed_scores(
     if profile is not None:
         tally.scores = profile.apply(tally.scores)
     rules.exact = False
-    _backward(paired.run, metric(logits), tally, small)
+    _backward(paired.run, metric(logits, logits), tally, small)
     tally.require_all()
     return BatchScores(tally.scores, logits, paired.corrupted_logits)
 

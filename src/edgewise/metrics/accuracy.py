@@ -26,4 +26,5 @@ ACCURACY = Metric(
     summary="1 where the most likely token of the full vocabulary is an answer, else 0",
     needs=("answers",),
     flat_at_clean="accuracy is a step function of the logits, so its gradient is zero everywhere",
+    flat_everywhere=True,
 )

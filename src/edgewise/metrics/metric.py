@@ -27,6 +27,7 @@ class Metric:
         needs_clean_logits: whether `MetricBatch.clean_logits` must be filled.
         flat_at_clean: why its gradient vanishes at the clean run, where gradient methods need it; None if it
             does not.
+        flat_everywhere: whether it vanishes at any other run too.
         higher_is_better: False for a distance or a loss.
         answers_alone: whether it looks at the logits of the answers and wrong answers and at no others.
     """
@@ -37,6 +38,7 @@ class Metric:
     needs: tuple[str, ...] = ()
     needs_clean_logits: bool = False
     flat_at_clean: str | None = None
+    flat_everywhere: bool = False
     higher_is_better: bool = True
     answers_alone: bool = False
 

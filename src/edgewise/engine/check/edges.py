@@ -56,8 +56,8 @@ IntArray: TypeAlias = npt.NDArray[np.intp]
 def scores_of(model: Model, batch: Batch) -> Tensor:
     """EAP's scores of every edge, the mean over the prompts, ``[n_sources, n_destinations]``."""
 
-    def gradient(logits: Tensor) -> Tensor:
-        return metric_at(METRIC, logits, batch.metric).gradient
+    def gradient(logits: Tensor, clean: Tensor) -> Tensor:
+        return metric_at(METRIC, logits, batch.metric, clean).gradient
 
     return edge_scores(model, batch, gradient, Buffers()).edges.double().mean(0)
 
