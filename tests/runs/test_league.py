@@ -48,7 +48,7 @@ def curve_area(of: Path) -> float:
 
 def test_every_number_is_that_of_the_stored_runs(folder: Path) -> None:
     (cell,) = read_league(folder).cells
-    here = folder / "planted-3-planted"
+    here = folder / "planted-3-planted-seed-0"
     exact = load_run(here / "activation-patching")
     exists, circuit = exact.scores.graph.mask, load_model(MODEL).circuit
     assert circuit is not None
@@ -57,7 +57,7 @@ def test_every_number_is_that_of_the_stored_runs(folder: Path) -> None:
     assert (cell.edges, cell.truth_edges) == (int(exists.sum()), circuit.n_edges)
     for name, run in zip((*METHODS, "activation-patching"), (*FOLDERS, "activation-patching"), strict=True):
         entry, stored = cell.entry(name), load_run(here / run)
-        assert entry.run == f"planted-3-planted/{run}"
+        assert entry.run == f"planted-3-planted-seed-0/{run}"
         assert (entry.passes, entry.seconds) == (stored.record.passes, stored.record.timing["scoring"])
         assert stored.record.prompts.fingerprint == exact.record.prompts.fingerprint
         x = stored.scores.values[exists].astype(np.float64)
@@ -103,6 +103,27 @@ def test_the_same_call_computes_nothing_and_more_can_be_added(folder: Path) -> N
     assert {path: path.stat().st_mtime_ns for path in kept} == before
     play(QUESTION, folder)
     assert (folder / "league.json").read_bytes() == stored
+
+
+def test_several_draws_and_measured_edges(tmp_path: Path) -> None:
+    """Each draw is a table of its own; what is measured exactly is exact, and costs what it costs."""
+    question = replace(QUESTION, methods=("eap", "eap:exact=20"), draws=2, base=replace(BASE, seed=5))
+    league = play(question, tmp_path)
+    assert [(cell.model, cell.seed) for cell in league.cells] == [(MODEL, 5), (MODEL, 6)]
+    for cell in league.cells:
+        here = tmp_path / f"planted-3-planted-seed-{cell.seed}"
+        run, truth = load_run(here / "eap-exact-20"), load_run(here / "activation-patching")
+        assert run.config.exact == 20
+        assert run.scores.verified is not None
+        at = np.flatnonzero(run.scores.verified)
+        assert run.scores.values.ravel()[at] == pytest.approx(truth.scores.values.ravel()[at], rel=1e-3, abs=1e-5)
+        assert cell.entry("eap:exact=20").passes == run.record.passes
+    eap, exact = (one.known("pearson") for one in league.standings(league.cells)[:2])
+    assert list(eap) == [cell.entry("eap").number("pearson") for cell in league.cells]
+    assert len(exact) == 2
+    assert all(with_exact > alone for alone, with_exact in zip(eap, exact, strict=True))
+    assert "Planted models: 1 planted model; 2 draws of prompts each; mean, and the worst" in show_league(league)
+    assert read_league(tmp_path) == league
 
 
 class StopError(Exception):
@@ -165,7 +186,7 @@ def test_a_method_that_refuses_is_kept_with_its_reason(tmp_path: Path) -> None:
 
 def test_other_prompts_are_refused(folder: Path) -> None:
     with pytest.raises(RunConflictError, match="holds another run"):
-        play(replace(QUESTION, base=replace(BASE, seed=1)), folder)
+        play(replace(QUESTION, base=replace(BASE, n=5)), folder)
 
 
 def test_every_method_that_scores_edges_plays() -> None:
@@ -192,8 +213,8 @@ def test_models_meet_the_tasks_that_fit_them() -> None:
         (MODEL, "planted"),
     ]
     assert [one.task for one in places(("demo",))] == ["ioi", "greater-than", "docstring", "induction"]
-    assert [one.folder for one in places(("./my model", "planted:3"))][-1] == "planted-3-planted"
-    assert places(("./my model",), ("ioi",))[0].folder == "my-model-ioi"
+    assert [one.folder for one in places(("./my model", "planted:3"))][-1] == "planted-3-planted-seed-0"
+    assert places(("./my model",), ("ioi",))[0].folder == "my-model-ioi-seed-0"
 
 
 @pytest.mark.parametrize(
@@ -207,6 +228,9 @@ def test_models_meet_the_tasks_that_fit_them() -> None:
         ({"methods": ("eap-ig-inputs:steps",)}, RunError, "'steps' is not setting=value"),
         ({"methods": ("eap-ig-inputs:steps=0",)}, SettingError, "--steps"),
         ({"methods": ("eap:steps=2",)}, SettingError, "--steps belongs to method"),
+        ({"methods": ("eap:exact=many",)}, RunError, "exact is 'many'; give a whole number of edges"),
+        ({"methods": ("ifr:exact=3",)}, RunError, "exact"),
+        ({"draws": 0}, RunError, "--draws is 0"),
         ({"tasks": ("ioi",)}, RunError, "model 'planted:3' can be asked none of ioi; it takes only 'planted'"),
         ({"models": ("demo",), "tasks": ("planted",)}, RunError, "it takes any but 'planted'"),
         ({"tasks": ("ioj",)}, UnknownNameError, "ioj"),

@@ -43,12 +43,15 @@ def league(
         option(
             _PLAYED,
             "--methods",
-            help="Names, parted by commas, settings behind colons (eap-ig-inputs:steps=10); by default all that score"
-            " every edge.",
+            help="Names, parted by commas, settings behind colons (eap-ig-inputs:steps=10, eap:exact=20); by default"
+            " all that score every edge.",
         ),
     ] = None,
     n: Annotated[int | None, option(PROMPTS, "--n", help="Number of prompts of each task; by default 50.")] = None,
     seed: Annotated[int, option(PROMPTS, "--seed", help="Seed of the tasks' generators.")] = 0,
+    draws: Annotated[
+        int, option(PROMPTS, "--draws", help="Draws of prompts of each task, with seeds from --seed on.")
+    ] = 1,
     dtype: Annotated[str, option(MACHINE, "--dtype", help="float32, float64, bfloat16 or float16.")] = "float32",
     device: Annotated[str, option(MACHINE, "--device", help="cpu, cuda, cuda:1, mps.")] = "cpu",
     batch_size: BatchSize = None,
@@ -79,6 +82,7 @@ def league(
         named,
         None if tasks is None else parse_names("--tasks", tasks),
         None if methods is None else parse_names("--methods", methods),
+        draws,
     )
     with ShownProgress() as shown:
         result = play(question, out, overwrite=overwrite, max_memory=parse_size(max_memory), on_progress=shown)

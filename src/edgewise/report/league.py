@@ -22,11 +22,11 @@ _RIGHT = range(1, 12)
 
 def show_league(league: League) -> str:
     """Return what `edgewise league` prints: a table a task, all tasks together, and the advice."""
-    parts = [_cell(league, cell) for cell in league.trained]
+    parts = [_task(league, cells) for cells in _by_task(league.trained)]
     if league.trained:
-        parts.append(_together(league, league.trained, "All tasks of trained models"))
+        parts.append(_together(league, league.trained, f"All tasks of trained models: {_tasks(league.trained)}"))
     if league.planted:
-        parts.append(_together(league, league.planted, "Planted models"))
+        parts.append(_together(league, league.planted, f"Planted models: {_tasks(league.planted)}"))
     refused = _refused(league)
     if refused:
         parts.append("\n".join(("Refused:", *refused)))
@@ -85,7 +85,24 @@ def _quality(methods: Sequence[Standing], measure: str, title: str, label: str, 
     return Panel(title, label, values, [one.name in worth for one in methods], reached, low, high)
 
 
-def _cell(league: League, cell: Cell) -> str:
+def _by_task(cells: Sequence[Cell]) -> list[list[Cell]]:
+    """The draws of each model and task together."""
+    found: dict[tuple[str, str], list[Cell]] = {}
+    for cell in cells:
+        found.setdefault((cell.model, cell.task), []).append(cell)
+    return list(found.values())
+
+
+def _task(league: League, cells: Sequence[Cell]) -> str:
+    """One model on one task: all there is of a single draw, mean and worst of several."""
+    first = cells[0]
+    truth = "" if first.truth is None else f"; known: {first.truth}, {first.truth_edges:,} edges"
+    draws = "" if len(cells) == 1 else f"{len(cells)} draws of "
+    head = f"{first.model} on {first.task}: {draws}{first.n:,} prompts, {first.metric}, {first.edges:,} edges{truth}"
+    return _cell(league, first, head) if len(cells) == 1 else _together(league, cells, head)
+
+
+def _cell(league: League, cell: Cell, head: str) -> str:
     eap = next((entry for entry in cell.entries if entry.name == "eap"), None)
     base = None if eap is None else eap.seconds
     shown = [name for name in _COLUMNS if name != "auroc" or cell.truth_edges is not None]
@@ -100,15 +117,13 @@ def _cell(league: League, cell: Cell) -> str:
         for entry in cell.entries
         if not entry.refused
     ]
-    truth = "" if cell.truth is None else f"; known: {cell.truth}, {cell.truth_edges:,} edges"
-    head = f"{cell.model} on {cell.task}: {cell.n:,} prompts, {cell.metric}, {cell.edges:,} edges{truth}"
     time = "seconds" if base is None else "time"
     header = ("method", "passes", "cost", time, *_headings(league, shown))
     return f"{head}\n{table(header, rows, right=_RIGHT)}"
 
 
-def _together(league: League, cells: Sequence[Cell], title: str) -> str:
-    """Mean over tasks, and the worst of them."""
+def _together(league: League, cells: Sequence[Cell], head: str) -> str:
+    """Mean over tasks and draws, and the worst of them."""
     every = league.standings(cells)
     columns = _OF_PLANTED if all(cell.planted for cell in cells) else _COLUMNS
     shown = [name for name in columns if name != "auroc" or any(one.known(name) for one in every)]
@@ -118,7 +133,7 @@ def _together(league: League, cells: Sequence[Cell], title: str) -> str:
         numbers = (f"{_digits(one.mean(name))} {_digits(one.worst(name))}" for name in shown)
         rows.append((one.name + reference, times_words(one.cost), *numbers))
     header = ("method", "cost", *_headings(league, shown))
-    return f"{title}: {_tasks(cells)}; mean, and the worst\n{table(header, rows, right=_RIGHT)}"
+    return f"{head}; mean, and the worst\n{table(header, rows, right=_RIGHT)}"
 
 
 def _refused(league: League) -> list[str]:
@@ -128,7 +143,9 @@ def _refused(league: League) -> list[str]:
         for entry in cell.entries:
             if entry.refused:
                 where = found.setdefault(entry.refused, {})
-                where.setdefault(entry.name, []).append(f"{cell.model} on {cell.task}")
+                places = where.setdefault(entry.name, [])
+                if (place := f"{cell.model} on {cell.task}") not in places:
+                    places.append(place)
     return [
         f"{'; '.join(f'{name}, {_listed(where)}' for name, where in every.items())}: {reason}"
         for reason, every in found.items()
@@ -181,12 +198,15 @@ def _explained(league: League) -> str:
 
 
 def _tasks(cells: Sequence[Cell]) -> str:
-    planted = sum(cell.planted for cell in cells)
+    planted = len({cell.model for cell in cells if cell.planted})
     models = dict.fromkeys(cell.model for cell in cells if not cell.planted)
-    words = [f"{model} on {', '.join(cell.task for cell in cells if cell.model == model)}" for model in models]
+    words = [
+        f"{model} on {', '.join(dict.fromkeys(cell.task for cell in cells if cell.model == model))}" for model in models
+    ]
     if planted:
         words.append(f"{planted} planted model{'' if planted == 1 else 's'}")
-    return "; ".join(words)
+    draws = len({cell.seed for cell in cells})
+    return "; ".join(words) + (f"; {draws} draws of prompts each" if draws > 1 else "")
 
 
 def _name(entry: Entry) -> str:

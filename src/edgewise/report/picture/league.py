@@ -1,7 +1,7 @@
 """Cost against quality of methods as a scene: a column a method, the cheapest on the left, a panel a measure.
 
-Each column has the mean over tasks as a large mark, every task as a small one, and a line from the worst to the best.
-Methods that are worth their cost have a full mark in colour, the others an empty one.
+Each column has the mean over tasks and draws as a large mark, each of them as a small one, and a line from the worst to
+the best. Methods that are worth their cost have a full mark in colour, the others an empty one.
 """
 
 from __future__ import annotations
@@ -151,9 +151,9 @@ def _names(columns: Sequence[Column], places: Sequence[float], bottom: float) ->
 
 def _key(at: float, exact: bool) -> _Items:
     entries = [
-        (_mark(34, at + 4, True), "mean over tasks: better than all that cost less"),
-        (_mark(34, at + 4, False), "mean over tasks: others"),
-        (Shape(polyline([(30, at + 4), (38, at + 4)]), stroke="plain", width=1.6), "one task"),
+        (_mark(34, at + 4, True), "mean: better than all that cost less"),
+        (_mark(34, at + 4, False), "mean: others"),
+        (Shape(polyline([(30, at + 4), (38, at + 4)]), stroke="plain", width=1.6), "one task, one draw of prompts"),
         *([(_exact([(22, at + 4), (46, at + 4)]), "the exact effects themselves")] if exact else []),
     ]
     items: _Items = []

@@ -1,6 +1,7 @@
 """Who plays in the league, and on which tasks.
 
-A method is named as for `discover`, with settings of its own behind colons: ``eap-ig-inputs:steps=2``. Only methods
+A method is named as for `discover`, with settings of its own behind colons: ``eap-ig-inputs:steps=2``; ``exact=24``
+among them stands for ``--exact 24``. Only methods
 that score every edge can be held against exact effects; those that find a circuit are compared by `edgewise roc`.
 """
 
@@ -21,21 +22,24 @@ from edgewise.tasks import TASKS
 
 DEFAULT_N = 50
 DEFAULT_MODELS = ("demo", *(f"{PREFIX}:{seed}" for seed in range(5)))
-# A cheap variant of a dear method, so that the dear one is seen at the budget of others too.
-VARIANTS = ("eap-ig-inputs:steps=2",)
+# A cheap variant of a dear method, so that the dear one is seen at the budget of others too; and estimates whose
+# largest and least certain are measured.
+VARIANTS = ("eap-ig-inputs:steps=2", "eap:exact=24", "eap-secant:exact=24")
+_EXACT = "exact"
 
 
 @dataclass(frozen=True)
 class Place:
-    """A model and a task that it is asked."""
+    """A model, a task that it is asked, and the seed of its prompts."""
 
     model: str
     task: str
+    seed: int = 0
 
     @property
     def folder(self) -> str:
         """Name of the folder of its runs."""
-        return re.sub(r"[^A-Za-z0-9_.]+", "-", f"{self.model} {self.task}").strip("-.")
+        return re.sub(r"[^A-Za-z0-9_.]+", "-", f"{self.model} {self.task} seed {self.seed}").strip("-.")
 
     @property
     def planted(self) -> bool:
@@ -51,11 +55,13 @@ class Entrant:
         name: as it was asked for.
         method: of `discover`.
         settings: its own, those that were given.
+        exact: how many of its estimates are followed by exact effects; 0 for none.
     """
 
     name: str
     method: str
     settings: tuple[tuple[str, Any], ...] = ()
+    exact: int = 0
 
     def run(self, base: RunConfig, metric: str) -> tuple[str, RunConfig]:
         """Return the name of its folder and its config, made as those of `edgewise roc` are.
@@ -64,7 +70,8 @@ class Entrant:
             EdgewiseError: settings that it cannot have.
         """
         row = Contender(self.name, self.name, self.method)
-        ((folder, _, config),) = row.configs(base, metric, settings={self.method: dict(self.settings)})
+        settings = {self.method: dict(self.settings)}
+        ((folder, _, config),) = row.configs(replace(base, exact=self.exact), metric, settings=settings)
         return folder, config
 
 
@@ -92,12 +99,13 @@ def entrants(names: Sequence[str]) -> tuple[Entrant, ...]:
     return found
 
 
-def places(models: Sequence[str], tasks: Sequence[str] | None = None) -> tuple[Place, ...]:
+def places(models: Sequence[str], tasks: Sequence[str] | None = None, seeds: Sequence[int] = (0,)) -> tuple[Place, ...]:
     """Every model on every task that it can be asked: planted models on ``planted``, others on the rest.
 
     Args:
         models: names.
         tasks: names; all by default.
+        seeds: of the prompts, one a draw.
 
     Raises:
         UnknownNameError: no such task.
@@ -116,7 +124,7 @@ def places(models: Sequence[str], tasks: Sequence[str] | None = None) -> tuple[P
         if not fitting:
             fits = f"only '{PREFIX}'" if is_planted(model) else f"any but '{PREFIX}'"
             raise RunError(f"model '{model}' can be asked none of {', '.join(asked)}; it takes {fits}")
-        found += [Place(model, task) for task in fitting]
+        found += [Place(model, task, seed) for task in fitting for seed in seeds]
     return tuple(found)
 
 
@@ -129,10 +137,13 @@ def _entrant(name: str) -> Entrant:
             f"method '{method}' finds a circuit and does not score every edge; compare it by `edgewise roc` or"
             " `edgewise compare`"
         )
-    settings = tuple(map(_setting, given, [name] * len(given)))
+    settings = dict(map(_setting, given, [name] * len(given)))
+    exact = settings.pop(_EXACT, 0)
+    if not isinstance(exact, int) or isinstance(exact, bool):
+        raise RunError(f"--methods {name}: exact is {exact!r}; give a whole number of edges")
     # Checked here, before anything slow begins; whatever the model and the task.
-    settled(RunConfig("demo", task="ioi", method=method, settings=dict(settings)))
-    return Entrant(name, method, settings)
+    settled(RunConfig("demo", task="ioi", method=method, exact=exact, settings=settings))
+    return Entrant(name, method, tuple(settings.items()), exact)
 
 
 def _setting(text: str, name: str) -> tuple[str, Any]:
@@ -158,4 +169,4 @@ def _refuse_twice(what: str, names: Sequence[str]) -> None:
 
 def base_of(question: RunConfig, place: Place) -> RunConfig:
     """The model and the prompts of a place."""
-    return replace(question, model=place.model, task=place.task, n=question.n or DEFAULT_N)
+    return replace(question, model=place.model, task=place.task, seed=place.seed, n=question.n or DEFAULT_N)

@@ -52,6 +52,8 @@ WANTED = Wanted(random=0)
 _EVALUATION = 1.5 * (4 + len(FRACTIONS))
 # What a method takes of which nobody has said it, in forward passes.
 _UNKNOWN = 4.0
+# What an exact patch takes, which begins where its edge ends.
+_A_PATCH = 1 / 3
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class Question:
         models: names.
         tasks: names; all that fit by default.
         methods: names, with settings behind colons; all by default.
+        draws: how many draws of prompts of each task, of the seeds from the base's on.
 
     Raises:
         UnknownNameError: no such task or method.
@@ -75,18 +78,22 @@ class Question:
     models: Sequence[str] = DEFAULT_MODELS
     tasks: Sequence[str] | None = None
     methods: Sequence[str] | None = None
+    draws: int = 1
 
     def __post_init__(self) -> None:
         """Check what can be checked without a model."""
         if self.base.level != "edge":
             raise RunError("methods are compared by scores of edges; leave the level out")
+        if self.draws < 1:
+            raise RunError(f"--draws is {self.draws}; give at least 1")
         entrants(self._names)
         places(self.models, self.tasks)
 
     @property
     def places(self) -> tuple[Place, ...]:
-        """Every model on every task that fits it."""
-        return places(self.models, self.tasks)
+        """Every model on every task that fits it, draw after draw."""
+        first = self.base.seed
+        return places(self.models, self.tasks, range(first, first + self.draws))
 
     @property
     def entrants(self) -> tuple[Entrant, ...]:
@@ -127,7 +134,7 @@ def play(
         table = _Table(question, place, folder, overwrite, max_memory, named(report, words))
         found.append(table.cell())
         ends += table.ends
-    league = League(question.base.seed, TOP, max(ends), tuple(found))
+    league = League(TOP, max(ends), tuple(found))
     write_files(folder, {RESULT: document(league.to_json())})
     return league
 
@@ -154,6 +161,7 @@ class _Table:
         return Cell(
             self._place.model,
             self._place.task,
+            self._place.seed,
             exact.record.metric.name,
             len(setup.prompts),
             setup.model.graph.n_edges,
@@ -232,7 +240,8 @@ def _expected(entrant: Entrant, setup: Setup) -> float:
     method: Method = METHODS.load(entrant.method)
     settings = read_settings(method.settings, dict(entrant.settings), method.name)
     passes = method.cost(settings, setup.model.graph.spec)
-    return _UNKNOWN if passes is None else passes.forward + BACKWARD * passes.backward
+    own = _UNKNOWN if passes is None else passes.forward + BACKWARD * passes.backward
+    return own + (_UNKNOWN + _A_PATCH * entrant.exact if entrant.exact else 0.0)
 
 
 def read_league(folder: str | Path) -> League:

@@ -85,6 +85,7 @@ class Cell:
     Args:
         model: its name.
         task: of the prompts.
+        seed: of their draw.
         metric: what was measured.
         n: number of prompts that the methods saw.
         edges: how many the model has.
@@ -95,6 +96,7 @@ class Cell:
 
     model: str
     task: str
+    seed: int
     metric: str
     n: int
     edges: int
@@ -128,13 +130,11 @@ class League:
     """All of it.
 
     Args:
-        seed: of the prompts.
         top: of how many edges the overlap of the largest is.
         finished: when the last of its runs ended, UTC.
-        cells: models and tasks, in the order asked.
+        cells: models and tasks, draw after draw, in the order asked.
     """
 
-    seed: int
     top: int
     finished: str
     cells: tuple[Cell, ...]
@@ -204,4 +204,4 @@ class League:
             raise FormatError(f"{where}: cannot be read ({error!r}); make it again") from error
 
 
-_PLAIN = ("seed", "top", "finished")
+_PLAIN = ("top", "finished")
