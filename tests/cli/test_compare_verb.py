@@ -18,7 +18,9 @@ PROBING = ("--method", "subnetwork-probing", "--lambda", 1, "--steps", 3, "--lr"
 @pytest.fixture
 def runs(cli: Cli, tmp_path: Path) -> list[Path]:
     folders = [tmp_path / "eap", tmp_path / "sp", tmp_path / "hisp"]
-    for folder, method in zip(folders, (("--top", 20), PROBING, ("--method", "hisp", "--metric", "kl")), strict=True):
+    for folder, method in zip(
+        folders, (("--method", "eap", "--top", 20), PROBING, ("--method", "hisp", "--metric", "kl")), strict=True
+    ):
         assert cli(*DISCOVER, *method, "--out", folder).code == 0
     return folders
 
@@ -62,6 +64,6 @@ def test_methods_are_listed(cli: Cli) -> None:
     said = cli("list", "methods").out
     for name in ("hisp", "subnetwork-probing", "random"):
         assert f"\n{name}" in said
-    assert "1.75 x  eap-secant  for effects" in said
+    assert "1.75 x  eap-secant  the default" in said
     advice = json.loads(cli("list", "methods", "--json").out)["advice"]
     assert [one["method"] for one in advice] == ["eap", "secant", "secant-mid", "eap-secant"]

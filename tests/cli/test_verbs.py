@@ -80,7 +80,7 @@ def test_discover_says_what_it_found_and_where(cli: Cli, command: list[Any]) -> 
     assert result.code == 0
     assert result.err == ""
     assert "circuit: 3 of 262 edges" in result.out
-    assert "7 prompts, eap, logit-diff" in result.out
+    assert "7 prompts, eap-secant, logit-diff" in result.out
     assert result.out.endswith(f"Wrote {command[-1]}\n")
     rows = [line.split() for line in result.out.splitlines() if line[:2].strip().isdigit()]
     assert [row[-1] for row in rows] == ["yes"] * 3 + ["no"] * 17

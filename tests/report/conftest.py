@@ -45,7 +45,13 @@ def make_run(
     """A finished run; `of` goes into its config."""
     spec = SPECS[shape]
     scores = edge_scores(spec) if level == "edge" else node_scores(spec)
-    settings: dict[str, Any] = {"model": "tiny", "task": "ioi", "level": level, "selection": Selection(top=top)}
+    settings: dict[str, Any] = {
+        "model": "tiny",
+        "task": "ioi",
+        "method": "eap",
+        "level": level,
+        "selection": Selection(top=top),
+    }
     config = RunConfig(**settings | of)
     circuit = select(scores, config.selection)
     return Run(folder, record(config, circuit), scores, circuit)
@@ -59,7 +65,8 @@ def make_checked_run(shape: str = "sequential", level: str = "edge", n: int = 30
     verified.flat[np.argsort(-np.abs(scores.values), axis=None)[: 2 * n : 2]] = True
     estimated = np.where(verified, scores.values / 2, scores.values)
     checked = replace(scores, verified=verified, estimated=estimated)
-    config = RunConfig(model="tiny", task="ioi", level=level, selection=Selection(top=top), exact=n)  # type: ignore[arg-type]
+    settings: dict[str, Any] = {"level": level, "selection": Selection(top=top), "exact": n}
+    config = RunConfig(model="tiny", task="ioi", method="eap", **settings)
     circuit = select(checked, config.selection)
     summary = ExactSummary(n, int(np.isfinite(scores.values).sum()), "secant", 0.75, 0.5, 0.96)
     return Run(Path("run"), record(config, circuit, summary), checked, circuit)

@@ -47,7 +47,14 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def config(small: Path, data_file: Path) -> RunConfig:
     selection = Selection(top=10)
     return RunConfig(
-        model=str(small), data=str(data_file), batch_size=2, n=4, selection=selection, exact=N_EXACT, dtype="float64"
+        model=str(small),
+        data=str(data_file),
+        method="eap",
+        batch_size=2,
+        n=4,
+        selection=selection,
+        exact=N_EXACT,
+        dtype="float64",
     )
 
 

@@ -20,7 +20,7 @@ from edgewise.runs.config import RunConfig
 from edgewise.runs.league import League, Question, default_methods, play, read_league
 from edgewise.runs.league.entrants import places
 from edgewise.runs.methods import get_method, method_names
-from edgewise.runs.methods.advice import ADVICE, DEFAULT, nearer
+from edgewise.runs.methods.advice import ADVICE, FOR_EFFECTS, nearer
 from edgewise.runs.steps import Progress
 
 BASE = RunConfig("demo", task="ioi", n=4)
@@ -203,7 +203,7 @@ def test_the_advice_is_of_methods_that_there_are_at_their_cost() -> None:
     assert [one.cost for one in ADVICE] == sorted(one.cost for one in ADVICE)
     assert "--method eap-secant, at 1.75 times" in nearer("eap")
     assert "--method activation-patching" in nearer("eap-secant")
-    assert RunConfig("demo", task="ioi").method == DEFAULT == ADVICE[0].method
+    assert RunConfig("demo", task="ioi").method == FOR_EFFECTS == ADVICE[-1].method
 
 
 def test_models_meet_the_tasks_that_fit_them() -> None:

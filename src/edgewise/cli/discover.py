@@ -85,7 +85,9 @@ def discover(
     option: TaskOptions = None,
     bos: Bos = None,
     drop_invalid: DropInvalid = False,
-    method: Annotated[str, option(_SCORES, "--method", help="How to score; see `edgewise list methods`.")] = "eap",
+    method: Annotated[
+        str, option(_SCORES, "--method", help="How to score; see `edgewise list methods`.")
+    ] = "eap-secant",
     metric: Annotated[
         str | None,
         option(_SCORES, "--metric", help="By default that of the task; see `edgewise list metrics`."),

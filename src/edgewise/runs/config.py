@@ -58,7 +58,7 @@ class RunConfig:
     n: int | None = None
     seed: int = 0
     split: str = "discovery"
-    method: str = "eap"
+    method: str = "eap-secant"
     level: Level = "edge"
     metric: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict, hash=False)

@@ -23,7 +23,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def asked(small: Path, data_file: Path) -> RunConfig:
     selection = Selection(top=10)
-    return RunConfig(model=str(small), data=str(data_file), batch_size=2, n=3, selection=selection)
+    return RunConfig(model=str(small), data=str(data_file), method="eap", batch_size=2, n=3, selection=selection)
 
 
 @pytest.fixture(scope="session")

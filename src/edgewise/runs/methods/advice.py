@@ -1,16 +1,14 @@
 """Which method for which budget: what the league found on the demo model's four tasks (``docs/league.md``).
 
-The default of `discover` stays EAP: the finite differences of the secants need a rule for each of torch's operations
-that a model computes, and refuse a model that has another one or a function with a backward of its own; EAP needs none,
-takes a third of the memory, and of all estimates ranks the sizes of effects best. What EAP gets wrong are the largest
-effects, and so the circuits of its best edges; who can run `eap-secant` or `secant` should.
+The default of `discover` follows from it: of the estimates that cost at most twice EAP's passes, `eap-secant` is
+nearest to exact effects in size, order and sign. It needs a rule for each of torch's operations that a model computes,
+and refuses a model that has another one; EAP needs none, and takes a third of the memory.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-DEFAULT = "eap"
 FOR_EFFECTS = "eap-secant"
 
 
@@ -30,10 +28,12 @@ class Advice:
 
 
 ADVICE = (
-    Advice("eap", 1.0, "the default: runs on every model; ranks effects by size well, gets the largest ones wrong"),
+    Advice(
+        "eap", 1.0, "runs on every model, in a third of the memory; ranks effects well, gets the largest ones wrong"
+    ),
     Advice("secant", 1.0, "for circuits: the best edges keep most of the behaviour"),
     Advice("secant-mid", 1.25, "for effects and circuits"),
-    Advice(FOR_EFFECTS, 1.75, "for effects: near the exact ones on every task, in size, order and sign"),
+    Advice(FOR_EFFECTS, 1.75, "the default: near the exact effects on every task, in size, order and sign"),
 )
 
 
