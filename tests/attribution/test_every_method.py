@@ -32,7 +32,7 @@ SHAPES: dict[str, Callable[..., nn.Module]] = {
     "llama": partial(llama, num_hidden_layers=2),
     "both directions": FAMILIES["lens-bidirectional-without-norms"],
 }
-DIFFERENT = ("eap-ig-inputs", "clean-corrupted", "eap-secant", "relp", "gim", "ifr")
+DIFFERENT = ("eap-ig-inputs", "clean-corrupted", "eap-secant", "relp", "gim", "atp-star", "ifr")
 """Those that ask something of a model that no other does."""
 WITHOUT_RELP = ("GptOssForCausalLM", "Qwen2MoeForCausalLM")
 """Their experts are gated by functions that are not zero at zero."""

@@ -41,6 +41,7 @@ METHODS = Registry(
         "eap-secant": "edgewise.attribution.eap_secant:EAP_SECANT",
         "relp": "edgewise.attribution.relp:RELP",
         "gim": "edgewise.attribution.gim:GIM",
+        "atp-star": "edgewise.attribution.atp_star:ATP_STAR",
         "ifr": "edgewise.attribution.ifr:IFR",
     },
 )

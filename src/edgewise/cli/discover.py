@@ -153,6 +153,10 @@ def discover(
     reading: Annotated[
         str | None, option(_SETTINGS, "--reading", help="eap-ig-activations: average, or source for each source's own.")
     ] = None,
+    grad_drop: Annotated[
+        bool | None,
+        option(_SETTINGS, "--grad-drop/--no-grad-drop", help="atp-star: sizes with each layer dropped; the default."),
+    ] = None,
     top: Top = None,
     threshold: Threshold = None,
     fraction: Fraction = None,
@@ -222,6 +226,7 @@ def discover(
             method_seed=method_seed,
             rule=rule,
             reading=reading,
+            grad_drop=grad_drop,
         )
         | {name: values[0] for name, values in several.items() if len(values) == 1},
         selection=Selection(top, threshold, fraction, cast("Ranking", by), greedy, prune, stable),

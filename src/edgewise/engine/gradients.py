@@ -100,10 +100,18 @@ class DifferentiableRun:
         """Run the model on token ids ``[batch, pos]``, after those that a cache holds."""
         self.logits = run(self._wiring, ids, cache)
 
-    def backward(self, logit_gradient: Tensor, consume: Consume) -> None:
-        """Run the backward pass, once; ``consume`` gets each destination's gradient, last destinations first."""
-        logits, self.logits, self._consume = self.logits, torch.empty(0), consume
-        torch.autograd.backward(logits, logit_gradient.to(logits.dtype))
+    def backward(self, logit_gradient: Tensor, consume: Consume, *, again: bool = False) -> None:
+        """Run the backward pass; ``consume`` gets each destination's gradient, last destinations first.
+
+        Args:
+            logit_gradient: at the logits.
+            consume: called with each gradient as it arrives.
+            again: whether another backward pass follows.
+        """
+        logits, self._consume = self.logits, consume
+        if not again:
+            self.logits = torch.empty(0)
+        torch.autograd.backward(logits, logit_gradient.to(logits.dtype), retain_graph=again)
         # The graph's functions hold this object: were it to hold the graph, or what is consumed, all of it would stay
         # in memory until Python looks for cycles.
         self._consume = None
