@@ -1,8 +1,9 @@
-"""Time and peak memory of scoring 32 to 8,192 prompts of a data file: linear the one, flat the other.
+"""Time and peak memory of scoring 32 to 10,000 prompts of a data file: linear the one, flat the other.
 
 Each size is a fresh process that reads the file and scores it, as `edgewise discover --data` does.
 
     python benchmarks/many_prompts.py
+    python benchmarks/many_prompts.py --bootstrap 200
     python benchmarks/many_prompts.py --sizes 32 512 --tokens 64
 """
 
@@ -34,7 +35,7 @@ def write_file(path: Path, n: int, tokens: int) -> None:
             file.write(json.dumps(row) + "\n")
 
 
-def score(path: Path) -> dict[str, float]:
+def score(path: Path, bootstrap: int) -> dict[str, float]:
     """Read and score the file in this process."""
     torch.manual_seed(0)
     config = GPT2Config(n_layer=6, n_head=8, n_embd=512, vocab_size=VOCABULARY, bos_token_id=0, eos_token_id=0)
@@ -42,7 +43,7 @@ def score(path: Path) -> dict[str, float]:
     began = time.perf_counter()
     prompts = read_prompts(path, model)
     read = time.perf_counter()
-    score_edges(model, prompts, batch_size=32)
+    score_edges(model, prompts, batch_size=32, bootstrap=bootstrap)
     done = time.perf_counter()
     peak = int(Path("/proc/self/status").read_text(encoding="ascii").split("VmHWM:")[1].split()[0]) / 1024
     return {
@@ -57,14 +58,15 @@ def score(path: Path) -> dict[str, float]:
 def main() -> None:
     """Run every size and print one JSON line each, then a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[32, 128, 512, 2048, 8192])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[32, 128, 512, 2048, 10000])
     parser.add_argument("--tokens", type=int, default=15)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--bootstrap", type=int, default=0, help="resamples whose means are kept too")
     parser.add_argument("--score", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     if options.score:
-        print(json.dumps(score(options.score)))
+        print(json.dumps(score(options.score, options.bootstrap)))
         return
     rows = []
     with tempfile.TemporaryDirectory() as folder:
@@ -72,6 +74,7 @@ def main() -> None:
             path = Path(folder) / f"{size}.jsonl"
             write_file(path, size, options.tokens)
             command = [sys.executable, __file__, "--score", str(path), "--threads", str(options.threads)]
+            command += ["--bootstrap", str(options.bootstrap)]
             done = subprocess.run(command, check=True, capture_output=True, text=True)
             rows.append(json.loads(done.stdout))
             print(json.dumps(rows[-1]), flush=True)

@@ -18,6 +18,7 @@ from bruteforce.transformer import Block, Patch, Transformer, run
 from edgewise.attribution import score_edges
 from edgewise.models import load_model
 from tiny import EXACT_FAMILIES, FAMILIES, prompts
+from tiny_families import CASES, tiny
 from tiny_lens import checkpoint, dump
 
 PROMPTS = prompts(3, seed=5, max_length=6)
@@ -188,3 +189,14 @@ def test_it_sees_what_saturated_attention_hides_from_a_gradient() -> None:
 def test_a_model_of_one_layer_drops_nothing() -> None:
     module = FAMILIES["gpt2"](n_layer=1)
     np.testing.assert_array_equal(scored(module, grad_drop=True), scored(module, grad_drop=False))
+
+
+@pytest.mark.parametrize("case", [*(case for case in CASES if "falcon" in case.lower()), "OPTForCausalLM", "olmo2"])
+def test_behind_the_last_layer_nothing_is_dropped(case: str) -> None:
+    """What is read there has the same gradient in every pass but its own layer's, where it has none."""
+    module = FAMILIES[case]() if case in FAMILIES else tiny(case)
+    model = load_model(module)
+    last = slice(model.graph.q(model.graph.spec.n_layers - 1).start, None)
+    with_drops, without = (scored(module, grad_drop=on) for on in (True, False))
+    np.testing.assert_allclose(with_drops[..., last], without[..., last], rtol=1e-6, atol=1e-9)
+    assert not np.allclose(with_drops, without, equal_nan=True)

@@ -61,7 +61,8 @@ class Dropping:
         return own
 
     def _gate(self, layer: int, out: Tensor) -> Tensor:
-        own = out.view_as(out)
+        # A copy: Falcon's block adds to the very same tensor, and a view that is written to loses its hooks.
+        own = out.clone()
         own.register_hook(partial(self._dropped, layer))
         return own
 
@@ -125,8 +126,8 @@ def _fix(
         for heads in together:
             for sources, gathered in patched.gathered(part, heads):
                 moved = attention.out.heads(gathered.to(dtype) - z.to(dtype))
-                effect = (moved[:, None] * by_head).sum((3, 5))
-                found = effect.permute(1, 2, 0, 3) * factor[:, None, None]
+                effect = torch.einsum("sbphd,nbphd->nbsh", moved, by_head)
+                found = effect * factor[:, None, None]
                 if attention.joint:
                     scores[:, :, sources, columns.start + heads[0]] = found.sum(-1)
                 else:
