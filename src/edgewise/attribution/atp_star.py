@@ -13,9 +13,10 @@ keys, all of them at once, which is what patching an edge does (the paper, whose
 key at a time).
 
 The paper's estimate has no sign. Here the mean of |score| over prompts, by which `--by mean-abs` ranks, is the paper's;
-the mean of scores has the sign of the estimate without drops. ``l`` runs over L - 1 layers for a destination in a layer
-and over all L for the logits; of a model of one layer nothing is dropped. Cost: 3 forward and 1 + L backward passes,
-and of each layer's attention two runs for each source in front of it, each counted as an eighth of a layer.
+the mean of scores has the sign of the estimate without drops (plus where that is zero). ``l`` runs over L - 1 layers
+for a destination in a layer and over all L for the logits; of a model of one layer nothing is dropped. Cost: 3 forward
+and 1 + L backward passes, and of each layer's attention two runs for each source in front of it, each counted as an
+eighth of a layer.
 """
 
 from __future__ import annotations

@@ -222,8 +222,8 @@ def _step(
     batch = Batch.of([pairs[i] for i in rows], model.device, causal=model.wiring.causal)
     path = MetricPath(metric, batch.metric)
     scored = score(model, batch, path, buffers)
-    known = [point.values for logits, point in path.points if logits.data_ptr() == scored.clean_logits.data_ptr()]
-    clean = known[0] if known else metric_values(metric, scored.clean_logits, batch.metric, scored.clean_logits)
+    known = path.known(scored.clean_logits)
+    clean = known.values if known else metric_values(metric, scored.clean_logits, batch.metric, scored.clean_logits)
     corrupted = metric_values(metric, scored.corrupted_logits, batch.metric, scored.clean_logits)
     return state.after(
         rows,

@@ -56,10 +56,9 @@ class PatchedAttention:
     @torch.no_grad()
     def _patched(self, part: Projection, heads: Sequence[int], sources: Sequence[int]) -> Tensor:
         """What the projection's module returns, source after source."""
-        clean, stream = self._clean, self._clean.entered[self._layer]
-        output = clean.projected[part.module].repeat(len(sources), 1, 1)
-        read = torch.cat([(stream + clean.change(source)).to(stream.dtype) for source in sources])
-        at, bias = torch.tensor(heads, device=stream.device), part.bias()
+        read = self._clean.reading(self._clean.entered[self._layer], sources)
+        output = self._clean.projected[part.module].repeat(len(sources), 1, 1)
+        at, bias = torch.tensor(heads, device=read.device), part.bias()
         weight = part.weight()[:, at]
         values = self._attention.norm(read) @ weight.flatten(1)
         values = values if bias is None else values + bias[at].flatten()
@@ -70,9 +69,8 @@ class PatchedAttention:
     def _run(self, times: int, part: Projection, output: Tensor) -> Float[Tensor, "rows pos width"]:
         """Run the attention alone; everything before it and behind it is passed by."""
         clean, wiring, baseline, layer = self._clean, self._clean.model.wiring, self._clean.baseline, self._layer
-        given = {one.module: clean.projected[one.module] for one in self._attention.projections}
-        given = {module: known.repeat(times, 1, 1) for module, known in given.items()} | {part.module: output}
-        answers, width, noted = baseline.answers.repeated(times), clean.model.graph.spec.d_model, list[Tensor]()
+        given = clean.projected_by(layer, times) | {part.module: output}
+        answers, noted = baseline.answers.repeated(times), list[Tensor]()
         with borrowed(clean.model.module) as hooks:
             for other in range(len(wiring.blocks)):
                 if other != layer:
@@ -82,7 +80,7 @@ class PatchedAttention:
             for module, made in given.items():
                 hooks.skip(module, partial(_return, made))
             hooks.before(self._attention.out.module, noted.append)
-            hooks.skip(self._attention.out.module, lambda z: z.new_zeros(1).expand(*z.shape[:2], width))
+            clean.silence_attention(hooks, layer)
             if wiring.blocks[layer].mlp is not None:
                 clean.silence(hooks, layer)
             read_at(hooks, wiring, answers)

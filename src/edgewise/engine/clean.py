@@ -118,11 +118,27 @@ class CleanRun:
             found.update(range(graph.n_sources)[graph.head_sources(layer)] if coupled else (source,))
         return sorted(found)
 
+    def reading(self, stream: Tensor, sources: Iterable[int], at_answers: bool = False) -> Tensor:
+        """A kept stream with each of some sources replaced, ``[sources * batch, pos or n_positions, d_model]``."""
+        here = self.answers.read(stream) if at_answers else stream
+        return torch.cat([(here + self.change(source, at_answers)).to(stream.dtype) for source in sources])
+
+    def projected_by(self, layer: int, times: int) -> dict[nn.Module, Tensor]:
+        """What the q, k and v modules of a layer returned, so many times one after the other."""
+        modules = {part.module for part in self.model.wiring.blocks[layer].attention.projections}
+        return {module: self.projected[module].repeat(times, 1, 1) for module in modules}
+
     def pass_through(self, hooks: Hooks, layer: int) -> None:
         """Let a block return the stream that it is given."""
         block = self.model.wiring.blocks[layer].module
         in_tuple = block in self._in_tuples
         hooks.skip(block, lambda stream, *_, **__: (stream,) if in_tuple else stream)
+
+    def silence_attention(self, hooks: Hooks, layer: int) -> None:
+        """Let a block's attention write nothing, behind what its heads gather."""
+        width = self.model.graph.spec.d_model
+        module = self.model.wiring.blocks[layer].attention.out.module
+        hooks.skip(module, lambda z: z.new_zeros(1).expand(*z.shape[:2], width))
 
     def silence(self, hooks: Hooks, layer: int) -> None:
         """Let a block's MLP write nothing, at no cost."""

@@ -84,7 +84,7 @@ class SinglePatches:
 
     def _into_attention(self, layer: int, edges: Sequence[tuple[int, int]]) -> Tensor:
         attention, graph, stream = self._wiring.blocks[layer].attention, self._graph, self._clean.entered[layer]
-        given = self._projected(layer, len(edges))
+        given = self._clean.projected_by(layer, len(edges))
         parts = zip(attention.projections, (graph.q(layer), graph.k(layer), graph.v(layer)), strict=True)
         places = {column: (part, column - at.start) for part, at in parts for column in range(at.start, at.stop)}
         rows = len(stream)
@@ -100,23 +100,17 @@ class SinglePatches:
         assert mlp is not None
         stream = self._clean.before_mlp[layer]
         at_answers = layer == self._graph.spec.n_layers - 1
-        read = self._reading(stream, sources, at_answers)
+        read = self._clean.reading(stream, sources, at_answers)
         return self._run(
             layer,
             len(sources),
-            self._projected(layer, len(sources)),
+            self._clean.projected_by(layer, len(sources)),
             lambda hooks: hooks.before(mlp.module, lambda _: mlp.norm(read)),
         )
 
     def _into_logits(self, sources: Sequence[int]) -> Tensor:
-        read = self._reading(self._clean.before_logits, sources, True)
+        read = self._clean.reading(self._clean.before_logits, sources, at_answers=True)
         return self._run(self._graph.spec.n_layers, len(sources), normed=self._wiring.final_norm(read))
-
-    def _reading(self, stream: Tensor, sources: Sequence[int], at_answers: bool) -> Tensor:
-        """The stream with each of some changes, ``[sources * batch, pos or n_positions, d_model]``."""
-        answers = self._baseline.answers
-        here = answers.read(stream) if at_answers else stream
-        return torch.cat([(here + self._clean.change(source, at_answers)).to(stream.dtype) for source in sources])
 
     # Nodes
 
@@ -135,16 +129,11 @@ class SinglePatches:
         return self._run(
             layer,
             times,
-            self._projected(layer, times),
+            self._clean.projected_by(layer, times),
             lambda hooks: hooks.after(writer, lambda out: (out + change).to(out.dtype)),
         )
 
     # Running
-
-    def _projected(self, layer: int, times: int) -> dict[nn.Module, Tensor]:
-        """What the q, k and v modules of a layer returned, once a row."""
-        modules = {part.module for part in self._wiring.blocks[layer].attention.projections}
-        return {module: self._clean.projected[module].repeat(times, 1, 1) for module in modules}
 
     def _run(
         self,

@@ -52,9 +52,15 @@ class MetricPath:
         self, logits: Float[Tensor, "batch n_positions vocab"], clean: Float[Tensor, "batch n_positions vocab"]
     ) -> Float[Tensor, "batch n_positions vocab"]:
         """``dL/dlogits`` of each prompt's own L at some logits; ``clean`` are those of the clean run."""
-        point = metric_at(self.metric, logits, self.batch, clean)
-        self.points.append((logits, point))
+        point = self.known(logits)
+        if point is None:
+            point = metric_at(self.metric, logits, self.batch, clean)
+            self.points.append((logits, point))
         return self._given(point.gradient)
+
+    def known(self, logits: Tensor) -> MetricPoint | None:
+        """The metric at some logits, if its gradient was asked for there."""
+        return next((point for at, point in self.points if at.data_ptr() == logits.data_ptr()), None)
 
     def mean_gradient(
         self, clean: Float[Tensor, "batch n_positions vocab"], corrupted: Float[Tensor, "batch n_positions vocab"]

@@ -114,8 +114,7 @@ class Propagation:
         for module, mine in parts.items():
             hooks.skip(module, partial(self._project, module, attention, mine))
         hooks.before(attention.out.module, partial(self._note_heads, layer, heads))
-        width = graph.spec.d_model
-        hooks.skip(attention.out.module, lambda z: z.new_zeros(1).expand(*z.shape[:2], width))
+        self._clean.silence_attention(hooks, layer)
 
     def _project(
         self, module: nn.Module, attention: Attention, parts: list[tuple[Projection, slice]], *_: object, **__: object

@@ -127,11 +127,8 @@ def _fix(
             for sources, gathered in patched.gathered(part, heads):
                 moved = attention.out.heads(gathered.to(dtype) - z.to(dtype))
                 effect = torch.einsum("sbphd,nbphd->nbsh", moved, by_head)
-                found = effect * factor[:, None, None]
-                if attention.joint:
-                    scores[:, :, sources, columns.start + heads[0]] = found.sum(-1)
-                else:
-                    scores[:, :, sources, columns] = found.unflatten(-1, (n, -1)).sum(-1)
+                found = (effect * factor[:, None, None]).unflatten(-1, (len(heads), -1)).sum(-1)
+                scores[:, :, sources, columns.start + heads[0] : columns.start + heads[-1] + 1] = found
 
 
 def _sized(model: Model, each: Float[Tensor, "passes batch source destination"]) -> Tensor:

@@ -1,8 +1,8 @@
 """Who plays in the league, and on which tasks.
 
 A method is named as for `discover`, with settings of its own behind colons: ``eap-ig-inputs:steps=2``; ``exact=24``
-among them stands for ``--exact 24``. Only methods
-that score every edge can be held against exact effects; those that find a circuit are compared by `edgewise roc`.
+among them stands for ``--exact 24``. Only methods that score every edge can be held against exact effects; those that
+find a circuit are compared by `edgewise roc`.
 """
 
 from __future__ import annotations
