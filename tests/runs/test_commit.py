@@ -52,6 +52,17 @@ def test_all_files_change_and_nothing_else_is_left(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(NAMES)
 
 
+def test_files_that_the_new_content_lacks_go_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit(tmp_path, writers(OLD | {"state": b"half way"}))
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "replace", failing_from(2, 2))
+        with pytest.raises(OSError, match="Input/output"):
+            commit(tmp_path, writers(NEW), gone=["state"])
+    assert held(tmp_path) == OLD | {"state": b"half way"}
+    commit(tmp_path, writers(NEW), gone=["state"])
+    assert held(tmp_path) == NEW
+
+
 @pytest.mark.parametrize("call", range(1, RENAMES + 1))
 @pytest.mark.parametrize("before", [OLD, {}, {"run": OLD["run"]}], ids=["full", "empty", "partial"])
 def test_one_failing_rename_changes_nothing(
@@ -93,22 +104,26 @@ def test_failing_writer_changes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX")
-@pytest.mark.parametrize("call", range(1, RENAMES + 1))
+@pytest.mark.parametrize("call", range(1, RENAMES + 2))  # the last: when an old file is removed
 def test_kill_at_any_rename_leaves_one_whole_content(tmp_path: Path, call: int) -> None:
-    commit(tmp_path, writers(OLD))
+    before = OLD | {"state": b"half way"}
+    commit(tmp_path, writers(before))
     code = (
         "import os, signal, sys; from pathlib import Path; from edgewise.runs.commit import commit\n"
         "real, calls = os.replace, iter(range(1, 99))\n"
         "def replace(*paths):\n"
         f"    os.kill(os.getpid(), signal.SIGKILL) if next(calls) == {call} else real(*paths)\n"
-        "os.replace = replace\n"
+        "os.replace, remove = replace, Path.unlink\n"
+        "def unlink(path, **how):\n"
+        "    os.kill(os.getpid(), signal.SIGKILL) if path.name == 'state' else remove(path, **how)\n"
+        "Path.unlink = unlink\n"
         f"contents = {NEW!r}\n"
         "writer = lambda data: (lambda path: path.write_bytes(data))\n"
-        "commit(Path(sys.argv[1]), {name: writer(data) for name, data in contents.items()})"
+        "commit(Path(sys.argv[1]), {name: writer(data) for name, data in contents.items()}, ['state'])"
     )
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
     assert done.returncode == -signal.SIGKILL
     if call <= 2:  # nothing was renamed over the old files yet
-        assert held(tmp_path) == OLD
+        assert held(tmp_path) == before
     recover(tmp_path)
-    assert held(tmp_path) == (OLD if call == 1 else NEW)
+    assert held(tmp_path) == (before if call == 1 else NEW)

@@ -2,7 +2,8 @@
 
 1. The new files are written in full into a staging folder inside the target, beside links to the old ones.
 2. A journal is put there in one step: from now on the new content counts.
-3. The new files are renamed over the old ones, one by one; then the staging folder goes.
+3. The new files are renamed over the old ones, one by one, and files that have had their day are removed; then the
+   staging folder goes.
 
 A failure before 2 leaves the old content untouched. One within 3 is rolled back when the process still runs,
 and rolled forward by `recover` when the process was killed: the folder never keeps a mixture.
@@ -14,7 +15,7 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from edgewise.runs.atomic import settle, sync, write_bytes
@@ -28,12 +29,13 @@ def pending(folder: Path) -> bool:
     return (folder / STAGING / _JOURNAL).is_file()
 
 
-def commit(folder: Path, writers: Mapping[str, Callable[[Path], None]]) -> None:
+def commit(folder: Path, writers: Mapping[str, Callable[[Path], None]], gone: Sequence[str] = ()) -> None:
     """Write all files, or none of them.
 
     Args:
         folder: where they go; the caller holds its lock.
         writers: file name -> function that fills the file at the path it is given. The order is that of 3.
+        gone: files that the new content does not have; they go when the new ones stand.
 
     Raises:
         OSError: nothing was changed.
@@ -46,7 +48,7 @@ def commit(folder: Path, writers: Mapping[str, Callable[[Path], None]]) -> None:
             writer(staging / name)
             settle(staging / name)
         had = [name for name in writers if _keep_old(folder / name, staging / f"old.{name}")]
-        _write_journal(staging, "forward", list(writers), had)
+        _write_journal(staging, "forward", list(writers), had, gone)
     except BaseException:
         _discard(staging)
         raise
@@ -75,6 +77,8 @@ def _follow(folder: Path) -> None:
     move = _forward if journal["direction"] == "forward" else _back
     for name in journal["files"]:
         move(folder, staging, name, name in journal["had"])
+    for name in journal["gone"]:
+        (folder / name).unlink(missing_ok=True)
     sync(folder)
 
 
@@ -101,8 +105,10 @@ def _keep_old(current: Path, kept: Path) -> bool:
     return True
 
 
-def _write_journal(staging: Path, direction: str, files: list[str], had: list[str]) -> None:
-    text = json.dumps({"direction": direction, "files": files, "had": had})
+def _write_journal(
+    staging: Path, direction: str, files: Sequence[str], had: Sequence[str], gone: Sequence[str] = ()
+) -> None:
+    text = json.dumps({"direction": direction, "files": list(files), "had": list(had), "gone": list(gone)})
     write_bytes(staging / _JOURNAL, text.encode())
 
 

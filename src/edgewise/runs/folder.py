@@ -74,10 +74,8 @@ def write_run(
             **({} if trace is None else {TRACE: lambda path: _fill(path, trace)}),
             RUN: lambda path: _fill(path, record.to_bytes()),
         },
+        gone=(PROGRESS, *([TRACE] if trace is None else [])),
     )
-    if trace is None:
-        (folder / TRACE).unlink(missing_ok=True)
-    (folder / PROGRESS).unlink(missing_ok=True)
 
 
 def load_run(folder: str | Path) -> Run:
