@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from edgewise.attribution import score_edges
-from edgewise.models import load_model
+from edgewise.models import Model, load_model
 from edgewise.tasks.prompts import PromptSet
 from tiny import EXACT_FAMILIES, FAMILIES, HF_FAMILIES, prompts
 
@@ -18,9 +19,13 @@ PROMPTS = prompts(6, seed=1)
 Values = NDArray[np.floating]
 
 
+@cache
+def loaded(family: str, attention: str) -> Model:
+    return load_model(FAMILIES[family](attention=attention))
+
+
 def per_prompt(family: str, pairs: PromptSet, batch_size: int | None, attention: str = "sdpa") -> Values:
-    model = load_model(FAMILIES[family](attention=attention))
-    scores = score_edges(model, pairs, metric="logit-diff", batch_size=batch_size, per_prompt=True)
+    scores = score_edges(loaded(family, attention), pairs, metric="logit-diff", batch_size=batch_size, per_prompt=True)
     assert scores.per_prompt is not None
     assert error(scores.per_prompt.mean(0), scores.values) <= 1e-12
     return scores.per_prompt
@@ -45,7 +50,7 @@ def test_the_prompts_are_as_mixed_as_the_tests_need() -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_one_prompt_at_a_time_scores_what_a_batch_scores(family: str) -> None:
     alone = np.concatenate([per_prompt(family, PROMPTS[i : i + 1], 1) for i in range(len(PROMPTS))])
-    for batch_size in (1, 2, 3, 4, 5, 6, None):
+    for batch_size in (2, 4, None):
         assert error(per_prompt(family, PROMPTS, batch_size), alone) <= rounding(family)
 
 
