@@ -49,7 +49,7 @@ def test_a_kill_while_a_run_is_replaced_leaves_no_picture_of_another_run(
 ) -> None:
     write_shown(discover(config, tmp_path / "run"), FILES)
 
-    def killed(*_: object) -> None:
+    def killed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(folder_module, "commit", killed)
