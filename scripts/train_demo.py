@@ -1,7 +1,8 @@
 """Train the bundled demo model on the four tasks' discovery prompts.
 
-    python scripts/train_demo.py [--steps 7500] [--seed 0] [--out src/edgewise/models/demo]
-    python scripts/train_demo.py --family llama --out runs/second    # another model of the same tasks, not bundled
+    python scripts/train_demo.py                                     # the bundled model, with its card
+    python scripts/train_demo.py --family llama --out runs/second    # another model of the same tasks
+    python scripts/train_demo.py --seed 1 --steps 3500 --out runs/third
 
 1. Draw pools of discovery prompts of every task; held-out pairs of words never meet in them
    (edgewise.tasks.split).
@@ -10,7 +11,7 @@
    prompt, which is what a model can know about random words.
 3. AdamW with warm-up and cosine decay. The state is saved as it goes; the same command goes on where it was
    killed.
-4. Measure on held-out prompts, and write weights, tokenizer and model card to the folder.
+4. Measure on held-out prompts, and write weights and tokenizer to the folder; the card is the bundled model's alone.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from transformers import (
 from edgewise.tasks import PromptPair, make_task
 
 ROOT = Path(__file__).resolve().parents[1]
+BUNDLED = ROOT / "src" / "edgewise" / "models" / "demo"
 REPEAT_WEIGHT = 0.5
 POOL_STEPS = 2500
 SAVE_EVERY = 250
@@ -282,25 +284,34 @@ def save_state(path: Path, model: PreTrainedModel, optimizer: torch.optim.Optimi
 
 def main() -> None:
     """Train, measure, and write the folder."""
-    parser = argparse.ArgumentParser(description="Train the bundled demo model.")
-    parser.add_argument("--family", choices=FAMILIES, default="gpt2", help="another one is not bundled: give --out")
+    parser = argparse.ArgumentParser(description="Train the bundled demo model, or another of the same tasks.")
+    parser.add_argument("--family", choices=FAMILIES, default="gpt2")
     parser.add_argument("--steps", type=int, default=7500)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rate", type=float, default=3e-3, help="highest learning rate")
     parser.add_argument("--decay", type=float, default=0.05, help="weight decay")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--work", type=Path, default=ROOT / "runs" / "train-demo", help="where the state is kept")
-    parser.add_argument("--out", type=Path, default=ROOT / "src" / "edgewise" / "models" / "demo")
+    parser.add_argument("--work", type=Path, help="where the state is kept; by default runs/train-FAMILY-SEED")
+    parser.add_argument("--out", type=Path, help="needed for any other model than the bundled one")
     arguments = parser.parse_args()
+    trained = ("family", "steps", "seed", "rate", "decay")
+    bundled = all(getattr(arguments, name) == parser.get_default(name) for name in trained)
+    if arguments.out is None and not bundled:
+        parser.error("this is another model than the bundled one; give --out")
+    arguments.work = arguments.work or ROOT / "runs" / f"train-{arguments.family}-{arguments.seed}"
+    out = arguments.out or BUNDLED
     torch.set_num_threads(arguments.threads)
     model, tokenizer, minutes = train(arguments)
-    model.eval().save_pretrained(arguments.out)
-    tokenizer.save_pretrained(arguments.out)
+    model.eval().save_pretrained(out)
+    tokenizer.save_pretrained(out)
     found = measure(model, tokenizer, CARD_PROMPTS, 0, CARD_ROWS)
-    command = f"python scripts/train_demo.py --steps {arguments.steps} --seed {arguments.seed}"
-    card = write_card(command, minutes, arguments.threads, CARD_PROMPTS, found)
-    (arguments.out / "README.md").write_text(card, encoding="utf-8")
-    print(card)
+    if bundled:
+        card = write_card(
+            "python scripts/train_demo.py --steps 7500 --seed 0", minutes, arguments.threads, CARD_PROMPTS, found
+        )
+        (out / "README.md").write_text(card, encoding="utf-8")
+    for one in found:
+        print(f"{one.task} {dict(one.options)}: {one.value:.4f}")
 
 
 if __name__ == "__main__":
