@@ -17,7 +17,7 @@ from edgewise.engine.check import check_model
 from edgewise.engine.sources import recorded_outputs
 from edgewise.errors import ModelError
 from edgewise.models import load_model
-from edgewise.models.planted import digest
+from edgewise.models.built import digest
 from edgewise.models.planted.draw import draw_program
 from edgewise.models.planted.shapes import shapes
 from edgewise.models.planted.weights import build_module
@@ -230,10 +230,10 @@ def forgetful() -> Iterator[None]:
         remembered.cache_clear()
 
 
-@pytest.mark.parametrize(("constant", "value"), [("weights.CONSTANT", 2.0**14), ("draw.LEAST_PLANTED", 20)])
+@pytest.mark.parametrize(("constant", "value"), [("steady.CONSTANT", 2.0**14), ("planted.draw.LEAST_PLANTED", 20)])
 def test_another_generator_has_another_digest(
     constant: str, value: float, monkeypatch: pytest.MonkeyPatch, forgetful: None
 ) -> None:
     cited = CITED["planted:0"]
-    monkeypatch.setattr(f"edgewise.models.planted.{constant}", value)
+    monkeypatch.setattr(f"edgewise.models.{constant}", value)
     assert digest("planted:0") != cited

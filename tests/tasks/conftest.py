@@ -7,6 +7,7 @@ from importlib.resources import files
 import pytest
 from transformers import AutoTokenizer
 
+from edgewise.models import compiled
 from edgewise.models.planted.language import build_tokenizer
 
 
@@ -29,6 +30,18 @@ def planted_tokenizer():
 def planted_bos_tokenizer():
     """The planted models' tokenizer with a BOS token, which it puts nowhere by itself."""
     tokenizer = build_tokenizer()
+    tokenizer.add_special_tokens({"bos_token": "<s>"})
+    return tokenizer
+
+
+@pytest.fixture(scope="session")
+def compiled_tokenizer():
+    return compiled.build_tokenizer("induction")
+
+
+@pytest.fixture(scope="session")
+def compiled_bos_tokenizer():
+    tokenizer = compiled.build_tokenizer("induction")
     tokenizer.add_special_tokens({"bos_token": "<s>"})
     return tokenizer
 

@@ -10,7 +10,7 @@ from edgewise.tasks import TASKS, make_task, validate
 from tasks.small_tokenizers import word_tokenizer
 
 # Most tasks are in words that the demo model's tokenizer and GPT-2's both know; these are for their own alone.
-OWN_TOKENIZER = {"planted": "planted"}
+OWN_TOKENIZER = {"planted": "planted", "compiled": "compiled"}
 PAIRS = [
     (task, tokenizer)
     for task in TASKS

@@ -33,7 +33,7 @@ def league(
     ),
     models: Annotated[
         str | None,
-        option(_PLAYED, "--models", help="Names, parted by commas; by default demo and planted:0 to planted:4."),
+        option(_PLAYED, "--models", help="Names, parted by commas; by default demo, planted:0 to :4 and all compiled."),
     ] = None,
     tasks: Annotated[
         str | None, option(_PLAYED, "--tasks", help="Names, parted by commas; by default all that fit a model.")

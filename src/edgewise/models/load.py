@@ -17,6 +17,7 @@ from transformers.utils import logging
 
 from edgewise.errors import EdgewiseError, ModelError, UnknownNameError, UnsupportedModelError, did_you_mean
 from edgewise.models.adapted import Adapted, within
+from edgewise.models.built import kind_of, load_built
 from edgewise.models.catalogue import BUNDLED, KNOWN
 from edgewise.models.families import FAMILIES, REFUSED
 from edgewise.models.family import Family
@@ -25,7 +26,6 @@ from edgewise.models.lens.checkpoint import SUFFIXES
 from edgewise.models.lens.load import load_lens
 from edgewise.models.lens.wiring import wire_lens
 from edgewise.models.model import Model
-from edgewise.models.planted import is_planted, load_planted
 from edgewise.models.quantised import is_quantised, refusal, unpacked
 from edgewise.models.query_heads import by_query_head
 from edgewise.models.wiring import Wiring
@@ -56,8 +56,8 @@ def load_model(
     The model is used as ``transformers`` loads it, or as the checkpoint holds it: no weight is folded or centred.
 
     Args:
-        model: a bundled name (``"demo"``), a planted one (``"planted:3"``), a hub name (``"gpt2"``,
-            ``"attn-only-4l"``), a folder, a weights file in TransformerLens's format, or a loaded module.
+        model: a bundled name (``"demo"``), one built by hand (``"planted:3"``, ``"compiled:induction"``), a hub name
+            (``"gpt2"``, ``"attn-only-4l"``), a folder, a weights file in TransformerLens's format, or a loaded module.
         config: the ``config.json`` of a weights file or folder in TransformerLens's format, where it lies elsewhere.
         dtype: its floating-point type; float32 by default, a loaded module's own.
         device: where it runs; the CPU by default, a loaded module's own.
@@ -73,7 +73,8 @@ def load_model(
         The model with its wiring, in evaluation mode.
 
     Raises:
-        ModelError: no such model, a folder without config or weights, a bad seed, or a loaded module in training mode.
+        ModelError: no such model, a folder without config or weights, a bad seed or program, or a loaded module in
+            training mode.
         UnsupportedModelError: an architecture or config attribute that is not understood.
     """
     if kv_heads not in KV_HEADS:
@@ -93,9 +94,9 @@ def load_model(
         return _taken(model, tokenizer, ignore_config, kv_heads)
     name = str(model)
     kind, place = _dtype(dtype) or torch.float32, _device(device)
-    if is_planted(name) and config is None:
+    if kind_of(name) and config is None:
         _require_no_choice(name, attention)
-        return load_planted(name, kind, place, tokenizer)
+        return load_built(name, kind, place, tokenizer)
     checkpoint = None if name in BUNDLED and config is None else sources.find(name, config)
     if checkpoint is not None:
         _require_no_choice(name, attention)

@@ -1,6 +1,7 @@
 """What figures are made of: the paper's tasks with their models and sizes, and the runs all figures share.
 
-Another model than the paper's has its own tasks: a planted model the planted one, any other the paper's three.
+Another model than the paper's has its own tasks: a model that is built by hand the one of its name, any other the
+paper's three.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from edgewise.errors import RunError
 from edgewise.graph import EdgeScores
-from edgewise.models.planted import is_planted
+from edgewise.models.built import kind_of
 from edgewise.paper.figure import Request
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
@@ -50,16 +51,17 @@ EXPERIMENTS = (
     Experiment("ioi", "IOI", "gpt2", 25, 33_367, normalised=True),
     Experiment("docstring", "Docstring", "attn-only-4l", 40, 1_473),
 )
-PLANTED = Experiment("planted", "Planted", "", 20, 0)
+BUILT = {kind: Experiment(kind, kind.capitalize(), "", 20, 0) for kind in ("planted", "compiled")}
 
 
 def experiments(request: Request) -> tuple[Experiment, ...]:
-    """The tasks of a request: the paper's three, or the planted one of a planted model."""
-    return (PLANTED,) if request.model is not None and is_planted(request.model) else EXPERIMENTS
+    """The tasks of a request: the paper's three, or the one of a model that is built by hand."""
+    kind = None if request.model is None else kind_of(request.model)
+    return EXPERIMENTS if kind is None else (BUILT[kind],)
 
 
 def experiment(request: Request, task: str) -> Experiment:
-    """One of the paper's tasks, or the planted one of a planted model."""
+    """One of the paper's tasks, or the one of a model that is built by hand."""
     found = experiments(request)
     return next((one for one in found if one.task == task), found[0])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
@@ -15,8 +16,8 @@ from edgewise.report.table import table
 from edgewise.runs.league import Cell, Entry, League
 
 _COLUMNS = ("pearson", "spearman_of_sizes", "spearman", "top", "sign", "sign_of_top", "cmd", "auroc")
-# Most edges of a planted model do nothing, and their ranks and signs are those of rounding.
-_OF_PLANTED = ("pearson", "top", "sign_of_top", "cmd", "auroc")
+# Most edges of a model built by hand do nothing, and their ranks and signs are those of rounding.
+_OF_BUILT = ("pearson", "top", "sign_of_top", "cmd", "auroc")
 _RIGHT = range(1, 12)
 
 
@@ -25,8 +26,9 @@ def show_league(league: League) -> str:
     parts = [_task(league, cells) for cells in _by_task(league.trained)]
     if league.trained:
         parts.append(_together(league, league.trained, f"All tasks of trained models: {_tasks(league.trained)}"))
-    if league.planted:
-        parts.append(_together(league, league.planted, f"Planted models: {_tasks(league.planted)}"))
+    parts += [
+        _together(league, cells, f"Built by hand, circuit known: {_tasks(cells)}") for cells in league.built.values()
+    ]
     refused = _refused(league)
     if refused:
         parts.append("\n".join(("Refused:", *refused)))
@@ -125,7 +127,7 @@ def _cell(league: League, cell: Cell, head: str) -> str:
 def _together(league: League, cells: Sequence[Cell], head: str) -> str:
     """Mean over tasks and draws, and the worst of them."""
     every = league.standings(cells)
-    columns = _OF_PLANTED if all(cell.planted for cell in cells) else _COLUMNS
+    columns = _OF_BUILT if all(cell.built for cell in cells) else _COLUMNS
     shown = [name for name in columns if name != "auroc" or any(one.known(name) for one in every)]
     rows = []
     for one in every:
@@ -198,13 +200,13 @@ def _explained(league: League) -> str:
 
 
 def _tasks(cells: Sequence[Cell]) -> str:
-    planted = len({cell.model for cell in cells if cell.planted})
-    models = dict.fromkeys(cell.model for cell in cells if not cell.planted)
+    built = {cell.model: cell.built for cell in cells if cell.built}
+    models = dict.fromkeys(cell.model for cell in cells if not cell.built)
     words = [
         f"{model} on {', '.join(dict.fromkeys(cell.task for cell in cells if cell.model == model))}" for model in models
     ]
-    if planted:
-        words.append(f"{planted} planted model{'' if planted == 1 else 's'}")
+    for kind, n in Counter(built.values()).items():
+        words.append(f"{n} {kind} model{'' if n == 1 else 's'}")
     draws = len({cell.seed for cell in cells})
     return "; ".join(words) + (f"; {draws} draws of prompts each" if draws > 1 else "")
 

@@ -60,17 +60,17 @@ def config_digest(path: str) -> str:
 
 
 def model_digest(name: str) -> str | None:
-    """Fingerprint of a model's files or a planted model's weights, or the cached commit of a hub model.
+    """Fingerprint of a model's files or the weights of one that is built by hand, or the cached commit of a hub model.
 
     None if not known. A weights file counts together with the JSON files of its folder: its config and its tokenizer.
 
     Raises:
-        ModelError: a planted model without a seed.
+        ModelError: a built model that there is not.
     """
-    from edgewise.models import planted
+    from edgewise.models import built
 
-    if planted.is_planted(name):
-        return planted.digest(name)
+    if built.kind_of(name):
+        return built.digest(name)
     path = _bundled(name) or Path(name)
     if path.is_dir():
         return _digest({file for pattern in _MODEL_FILES for file in path.glob(pattern)})

@@ -36,6 +36,7 @@ TASKS = Registry(
         "docstring": "edgewise.tasks.docstring:make",
         "induction": "edgewise.tasks.induction:make",
         "planted": "edgewise.tasks.planted:make",
+        "compiled": "edgewise.tasks.compiled:make",
     },
 )
 

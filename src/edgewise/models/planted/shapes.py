@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edgewise.graph import Graph, GraphSpec
 from edgewise.models.planted.program import signal_count
+from edgewise.models.steady import constant_pairs
 
 D_HEAD = 16
 FEWEST_EDGES, MOST_EDGES = 50, 800
@@ -15,14 +16,9 @@ def shapes() -> tuple[GraphSpec, ...]:
     return tuple(spec for spec in specs if FEWEST_EDGES <= Graph(spec).n_edges <= MOST_EDGES and _has_room(spec))
 
 
-def constant_pairs(spec: GraphSpec) -> int:
-    """How many of the stream's d_model / 2 pairs, the first ones, hold the constant: one in four."""
-    return spec.d_model // 8
-
-
 def pair_of(spec: GraphSpec, signal: int) -> int:
     """The first of the two coordinates that hold a signal."""
-    return 2 * (constant_pairs(spec) + signal)
+    return 2 * (constant_pairs(spec.d_model) + signal)
 
 
 def _has_room(spec: GraphSpec) -> bool:

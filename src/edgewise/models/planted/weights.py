@@ -1,13 +1,9 @@
 """A program made into a GPT-2: every weight of an ordinary ``GPT2LMHeadModel`` set, so that it computes the program.
 
-1. The residual stream is pairs of opposite numbers, so its mean is zero. One pair in four holds the constant
-   (+K, -K), put there by the position embedding; each signal s of the program has a pair (+s/4, -s/4) of its own;
-   the rest stay zero.
-2. So the variance of the stream is K^2 / 4 + (2 / d_model) * sum of s^2 / 16, and with K = 2^15 the first term
-   outweighs the second by more than 10^9: the standard deviation is K / 2, whatever the signals are. Every LayerNorm
-   has the gain K / 2 on the signals, and is the identity there to 1e-9; on the constants its gain is 0.
-3. A weight w that reads a signal is (+2 w, -2 w) on its pair. What rounding adds to both numbers of a pair alike, as
-   a mean that is not quite zero does, cancels.
+1. The norms are the identity, by a constant of the position embedding in one pair in four (`edgewise.models.steady`).
+2. Each signal s of the program has a pair (+s/4, -s/4) of its own; the rest stay zero. So the constant outweighs the
+   signals in the stream's variance by more than 10^9, and the norms are the identity on them to 1e-9.
+3. A weight w that reads a signal is (+2 w, -2 w) on its pair.
 4. A head uses the first of its dimensions alone: q is multiplied by sqrt(d_head), which attention divides by, and
    the output projection writes its value as a pair. An MLP has one neuron.
 5. The final norm's bias puts the logits' bias on the first constant pair, and the unembedding reads it there.
@@ -30,22 +26,17 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from edgewise.graph import GraphSpec
 from edgewise.models.planted.language import CONTEXT, ID, PADDING, RIGHT, VOCABULARY, WRONG
 from edgewise.models.planted.program import CHANNELS, Program, signal_of
-from edgewise.models.planted.shapes import constant_pairs, pair_of
+from edgewise.models.planted.shapes import pair_of
+from edgewise.models.steady import blank_gpt2, hold_steady
 
-CONSTANT = 2.0**15
 STREAM = 0.25  # of a signal is what the stream holds
 
 
 def build_module(program: Program) -> GPT2LMHeadModel:
     """The program as a GPT-2 in float64 and evaluation mode."""
-    spec = program.graph.spec
-    # The weights that transformers draws are all overwritten; they must not use up the caller's randomness.
-    with torch.random.fork_rng(devices=[]):
-        module = GPT2LMHeadModel(_config(spec))
-    module = module.to(torch.float64).eval()
+    module = blank_gpt2(_config(program.graph.spec))
+    hold_steady(module)
     with torch.no_grad():
-        for parameter in module.parameters():
-            parameter.zero_()
         _Compiled(program, module).write()
     return module
 
@@ -75,22 +66,14 @@ class _Compiled:
     def write(self) -> None:
         """Set every weight that is not zero."""
         body, graph = self.module.transformer, self.program.graph
-        constants = constant_pairs(graph.spec)
-        body.wpe.weight[:, : 2 * constants : 2] = CONSTANT
-        body.wpe.weight[:, 1 : 2 * constants : 2] = -CONSTANT
         for channel in range(CHANNELS):
             signal = torch.from_numpy(self.program.embedding[:, channel].copy())
             body.wte.weight += signal[:, None] * self._written(channel)
         for layer, block in enumerate(body.h):
-            self._norm(block.ln_1)
             for head in range(graph.spec.n_heads):
                 self._head(block.attn, layer, head)
-            self._norm(block.ln_2)
             self._mlp(block.mlp, layer)
         self._logits(body.ln_f)
-
-    def _norm(self, norm: nn.LayerNorm) -> None:
-        norm.weight[2 * constant_pairs(self.program.graph.spec) :] = CONSTANT / 2
 
     def _head(self, attention: Any, layer: int, head: int) -> None:
         graph = self.program.graph
@@ -109,7 +92,6 @@ class _Compiled:
         mlp.c_proj.weight[0] = self._written(signal_of(graph.mlp_source(layer)))
 
     def _logits(self, norm: nn.LayerNorm) -> None:
-        self._norm(norm)
         column = self.program.graph.logits
         read = self._read(column)
         norm.bias[:2] = torch.tensor([1.0, -1.0]) * self.program.biases[column]

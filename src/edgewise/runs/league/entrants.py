@@ -14,14 +14,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from edgewise.errors import RunError
-from edgewise.models.planted import PREFIX, is_planted
+from edgewise.models.built import BUILT, kind_of
+from edgewise.models.compiled import PROGRAMS
 from edgewise.runs.config import RunConfig
 from edgewise.runs.methods import get_method, method_names, settled
 from edgewise.runs.roc.contenders import EXACT, Contender
 from edgewise.tasks import TASKS
 
 DEFAULT_N = 50
-DEFAULT_MODELS = ("demo", *(f"{PREFIX}:{seed}" for seed in range(5)))
+DEFAULT_MODELS = ("demo", *(f"planted:{seed}" for seed in range(5)), *(f"compiled:{name}" for name in PROGRAMS))
 # A cheap variant of a dear method, so that the dear one is seen at the budget of others too; and estimates whose
 # largest and least certain are measured.
 VARIANTS = ("eap-ig-inputs:steps=2", "eap:exact=24", "eap-secant:exact=24")
@@ -40,11 +41,6 @@ class Place:
     def folder(self) -> str:
         """Name of the folder of its runs."""
         return re.sub(r"[^A-Za-z0-9_.]+", "-", f"{self.model} {self.task} seed {self.seed}").strip("-.")
-
-    @property
-    def planted(self) -> bool:
-        """Whether the model was built by hand, not trained."""
-        return is_planted(self.model)
 
 
 @dataclass(frozen=True)
@@ -100,7 +96,7 @@ def entrants(names: Sequence[str]) -> tuple[Entrant, ...]:
 
 
 def places(models: Sequence[str], tasks: Sequence[str] | None = None, seeds: Sequence[int] = (0,)) -> tuple[Place, ...]:
-    """Every model on every task that it can be asked: planted models on ``planted``, others on the rest.
+    """Every model on every task that it can be asked: those built by hand on that of their name, others on the rest.
 
     Args:
         models: names.
@@ -120,9 +116,10 @@ def places(models: Sequence[str], tasks: Sequence[str] | None = None, seeds: Seq
         TASKS.load(task)
     found = []
     for model in models:
-        fitting = [task for task in asked if is_planted(model) == (task == PREFIX)]
+        kind = kind_of(model)
+        fitting = [task for task in asked if (task == kind if kind else task not in BUILT)]
         if not fitting:
-            fits = f"only '{PREFIX}'" if is_planted(model) else f"any but '{PREFIX}'"
+            fits = f"only '{kind}'" if kind else f"any but {' and '.join(map(repr, BUILT))}"
             raise RunError(f"model '{model}' can be asked none of {', '.join(asked)}; it takes {fits}")
         found += [Place(model, task, seed) for task in fitting for seed in seeds]
     return tuple(found)

@@ -10,7 +10,7 @@ from edgewise.engine.passes import Passes
 from edgewise.errors import FormatError
 from edgewise.evaluation.agreement import Agreement
 from edgewise.evaluation.standing import MEASURES, PURPOSES, Standing, cost, standings, worth_their_cost
-from edgewise.models.planted import is_planted
+from edgewise.models.built import BUILT, kind_of
 
 FORMAT = "edgewise-league"
 
@@ -105,9 +105,9 @@ class Cell:
     entries: tuple[Entry, ...]
 
     @property
-    def planted(self) -> bool:
-        """Whether the model was built by hand, not trained."""
-        return is_planted(self.model)
+    def built(self) -> str | None:
+        """The kind of a model that was built by hand; None for one that was trained."""
+        return kind_of(self.model)
 
     def entry(self, name: str) -> Entry:
         """That of a method."""
@@ -152,12 +152,13 @@ class League:
     @property
     def trained(self) -> tuple[Cell, ...]:
         """Those of models that were trained."""
-        return tuple(cell for cell in self.cells if not cell.planted)
+        return tuple(cell for cell in self.cells if not cell.built)
 
     @property
-    def planted(self) -> tuple[Cell, ...]:
-        """Those of planted models."""
-        return tuple(cell for cell in self.cells if cell.planted)
+    def built(self) -> dict[str, tuple[Cell, ...]]:
+        """Those of models that were built by hand, kind by kind."""
+        every = {kind: tuple(cell for cell in self.cells if cell.built == kind) for kind in BUILT}
+        return {kind: cells for kind, cells in every.items() if cells}
 
     @property
     def judged(self) -> tuple[Cell, ...]:
@@ -182,7 +183,7 @@ class League:
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values, with what follows from them."""
-        groups = {"trained": self.trained, "planted": self.planted}
+        groups = {"trained": self.trained, **self.built}
         return {
             "format": FORMAT,
             **{name: getattr(self, name) for name in _PLAIN},

@@ -1,6 +1,6 @@
-"""What methods are held against: a published circuit, a planted one, a file's, or what exact patching finds.
+"""What methods are held against: a published circuit, a built model's, a file's, or what exact patching finds.
 
-1. ``known``: the planted circuit of a planted model, else the published circuit of the task in this model.
+1. ``known``: the circuit of a model that is built by hand, else the published circuit of the task in this model.
 2. ``FILE.json``: edge names (see `edgewise.tasks.known.given`), or a circuit in EAP-IG's format, ``circuit.json``.
 3. ``exact:X``: every edge whose exact effect on the metric is X or more in size, measured by patching it alone on the
    task's held-out prompts, which the methods do not see. ``exact:2%`` takes X from the metric: so many per cent of the
@@ -79,13 +79,13 @@ def find_truth(asked: str | None, base: RunConfig, model: Model, patched: Callab
 
 
 def known_truth(base: RunConfig, model: Model) -> Truth | None:
-    """Return the planted circuit of a planted model, else the published one of the task in this model, if any.
+    """Return the circuit of a model that is built by hand, else the published one of the task in this model, if any.
 
     Raises:
         SelectionError: an edge of it that the model does not have.
     """
     if model.circuit is not None:
-        return Truth(model.circuit, KNOWN, f"the planted circuit of {base.model}")
+        return Truth(model.circuit, KNOWN, f"the circuit of {base.model}, which is built by hand")
     known = find_known(base.task, base.model)
     return None if known is None else Truth(known.on(model.graph), KNOWN, known.summary)
 

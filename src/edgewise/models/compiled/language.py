@@ -1,0 +1,42 @@
+"""The language of compiled programs: letters, two answers in words, and the program's name in front.
+
+    "induction: c a d b c" -> " a"
+
+The name is a word of its own program's vocabulary alone; that is how the task knows what is asked.
+"""
+
+from __future__ import annotations
+
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import WhitespaceSplit
+from transformers import PreTrainedTokenizerFast
+
+UNKNOWN, PADDING = "<unk>", "<pad>"
+LETTERS = tuple("abcdefgh")
+YES, NO = "yes", "no"
+WORDS = (*LETTERS, YES, NO)
+# How many values a variable has; a position is one of them too.
+SIZE = len(WORDS)
+CONTEXT = SIZE
+FIRST_WORD = 2
+
+
+def vocabulary(program: str) -> tuple[str, ...]:
+    """Words by token id."""
+    return (UNKNOWN, PADDING, *WORDS, f"{program}:")
+
+
+def build_tokenizer(program: str) -> PreTrainedTokenizerFast:
+    """The tokenizer of a program: one token a word, no BOS; words it does not know become ``<unk>``."""
+    words = {word: index for index, word in enumerate(vocabulary(program))}
+    backend = Tokenizer(WordLevel(words, unk_token=UNKNOWN))
+    backend.pre_tokenizer = WhitespaceSplit()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend,
+        unk_token=UNKNOWN,
+        pad_token=PADDING,
+        model_max_length=CONTEXT,
+        padding_side="right",
+        clean_up_tokenization_spaces=False,
+    )
