@@ -20,7 +20,7 @@ ROW = re.compile(
 )
 PROMPTS = int(re.search(r"Measured on ([\d,]+) held-out prompts", CARD)[1].replace(",", ""))
 LEAST = {"ioi": 0.99, "greater-than": 0.95, "docstring": 0.99, "induction": 0.99}
-OTHER_MODELS = {"planted"}  # tasks in words that the demo model does not know
+OTHER_MODELS = {"planted", "compiled"}  # tasks in words that the demo model does not know
 
 
 def rows():

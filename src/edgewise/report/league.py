@@ -27,7 +27,7 @@ def show_league(league: League) -> str:
     if league.trained:
         parts.append(_together(league, league.trained, f"All tasks of trained models: {_tasks(league.trained)}"))
     parts += [
-        _together(league, cells, f"Built by hand, circuit known: {_tasks(cells)}") for cells in league.built.values()
+        _together(league, cells, f"{kind.capitalize()} models: {_tasks(cells)}") for kind, cells in league.built.items()
     ]
     refused = _refused(league)
     if refused:

@@ -18,6 +18,7 @@ from pathlib import Path
 from edgewise.errors import FormatError, RunError, SelectionError
 from edgewise.graph import Circuit, EdgeScores, Graph, threshold
 from edgewise.models import Model
+from edgewise.models.built import kind_of
 from edgewise.runs.config import RunConfig
 from edgewise.runs.files import read_circuit
 from edgewise.runs.folder import Run
@@ -85,7 +86,7 @@ def known_truth(base: RunConfig, model: Model) -> Truth | None:
         SelectionError: an edge of it that the model does not have.
     """
     if model.circuit is not None:
-        return Truth(model.circuit, KNOWN, f"the circuit of {base.model}, which is built by hand")
+        return Truth(model.circuit, KNOWN, f"the {kind_of(base.model)} circuit of {base.model}")
     known = find_known(base.task, base.model)
     return None if known is None else Truth(known.on(model.graph), KNOWN, known.summary)
 
