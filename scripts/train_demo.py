@@ -173,6 +173,8 @@ def llama(vocabulary: int) -> PreTrainedModel:
 
 
 FAMILIES = {"gpt2": gpt2, "llama": llama}
+# What makes one training another.
+TRAINED = ("family", "steps", "seed", "rate", "decay")
 
 
 def learning_rate(step: int, steps: int, peak: float) -> float:
@@ -237,7 +239,8 @@ def train(arguments: argparse.Namespace) -> tuple[PreTrainedModel, PreTrainedTok
     model = new_model(tokenizer, arguments.family, arguments.seed)
     optimizer = new_optimizer(model, arguments.decay)
     state_file = arguments.work / "state.pt"
-    first, spent = load_state(state_file, model, optimizer)
+    settings = {name: getattr(arguments, name) for name in TRAINED}
+    first, spent = load_state(state_file, model, optimizer, settings)
     start = time.monotonic()
     pools: list[Pool] = []
     for step in range(first, arguments.steps):
@@ -251,24 +254,35 @@ def train(arguments: argparse.Namespace) -> tuple[PreTrainedModel, PreTrainedTok
         done = step + 1
         if done % SAVE_EVERY == 0 or done == arguments.steps:
             seconds = spent + time.monotonic() - start
-            save_state(state_file, model, optimizer, done, seconds)
+            save_state(state_file, model, optimizer, done, seconds, settings)
             shown = " ".join(f"{value:.3f}" for value in losses)
             found = " ".join(f"{one.task} {one.value:.4f}" for one in measure(model, tokenizer, 500, 1))
             print(f"step {done} {seconds / 60:.1f} min  losses {shown}  held-out {found}", flush=True)
     return model, tokenizer, (spent + time.monotonic() - start) / 60
 
 
-def load_state(path: Path, model: PreTrainedModel, optimizer: torch.optim.Optimizer) -> tuple[int, float]:
+def load_state(
+    path: Path, model: PreTrainedModel, optimizer: torch.optim.Optimizer, settings: dict[str, object]
+) -> tuple[int, float]:
     """Put a saved state into model and optimizer, if there is one; return steps done and seconds spent."""
     if not path.is_file():
         return 0, 0.0
     state = torch.load(path, weights_only=True)
+    if state["settings"] != settings:
+        raise SystemExit(f"{path}: the state of another training, {state['settings']}; give another --work")
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     return state["step"], state["seconds"]
 
 
-def save_state(path: Path, model: PreTrainedModel, optimizer: torch.optim.Optimizer, step: int, seconds: float) -> None:
+def save_state(
+    path: Path,
+    model: PreTrainedModel,
+    optimizer: torch.optim.Optimizer,
+    step: int,
+    seconds: float,
+    settings: dict[str, object],
+) -> None:
     """Write the state so that a kill in the middle leaves the last one whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     state = {
@@ -276,6 +290,7 @@ def save_state(path: Path, model: PreTrainedModel, optimizer: torch.optim.Optimi
         "optimizer": optimizer.state_dict(),
         "step": step,
         "seconds": seconds,
+        "settings": settings,
     }
     temporary = path.with_suffix(".new")
     torch.save(state, temporary)
@@ -294,8 +309,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, help="where the state is kept; by default runs/train-FAMILY-SEED")
     parser.add_argument("--out", type=Path, help="needed for any other model than the bundled one")
     arguments = parser.parse_args()
-    trained = ("family", "steps", "seed", "rate", "decay")
-    bundled = all(getattr(arguments, name) == parser.get_default(name) for name in trained)
+    bundled = all(getattr(arguments, name) == parser.get_default(name) for name in TRAINED)
     if arguments.out is None and not bundled:
         parser.error("this is another model than the bundled one; give --out")
     arguments.work = arguments.work or ROOT / "runs" / f"train-{arguments.family}-{arguments.seed}"
@@ -306,9 +320,8 @@ def main() -> None:
     tokenizer.save_pretrained(out)
     found = measure(model, tokenizer, CARD_PROMPTS, 0, CARD_ROWS)
     if bundled:
-        card = write_card(
-            "python scripts/train_demo.py --steps 7500 --seed 0", minutes, arguments.threads, CARD_PROMPTS, found
-        )
+        command = f"python scripts/train_demo.py --steps {arguments.steps} --seed {arguments.seed}"
+        card = write_card(command, minutes, arguments.threads, CARD_PROMPTS, found)
         (out / "README.md").write_text(card, encoding="utf-8")
     for one in found:
         print(f"{one.task} {dict(one.options)}: {one.value:.4f}")

@@ -1,4 +1,4 @@
-"""Planted models, their prompts and the exact effect of every edge, for all tests that look at them.
+"""Planted models, their prompts, and the exact effect of every edge of any built model, for all tests that need them.
 
 The effects come from the module itself, by hooks of this file's own: one forward pass for many edges, every edge a
 copy of the prompts in which one destination reads ``stream + (corrupted - clean)`` of one source. Upstream of that

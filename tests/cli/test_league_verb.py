@@ -27,12 +27,12 @@ def test_planted(cli: Cli, out: Path) -> None:
     assert (result.code, result.err) == (0, "")
     lines = result.out.splitlines()
     assert lines[0] == "Planted models: 1 planted model; mean, and the worst"
-    assert lines[1].split() == ["method", "cost", "Pearson", "top", "20", "sign", "20", "CMD", "AUROC"]
+    assert lines[1].split() == ["method", "cost", "Pearson", "CMD", "AUROC"]
     stored = json.loads((out / "league.json").read_text())
     for line, one in zip(lines[2:4], stored["standings"]["planted"], strict=False):
         name, cost, _, *numbers = line.split()
         assert (name, float(cost)) == (one["name"], one["cost"])
-        shown = ("pearson", "top", "sign_of_top", "cmd", "auroc")
+        shown = ("pearson", "cmd", "auroc")
         assert numbers == [f"{one[measure][which]:.2f}" for measure in shown for which in ("mean", "worst")]
     assert lines[4].startswith("activation-patching (reference)")
     assert result.out.endswith(f"Picture: {out / 'league.svg'}\nWrote {out / 'league.json'}\n")
@@ -41,6 +41,15 @@ def test_planted(cli: Cli, out: Path) -> None:
     document = json.loads(cli(*PLANTED, "--json", "--out", out).out)
     assert document.pop("folder") == str(out)
     assert document == stored
+
+
+def test_planted_and_compiled_models_are_two_tables(cli: Cli, out: Path) -> None:
+    asked = ("--models", "planted:3,compiled:seen", "--methods", "secant", "--n", 3)
+    lines = cli("league", *asked, "--out", out).out.splitlines()
+    assert "Planted models: 1 planted model; mean, and the worst" in lines
+    at = lines.index("Compiled models: 1 compiled model; mean, and the worst")
+    assert lines[at + 2].split()[-2:] == ["1.00", "1.00"]
+    assert list(json.loads((out / "league.json").read_text())["standings"]) == ["planted", "compiled"]
 
 
 def test_demo(cli: Cli, out: Path) -> None:

@@ -48,6 +48,12 @@ def test_planted(cli: Cli, out: Path) -> None:
     assert nodes.out.splitlines()[3] == lines[3]
 
 
+def test_compiled(cli: Cli, out: Path) -> None:
+    asked = ("--model", "compiled:induction", "--task", "compiled", "--n", 5, "--methods", "eap")
+    result = cli("roc", *asked, "--out", out)
+    assert result.out.splitlines()[1] == "truth: the compiled circuit of compiled:induction: 5 of 110 edges"
+
+
 def test_demo(cli: Cli, out: Path) -> None:
     """Without --model the demo model, without --truth its exact effects on held-out prompts."""
     result = cli(

@@ -59,6 +59,18 @@ def test_files_that_the_new_content_lacks_go_with_it(tmp_path: Path, monkeypatch
         with pytest.raises(OSError, match="Input/output"):
             commit(tmp_path, writers(NEW), gone=["state"])
     assert held(tmp_path) == OLD | {"state": b"half way"}
+    with monkeypatch.context() as broken:  # nothing turns back once the new files stand
+
+        def refuse(path: Path, **how: Any) -> None:
+            if path.name == "state":
+                raise OSError(5, "Input/output error")
+            remove(path, **how)
+
+        remove = Path.unlink
+        broken.setattr(Path, "unlink", refuse)
+        commit(tmp_path, writers(NEW), gone=["state", "other"])
+    assert held(tmp_path) == NEW | {"state": b"half way"}
+    assert not pending(tmp_path)
     commit(tmp_path, writers(NEW), gone=["state"])
     assert held(tmp_path) == NEW
 

@@ -212,6 +212,7 @@ def test_models_meet_the_tasks_that_fit_them() -> None:
         ("demo", "induction"),
         (MODEL, "planted"),
     ]
+    assert [one.task for one in places(("compiled:seen",))] == ["compiled"]
     assert [one.task for one in places(("demo",))] == ["ioi", "greater-than", "docstring", "induction"]
     assert [one.folder for one in places(("./my model", "planted:3"))][-1] == "planted-3-planted-seed-0"
     assert places(("./my model",), ("ioi",))[0].folder == "my-model-ioi-seed-0"
@@ -232,7 +233,7 @@ def test_models_meet_the_tasks_that_fit_them() -> None:
         ({"methods": ("ifr:exact=3",)}, RunError, "exact"),
         ({"draws": 0}, RunError, "--draws is 0"),
         ({"tasks": ("ioi",)}, RunError, "model 'planted:3' can be asked none of ioi; it takes only 'planted'"),
-        ({"models": ("demo",), "tasks": ("planted",)}, RunError, "it takes any but 'planted'"),
+        ({"models": ("demo",), "tasks": ("planted",)}, RunError, "it takes any but 'planted' and 'compiled'"),
         ({"tasks": ("ioj",)}, UnknownNameError, "ioj"),
         ({"models": ()}, RunError, "--models is empty"),
         ({"base": replace(BASE, level="node")}, RunError, "scores of edges"),

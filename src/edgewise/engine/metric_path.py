@@ -60,7 +60,7 @@ class MetricPath:
 
     def known(self, logits: Tensor) -> MetricPoint | None:
         """The metric at some logits, if its gradient was asked for there."""
-        return next((point for at, point in self.points if at.data_ptr() == logits.data_ptr()), None)
+        return next((point for at, point in self.points if _same(at, logits)), None)
 
     def mean_gradient(
         self, clean: Float[Tensor, "batch n_positions vocab"], corrupted: Float[Tensor, "batch n_positions vocab"]
@@ -135,3 +135,10 @@ class Profile:
 
 def _reach(clean: Tensor, corrupted: Tensor, gradient: Tensor) -> Float[Tensor, " batch"]:
     return (gradient * (corrupted - clean)).abs().flatten(1).sum(1)
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors are the same place in memory, read the same way."""
+    return one is other or (
+        one.data_ptr() == other.data_ptr() != 0 and one.shape == other.shape and one.stride() == other.stride()
+    )

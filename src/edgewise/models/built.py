@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import torch
 from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
+from edgewise.errors import ModelError
 from edgewise.graph import Circuit
 from edgewise.models import compiled, planted
 from edgewise.models.families import FAMILIES
@@ -38,6 +39,15 @@ def _compiled(name: str) -> Made:
 
 
 BUILT: dict[str, Callable[[str], Made]] = {planted.PREFIX: _planted, compiled.PREFIX: _compiled}
+
+
+def _made(name: str) -> Made:
+    kind = kind_of(name)
+    if kind is None:
+        raise ModelError(
+            f"model '{name:.30}' is not built by hand; those are {', '.join(f'{one}:...' for one in BUILT)}"
+        )
+    return BUILT[kind](name)
 
 
 def kind_of(name: str) -> str | None:
@@ -66,7 +76,7 @@ def load_built(
     Raises:
         ModelError: there is none of that name.
     """
-    made = BUILT[name.partition(":")[0]](name)
+    made = _made(name)
     made.module.config.name_or_path = name
     module = made.module.to(dtype=dtype, device=device)
     wiring = FAMILIES["GPT2LMHeadModel"].wire(module)
@@ -80,7 +90,7 @@ def digest(name: str) -> str:
     Raises:
         ModelError: as `load_built`.
     """
-    made, found = BUILT[name.partition(":")[0]](name), hashlib.sha256()
+    made, found = _made(name), hashlib.sha256()
     for key, weight in sorted(made.module.state_dict().items()):
         found.update(f"{key}\0{list(weight.shape)}\0".encode())
         found.update(weight.numpy().astype("<f8").tobytes())

@@ -48,7 +48,8 @@ def _lens_note(name: str) -> str:
 KNOWN = {
     "demo": "bundled; 4 layers, 4 heads, 479 edges; knows the four tasks",
     "planted:SEED": "made on the spot; 50 to 800 edges, and the circuit of the task planted is known",
-    "compiled:PROGRAM": "made on the spot; 110 or 262 edges, attention saturated, and the circuit is known",
+    "compiled:PROGRAM": "made on the spot, for the task compiled; circuit known: two-back, induction, two-hops, "
+    "successor, seen, agreement",
     "gpt2": "GPT-2 small, 32,491 edges",
     "gpt2-medium": "GPT-2 medium",
     "gpt2-large": "GPT-2 large",

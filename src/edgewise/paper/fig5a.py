@@ -28,7 +28,7 @@ EAP_QUANTILES = (4e-7, 2.2e-4, 0.0012, 0.0049, 0.020, 0.072, 4.55)
 
 def make(request: Request) -> Made:
     """Run what is missing and return the figure."""
-    one = experiments(request)[-1]  # Docstring, or what a planted model has
+    one = experiments(request)[-1]  # Docstring, or the one task of a built model
     estimated, exact = scored(one, request, "eap"), scored(one, request, "activation-patching")
     graph, metric = estimated.scores.graph, estimated.record.metric.name
     x, y = (run.scores.values[graph.mask].astype(np.float64) for run in (estimated, exact))

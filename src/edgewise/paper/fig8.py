@@ -8,7 +8,7 @@ from edgewise.paper.material import experiments
 
 
 def make(request: Request) -> Made:
-    """Run what is missing and return the figure; a planted model has one task, and it is shown."""
+    """Run what is missing and return the figure; a built model has one task, and it is shown."""
     found = experiments(request)
     others = [one for one in found if one.task != "ioi"]
     return distributions(request, others, "Figure 8: scores inside and outside the circuit")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edgewise.errors import RunError
 from edgewise.graph import EdgeScores
-from edgewise.models.built import kind_of
+from edgewise.models.built import BUILT, kind_of
 from edgewise.paper.figure import Request
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
@@ -51,13 +51,13 @@ EXPERIMENTS = (
     Experiment("ioi", "IOI", "gpt2", 25, 33_367, normalised=True),
     Experiment("docstring", "Docstring", "attn-only-4l", 40, 1_473),
 )
-BUILT = {kind: Experiment(kind, kind.capitalize(), "", 20, 0) for kind in ("planted", "compiled")}
+OF_BUILT = {kind: Experiment(kind, kind.capitalize(), "", 20, 0) for kind in BUILT}
 
 
 def experiments(request: Request) -> tuple[Experiment, ...]:
     """The tasks of a request: the paper's three, or the one of a model that is built by hand."""
     kind = None if request.model is None else kind_of(request.model)
-    return EXPERIMENTS if kind is None else (BUILT[kind],)
+    return EXPERIMENTS if kind is None else (OF_BUILT[kind],)
 
 
 def experiment(request: Request, task: str) -> Experiment:
@@ -98,7 +98,7 @@ def scored(experiment: Experiment, request: Request, method: str) -> Run:
 
 
 def truth(experiment: Experiment, request: Request) -> Truth:
-    """The circuit that a comparison of methods holds them against: known, planted, or measured on held-out prompts."""
+    """The circuit that a comparison of methods holds them against: known, or measured on held-out prompts."""
     report = named(request.report, f"{experiment.task}: truth")
     folder, memory = run_folder(experiment, request), request.max_memory
     return truth_of(base_config(experiment, request), folder, max_memory=memory, on_progress=report)

@@ -2,11 +2,12 @@
 
 1. The new files are written in full into a staging folder inside the target, beside links to the old ones.
 2. A journal is put there in one step: from now on the new content counts.
-3. The new files are renamed over the old ones, one by one, and files that have had their day are removed; then the
-   staging folder goes.
+3. The new files are renamed over the old ones, one by one.
+4. Files that the new content lacks are removed, then the staging folder.
 
 A failure before 2 leaves the old content untouched. One within 3 is rolled back when the process still runs,
-and rolled forward by `recover` when the process was killed: the folder never keeps a mixture.
+and rolled forward by `recover` when the process was killed: the folder never keeps a mixture. Within 4 nothing turns
+back any more: what could not be removed is removed by the next process, or stays.
 """
 
 from __future__ import annotations
@@ -60,13 +61,14 @@ def commit(folder: Path, writers: Mapping[str, Callable[[Path], None]], gone: Se
             _write_journal(staging, "back", list(writers), had)
             recover(folder)
         raise
-    _discard(staging)
+    _clear(folder)
 
 
 def recover(folder: Path) -> None:
     """Bring a commit that was stopped in the middle to its end, forwards or back."""
     if pending(folder):
         _follow(folder)
+        _clear(folder)
     _discard(folder / STAGING)
 
 
@@ -77,9 +79,16 @@ def _follow(folder: Path) -> None:
     move = _forward if journal["direction"] == "forward" else _back
     for name in journal["files"]:
         move(folder, staging, name, name in journal["had"])
-    for name in journal["gone"]:
-        (folder / name).unlink(missing_ok=True)
     sync(folder)
+
+
+def _clear(folder: Path) -> None:
+    """Remove what the new content lacks, and then the staging folder."""
+    journal = json.loads((folder / STAGING / _JOURNAL).read_text(encoding="utf-8"))
+    for name in journal["gone"]:
+        with contextlib.suppress(OSError):
+            (folder / name).unlink(missing_ok=True)
+    _discard(folder / STAGING)
 
 
 def _forward(folder: Path, staging: Path, name: str, had: bool) -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from edgewise.errors import RunConflictError, RunError
-from edgewise.runs.atomic import write_bytes
 from edgewise.runs.checkpoint import PROGRESS
+from edgewise.runs.commit import commit
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import known, record_of
 from edgewise.runs.folder import (
@@ -116,8 +116,8 @@ def sweep(
                 with writing(folder / name):
                     write_run(folder / name, record, scores, circuit, method.trace(its))
         runs = tuple(read_run(folder / name, reused=name not in left) for name in configs)
-        write_bytes(folder / SWEEP, (json.dumps(sweep_document(runs), indent=1) + "\n").encode())
-        (folder / PROGRESS).unlink(missing_ok=True)
+        text = json.dumps(sweep_document(runs), indent=1) + "\n"
+        commit(folder, {SWEEP: lambda path: _fill(path, text)}, gone=[PROGRESS])
         return runs
 
 
@@ -147,3 +147,7 @@ def _row(run: Run) -> dict[str, Any]:
 def _tests(path: Path) -> Iterator[dict[str, Any]]:
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
         yield json.loads(line)
+
+
+def _fill(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")

@@ -27,7 +27,7 @@ from edgewise.errors import DataError
 from edgewise.tasks.draft import Draft, assemble, draw_distinct, encode_drafts, random_source
 from edgewise.tasks.encode import TextEncoder
 from edgewise.tasks.prompts import PromptSet
-from edgewise.tasks.singles import Singles, single_tokens
+from edgewise.tasks.singles import Singles, single_tokens, some_of
 from edgewise.tasks.split import is_held_out
 
 # The same words as in models.compiled.language, which this room may not import; a test compares the two.
@@ -43,7 +43,7 @@ def make(encoder: TextEncoder, *, n: int, seed: int, split: str) -> PromptSet:
         encoder: the tokenizer of a compiled model, wrapped.
         n: how many prompts.
         seed: the same seed gives the same prompts.
-        split: "held-out": the first two letters of the clean prompt are a held-out pair; "discovery": they are not.
+        split: "held-out": the first two letters of both prompts are a held-out pair; "discovery": of neither.
 
     Raises:
         DataError: the tokenizer of another model.
@@ -61,13 +61,12 @@ def _words(encoder: TextEncoder) -> tuple[str, Singles]:
     program = next((name for name in ANSWERS if encoder.single(f"{name}:") is not None), None)
     if program is None or words.left_out:
         missing = [*words.left_out, *([] if program else (f"{name}:" for name in ANSWERS))]
-        some = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
         wanted = len(words.ids) + len(words.left_out)
         raise DataError(
             f"task 'compiled' is for compiled models: only {len(words.ids)} of {wanted} words and"
             f" {'one' if program else 'none'} of the programs' names are single tokens of this tokenizer, and the task"
             f" needs {wanted} and one; use such a model (--model compiled:induction) or another task. Not single"
-            f" tokens: {some}"
+            f" tokens: {some_of(missing)}"
         )
     return program, words
 
@@ -118,10 +117,9 @@ def _draw(rng: Random, program: str, words: Singles, held_out: bool) -> Draft:
     while True:
         length = rng.randint(SHORTEST, LONGEST)
         right, wrong = rng.sample((YES, NO) if program in _YES_OR_NO else LETTERS, 2)
-        clean = _letters(rng, program, length, right)
-        if is_held_out(*clean[:2]) == held_out:
+        clean, corrupted = (_letters(rng, program, length, answer) for answer in (right, wrong))
+        if is_held_out(*clean[:2]) == is_held_out(*corrupted[:2]) == held_out:
             break
-    corrupted = _letters(rng, program, length, wrong)
     return Draft(
         " ".join((f"{program}:", *clean)),
         " ".join((f"{program}:", *corrupted)),

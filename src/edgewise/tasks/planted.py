@@ -19,7 +19,7 @@ from edgewise.errors import DataError
 from edgewise.tasks.draft import Draft, assemble, draw_distinct, encode_drafts, random_source
 from edgewise.tasks.encode import TextEncoder
 from edgewise.tasks.prompts import PromptSet
-from edgewise.tasks.singles import Singles, single_tokens
+from edgewise.tasks.singles import Singles, single_tokens, some_of
 from edgewise.tasks.split import draw_companions
 
 RIGHT, WRONG = "loud", "quiet"
@@ -56,11 +56,10 @@ def _words(encoder: TextEncoder) -> Singles:
     wanted = (RIGHT, WRONG, *INSTRUMENTS, *(word.upper() for word in INSTRUMENTS))
     words = single_tokens(encoder, wanted, kind="words", least=0, contexts=(" drum",))
     if words.left_out:
-        some = ", ".join(words.left_out[:5]) + (", ..." if len(words.left_out) > 5 else "")
         raise DataError(
             f"task 'planted' is for planted models: only {len(words.ids)} of {len(wanted)} words are single tokens "
             f"of this tokenizer, and the task needs {len(wanted)}; use such a model (--model planted:3) or another "
-            f"task. Not single tokens: {some}"
+            f"task. Not single tokens: {some_of(words.left_out)}"
         )
     return words
 

@@ -39,6 +39,11 @@ class Singles:
         return f"{len(self.left_out)} of {total} {self.kind} are not single tokens and were left out: {listed}"
 
 
+def some_of(words: Sequence[str]) -> str:
+    """The first five, for a message."""
+    return ", ".join(words[:5]) + (", ..." if len(words) > 5 else "")
+
+
 def single_tokens(
     encoder: TextEncoder,
     words: Iterable[str],

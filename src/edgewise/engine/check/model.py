@@ -15,7 +15,7 @@ Random token ids are enough: each row below must hold for every input.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -67,6 +67,7 @@ def check_model(model: Model, *, reference: Callable[[], Model] | None = None, n
         clean = logits_at(model, hooks, batch.clean, batch.answers)
     with borrowed(model.module) as hooks:
         corrupted = logits_at(model, hooks, batch.corrupted, batch.answers)
+    batch = _answered(batch, clean, corrupted)
     baseline = resample(model, batch)
     edges = torch.tensor(model.graph.mask, device=model.device)
 
@@ -108,6 +109,15 @@ def _random_batch(model: Model) -> Batch:
         return PromptPair(clean, (other, *corrupted[1:]), (0,), (1,))
 
     return Batch.of([pair() for _ in range(N_PROMPTS)], model.device, causal=model.wiring.causal)
+
+
+def _answered(batch: Batch, clean: Tensor, corrupted: Tensor) -> Batch:
+    """The prompts with another answer where neither answer's logit depends on them, as of words never written."""
+    moved = (corrupted - clean).abs().flatten(0, -2).amax(0)
+    if bool(moved[:2].any()):
+        return batch
+    metric = replace(batch.metric, answers=torch.full_like(batch.metric.answers, int(moved.argmax())))
+    return replace(batch, metric=metric)
 
 
 def _sums_row(model: Model, batch: Batch) -> CheckRow:

@@ -9,9 +9,10 @@
 3. ``programs``: the programs.
 4. ``weights``: a program as a ``GPT2LMHeadModel``.
 
-Every variable is one-hot and every head attends to one position, as in the models that Tracr compiles (Lindner et al.
-2023, "Tracr: Compiled transformers as a laboratory for interpretability"), so the derivative of every attention weight
-is zero to the last digit, while patching the edges into queries and keys changes the answer.
+Every variable is one-hot and the heads that the answer depends on attend to one position, or to several that hold the
+same, as in the models that Tracr compiles (Lindner et al. 2023, "Tracr: Compiled transformers as a laboratory for
+interpretability"). There the derivative of the answer along queries and keys is zero but for rounding, while patching
+the edges into them changes the answer: the gradient at the clean run cannot see these edges.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ def program_of(name: str) -> Program:
     """The program of a model's name such as ``"compiled:induction"``. Raises ModelError where there is none."""
     asked = name.removeprefix(PREFIX).removeprefix(":")
     if asked not in PROGRAMS:
-        wrong = f"'{asked:.30}' is not a program{did_you_mean(asked, PROGRAMS)}" if asked else "the program is missing"
-        raise ModelError(f"model '{name:.30}': {wrong}; write {PREFIX}: and one of {', '.join(PROGRAMS)}")
+        wrong = f"'{asked:.30}' is not a program" if asked else "the program is missing"
+        near = did_you_mean(asked, PROGRAMS)
+        raise ModelError(f"model '{name:.30}': {wrong}; write {PREFIX}: and one of {', '.join(PROGRAMS)}{near}")
     return PROGRAMS[asked]

@@ -56,8 +56,7 @@ class Head:
     @property
     def reads(self) -> dict[str, tuple[str, ...]]:
         """Destination -> variables read there."""
-        at = f"a{self.layer}.h{self.head}"
-        return {f"{at}<q>": (self.q,), f"{at}<k>": (self.k,), f"{at}<v>": (self.v,)}
+        return {f"{self.source}<{part}>": (getattr(self, part),) for part in "qkv"}
 
     @property
     def source(self) -> str:
@@ -86,7 +85,7 @@ class Lookup:
     @property
     def reads(self) -> dict[str, tuple[str, ...]]:
         """Destination -> variables read there."""
-        return {f"m{self.layer}": self.inputs}
+        return {self.source: self.inputs}
 
     @property
     def source(self) -> str:

@@ -4,8 +4,7 @@
    The norms are the identity (`edgewise.models.steady`).
 2. A head has a dimension for each value: its key is 1 at k's, its query at q's less the step, and the score of a match
    is `COLDNESS`. A position whose query meets no key attends to the first one, whose score is half of that and which
-   holds nothing. So attention is saturated: what is not attended to has a weight of at most exp(-50), and the
-   derivative of every score vanishes.
+   holds nothing. Where one position matches, all others have a weight of at most exp(-50).
 3. An MLP has a neuron for each row of its table, which gives `STEEP` / 2 where all its inputs hold the row's values,
    and by ``gelu``'s tails exactly 0 where they do not.
 

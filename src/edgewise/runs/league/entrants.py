@@ -14,15 +14,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from edgewise.errors import RunError
+from edgewise.models import compiled, planted
 from edgewise.models.built import BUILT, kind_of
-from edgewise.models.compiled import PROGRAMS
 from edgewise.runs.config import RunConfig
 from edgewise.runs.methods import get_method, method_names, settled
 from edgewise.runs.roc.contenders import EXACT, Contender
 from edgewise.tasks import TASKS
 
 DEFAULT_N = 50
-DEFAULT_MODELS = ("demo", *(f"planted:{seed}" for seed in range(5)), *(f"compiled:{name}" for name in PROGRAMS))
+DEFAULT_MODELS = (
+    "demo",
+    *(f"{planted.PREFIX}:{seed}" for seed in range(5)),
+    *(f"{compiled.PREFIX}:{name}" for name in compiled.PROGRAMS),
+)
 # A cheap variant of a dear method, so that the dear one is seen at the budget of others too; and estimates whose
 # largest and least certain are measured.
 VARIANTS = ("eap-ig-inputs:steps=2", "eap:exact=24", "eap-secant:exact=24")

@@ -86,7 +86,7 @@ def known_truth(base: RunConfig, model: Model) -> Truth | None:
         SelectionError: an edge of it that the model does not have.
     """
     if model.circuit is not None:
-        return Truth(model.circuit, KNOWN, f"the {kind_of(base.model)} circuit of {base.model}")
+        return Truth(model.circuit, KNOWN, f"the {kind_of(base.model) or 'known'} circuit of {base.model}")
     known = find_known(base.task, base.model)
     return None if known is None else Truth(known.on(model.graph), KNOWN, known.summary)
 
