@@ -50,7 +50,7 @@ def test_the_prompts_are_as_mixed_as_the_tests_need() -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_one_prompt_at_a_time_scores_what_a_batch_scores(family: str) -> None:
     alone = np.concatenate([per_prompt(family, PROMPTS[i : i + 1], 1) for i in range(len(PROMPTS))])
-    for batch_size in (2, 4, None):
+    for batch_size in (1, 2, 4, None):
         assert error(per_prompt(family, PROMPTS, batch_size), alone) <= rounding(family)
 
 
