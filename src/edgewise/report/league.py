@@ -56,7 +56,7 @@ def picture(league: League) -> Scene:
     known = [one for one in judged[:-1] if one.cost]
     advised = {one.name for one in league.advice(EFFECTS)}
     columns = [Column(one.name, one.cost or 1.0, one.name in advised) for one in known]
-    where = f"mean over {_tasks(league.judged)}"
+    where = f"mean over {_models(league.judged)}"
     panels = [
         _quality(known, "pearson", f"Pearson correlation with exact effects: {where}", "Pearson"),
         _quality(known, "spearman_of_sizes", f"Spearman correlation of sizes: {where}", "Spearman of sizes"),
@@ -66,12 +66,15 @@ def picture(league: League) -> Scene:
     if with_truth:
         every = {one.name: one for one in league.standings(with_truth)}
         same, exact = [every[one.name] for one in known], every[league.reference]
-        title = f"Area under the ROC curve against the known circuit: {_tasks(with_truth)}"
+        title = f"Area under the ROC curve against the known circuit: {_models(with_truth)}"
         panels.append(_quality(same, "auroc", title, "AUROC", exact))
     n = league.cells[0].n
     heading = Heading(
         "Cost and quality of methods",
-        (f"{n:,} prompts a task · exact effects of all edges by activation patching · CMD on {n:,} held-out prompts",),
+        (
+            f"{n:,} prompts a task{_draws(league.cells)} · exact effects of all edges by activation patching"
+            f" · CMD on {n:,} held-out prompts",
+        ),
     )
     return league_scene(columns, panels, heading)
 
@@ -200,6 +203,15 @@ def _explained(league: League) -> str:
 
 
 def _tasks(cells: Sequence[Cell]) -> str:
+    return _models(cells) + _draws(cells, "; ")
+
+
+def _draws(cells: Sequence[Cell], before: str = ", ") -> str:
+    draws = len({cell.seed for cell in cells})
+    return f"{before}{draws} draws of prompts each" if draws > 1 else ""
+
+
+def _models(cells: Sequence[Cell]) -> str:
     built = {cell.model: cell.built for cell in cells if cell.built}
     models = dict.fromkeys(cell.model for cell in cells if not cell.built)
     words = [
@@ -207,8 +219,7 @@ def _tasks(cells: Sequence[Cell]) -> str:
     ]
     for kind, n in Counter(built.values()).items():
         words.append(f"{n} {kind} model{'' if n == 1 else 's'}")
-    draws = len({cell.seed for cell in cells})
-    return "; ".join(words) + (f"; {draws} draws of prompts each" if draws > 1 else "")
+    return "; ".join(words)
 
 
 def _name(entry: Entry) -> str:
