@@ -18,8 +18,8 @@ from eap import CASES, prompts
 from edgewise import load_model, score_edges
 from edgewise.attribution import METHODS
 
-# (2 layers + 1) steps gradients: by far the dearest, and of no interest here.
-LEFT_OUT = ("eap", "eap-ig-activations")
+# By far the dearest: (2 layers + 1) steps gradients, and two runs of attention for every source and layer.
+LEFT_OUT = ("eap", "eap-ig-activations", "atp-star")
 
 
 def main() -> None:
