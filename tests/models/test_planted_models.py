@@ -23,7 +23,7 @@ from edgewise.models.planted.shapes import shapes
 from edgewise.models.planted.weights import build_module
 from planted import SEEDS, planted, prompts
 
-# Every shape is among them; the truth of the circuits is tested for all seeds.
+# Every shape is among them; the truth of the circuits is tested for others too.
 ALL = pytest.mark.parametrize("seed", SEEDS[:8])
 ENDS = {"i": "input", "a": "head", "m": "mlp", "l": "logits"}
 # Another digest means that results told of these models are of other models from now on.
