@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 
-from tokenizers import Regex, Tokenizer
-from tokenizers.models import WordLevel
+from tokenizers import Regex
 from tokenizers.pre_tokenizers import Split
 from transformers import PreTrainedTokenizerFast
 
+from edgewise.models.words import PADDING, UNKNOWN, word_tokenizer
 from edgewise.tasks import docstring, greater_than, ioi, words
 
-UNKNOWN, PADDING = "<unk>", "<pad>"
 CONTEXT = 64
 _PIECE = r'"""|[A-Za-z_]+|[0-9]{2}|[^A-Za-z0-9_\s]|[0-9]'
 _FIELD = r"\{\w+\}"
@@ -28,15 +27,6 @@ def vocabulary() -> list[str]:
 
 def build_tokenizer() -> PreTrainedTokenizerFast:
     """Build the tokenizer as `transformers` saves and loads it."""
-    model = WordLevel({token: i for i, token in enumerate(vocabulary())}, unk_token=UNKNOWN)
-    backend = Tokenizer(model)
     # Only the pieces are kept: whitespace separates words and is no token itself.
-    backend.pre_tokenizer = Split(Regex(_PIECE), behavior="removed", invert=True)
-    return PreTrainedTokenizerFast(
-        tokenizer_object=backend,
-        unk_token=UNKNOWN,
-        pad_token=PADDING,
-        model_max_length=CONTEXT,
-        padding_side="right",
-        clean_up_tokenization_spaces=False,
-    )
+    pieces = Split(Regex(_PIECE), behavior="removed", invert=True)
+    return word_tokenizer(vocabulary(), CONTEXT, pieces)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from edgewise.errors import FormatError, RunConflictError
+from edgewise.runs.atomic import content
 from edgewise.runs.checkpoint import load_checkpoint
 from edgewise.runs.commit import commit
 from edgewise.runs.lock import writing
@@ -81,7 +81,7 @@ def measured(
             _refuse_other(analysis, checkpoint.key.get(ASKED, {}), plain, "unfinished result")
         results = {"format": FORMAT, ASKED: plain, **measure()}
         text = json.dumps(results, indent=2, allow_nan=False) + "\n"
-        commit(analysis.folder, {analysis.path.name: partial(_fill, text)}, gone=[analysis.progress])
+        commit(analysis.folder, {analysis.path.name: content(text.encode())}, gone=[analysis.progress])
         return json.loads(analysis.path.read_text(encoding="utf-8")), False
 
 
@@ -119,7 +119,3 @@ def _refuse_other(analysis: Analysis, there: Mapping[str, Any], here: Mapping[st
         raise RunConflictError(
             f"{analysis.path}: holds another {what} ({'; '.join(differing)}); use --overwrite to replace it"
         )
-
-
-def _fill(text: str, path: Path) -> None:
-    path.write_text(text, encoding="utf-8")

@@ -59,7 +59,7 @@ def write_through(path: Path, writer: Callable[[Path], None]) -> None:
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Put `data` in the place of the file at `path` in one step."""
-    write_through(path, lambda temporary: _fill(temporary, data))
+    write_through(path, content(data))
 
 
 def sweep(folder: Path) -> None:
@@ -68,8 +68,13 @@ def sweep(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _fill(path: Path, data: bytes) -> None:
-    path.write_bytes(data)
+def content(data: bytes) -> Callable[[Path], None]:
+    """A writer of these bytes."""
+
+    def write(path: Path) -> None:
+        path.write_bytes(data)
+
+    return write
 
 
 def _umask() -> int:

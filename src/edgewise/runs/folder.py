@@ -12,6 +12,7 @@ from edgewise.errors import EdgewiseError, FormatError, RunConflictError, RunErr
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.graph.scores import ARRAYS
 from edgewise.runs.analysis import analyses, forget_analyses
+from edgewise.runs.atomic import content
 from edgewise.runs.checkpoint import PROGRESS, load_checkpoint
 from edgewise.runs.commit import commit, pending
 from edgewise.runs.config import RunConfig
@@ -70,9 +71,9 @@ def write_run(
         folder,
         {
             SCORES: lambda path: fill_scores(path, scores),
-            CIRCUIT: lambda path: _fill(path, circuit_json(circuit, scores)),
-            **({} if trace is None else {TRACE: lambda path: _fill(path, trace)}),
-            RUN: lambda path: _fill(path, record.to_bytes()),
+            CIRCUIT: content(circuit_json(circuit, scores)),
+            **({} if trace is None else {TRACE: content(trace)}),
+            RUN: content(record.to_bytes()),
         },
         gone=(PROGRESS, *([TRACE] if trace is None else [])),
     )
@@ -171,7 +172,3 @@ def _unfinished(folder: Path) -> str:
     if load_checkpoint(folder) is not None:
         return "holds an unfinished run; start the same `edgewise discover` command again to finish it"
     return "holds no run; give the --out of a finished `edgewise discover`"
-
-
-def _fill(path: Path, data: bytes) -> None:
-    path.write_bytes(data)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from edgewise.errors import RunConflictError, RunError
+from edgewise.runs.atomic import content
 from edgewise.runs.checkpoint import PROGRESS
 from edgewise.runs.commit import commit
 from edgewise.runs.config import RunConfig
@@ -117,7 +118,7 @@ def sweep(
                     write_run(folder / name, record, scores, circuit, method.trace(its))
         runs = tuple(read_run(folder / name, reused=name not in left) for name in configs)
         text = json.dumps(sweep_document(runs), indent=1) + "\n"
-        commit(folder, {SWEEP: lambda path: _fill(path, text)}, gone=[PROGRESS])
+        commit(folder, {SWEEP: content(text.encode())}, gone=[PROGRESS])
         return runs
 
 
@@ -147,7 +148,3 @@ def _row(run: Run) -> dict[str, Any]:
 def _tests(path: Path) -> Iterator[dict[str, Any]]:
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
         yield json.loads(line)
-
-
-def _fill(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")

@@ -7,12 +7,10 @@ The name is a word of its own program's vocabulary alone; that is how the task k
 
 from __future__ import annotations
 
-from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
-from tokenizers.pre_tokenizers import WhitespaceSplit
 from transformers import PreTrainedTokenizerFast
 
-UNKNOWN, PADDING = "<unk>", "<pad>"
+from edgewise.models.words import PADDING, UNKNOWN, word_tokenizer
+
 LETTERS = tuple("abcdefgh")
 YES, NO = "yes", "no"
 WORDS = (*LETTERS, YES, NO)
@@ -29,14 +27,4 @@ def vocabulary(program: str) -> tuple[str, ...]:
 
 def build_tokenizer(program: str) -> PreTrainedTokenizerFast:
     """The tokenizer of a program: one token a word, no BOS; words it does not know become ``<unk>``."""
-    words = {word: index for index, word in enumerate(vocabulary(program))}
-    backend = Tokenizer(WordLevel(words, unk_token=UNKNOWN))
-    backend.pre_tokenizer = WhitespaceSplit()
-    return PreTrainedTokenizerFast(
-        tokenizer_object=backend,
-        unk_token=UNKNOWN,
-        pad_token=PADDING,
-        model_max_length=CONTEXT,
-        padding_side="right",
-        clean_up_tokenization_spaces=False,
-    )
+    return word_tokenizer(vocabulary(program), CONTEXT)

@@ -24,6 +24,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from edgewise.models.compiled.language import CONTEXT, FIRST_WORD, SIZE, WORDS, vocabulary
 from edgewise.models.compiled.program import HEADS, POSITION, TOKEN, Head, Lookup, Program
 from edgewise.models.steady import blank_gpt2, constant_pairs, hold_steady
+from edgewise.models.words import PADDING
 
 COLDNESS = 100.0
 STEEP = 32.0
@@ -33,9 +34,9 @@ LOGIT = 4.0
 def build_module(program: Program) -> GPT2LMHeadModel:
     """The program as a GPT-2 in float64 and evaluation mode."""
     rows = [len(part.table) + 1 for part in program.parts if isinstance(part, Lookup)]
-    width = program.graph.spec.d_model
+    words, width = vocabulary(program.name), program.graph.spec.d_model
     config = GPT2Config(
-        vocab_size=len(vocabulary(program.name)),
+        vocab_size=len(words),
         n_positions=CONTEXT,
         n_embd=width,
         n_layer=program.layers,
@@ -44,7 +45,7 @@ def build_module(program: Program) -> GPT2LMHeadModel:
         tie_word_embeddings=False,
         bos_token_id=None,
         eos_token_id=None,
-        pad_token_id=1,
+        pad_token_id=words.index(PADDING),
     )
     module = blank_gpt2(config)
     hold_steady(module)

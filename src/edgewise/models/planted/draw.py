@@ -29,9 +29,10 @@ import numpy as np
 from edgewise.errors import ModelError
 from edgewise.graph import Circuit, Graph
 from edgewise.graph.arrays import FloatArray
-from edgewise.models.planted.language import ID, INSTRUMENTS, LONGEST, PADDING, VOCABULARY, draw_sentence
+from edgewise.models.planted.language import ID, INSTRUMENTS, LONGEST, VOCABULARY, draw_sentence
 from edgewise.models.planted.program import CHANNELS, IntArray, Patch, Program, signal_count, signals_of
 from edgewise.models.planted.shapes import shapes
+from edgewise.models.words import PADDING
 
 MARGIN, ERRORS, PROMPTS = 0.1, 4.0, 20
 GAP = 0.25

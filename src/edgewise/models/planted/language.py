@@ -11,10 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
-from tokenizers.pre_tokenizers import WhitespaceSplit
 from transformers import PreTrainedTokenizerFast
+
+from edgewise.models.words import PADDING, UNKNOWN, word_tokenizer
 
 INSTRUMENTS = tuple(
     """bagpipe banjo bassoon bell bugle carillon celesta cello cembalo chime clarinet clavichord cornet cymbal
@@ -22,7 +21,7 @@ INSTRUMENTS = tuple(
     marimba oboe ocarina organ piano piccolo psaltery recorder reed sackbut shawm sitar spinet tabla tambourine
     timpani tuba ukulele viol viola vuvuzela xylophone zither""".split()
 )
-UNKNOWN, PADDING, RIGHT, WRONG = "<unk>", "<pad>", "loud", "quiet"
+RIGHT, WRONG = "loud", "quiet"
 VOCABULARY = (UNKNOWN, PADDING, RIGHT, WRONG, *INSTRUMENTS, *(word.upper() for word in INSTRUMENTS))
 ID = {word: index for index, word in enumerate(VOCABULARY)}
 SHORTEST, LONGEST = 4, 8
@@ -47,13 +46,4 @@ def draw_sentence(rng: Random) -> Sentence:
 
 def build_tokenizer() -> PreTrainedTokenizerFast:
     """The tokenizer of every planted model: one token a word, no BOS; words it does not know become ``<unk>``."""
-    backend = Tokenizer(WordLevel(dict(ID), unk_token=UNKNOWN))
-    backend.pre_tokenizer = WhitespaceSplit()
-    return PreTrainedTokenizerFast(
-        tokenizer_object=backend,
-        unk_token=UNKNOWN,
-        pad_token=PADDING,
-        model_max_length=CONTEXT,
-        padding_side="right",
-        clean_up_tokenization_spaces=False,
-    )
+    return word_tokenizer(VOCABULARY, CONTEXT)

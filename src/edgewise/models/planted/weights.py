@@ -24,10 +24,11 @@ from torch import Tensor, nn
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from edgewise.graph import GraphSpec
-from edgewise.models.planted.language import CONTEXT, ID, PADDING, RIGHT, VOCABULARY, WRONG
+from edgewise.models.planted.language import CONTEXT, ID, RIGHT, VOCABULARY, WRONG
 from edgewise.models.planted.program import CHANNELS, Program, signal_of
 from edgewise.models.planted.shapes import pair_of
 from edgewise.models.steady import blank_gpt2, hold_steady
+from edgewise.models.words import PADDING
 
 STREAM = 0.25  # of a signal is what the stream holds
 
