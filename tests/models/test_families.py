@@ -251,8 +251,8 @@ def test_half_precision_ranks_edges_as_float64_does(case: str, dtype: torch.dtyp
     with leaves_no_trace(half.module):
         found = scores_of(half, batch).mean(0)[edges[:, 0], edges[:, 1]]
     expected = scores_of(model, batch).mean(0)[edges[:, 0], edges[:, 1]]
-    # Where two experts are nearly equal, rounding can send a token to the other one.
-    least = 0.95 if hasattr(half.config, "num_experts_per_tok") else 0.99
+    # Where two experts are nearly equal, rounding to 8 bits can send a token to the other one.
+    least = 0.95 if dtype == torch.bfloat16 and hasattr(half.config, "num_experts_per_tok") else 0.99
     assert spearmanr(found, expected).statistic > least
 
 
