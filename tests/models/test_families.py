@@ -31,7 +31,7 @@ from edgewise.errors import UnsupportedModelError
 from edgewise.metrics import get_metric
 from edgewise.models import Model, load_model
 from edgewise.models.families import FAMILIES
-from edgewise.models.load import family_of
+from edgewise.models.recognise import family_of
 from edgewise.models.wiring import Projection
 from edgewise.search.targets import Targets
 from edgewise.tasks import PromptPair

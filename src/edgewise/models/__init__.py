@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from edgewise.models.load import load_model, wire
+from edgewise.models.load import load_model
 from edgewise.models.model import Model
+from edgewise.models.recognise import wire
 from edgewise.models.wiring import Wiring
 
 __all__ = ["Model", "Wiring", "load_model", "wire"]

@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import nn
 
+from edgewise.models.config_check import Understood
 from edgewise.models.norms import Norm
-from edgewise.models.understood import Understood
 from edgewise.models.wiring import HeadView, Wiring, stacked_heads
 
 
