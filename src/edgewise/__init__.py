@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from edgewise.runs.files import read_circuit, read_scores, write_circuit, write_scores
     from edgewise.runs.folder import Run, load_run
     from edgewise.runs.prompts import make_task, read_prompts
-    from edgewise.runs.selection import Selection
     from edgewise.search import patch_edges, refine
+    from edgewise.settings.selection import Selection
     from edgewise.tasks import PromptPair, PromptSet
 
     __version__: str
@@ -74,7 +74,7 @@ _HOMES = {
     "edgewise.runs.files": ("read_circuit", "read_scores", "write_circuit", "write_scores"),
     "edgewise.runs.folder": ("Run", "load_run"),
     "edgewise.runs.prompts": ("make_task", "read_prompts"),
-    "edgewise.runs.selection": ("Selection",),
+    "edgewise.settings.selection": ("Selection",),
     "edgewise.search": ("patch_edges", "refine"),
     "edgewise.tasks": ("PromptPair", "PromptSet"),
 }

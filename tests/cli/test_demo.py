@@ -64,5 +64,5 @@ def test_an_unknown_split_is_refused_in_one_line(cli: Cli, tmp_path: Path) -> No
     result = cli(*command, "--split", "test")
     assert result.code == 2
     assert result.err.count("\n") == 1
-    assert "'test' is not one of discovery, held-out" in result.err
+    assert "--split is 'test'; use one of discovery, held-out" in result.err
     assert not (tmp_path / "run").exists()

@@ -110,7 +110,7 @@ def test_draw_gives_the_bytes_of_discover(cli: Cli, command: list[Any]) -> None:
 def test_draw_elsewhere_with_fewer_edges(cli: Cli, command: list[Any], tmp_path: Path) -> None:
     cli(*command, "--top", 30)
     before = contents(command[-1])
-    result = cli("draw", command[-1], "--top", 4, "--format", "svg", "--out", tmp_path / "new" / "figures")
+    result = cli("draw", command[-1], "--strongest", 4, "--format", "svg", "--out", tmp_path / "new" / "figures")
     assert result.code == 0
     drawn = contents(tmp_path / "new" / "figures")
     assert set(drawn) == {"circuit.svg", "scores.svg", "report.html"}
@@ -120,7 +120,7 @@ def test_draw_elsewhere_with_fewer_edges(cli: Cli, command: list[Any], tmp_path:
 
 def test_draw_as_json(cli: Cli, command: list[Any]) -> None:
     cli(*command, "--top", 30, "--no-pictures")
-    said = json.loads(cli("draw", command[-1], "--top", 4, "--json").out)
+    said = json.loads(cli("draw", command[-1], "--strongest", 4, "--json").out)
     assert (said["drawn"], said["edges"]) == (4, 30)
     assert {Path(path).name for path in said["files"]} == SHOWN
     assert all(Path(path).is_file() for path in said["files"])
@@ -134,7 +134,7 @@ def test_of_too_many_edges_the_strongest_are_drawn_and_the_output_says_so(cli: C
     assert json.loads(result.out)["run"]["counts"]["circuit_edges"] == 320
     assert "the picture shows the 300 strongest of 320 edges" in result.err
     assert (tmp_path / "run" / "circuit.svg").read_text().count('class="edge ') == 300
-    assert cli("draw", tmp_path / "run", "--top", 320).err == ""
+    assert cli("draw", tmp_path / "run", "--strongest", 320).err == ""
     assert (tmp_path / "run" / "circuit.svg").read_text().count('class="edge ') == 320
 
 
@@ -182,7 +182,7 @@ def test_draw_without_matplotlib(cli: Cli, command: list[Any]) -> None:
     ("arguments", "parts"),
     [
         (["--format", "pgn"], ["unknown format 'pgn'", "did you mean 'png'?", "svg, png"]),
-        (["--top", "0"], ["'--top'", "edgewise draw --help"]),
+        (["--strongest", "0"], ["'--strongest'", "edgewise draw --help"]),
         (["--tops", "3"], ["No such option: --tops"]),
     ],
 )

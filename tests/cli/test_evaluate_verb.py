@@ -22,7 +22,7 @@ def planted_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run on a planted model: 16 edges."""
     from edgewise.runs.config import RunConfig
     from edgewise.runs.discover import discover
-    from edgewise.runs.selection import Selection
+    from edgewise.settings.selection import Selection
 
     folder = tmp_path_factory.mktemp("planted") / "run"
     discover(RunConfig(model="planted:3", task="planted", n=10, selection=Selection(top=16)), folder)
@@ -126,10 +126,10 @@ def test_warnings_go_to_stderr_and_undefined_shares_are_dashes(cli: Cli, model: 
         (["--circuit", "CIRCUIT", "--model", "planted:3"], "exactly one of --task and --data"),
         (["--circuit", "none.json", "--model", "demo", "--task", "ioi"], "none.json: No such file"),
         (["--circuit", "CIRCUIT", "--model", "demo", "--task", "ioi"], "n_layers is 2, the model's is 4"),
-        (["RUN", "--ablation", "resampel"], "unknown ablation 'resampel'; did you mean 'resample'?"),
+        (["RUN", "--ablation", "resampel"], "--ablation is 'resampel'; did you mean 'resample'?"),
         (["RUN", "--metric", "logit-dif"], "unknown metric 'logit-dif'; did you mean 'logit-diff'?"),
         (["RUN", "--task", "iio"], "unknown task 'iio'; did you mean 'ioi'?"),
-        (["RUN", "--random", "-1"], "random is -1; give 0 or more"),
+        (["RUN", "--random", "-1"], "--random is -1; give at least 0"),
         (["RUN", "--task", "planted", "--data", "x.jsonl"], "exactly one of --task and --data"),
         (["nowhere"], "nowhere: no such run folder"),
     ],

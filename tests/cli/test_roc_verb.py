@@ -40,7 +40,7 @@ def test_planted(cli: Cli, out: Path) -> None:
     assert (out / "roc.png").is_file() == has_matplotlib()
     again = cli(*asked)
     assert again == result
-    nodes = cli(*asked, "--level", "node")
+    nodes = cli(*asked, "--nodes")
     circuit = load_model("planted:3").circuit
     assert circuit is not None
     kept, of = int(circuit.node_mask.sum()), circuit.graph.n_sources
@@ -85,8 +85,7 @@ def test_json(cli: Cli, out: Path) -> None:
         (("--methods", "eap,hips"), "cannot compare method 'hips'"),
         (("--taus", "0.1,x"), "--taus: 'x' is not a finite number; write for example --taus 0.01,0.1,1"),
         (("--taus", "0.1,0.1"), "--taus needs at least one value, each given once"),
-        (("--level", "head"), "head is neither edge nor node"),
-        (("--by", "size"), "unknown ranking 'size'"),
+        (("--by", "size"), "--by is 'size'"),
         (("--truth", "nowhere.json"), "nowhere.json: No such file"),
         (("--methods", "acdc:task", "--metric", "nothing"), "unknown metric 'nothing'"),
     ],

@@ -103,7 +103,7 @@ def test_show_prints_the_run(cli: Cli, command: list[Any]) -> None:
     assert found.out.startswith(shown.out)
     assert "clean" in shown.out
     assert "corrupted" in shown.out
-    top = cli("show", command[-1], "--top", 4)
+    top = cli("show", command[-1], "--rows", 4)
     assert len([line for line in top.out.splitlines() if line[:1].isdigit()]) == 4
 
 
@@ -118,7 +118,7 @@ def test_json_is_one_document_and_nothing_else(cli: Cli, command: list[Any]) -> 
     assert set(said["edges"][0]) == {"name", "score", *spread, "in_circuit", "verified", "estimated"}
     again = json.loads(cli(*command, "--json").out)
     assert again == said | {"reused": True}
-    shown = json.loads(cli("show", command[-1], "--json", "--top", 262).out)
+    shown = json.loads(cli("show", command[-1], "--json", "--rows", 262).out)
     assert len(shown["edges"]) == 262
     assert shown["edges"][:20] == said["edges"]
 
@@ -167,10 +167,10 @@ def test_every_option_reaches_the_run(cli: Cli, command: list[Any]) -> None:
 
 
 def test_task_options_are_numbers_or_words() -> None:
-    from edgewise.cli.values import parse_options
+    from edgewise.settings.texts import read_options
 
     given = ["order=abba", "count=3", "share=0.5", "exact=true", "names=[1, 2]", "empty=", "text=a=b"]
-    assert parse_options(given) == {
+    assert read_options(given) == {
         "order": "abba",
         "count": 3,
         "share": 0.5,

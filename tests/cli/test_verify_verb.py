@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import tiny
-from edgewise.errors import RunError
+from edgewise.errors import SettingError
 from edgewise.runs import verify as module
 from edgewise.search import PatchingState
 from stored import contents, save_model
@@ -85,7 +85,7 @@ def test_json_is_one_document_with_every_edge(cli: Cli, run: Path) -> None:
 
 
 def test_every_option_reaches_the_verification(cli: Cli, run: Path) -> None:
-    options = ["--edges", 31, "--top", 12, "--top-k", 5, "--seed", 4, "--batch-size", 2, "--max-memory", "100GB"]
+    options = ["--edges", 31, "--largest", 12, "--top-k", 5, "--seed", 4, "--batch-size", 2, "--max-memory", "100GB"]
     said = json.loads(cli("verify", run, *options, "--json").out)
     expected = {"edges": 31, "top": 12, "top_k": 5, "seed": 4, "batch_size": 2}
     assert {name: said["asked"][name] for name in expected} == expected
@@ -143,9 +143,9 @@ def test_an_interrupt_says_how_to_go_on(cli: Cli, run: Path, monkeypatch: pytest
 
 
 def test_counts() -> None:
-    from edgewise.cli.values import parse_count
+    from edgewise.settings.texts import read_count
 
-    assert [parse_count("--edges", text) for text in ("1", "32491", "32,491", "all", "ALL")] == [
+    assert [read_count("--edges", text) for text in ("1", "32491", "32,491", "all", "ALL")] == [
         1,
         32491,
         32491,
@@ -153,5 +153,5 @@ def test_counts() -> None:
         None,
     ]
     for text in ("", "-3", "0", "1e3", "1,2", "3.5"):
-        with pytest.raises(RunError, match="--edges"):
-            parse_count("--edges", text)
+        with pytest.raises(SettingError, match="--edges"):
+            read_count("--edges", text)

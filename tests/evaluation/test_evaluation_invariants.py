@@ -15,7 +15,7 @@ from edgewise.errors import DataError, MetricError, ScoreError, SelectionError, 
 from edgewise.evaluation.ablation import ABLATIONS
 from edgewise.evaluation.evaluate import Evaluator
 from edgewise.evaluation.result import Measured
-from edgewise.evaluation.wanted import Wanted
+from edgewise.settings.evaluation import EvaluationRequest
 from planted import effects, planted, prompts
 from traces import leaves_no_trace
 
@@ -182,7 +182,7 @@ def test_refusals(given: dict[str, Any], error: type[Exception], message: str) -
 
 
 def test_an_unfinished_state_has_no_result() -> None:
-    evaluator = Evaluator(MODEL, ROWS, Circuit.full(GRAPH), Wanted())
+    evaluator = Evaluator(MODEL, ROWS, Circuit.full(GRAPH), EvaluationRequest())
     state = next(evaluator.states())
     assert not state.finished
     with pytest.raises(ScoreError, match="0 of 5 prompts are done"):

@@ -14,7 +14,8 @@ from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, NodeScores
 from edgewise.runs.config import RunConfig
 from edgewise.runs.folder import Run
 from edgewise.runs.record import Counts, ExactSummary, MetricSummary, PromptSummary, RunRecord
-from edgewise.runs.selection import Selection, select
+from edgewise.runs.selection import select
+from edgewise.settings.selection import Selection
 
 SPECS = {
     "sequential": GraphSpec(4, 4, 8),

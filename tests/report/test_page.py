@@ -8,13 +8,13 @@ from html.parser import HTMLParser
 
 import pytest
 
-from edgewise.cli.discover import parse_options
 from edgewise.graph import Circuit
 from edgewise.report.page.command import command, command_line
 from edgewise.report.page.page import page
 from edgewise.runs.config import RunConfig
 from edgewise.runs.folder import Run
-from edgewise.runs.selection import Selection
+from edgewise.settings.selection import Selection
+from edgewise.settings.texts import read_options
 from report.conftest import make_run, with_circuit
 from report.test_circuit_picture import HOSTILE
 
@@ -146,11 +146,11 @@ def test_the_picture_on_the_page_can_hold_fewer_edges() -> None:
         (RunConfig("demo", task="ioi"), "--model demo --task ioi"),
         (
             RunConfig("demo", task="ioi", selection=Selection(top=20), n=5, seed=3, dtype="float64"),
-            "--model demo --task ioi --n 5 --dtype float64 --seed 3 --top 20",
+            "--model demo --dtype float64 --task ioi --n 5 --seed 3 --top 20",
         ),
         (
             RunConfig("my model", data="a b.csv", bos=False, per_prompt=True, ignore_config=("x",), level="node"),
-            "--model 'my model' --data 'a b.csv' --level node --no-bos --per-prompt --ignore-config x",
+            "--model 'my model' --ignore-config x --data 'a b.csv' --no-bos --level node --per-prompt",
         ),
         (
             RunConfig("m", task="t", selection=Selection(fraction=0.25, by="helpful", greedy=True, prune=True)),
@@ -160,7 +160,7 @@ def test_the_picture_on_the_page_can_hold_fewer_edges() -> None:
         (RunConfig("m", task="t", selection=Selection(threshold=1e-05)), "--model m --task t --threshold 1e-05"),
         (
             RunConfig("m", task="t", batch_size=3, split="held-out"),
-            "--model m --task t --batch-size 3 --split held-out",
+            "--model m --task t --split held-out --batch-size 3",
         ),
     ],
 )
@@ -172,6 +172,6 @@ def test_the_command_names_what_is_not_by_default(config: RunConfig, words: str)
 def test_options_of_a_task_are_read_back_as_they_were() -> None:
     options = {"order": "abba", "text": "3", "count": 3, "exact": True, "names": ["a", "b"], "none": None, "empty": ""}
     given = command(RunConfig("m", task="t", options=options), "x")
-    assert parse_options([word for word, before in zip(given[1:], given, strict=False) if before == "--option"]) == (
+    assert read_options([word for word, before in zip(given[1:], given, strict=False) if before == "--option"]) == (
         options
     )

@@ -24,13 +24,13 @@ from edgewise.runs.discover import discover
 from edgewise.runs.folder import load_run, read_record
 from edgewise.runs.methods import method_of, refined, settled
 from edgewise.runs.prompts import prompts_of
-from edgewise.runs.selection import Selection
 from edgewise.runs.steps import Progress
 from edgewise.runs.verification import VERIFIED
 from edgewise.runs.verify import verify
 from edgewise.search import patch_edges
 from edgewise.search import refining as module
 from edgewise.search.flags import flagged
+from edgewise.settings.selection import Selection
 from stored import save_model
 
 RESULTS = ("scores.safetensors", "circuit.json")

@@ -22,7 +22,7 @@ from edgewise.runs.discover import discover
 from edgewise.runs.folder import load_run
 from edgewise.runs.prompts import make_task
 from edgewise.runs.results import write_files
-from edgewise.runs.selection import Selection
+from edgewise.settings.selection import Selection
 from stored import contents
 
 PLANTED = RunConfig(model="planted:0", task="planted", n=6, selection=Selection(top=20))

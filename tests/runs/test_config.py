@@ -7,9 +7,9 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from edgewise.errors import EdgewiseError, FormatError, RunError, SelectionError, UnknownNameError
+from edgewise.errors import EdgewiseError, FormatError, SelectionError, SettingError
 from edgewise.runs.config import RunConfig
-from edgewise.runs.selection import Selection
+from edgewise.settings.selection import Selection
 
 FULL = RunConfig(
     model="gpt2",
@@ -67,12 +67,12 @@ def test_differences_name_field_and_both_values() -> None:
         ({"data": "a.csv", "options": {"order": "abba"}}, "'order'.*--data"),
         ({"task": "ioi", "level": "nodes"}, "did you mean 'node'"),
         ({"task": "ioi", "n": 0}, "n is 0; give at least 1"),
-        ({"task": "ioi", "batch_size": -2}, "batch_size is -2"),
+        ({"task": "ioi", "batch_size": -2}, "--batch-size is -2"),
         ({"task": "ioi", "options": {"order": object()}}, "JSON"),
     ],
 )
 def test_what_cannot_be_run_is_refused(fields: dict[str, object], message: str) -> None:
-    with pytest.raises(RunError, match=message):
+    with pytest.raises(SettingError, match=message):
         RunConfig(model="demo", **fields)  # type: ignore[arg-type]
 
 
@@ -94,11 +94,11 @@ def test_json_of_something_else_is_refused_by_field(values: dict[str, object], f
     [
         ({"top": 3, "threshold": 0.1}, SelectionError, "--top and --threshold given; give one"),
         ({"threshold": 0.1, "fraction": 0.1}, SelectionError, "give one of"),
-        ({"top": 0}, SelectionError, "at least 1"),
-        ({"fraction": 1.5}, SelectionError, "above 0 and at most 1"),
-        ({"threshold": float("nan")}, SelectionError, "finite"),
+        ({"top": 0}, SettingError, "at least 1"),
+        ({"fraction": 1.5}, SettingError, "above 0 and at most 1"),
+        ({"threshold": float("nan")}, SettingError, "finite"),
         ({"threshold": 0.1, "greedy": True}, SelectionError, "not --threshold"),
-        ({"by": "absolute"}, UnknownNameError, "Known rankings: abs"),
+        ({"by": "absolute"}, SettingError, "use one of abs"),
     ],
 )
 def test_rules_that_make_no_sense_are_refused(

@@ -23,8 +23,8 @@ from edgewise.runs.folder import load_run
 from edgewise.runs.methods import attribution
 from edgewise.runs.prompts import read_prompts
 from edgewise.runs.record import without_timing
-from edgewise.runs.selection import Selection
 from edgewise.runs.steps import Progress
+from edgewise.settings.selection import Selection
 from stored import contents, id_rows, save_model, write_rows
 
 

@@ -16,7 +16,6 @@ import tiny
 from edgewise.errors import RunConflictError, RunError
 from edgewise.evaluation import evaluate as evaluating
 from edgewise.evaluation.evaluate import EvaluationState, evaluate_circuit
-from edgewise.evaluation.wanted import Wanted
 from edgewise.models import load_model
 from edgewise.runs import resume
 from edgewise.runs.config import RunConfig
@@ -25,8 +24,9 @@ from edgewise.runs.evaluate import StoredEvaluation, evaluate
 from edgewise.runs.files import write_circuit
 from edgewise.runs.folder import load_run
 from edgewise.runs.prompts import read_prompts
-from edgewise.runs.selection import Selection
 from edgewise.runs.subject import subject_of_file, subject_of_run
+from edgewise.settings.evaluation import EvaluationRequest
+from edgewise.settings.selection import Selection
 from stored import contents, id_rows, save_model, write_rows
 
 FILE = "evaluation-{}.json"
@@ -44,10 +44,10 @@ def folder(config: RunConfig, tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
-BRIEF = Wanted(curve=False)
+BRIEF = EvaluationRequest(curve=False)
 
 
-def of_run(folder: Path, wanted: Wanted = BRIEF, overwrite: bool = False, **given: Any) -> StoredEvaluation:
+def of_run(folder: Path, wanted: EvaluationRequest = BRIEF, overwrite: bool = False, **given: Any) -> StoredEvaluation:
     return evaluate(subject_of_run(folder, given), wanted, folder, overwrite=overwrite)
 
 
@@ -75,7 +75,7 @@ def stop_at(done: int, monkeypatch: pytest.MonkeyPatch, error: BaseException) ->
 
 
 def test_the_numbers_are_those_of_python(folder: Path, config: RunConfig) -> None:
-    stored = of_run(folder, Wanted(random=1, minimality=True)).results
+    stored = of_run(folder, EvaluationRequest(random=1, minimality=True)).results
     run, model = load_run(folder), load_model(config.model)
     prompts = read_prompts(str(config.data), model)
     found = evaluate_circuit(model, prompts, run.circuit, scores=run.scores, random=1, minimality=True, batch_size=2)
@@ -109,7 +109,7 @@ def test_the_same_question_finds_the_answer_and_loads_no_model(folder: Path, mon
 def test_a_stopped_evaluation_ends_with_the_same_bytes(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ablation: Any
 ) -> None:
-    wanted = Wanted(ablation, random=1, minimality=True)
+    wanted = EvaluationRequest(ablation, random=1, minimality=True)
     whole = tmp_path / "whole"
     shutil.copytree(folder, whole)
     of_run(whole, wanted)
@@ -153,8 +153,8 @@ def test_another_question_is_refused_finished_or_not(folder: Path, monkeypatch: 
         of_run(folder, n=3)
     of_run(folder)
     with pytest.raises(RunConflictError, match=r"another result \(minimality is False there, True"):
-        of_run(folder, Wanted(curve=False, minimality=True))
-    assert of_run(folder, Wanted("zero", curve=False)).path == folder / FILE.format(
+        of_run(folder, EvaluationRequest(curve=False, minimality=True))
+    assert of_run(folder, EvaluationRequest("zero", curve=False)).path == folder / FILE.format(
         "zero"
     )  # another ablation, another file
     assert not of_run(folder, n=3, overwrite=True).reused
@@ -209,7 +209,7 @@ def test_a_file_that_changes_meanwhile_is_not_evaluated(folder: Path, config: Ru
 
 
 def test_memory_that_runs_out_changes_no_number(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = of_run(folder, Wanted("mean", curve=False), batch_size=4)
+    whole = of_run(folder, EvaluationRequest("mean", curve=False), batch_size=4)
     real = evaluating.Work.open
 
     def scarce(self: Any, batch: Any) -> Any:
@@ -219,7 +219,7 @@ def test_memory_that_runs_out_changes_no_number(folder: Path, monkeypatch: pytes
 
     monkeypatch.setattr(evaluating.Work, "open", scarce)
     with pytest.warns(UserWarning, match="out of memory"):
-        found = of_run(folder, Wanted("mean", curve=False), batch_size=4, overwrite=True)
+        found = of_run(folder, EvaluationRequest("mean", curve=False), batch_size=4, overwrite=True)
     assert (found.results["batch_size"], whole.results["batch_size"]) == (2, 4)
     assert found.results["faithfulness"] == pytest.approx(whole.results["faithfulness"], abs=1e-4)
     assert found.results["warnings"] == [
@@ -231,7 +231,7 @@ def test_a_run_that_is_replaced_meanwhile_is_not_evaluated(folder: Path, config:
     subject = subject_of_run(folder, {})
     discover(config, folder, overwrite=True)
     with pytest.raises(RunConflictError, match="another run was put there meanwhile"):
-        evaluate(subject, Wanted(), folder)
+        evaluate(subject, EvaluationRequest(), folder)
 
 
 def test_other_data_brings_its_own_rows_and_no_note(folder: Path, tmp_path: Path) -> None:
@@ -258,7 +258,7 @@ def test_a_task_is_evaluated_on_held_out_prompts(tmp_path: Path) -> None:
 
 def test_a_node_level_run_has_a_curve_over_nodes(config: RunConfig, tmp_path: Path) -> None:
     discover(replace(config, level="node", selection=Selection(top=8)), tmp_path / "run")
-    found = of_run(tmp_path / "run", Wanted(random=0)).results
+    found = of_run(tmp_path / "run", EvaluationRequest(random=0)).results
     assert found["axes"]["x"] == "fraction of nodes, linear"
     assert found["curve"][8]["faithfulness"] == pytest.approx(found["faithfulness"], abs=1e-5)
 
@@ -266,13 +266,13 @@ def test_a_node_level_run_has_a_curve_over_nodes(config: RunConfig, tmp_path: Pa
 def test_a_file_is_evaluated_with_and_without_a_folder(folder: Path, config: RunConfig, tmp_path: Path) -> None:
     given = {"model": config.model, "data": config.data, "batch_size": 2}
     subject = subject_of_file(folder / "circuit.json", given)
-    loose = evaluate(subject, Wanted(random=1), None)
+    loose = evaluate(subject, EvaluationRequest(random=1), None)
     assert loose.path is None
-    kept = evaluate(subject, Wanted(random=1), tmp_path / "kept")
+    kept = evaluate(subject, EvaluationRequest(random=1), tmp_path / "kept")
     assert kept.results == loose.results
     assert sorted(contents(tmp_path / "kept")) == [FILE.format("resample")]
-    assert evaluate(subject, Wanted(random=1), tmp_path / "kept").reused
-    by_run = of_run(folder, Wanted(random=1)).results
+    assert evaluate(subject, EvaluationRequest(random=1), tmp_path / "kept").reused
+    by_run = of_run(folder, EvaluationRequest(random=1)).results
     assert kept.results["circuit"] == by_run["circuit"]
     assert kept.results["cpr"] == pytest.approx(by_run["cpr"])  # the scores of the file are those of the run
     assert kept.results["prompts"]["note"] is None

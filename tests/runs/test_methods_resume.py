@@ -19,7 +19,7 @@ from edgewise.runs.discover import discover
 from edgewise.runs.folder import read_record
 from edgewise.runs.methods import get_method, method_names, settled
 from edgewise.runs.prompts import prompts_of
-from edgewise.runs.selection import Selection
+from edgewise.settings.selection import Selection
 from traces import leaves_no_trace
 
 # Settings that a method does not do without, or that make it short.

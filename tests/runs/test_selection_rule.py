@@ -9,7 +9,8 @@ import pytest
 
 from edgewise.errors import ScoreError, SelectionError
 from edgewise.graph import EdgeScores, Graph, GraphSpec, NodeScores
-from edgewise.runs.selection import Selection, require_fits, select
+from edgewise.runs.selection import require_fits, select
+from edgewise.settings.selection import Selection
 
 GRAPH = Graph(GraphSpec(n_layers=2, n_heads=2, d_model=8))
 

@@ -18,8 +18,8 @@ from edgewise.runs import resume
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
 from edgewise.runs.methods import patching as methods_patching
-from edgewise.runs.selection import Selection
 from edgewise.search import PatchingState, patch_edges, patching
+from edgewise.settings.selection import Selection
 from stored import id_rows, save_model, write_rows
 from tiny import prompts
 

@@ -21,8 +21,6 @@ eighth of a layer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from edgewise.attribution.method import Method
 from edgewise.engine.batch_passes import BatchScores, LogitGradient
 from edgewise.engine.batches import Batch
@@ -31,29 +29,19 @@ from edgewise.engine.passes import Passes
 from edgewise.engine.star import star_scores
 from edgewise.graph import Graph, GraphSpec
 from edgewise.models import Model
+from edgewise.settings.methods import GradDropSettings
 
 _RERUN = 2 / 8
 
 
-@dataclass(frozen=True)
-class Drops:
-    """Whether layers are dropped.
-
-    Args:
-        grad_drop: take sizes from gradients with one layer after the other dropped.
-    """
-
-    grad_drop: bool = True
-
-
 def score(
-    model: Model, batch: Batch, logit_gradient: LogitGradient, buffers: Buffers, *, settings: Drops
+    model: Model, batch: Batch, logit_gradient: LogitGradient, buffers: Buffers, *, settings: GradDropSettings
 ) -> BatchScores:
     """Scores of one micro-batch."""
     return star_scores(model, batch, logit_gradient, buffers, drop=settings.grad_drop)
 
 
-def passes(settings: Drops, spec: GraphSpec) -> Passes:
+def passes(settings: GradDropSettings, spec: GraphSpec) -> Passes:
     """Corrupted and clean run, and this once more for the gradient; a gradient a layer; queries and keys anew."""
     layers, graph = range(spec.n_layers), Graph(spec)
     runs = sum(graph.sources_before_attention(layer) for layer in layers)
@@ -65,7 +53,7 @@ ATP_STAR = Method(
     name="atp-star",
     summary="AtP* (Kramár et al. 2024): exact queries and keys, gradients with each layer dropped: 1 + layers of them",
     score=score,
-    settings=Drops,
+    settings=GradDropSettings,
     activations=4.0,
     passes=passes,
 )

@@ -9,8 +9,6 @@ each with weight ``1/m``, so the corrupted run is a point and the clean one is n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from edgewise.attribution.method import Method
 from edgewise.engine.attribute import BatchScores, LogitGradient, edge_scores
 from edgewise.engine.batches import Batch
@@ -19,36 +17,17 @@ from edgewise.engine.passes import Passes
 from edgewise.engine.points import between, riemann
 from edgewise.graph import GraphSpec
 from edgewise.models import Model
-
-
-@dataclass(frozen=True)
-class Path:
-    """The points on the way from the corrupted to the clean embedding.
-
-    Args:
-        steps: intervals of the sum.
-        rule: ``left``, ``right``, ``midpoint`` or ``trapezoid``; see `edgewise.engine.points.riemann`.
-
-    Raises:
-        SettingError: no step, or no such rule.
-    """
-
-    steps: int = 5
-    rule: str = "left"
-
-    def __post_init__(self) -> None:
-        """Refuse what is no sum."""
-        riemann(self.steps, self.rule)
+from edgewise.settings.methods import InputPathSettings
 
 
 def score(
-    model: Model, batch: Batch, logit_gradient: LogitGradient, buffers: Buffers, *, settings: Path
+    model: Model, batch: Batch, logit_gradient: LogitGradient, buffers: Buffers, *, settings: InputPathSettings
 ) -> BatchScores:
     """Scores with the gradient summed over a Riemann sum's points."""
     return edge_scores(model, batch, logit_gradient, buffers, riemann(settings.steps, settings.rule))
 
 
-def passes(settings: Path, spec: GraphSpec) -> Passes:
+def passes(settings: InputPathSettings, spec: GraphSpec) -> Passes:
     """The runs at both ends, points or not, one more for each point between them, and a gradient at each point."""
     points = riemann(settings.steps, settings.rule)
     return Passes(2.0 + len(between(points)), float(len(points)))
@@ -58,7 +37,7 @@ EAP_IG_INPUTS = Method(
     name="eap-ig-inputs",
     summary="EAP, gradients integrated from corrupted to clean input (Hanna et al. 2024): `steps` gradients",
     score=score,
-    settings=Path,
+    settings=InputPathSettings,
     beyond_clean=True,
     passes=passes,
 )

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from edgewise.attribution.method import Method, Score
-from edgewise.attribution.state import AttributionState, Level, require_level
+from edgewise.attribution.state import AttributionState, require_level
 from edgewise.engine.batches import Batch, arrange, take
 from edgewise.engine.buffers import Buffers
 from edgewise.engine.memory import is_out_of_memory, micro_batch, release
@@ -22,29 +22,11 @@ from edgewise.engine.metric_path import MetricPath
 from edgewise.engine.usable import AnyMetric, metric_for, usable
 from edgewise.errors import DataError, VanishingGradientError
 from edgewise.graph import EdgeScores, NodeScores
+from edgewise.methods import ESTIMATES as METHODS
 from edgewise.metrics import Metric
 from edgewise.models import Model
-from edgewise.registry import Registry
+from edgewise.settings.scoring import Level
 from edgewise.tasks import PromptPair, PromptSet
-
-METHODS = Registry(
-    "method",
-    {
-        "eap": "edgewise.attribution.eap:EAP",
-        "eap-ig-inputs": "edgewise.attribution.eap_ig_inputs:EAP_IG_INPUTS",
-        "eap-ig-activations": "edgewise.attribution.eap_ig_activations:EAP_IG_ACTIVATIONS",
-        "clean-corrupted": "edgewise.attribution.clean_corrupted:CLEAN_CORRUPTED",
-        "midpoint": "edgewise.attribution.midpoint:MIDPOINT",
-        "secant": "edgewise.attribution.secant:SECANT",
-        "secant-mid": "edgewise.attribution.secant_mid:SECANT_MID",
-        "secant-avg": "edgewise.attribution.secant_avg:SECANT_AVG",
-        "eap-secant": "edgewise.attribution.eap_secant:EAP_SECANT",
-        "relp": "edgewise.attribution.relp:RELP",
-        "gim": "edgewise.attribution.gim:GIM",
-        "atp-star": "edgewise.attribution.atp_star:ATP_STAR",
-        "ifr": "edgewise.attribution.ifr:IFR",
-    },
-)
 
 # Below this the largest |dL/dlogits| counts as zero: rounding, not a slope.
 FLAT = 1e-6

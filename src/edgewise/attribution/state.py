@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -13,8 +13,7 @@ from edgewise.attribution.moments import Array, Moments
 from edgewise.attribution.resamples import Resamples
 from edgewise.errors import DataError, ScoreError
 from edgewise.graph import EdgeScores, Graph, NodeScores
-
-Level = Literal["edge", "node"]
+from edgewise.settings.scoring import Level
 
 
 def require_level(level: str) -> None:

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from edgewise.cli import output
-from edgewise.cli.options import AsJson, Attention, KvHeads
+from edgewise.cli.groups import MODEL
+from edgewise.cli.options import AsJson, Given, takes
 from edgewise.cli.progress import ShownProgress
 
 EXAMPLES = """Examples:
@@ -23,23 +24,12 @@ edgewise check weights.pth --config config.json
 """
 
 
+@takes(MODEL.without("model"))
 def check(
-    model: Annotated[str, typer.Argument(help="Bundled name, folder, hub name or weights file.", metavar="MODEL")],
-    config: Annotated[
-        str | None,
-        typer.Option("--config", help="Config of weights in TransformerLens's format, if not beside them."),
-    ] = None,
-    dtype: Annotated[str, typer.Option("--dtype", help="float32, float64, bfloat16 or float16.")] = "float32",
-    device: Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, mps.")] = "cpu",
-    kv_heads: KvHeads = None,
-    attention: Attention = None,
-    ignore_config: Annotated[
-        list[str] | None,
-        typer.Option("--ignore-config", help="A config attribute you vouch for; repeatable."),
-    ] = None,
-    trust_remote_code: Annotated[
-        bool, typer.Option("--trust-remote-code", help="Run code that the hub repository carries.")
-    ] = False,
+    given: Given,
+    model: Annotated[
+        str, typer.Argument(help="Bundled name, folder, hub name, GGUF or weights file.", metavar="MODEL")
+    ],
     as_json: AsJson = False,
 ) -> None:
     """Load a model and measure what scores rest on; the exit code is 1 when something fails.
@@ -56,16 +46,8 @@ def check(
     from edgewise.runs.steps import Progress
 
     quiet_transformers()
-    load = partial(
-        load_model,
-        model,
-        config=config,
-        device=device,
-        kv_heads=kv_heads or "native",
-        attention=attention,
-        ignore_config=tuple(ignore_config or ()),
-        trust_remote_code=trust_remote_code,
-    )
+    dtype = given.pop("dtype", "float32")
+    load = partial(load_model, model, **given)
     with ShownProgress("nothing is kept") as shown:
 
         def note(step: str, done: int = 0, total: int | None = None) -> None:

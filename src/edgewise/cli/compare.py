@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated
 
 import typer
 
 from edgewise.cli import output
-from edgewise.cli.options import AsJson, BatchSize, MaxMemory
+from edgewise.cli.groups import BATCH, MEMORY, NUMBERS, PROMPTS, SCORES
+from edgewise.cli.options import AsJson, Given, Overwrite, split, takes
 from edgewise.cli.pictures import HOW_TO_GET_PNG
 from edgewise.cli.progress import ShownProgress
-from edgewise.cli.values import given, parse_size
-
-if TYPE_CHECKING:
-    from edgewise.evaluation.ablation import Ablation
 
 EXAMPLES = """Examples:
 
@@ -26,25 +23,18 @@ edgewise compare runs/* --ablation mean --random 0 --json --out runs/by-mean
 """
 
 
+@takes(
+    PROMPTS.only("n", "seed").default(n="as in the first run", seed="as in the first run"),
+    SCORES.only("metric"),
+    NUMBERS.only("ablation", "random"),
+    BATCH,
+    MEMORY,
+)
 def compare(
+    given: Given,
     folders: Annotated[list[Path], typer.Argument(help="The --out of finished runs of one model.", metavar="DIR ...")],
     out: Annotated[Path, typer.Option("--out", help="Folder for the result; made if need be.")],
-    n: Annotated[
-        int | None, typer.Option("--n", help="Number of held-out prompts; by default as in the first run.")
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option("--seed", help="Seed of prompts and random rankings; by default the first run's.")
-    ] = None,
-    metric: Annotated[
-        str | None, typer.Option("--metric", help="What all are evaluated by; by default that of the prompts.")
-    ] = None,
-    ablation: Annotated[
-        str, typer.Option("--ablation", help="What patched edges carry: resample, zero, mean, mean-positional.")
-    ] = "resample",
-    random: Annotated[int, typer.Option("--random", help="Random rankings beside the runs.", min=0)] = 3,
-    batch_size: BatchSize = None,
-    max_memory: MaxMemory = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Measure again, in place of what OUT holds.")] = False,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare finished runs: overlap of circuits, rank correlation of scores, faithfulness at equal sizes, cost.
@@ -61,14 +51,13 @@ def compare(
     from edgewise.runs.results import write_files
 
     quiet_transformers()
+    how, asked = split(given, ("ablation", "random", "max_memory"))
     with ShownProgress() as shown:
         stored = compare_runs(
             folders,
             out,
-            given=given(n=n, seed=seed, metric=metric, batch_size=batch_size),
-            ablation=cast("Ablation", ablation),  # refused further down where it is none
-            random=random,
-            max_memory=parse_size(max_memory),
+            given=asked,
+            **how,
             overwrite=overwrite,
             on_progress=shown,
         )

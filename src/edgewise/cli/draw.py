@@ -17,7 +17,7 @@ EXAMPLES = """Examples:
 
 edgewise draw runs/demo
 
-edgewise draw runs/demo --top 50
+edgewise draw runs/demo --strongest 50
 
 edgewise draw runs/demo --out figures --format svg
 """
@@ -25,8 +25,8 @@ edgewise draw runs/demo --out figures --format svg
 
 def draw(
     folder: Annotated[Path, typer.Argument(help="The --out of a finished run.", metavar="DIR")],
-    top: Annotated[
-        int | None, typer.Option("--top", help="Draw so many of the circuit's edges, the strongest.", min=1)
+    strongest: Annotated[
+        int | None, typer.Option("--strongest", help="Draw so many of the circuit's edges.", min=1)
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the files; DIR by default.")] = None,
     picture_format: Annotated[
@@ -37,7 +37,7 @@ def draw(
     """Draw a finished run: its circuit, its scores, and a page with both; no model is loaded.
 
     Files: circuit.svg, circuit.png, scores.svg, scores.png, report.html. Of a circuit with more than 300 edges
-    the 300 strongest are drawn, unless --top says otherwise.
+    the 300 strongest are drawn, unless --strongest says otherwise.
     """
     from edgewise.cli.pictures import draw_run
     from edgewise.report.scenes import run_choice
@@ -45,8 +45,8 @@ def draw(
 
     run = load_run(folder)
     formats = cast("list[Format] | None", picture_format)  # an unknown one is refused
-    written = draw_run(run, out, top, formats)
-    choice = run_choice(run, top)
+    written = draw_run(run, out, strongest, formats)
+    choice = run_choice(run, strongest)
     if as_json:
         counts = {"drawn": len(choice.edges), "edges": choice.total}
         output.document({"folder": str(run.folder), "files": [str(path) for path in written], **counts})

@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from edgewise.cli import output
-from edgewise.cli.options import MACHINE, PROMPTS, AsJson, BatchSize, MaxMemory, option
+from edgewise.cli.groups import BATCH, MACHINE, MEMORY, PROMPTS
+from edgewise.cli.options import AsJson, Given, Overwrite, takes
 from edgewise.cli.pictures import HOW_TO_GET_PNG
 from edgewise.cli.progress import ShownProgress
-from edgewise.cli.values import parse_names, parse_size
+from edgewise.settings.texts import read_names
 
 EXAMPLES = """Examples:
 
@@ -24,41 +25,32 @@ edgewise league --models planted:7,planted:8 --methods eap,secant,eap-ig-inputs:
 edgewise league --models gpt2 --tasks ioi --n 10 --out runs/league-gpt2
 """
 
-_PLAYED = "What is played"
 
-
+@takes(PROMPTS.only("n", "seed").default(n="50 of each task"), MACHINE, BATCH, MEMORY)
 def league(
+    given: Given,
     out: Annotated[Path, typer.Option("--out", help="Folder for the runs, the tables and the picture.")] = Path(
         "runs/league"
     ),
     models: Annotated[
         str | None,
-        option(_PLAYED, "--models", help="Names, parted by commas; by default demo, planted:0 to :4 and all compiled."),
+        typer.Option("--models", help="Names, parted by commas; by default demo, planted:0 to :4 and all compiled."),
     ] = None,
     tasks: Annotated[
-        str | None, option(_PLAYED, "--tasks", help="Names, parted by commas; by default all that fit a model.")
+        str | None, typer.Option("--tasks", help="Names, parted by commas; by default all that fit a model.")
     ] = None,
     methods: Annotated[
         str | None,
-        option(
-            _PLAYED,
+        typer.Option(
             "--methods",
             help="Names, parted by commas, settings behind colons (eap-ig-inputs:steps=10, eap:exact=20); by default"
             " all that score every edge.",
         ),
     ] = None,
-    n: Annotated[int | None, option(PROMPTS, "--n", help="Number of prompts of each task; by default 50.")] = None,
-    seed: Annotated[int, option(PROMPTS, "--seed", help="Seed of the tasks' generators.")] = 0,
     draws: Annotated[
-        int, option(PROMPTS, "--draws", help="Draws of prompts of each task, with seeds from --seed on.")
+        int, typer.Option("--draws", help="Draws of prompts of each task, with seeds from --seed on.")
     ] = 1,
-    dtype: Annotated[str, option(MACHINE, "--dtype", help="float32, float64, bfloat16 or float16.")] = "float32",
-    device: Annotated[str, option(MACHINE, "--device", help="cpu, cuda, cuda:1, mps.")] = "cpu",
-    batch_size: BatchSize = None,
-    max_memory: MaxMemory = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Compute all again, in place of what OUT holds.")
-    ] = False,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Hold methods against the exact effects of all edges: what each costs, and how near it comes.
@@ -76,16 +68,17 @@ def league(
     from edgewise.runs.results import write_files
 
     quiet_transformers()
-    named = DEFAULT_MODELS if models is None else parse_names("--models", models)
+    memory = given.pop("max_memory", None)
+    named = DEFAULT_MODELS if models is None else read_names("--models", models)
     question = Question(
-        RunConfig(named[0], task="ioi", n=n, seed=seed, dtype=dtype, device=device, batch_size=batch_size),
+        RunConfig(named[0], task="ioi", **given),
         named,
-        None if tasks is None else parse_names("--tasks", tasks),
-        None if methods is None else parse_names("--methods", methods),
+        None if tasks is None else read_names("--tasks", tasks),
+        None if methods is None else read_names("--methods", methods),
         draws,
     )
     with ShownProgress() as shown:
-        result = play(question, out, overwrite=overwrite, max_memory=parse_size(max_memory), on_progress=shown)
+        result = play(question, out, overwrite=overwrite, max_memory=memory, on_progress=shown)
     write_files(out, league_pictures(result))
     if not has_matplotlib():
         output.note(f"no PNG picture without matplotlib; get it with: {HOW_TO_GET_PNG}")

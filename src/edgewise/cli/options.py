@@ -1,58 +1,173 @@
-"""Options that several verbs take, with the same name, help and place in it."""
+"""From described settings to options of a verb: one declaration a setting, the same option in every verb.
+
+A verb names the groups of settings that it takes and has one parameter, ``given``, for all of them: the settings that
+were named on the command line, by their fields. What was not given is left to whoever has the defaults.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import MISSING, dataclass, replace
+from functools import wraps
+from typing import Annotated, Any, TypeAlias, TypeVar, get_type_hints
 
 import typer
 
-PROMPTS, MACHINE, CIRCUIT = "Prompts", "Model and machine", "Circuit"
+from edgewise.methods import ESTIMATES, SEARCHES
+from edgewise.settings import Described, described
+from edgewise.settings.texts import read_numbers
 
+Given: TypeAlias = dict[str, Any]
+Verb = TypeVar("Verb", bound=Callable[..., Any])
 
-def option(group: str, *names: str, help: str) -> Any:
-    """An option in a group of its verb's help."""
-    return typer.Option(*names, help=help, rich_help_panel=group)
-
-
-TaskOptions = Annotated[
-    list[str] | None, option(PROMPTS, "--option", help="An option of the task, name=value; repeatable.")
-]
-Bos = Annotated[
-    bool | None, option(PROMPTS, "--bos/--no-bos", help="BOS before prompts; by default as the tokenizer does.")
-]
-DropInvalid = Annotated[bool, option(PROMPTS, "--drop-invalid", help="Leave out and count rows that cannot be used.")]
-ConfigFile = Annotated[
-    str | None,
-    option(MACHINE, "--config", help="Config of weights in TransformerLens's format, if not beside them."),
-]
-KvHeads = Annotated[
-    str | None,
-    option(MACHINE, "--kv-heads", help="native, or query: a k and a v of every query head where several share one."),
-]
-Attention = Annotated[
-    str | None, option(MACHINE, "--attention", help="eager, sdpa, flash_attention_2; by default transformers' choice.")
-]
-BatchSize = Annotated[
-    int | None, option(MACHINE, "--batch-size", help="Prompts at a time; by default what memory allows.")
-]
-MaxMemory = Annotated[
-    str | None, option(MACHINE, "--max-memory", help="Memory to use in all, such as 8GB; by default what is free.")
-]
-IgnoreConfig = Annotated[
-    list[str] | None, option(MACHINE, "--ignore-config", help="A config attribute you vouch for; repeatable.")
-]
-TrustRemoteCode = Annotated[
-    bool, option(MACHINE, "--trust-remote-code", help="Run code that the hub repository carries.")
-]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-Top = Annotated[int | None, option(CIRCUIT, "--top", help="Keep so many edges (or nodes).")]
-Threshold = Annotated[
-    float | None, option(CIRCUIT, "--threshold", help="Keep what ranks at or above this, in metric units.")
-]
-Fraction = Annotated[
-    float | None, option(CIRCUIT, "--fraction", help="Keep this share: by default 0.01 of edges, 0.1 of nodes.")
-]
-By = Annotated[str, option(CIRCUIT, "--by", help="Rank by abs, signed, helpful or mean-abs.")]
-Greedy = Annotated[bool, option(CIRCUIT, "--greedy", help="Grow the circuit from logits back.")]
-Prune = Annotated[bool, option(CIRCUIT, "--prune", help="Drop kept edges on no path from input to logits.")]
-Stable = Annotated[bool, option(CIRCUIT, "--stable", help="Choose among those whose sign is certain at 95 %.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Compute again, in place of what is stored.")]
+Rows = Annotated[int, typer.Option("--rows", help="Edges (or nodes) to list.", min=1)]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Settings that a verb takes.
+
+    Args:
+        title: the heading in help.
+        settings: in their order.
+    """
+
+    title: str
+    settings: tuple[Described, ...]
+
+    def only(self, *names: str) -> Group:
+        """Some of them, in the order named."""
+        by_name = {one.name: one for one in self.settings}
+        return replace(self, settings=tuple(by_name[name] for name in names))
+
+    def help(self, name: str) -> str:
+        """What is said of one of them."""
+        return self.only(name).settings[0].setting.help
+
+    def without(self, *names: str) -> Group:
+        """All but some."""
+        known = [one.name for one in self.settings]
+        missing = [name for name in names if name not in known]
+        if missing:
+            raise ValueError(f"group {self.title!r} has no {missing[0]!r}")
+        return replace(self, settings=tuple(one for one in self.settings if one.name not in names))
+
+    def default(self, **values: Any) -> Group:
+        """With other defaults: a value, or words in the place of one."""
+        return replace(self, settings=tuple(_with_default(one, values) for one in self.settings))
+
+
+def _with_default(one: Described, values: Mapping[str, Any]) -> Described:
+    if one.name not in values:
+        return one
+    words = values[one.name]
+    return replace(one, default=None, setting=replace(one.setting, shown_default=None if words is None else str(words)))
+
+
+def group(kind: Any) -> Group:
+    """The settings of a class that has a title."""
+    return Group(kind.title, described(kind))
+
+
+def method_settings() -> Group:
+    """The settings of all methods; one that several have says of each what it is there."""
+    found: dict[str, list[tuple[str, Described]]] = {}
+    for registry in (ESTIMATES, SEARCHES):
+        for name in registry:
+            kind = registry.settings(name)
+            for one in () if kind is None else described(kind):
+                found.setdefault(one.name, []).append((name, one))
+    return Group("Settings of methods", tuple(_shared(owners) for owners in found.values()))
+
+
+def _shared(owners: list[tuple[str, Described]]) -> Described:
+    first = owners[0][1]
+    words: dict[str, list[str]] = {}
+    for name, one in owners:
+        words.setdefault(_help(one), []).append(name)
+    told = "; ".join(f"{', '.join(names)}: {text}" for text, names in words.items())
+    return replace(first, setting=replace(first.setting, help=f"{told}.", shown_default=""))
+
+
+def _help(one: Described) -> str:
+    """What is said of a setting, its default last."""
+    end = "." if one.setting.help.endswith(".") else ""
+    words = f"; by default {one.default_words}" if one.default_words else ""
+    return f"{one.setting.help.removesuffix('.')}{words}{end}"
+
+
+def takes(*groups: Group) -> Callable[[Verb], Verb]:
+    """Give a verb the options of groups of settings, where its parameter ``given`` stands.
+
+    Args:
+        groups: in the order of help; a setting that stands in two of them is taken from the first.
+    """
+    placed = {one.name: (one, part.title) for part in reversed(groups) for one in part.settings}
+
+    def decorate(verb: Verb) -> Verb:
+        hints = get_type_hints(verb, include_extras=True)
+        parameters = []
+        for parameter in inspect.signature(verb).parameters.values():
+            if parameter.name == "given":
+                parameters += [_parameter(one, placed[one.name][1]) for part in groups for one in part.settings]
+            else:
+                parameters.append(parameter.replace(annotation=hints[parameter.name]))
+        distinct = {parameter.name: parameter for parameter in reversed(parameters)}
+        ordered = list(reversed(distinct.values()))
+
+        @wraps(verb)
+        def call(**values: Any) -> Any:
+            settings = {name: values.pop(name) for name in placed}
+            return verb(**values, given=dict(_given(placed[name][0], value) for name, value in _named(settings)))
+
+        by_keyword = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in ordered]
+        call.__signature__ = inspect.Signature(by_keyword)  # type: ignore[attr-defined]
+        call.__annotations__ = {one.name: one.annotation for one in by_keyword}
+        return call  # type: ignore[return-value]
+
+    return decorate
+
+
+def _named(settings: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    yield from ((name, value) for name, value in settings.items() if value not in (None, [], ()))
+
+
+def _given(one: Described, value: Any) -> tuple[str, Any]:
+    """A setting's name and its value, from what was typed."""
+    if one.setting.read is not None:
+        return one.name, one.setting.read(value)
+    if one.setting.sweep:
+        return one.name, read_numbers(one.flag, value, one.kind)
+    return one.name, tuple(value) if one.many else value
+
+
+def _parameter(one: Described, title: str) -> inspect.Parameter:
+    """A setting as typer takes it: None where it is not given, whatever its default."""
+    required = one.default is MISSING
+    kind = _typed(one)
+    flags = [f"{one.flag}/{one.off}" if one.off else one.flag]
+    told = typer.Option(*flags, help=_help(one), metavar=one.setting.metavar, rich_help_panel=title)
+    return inspect.Parameter(
+        one.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=inspect.Parameter.empty if required else None,
+        annotation=Annotated[kind if required else kind | None, told],
+    )
+
+
+def _typed(one: Described) -> Any:
+    if one.many or one.kind is dict or one.setting.sweep:
+        return list[str]
+    return str if one.setting.read is not None else one.kind
+
+
+def split(given: Given, names: Iterable[str]) -> tuple[Given, Given]:
+    """What was given of some settings, and all else."""
+    wanted = set(names)
+    return (
+        {name: value for name, value in given.items() if name in wanted},
+        {name: value for name, value in given.items() if name not in wanted},
+    )

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from edgewise.cli import output
-from edgewise.cli.options import AsJson
+from edgewise.cli.groups import BATCH, MACHINE, MEMORY
+from edgewise.cli.options import AsJson, Given, takes
 from edgewise.cli.progress import ShownProgress
-from edgewise.cli.values import parse_size
 
 EXAMPLES = """Examples:
 
@@ -25,17 +25,15 @@ edgewise paper all --model planted:3 --out paper
 LIST, ALL = "list", "all"
 
 
+@takes(MACHINE, BATCH, MEMORY)
 def paper(
+    given: Given,
     figure: Annotated[str, typer.Argument(help="list, all, or a figure such as fig3.", metavar="FIGURE")],
     model: Annotated[
         str | None, typer.Option("--model", help="One model for all tasks; by default those of the paper.")
     ] = None,
     fast: Annotated[bool, typer.Option("--fast", help="Fewer prompts and coarser grids.")] = False,
     out: Annotated[Path, typer.Option("--out", help="Folder for figures and runs; made if need be.")] = Path("paper"),
-    device: Annotated[str, typer.Option("--device", help="cpu, cuda, cuda:1, mps.")] = "cpu",
-    max_memory: Annotated[
-        str | None, typer.Option("--max-memory", help="Memory to use in all, such as 8GB; by default what is free.")
-    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Make a figure of the paper (Syed, Rager and Conmy, 2023), with the published numbers beside ours.
@@ -50,6 +48,7 @@ def paper(
     from edgewise.report.table import table
 
     quiet_transformers()
+    memory = given.pop("max_memory", None)
     if figure == LIST:
         entries = [(name, FIGURES.describe(name)) for name in FIGURES]
         if as_json:
@@ -61,7 +60,7 @@ def paper(
     documents = {}
     for one in wanted:
         with ShownProgress() as shown:
-            made = one.make(Request(out, model, fast, device, parse_size(max_memory), shown))
+            made = one.make(Request(out, model, fast, given, memory, shown))
         written = write_figure(out, one, made)
         documents[one.name] = {"files": [str(path) for path in written], "data": dict(made.data)}
         if not as_json:

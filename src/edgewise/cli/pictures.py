@@ -28,7 +28,7 @@ def draw_run(
     if choice.left_out and top is None:
         output.note(
             f"the picture shows the {len(choice.edges):,} strongest of {choice.total:,} edges; "
-            f"`edgewise draw {run.folder} --top N` draws another number"
+            f"`edgewise draw {run.folder} --strongest N` draws another number"
         )
     return written
 

@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated
 
 import typer
 
 from edgewise.cli import output
-from edgewise.cli.options import (
-    MACHINE,
-    PROMPTS,
-    AsJson,
-    BatchSize,
-    Bos,
-    ConfigFile,
-    DropInvalid,
-    IgnoreConfig,
-    MaxMemory,
-    TaskOptions,
-    TrustRemoteCode,
-    option,
-)
+from edgewise.cli.groups import BATCH, CIRCUIT, MEMORY, METHOD_SETTINGS, MODEL, PROMPTS, SCORES
+from edgewise.cli.options import AsJson, Given, Overwrite, split, takes
 from edgewise.cli.progress import ShownProgress
-from edgewise.cli.values import given, parse_numbers, parse_options, parse_size
-
-if TYPE_CHECKING:
-    from edgewise.graph.scores import Ranking
+from edgewise.errors import RunError
+from edgewise.settings.texts import read_names, read_numbers
 
 EXAMPLES = """Examples:
 
@@ -38,22 +24,34 @@ edgewise roc --model gpt2 --task ioi --methods eap --bootstrap 200 --out runs/ro
 
 edgewise roc --task greater-than --truth exact:5% --taus 0.001,0.01,0.1 --out runs/roc-exact
 
-edgewise roc --model ./my-model --data prompts.csv --truth circuit.json --level node --out runs/roc-mine
+edgewise roc --model ./my-model --data prompts.csv --truth circuit.json --nodes --out runs/roc-mine
 """
 
 _COMPARED = "What is compared"
+# Settings of methods that are compared, one value each.
+_OF_METHODS = METHOD_SETTINGS.only("steps", "lr", "eap_fraction")
 
 
+@takes(
+    MODEL.only("model").default(model="demo"),
+    PROMPTS.without("split"),
+    SCORES.only("metric", "bootstrap"),
+    CIRCUIT.only("by"),
+    _OF_METHODS,
+    MODEL.without("model"),
+    BATCH,
+    MEMORY,
+)
 def roc(
+    given: Given,
     out: Annotated[Path, typer.Option("--out", help="Folder for the runs, the table and the picture.")],
     methods: Annotated[
         str | None,
-        option(_COMPARED, "--methods", help="Names, parted by commas; by default all but sp (subnetwork probing)."),
+        typer.Option("--methods", help="Names, parted by commas; by default all but sp (subnetwork probing)."),
     ] = None,
     truth: Annotated[
         str | None,
-        option(
-            _COMPARED,
+        typer.Option(
             "--truth",
             help="known, FILE.json, or exact:X: edges of exact effect X or X% of clean - corrupted; by default what"
             " is known, else exact:2%.",
@@ -61,57 +59,17 @@ def roc(
     ] = None,
     taus: Annotated[
         str | None,
-        option(_COMPARED, "--taus", help="ACDC's thresholds; by default 0,0.0001,0.001,0.003,0.01,0.03,0.1,0.3,1,3."),
+        typer.Option("--taus", help="ACDC's thresholds; by default 0,0.0001,0.001,0.003,0.01,0.03,0.1,0.3,1,3."),
     ] = None,
     lambdas: Annotated[
         str | None,
-        option(
-            _COMPARED,
+        typer.Option(
             "--lambdas",
             help="Weights of subnetwork probing's penalty; by default 0.01 to 250 for KL, 0.0001 to 100 for the task.",
         ),
     ] = None,
-    steps: Annotated[
-        int | None,
-        option(
-            _COMPARED,
-            "--steps",
-            help="Subnetwork probing's steps; by default 10,000.",
-        ),
-    ] = None,
-    lr: Annotated[
-        float | None, option(_COMPARED, "--lr", help="Subnetwork probing's learning rate; by default 0.001.")
-    ] = None,
-    eap_fraction: Annotated[
-        float | None,
-        option(_COMPARED, "--eap-fraction", help="Share of edges that EAP leaves ACDC in eap-acdc; by default 0.25."),
-    ] = None,
-    by: Annotated[str, option(_COMPARED, "--by", help="Rank by abs, signed, helpful or mean-abs.")] = "abs",
-    level: Annotated[str, option(_COMPARED, "--level", help="What is shown: edge or node.")] = "edge",
-    bootstrap: Annotated[
-        int, option(_COMPARED, "--bootstrap", help="Intervals from so many resamples of the prompts, e.g. 200.")
-    ] = 0,
-    task: Annotated[str | None, option(PROMPTS, "--task", help="A task; see `edgewise list tasks`.")] = None,
-    data: Annotated[str | None, option(PROMPTS, "--data", help="A CSV, JSONL or Parquet file of prompts.")] = None,
-    n: Annotated[int | None, option(PROMPTS, "--n", help="Number of prompts: 100 of a task, all of a file.")] = None,
-    seed: Annotated[int, option(PROMPTS, "--seed", help="Seed of the task's generator.")] = 0,
-    option: TaskOptions = None,
-    bos: Bos = None,
-    drop_invalid: DropInvalid = False,
-    metric: Annotated[
-        str | None, option(PROMPTS, "--metric", help="By default that of the task; see `edgewise list metrics`.")
-    ] = None,
-    model: Annotated[str, option(MACHINE, "--model", help="Bundled name, folder, hub name or weights file.")] = "demo",
-    config: ConfigFile = None,
-    dtype: Annotated[str, option(MACHINE, "--dtype", help="float32, float64, bfloat16 or float16.")] = "float32",
-    device: Annotated[str, option(MACHINE, "--device", help="cpu, cuda, cuda:1, mps.")] = "cpu",
-    batch_size: BatchSize = None,
-    max_memory: MaxMemory = None,
-    ignore_config: IgnoreConfig = None,
-    trust_remote_code: TrustRemoteCode = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Compute all again, in place of what OUT holds.")
-    ] = False,
+    nodes: Annotated[bool, typer.Option("--nodes", help="Show rates of nodes, not of edges.")] = False,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Hold methods against a circuit that is known: ROC curves, areas under them, Youden's J.
@@ -122,44 +80,29 @@ def roc(
     """
     from edgewise.cli.quiet import quiet_transformers
     from edgewise.report.roc import roc_pictures, show_roc
-    from edgewise.runs.config import LEVELS, RunConfig
+    from edgewise.runs.config import RunConfig
     from edgewise.runs.results import write_files
     from edgewise.runs.roc import DEFAULT_METHODS, Question, contest
 
     quiet_transformers()
-    if level not in LEVELS:
-        raise typer.BadParameter(f"{level} is neither edge nor node", param_hint="--level")
-    base = RunConfig(
-        model=model,
-        config=config,
-        task=task,
-        data=data,
-        options=parse_options(option or ()),
-        n=n,
-        seed=seed,
-        metric=metric,
-        dtype=dtype,
-        device=device,
-        batch_size=batch_size,
-        bos=bos,
-        bootstrap=bootstrap,
-        drop_invalid=drop_invalid,
-        ignore_config=tuple(ignore_config or ()),
-        trust_remote_code=trust_remote_code,
-    )
+    memory = given.pop("max_memory", None)
+    own, given = split(given, (one.name for one in _OF_METHODS.settings))
+    by, given = split(given, ("by",))
+    fractions = own.pop("eap_fraction", ())
+    if len(fractions) > 1:
+        raise RunError("--eap-fraction takes one value here; give one")
+    values = {"tau": taus, "lambda_": lambdas}
     question = Question(
-        base,
-        DEFAULT_METHODS if methods is None else tuple(name.strip() for name in methods.split(",")),
+        RunConfig(**{"model": "demo", **given}),
+        DEFAULT_METHODS if methods is None else read_names("--methods", methods),
         truth,
-        given(
-            tau=None if taus is None else parse_numbers("--taus", taus),
-            lambda_=None if lambdas is None else parse_numbers("--lambdas", lambdas),
-        ),
-        {"subnetwork-probing": given(steps=steps, lr=lr), "eap-acdc": given(eap_fraction=eap_fraction)},
-        cast("Ranking", by),
+        {name: read_numbers(f"--{name.rstrip('_')}s", (text,)) for name, text in values.items() if text is not None},
+        {"subnetwork-probing": own, "eap-acdc": {"eap_fraction": fractions[0]} if fractions else {}},
+        **by,
     )
+    level = "node" if nodes else "edge"
     with ShownProgress() as shown:
-        result = contest(question, out, overwrite=overwrite, max_memory=parse_size(max_memory), on_progress=shown)
+        result = contest(question, out, overwrite=overwrite, max_memory=memory, on_progress=shown)
     write_files(out, roc_pictures(result, level))
     if as_json:
         output.document({"folder": str(out), **result.to_json()})

@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 
 from edgewise.cli import output
-from edgewise.cli.options import AsJson
+from edgewise.cli.options import AsJson, Rows
 
 EXAMPLES = """Examples:
 
 edgewise show runs/demo
 
-edgewise show runs/demo --top 100
+edgewise show runs/demo --rows 100
 
 edgewise show runs/demo --json
 """
@@ -22,7 +22,7 @@ edgewise show runs/demo --json
 
 def show(
     folder: Annotated[Path, typer.Argument(help="The --out of a finished run.", metavar="DIR")],
-    top: Annotated[int, typer.Option("--top", help="Number of edges (or nodes) to list.", min=1)] = 20,
+    rows: Rows = 20,
     as_json: AsJson = False,
 ) -> None:
     """Show a finished run: best edges with standard errors, counts, the metric on clean and corrupted."""
@@ -33,6 +33,6 @@ def show(
     run = load_run(folder)
     output.warn(run.record.warnings)
     if as_json:
-        output.document(run_document(run, top))
+        output.document(run_document(run, rows))
     else:
-        output.result(show_run(run, top))
+        output.result(show_run(run, rows))

@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from edgewise.cli import output
-from edgewise.cli.options import AsJson
+from edgewise.cli.groups import BATCH, MEMORY, PROMPTS
+from edgewise.cli.options import AsJson, Given, Overwrite, takes
 from edgewise.cli.progress import ShownProgress
-from edgewise.cli.values import parse_count, parse_size
+from edgewise.settings.texts import read_count
 
 EXAMPLES = """Examples:
 
@@ -18,36 +19,28 @@ edgewise verify runs/demo
 
 edgewise verify runs/demo --edges all
 
-edgewise verify runs/gpt2-ioi --edges 1000 --top 400 --seed 1
+edgewise verify runs/gpt2-ioi --edges 1000 --largest 400 --seed 1
 
 edgewise verify runs/gpt2-ioi --top-k 50 --overwrite --json
 """
 
 
+@takes(PROMPTS.only("seed"), BATCH.default(batch_size="as in the run"), MEMORY)
 def verify(
+    given: Given,
     folder: Annotated[Path, typer.Argument(help="The --out of a finished run.", metavar="DIR")],
     edges: Annotated[
         str, typer.Option("--edges", help="How many edges (or nodes) to measure, or 'all'.", metavar="N")
     ] = "500",
-    top: Annotated[
+    largest: Annotated[
         int | None,
-        typer.Option("--top", help="How many of these are the largest by |score|; half of them by default.", min=0),
+        typer.Option("--largest", help="How many of these are the largest by |score|; half of them by default.", min=0),
     ] = None,
     top_k: Annotated[
         int | None,
         typer.Option("--top-k", help="How many of the largest are to be found; as the circuit by default.", min=1),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Seed by which the others are drawn.", min=0)] = 0,
-    batch_size: Annotated[
-        int | None, typer.Option("--batch-size", help="Prompts at a time; by default as in the run.", min=1)
-    ] = None,
-    max_memory: Annotated[
-        str | None,
-        typer.Option("--max-memory", help="Memory to use in all, such as 8GB; by default what is free."),
-    ] = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Measure again, in place of another verification in DIR.")
-    ] = False,
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Measure what patching some edges of a finished run really does, and compare that with their scores.
@@ -68,12 +61,10 @@ def verify(
     with ShownProgress() as shown:
         found = verify_run(
             folder,
-            edges=parse_count("--edges", edges),
-            top=top,
+            edges=read_count("--edges", edges),
+            top=largest,
             top_k=top_k,
-            seed=seed,
-            batch_size=batch_size,
-            max_memory=parse_size(max_memory),
+            **given,
             overwrite=overwrite,
             on_progress=shown,
         )

@@ -4,24 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Literal, TypeAlias, get_args
+from typing import get_args
 
 from edgewise.engine.batches import Batch, divide
 from edgewise.engine.memory import halving
 from edgewise.engine.replacement import Baseline, Replacement, by_mean, mean_outputs, resample, zero
-from edgewise.errors import UnknownNameError, did_you_mean
 from edgewise.models import Model
+from edgewise.settings.evaluation import Ablation
 from edgewise.tasks import PromptPair
 
-Ablation: TypeAlias = Literal["resample", "zero", "mean", "mean-positional"]
 ABLATIONS: tuple[Ablation, ...] = get_args(Ablation)
-
-
-def require_ablation(name: str) -> None:
-    """Refuse a name that is no ablation. Raises UnknownNameError."""
-    if name not in ABLATIONS:
-        near = did_you_mean(name, ABLATIONS) or "."
-        raise UnknownNameError(f"unknown ablation '{name}'{near} Known ablations: {', '.join(ABLATIONS)}.")
 
 
 def baselines(

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edgewise.evaluation.ladder import FRACTIONS, Ladder
-from edgewise.evaluation.wanted import Wanted
 from edgewise.graph import Circuit
 from edgewise.graph.arrays import BoolArray
+from edgewise.settings.evaluation import EvaluationRequest
 
 # A circuit by what it is: ("empty",), ("top", size), ("random", number, size), ("without", source, destination).
 Key = tuple[str | int, ...]
@@ -35,7 +35,7 @@ class Circuits:
     """
 
     circuit: Circuit
-    wanted: Wanted
+    wanted: EvaluationRequest
     ladder: Ladder | None = None
     keys: tuple[Key, ...] = field(init=False)
     numbers: dict[Key, int] = field(init=False)

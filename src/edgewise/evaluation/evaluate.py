@@ -25,12 +25,11 @@ from edgewise.engine.batches import divide
 from edgewise.engine.memory import halving
 from edgewise.engine.usable import AnyMetric, metric_for, usable
 from edgewise.errors import SelectionError
-from edgewise.evaluation.ablation import Ablation, baselines
+from edgewise.evaluation.ablation import baselines
 from edgewise.evaluation.circuits import EMPTY, Circuits
 from edgewise.evaluation.ladder import Ladder
 from edgewise.evaluation.result import Evaluation
 from edgewise.evaluation.summary import summary
-from edgewise.evaluation.wanted import Wanted
 from edgewise.evaluation.work import KL, Work
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.graph.scores import Ranking
@@ -38,6 +37,7 @@ from edgewise.models import Model
 from edgewise.search.fill import fill, start
 from edgewise.search.table import Table
 from edgewise.search.tabled import OnTable
+from edgewise.settings.evaluation import Ablation, EvaluationRequest
 from edgewise.tasks import PromptPair, PromptSet
 
 
@@ -74,7 +74,7 @@ class Evaluator:
         model: Model,
         prompts: PromptSet | Sequence[PromptPair],
         circuit: Circuit,
-        wanted: Wanted,
+        wanted: EvaluationRequest,
         *,
         metric: AnyMetric | None = None,
         scores: EdgeScores | NodeScores | None = None,
@@ -186,13 +186,15 @@ def evaluate_circuit(
         MetricError: a metric that cannot be computed on these prompts.
         ScoreError: numbers that are not finite.
     """
-    wanted = Wanted(ablation, curve, random, seed, minimality)
+    wanted = EvaluationRequest(ablation, curve, random, seed, minimality)
     evaluator = Evaluator(model, prompts, circuit, wanted, metric=metric, scores=scores, by=by)
     (last,) = deque(evaluator.states(batch_size=batch_size, max_memory=max_memory), maxlen=1)
     return evaluator.result(last)
 
 
-def _ladder(wanted: Wanted, scores: EdgeScores | NodeScores | None, by: Ranking) -> tuple[Ladder | None, str | None]:
+def _ladder(
+    wanted: EvaluationRequest, scores: EdgeScores | NodeScores | None, by: Ranking
+) -> tuple[Ladder | None, str | None]:
     """The circuits of growing size, or why there are none."""
     if not wanted.curve:
         return None, "not asked for"

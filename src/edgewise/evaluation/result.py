@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from edgewise.evaluation.ablation import Ablation
+from edgewise.settings.evaluation import Ablation
 
 
 @dataclass(frozen=True)

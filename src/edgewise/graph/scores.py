@@ -6,18 +6,18 @@ L is the task metric, higher is better, so an edge that helps the metric has a n
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, get_args
 
 import numpy as np
 
 from edgewise.errors import ScoreError, UnknownNameError, did_you_mean
 from edgewise.graph.arrays import BoolArray, FloatArray, read_only
 from edgewise.graph.graph import Graph
+from edgewise.settings.selection import Ranking
 
 __all__ = ["RANKINGS", "EdgeScores", "NodeScores", "Ranking"]
 
-Ranking: TypeAlias = Literal["abs", "signed", "helpful", "mean-abs"]
-RANKINGS: tuple[Ranking, ...] = ("abs", "signed", "helpful", "mean-abs")
+RANKINGS: tuple[Ranking, ...] = get_args(Ranking)
 # All that hold a number for every score.
 ARRAYS = ("values", "stderr", "mean_abs", "per_prompt", "resampled", "half_width", "estimated")
 _WORDS = {"values": "the score", "estimated": "the estimate"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ class Request:
         out: folder of all figures; their runs are in its folder ``runs``.
         model: one model for all; None takes those of the paper.
         fast: fewer prompts and coarser grids.
-        device: where models run.
+        machine: how models are loaded and run, by the names of settings.
         max_memory: bytes to use in all.
         report: told how far it is.
     """
@@ -29,7 +29,7 @@ class Request:
     out: Path
     model: str | None = None
     fast: bool = False
-    device: str = "cpu"
+    machine: Mapping[str, Any] = field(default_factory=dict)
     max_memory: int | None = None
     report: Report = silent
 

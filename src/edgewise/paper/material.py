@@ -72,7 +72,7 @@ def base_config(experiment: Experiment, request: Request) -> RunConfig:
         request.model or experiment.model,
         task=experiment.task,
         n=FAST_N if request.fast else experiment.n,
-        device=request.device,
+        **request.machine,
     )
 
 

@@ -15,16 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from edgewise.errors import RunError
-from edgewise.evaluation.ablation import Ablation
 from edgewise.evaluation.comparison import likeness
 from edgewise.evaluation.ladder import Ladder
-from edgewise.evaluation.wanted import Wanted
 from edgewise.metrics import get_metric
 from edgewise.runs.analysis import Analysis, measured
 from edgewise.runs.evaluate import Loaded, StoredEvaluation, evaluate
 from edgewise.runs.folder import RUN, Run, load_run
 from edgewise.runs.steps import Progress, Report, silent
 from edgewise.runs.subject import Subject, subject_of_run
+from edgewise.settings.evaluation import Ablation, EvaluationRequest
 
 NAME, MOST = "comparison", 12
 # What the first run decides for all: the prompts, and how the model is run on them.
@@ -135,14 +134,14 @@ def _asked(subjects: Sequence[Subject]) -> dict[str, Any]:
     return each[0] | {"by": own["by"]} | short
 
 
-def _wanted(runs: Sequence[Run], ablation: Ablation, random: int) -> list[Wanted]:
+def _wanted(runs: Sequence[Run], ablation: Ablation, random: int) -> list[EvaluationRequest]:
     """What is measured of each run; random rankings of edges are the same for all, so once."""
-    found, done = list[Wanted](), False
+    found, done = list[EvaluationRequest](), False
     for run in runs:
         ladder = Ladder(replace(run.scores, allow_unscored=True), run.config.selection.by)
         here = ladder.what == "edges" and not ladder.unscored and not done
         done = done or here
-        found.append(Wanted(ablation, random=random if here else 0))
+        found.append(EvaluationRequest(ablation, random=random if here else 0))
     return found
 
 
@@ -150,7 +149,7 @@ def _measure(
     names: Sequence[Path],
     runs: Sequence[Run],
     subjects: Sequence[Subject],
-    wanted: Sequence[Wanted],
+    wanted: Sequence[EvaluationRequest],
     out: Path,
     max_memory: int | None,
     overwrite: bool,
@@ -215,7 +214,7 @@ def _random(found: Mapping[str, Any]) -> dict[str, Any]:
 
 def _notes(runs: Sequence[Run]) -> Iterator[str]:
     """In what the runs differ beside their method."""
-    said = {
+    said: dict[str, list[Any]] = {
         "prompts": [f"{run.record.prompts.n:,} of {run.record.prompts.name}" for run in runs],
         "metric": [run.record.metric.name for run in runs],
         "level": [f"{run.config.level}s" for run in runs],

@@ -5,100 +5,42 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from types import MappingProxyType
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
-from edgewise.errors import FormatError, RunError, did_you_mean
-from edgewise.runs.selection import Selection
+from edgewise.errors import FormatError, SettingError
+from edgewise.settings.conditions import BatchSettings
+from edgewise.settings.model import ModelSettings
+from edgewise.settings.prompts import PromptSettings, json_values
+from edgewise.settings.scoring import ScoreSettings
+from edgewise.settings.selection import Selection
 
-Level: TypeAlias = Literal["edge", "node"]
-LEVELS: tuple[Level, ...] = ("edge", "node")
+# A field that is a value with settings of its own.
+_NESTED = {"nested": True}
 
 
 @dataclass(frozen=True)
-class RunConfig:
+class RunConfig(BatchSettings, ScoreSettings, PromptSettings, ModelSettings):
     """Everything that decides a run's result, apart from the contents of the files it names.
 
+    Its fields are those of the groups it is made of (`edgewise.settings`), and:
+
     Args:
-        model: bundled name, folder, hub name, or weights file in TransformerLens's format.
-        config: path of the config of a weights file or folder in that format, where it lies elsewhere.
-        task: name of a task; either this or `data`.
-        data: path of a CSV, JSONL or Parquet file of prompts; either this or `task`.
-        options: the task's own options, JSON values by name.
-        n: number of prompts; None means 100 of a task, all of a file.
-        seed: seed of the task's generator.
-        split: which of the task's two disjoint sets of prompts, ``"discovery"`` or ``"held-out"``.
-        method: how edges are scored.
-        level: ``"edge"`` or ``"node"``.
-        metric: name of the metric; None means the one that belongs to the prompts.
         settings: the method's own settings, JSON values by name.
         selection: which edges (or nodes) make the circuit, where the method does not find one itself.
-        dtype: floating-point type of the model; float64 also stores scores in float64.
-        device: where the model runs.
-        kv_heads: ``"native"``, or ``"query"`` for a k and a v of every query head where several share one.
-        attention: how ``transformers`` computes attention; None leaves it to the class.
-        batch_size: prompts in a micro-batch; None leaves it to the memory budget.
-        bos: whether prompts begin with the BOS token; None means as the tokenizer does, and never for ids.
-        per_prompt: also store the score of every prompt.
-        bootstrap: also store the scores of so many resamples of the prompts, drawn with `seed`; 0 for none.
-        exact: measure the exact effect of so many edges (or nodes) whose estimates are large or disagree; 0 for none.
-        drop_invalid: leave out rows of a file that cannot be used, instead of refusing the file.
-        ignore_config: config attributes of the model that the user vouches for.
-        trust_remote_code: run code that the model's hub repository carries.
 
     Raises:
-        RunError: neither or both of task and data, options without a task, a count below one, no such level.
+        SettingError: a value that a setting cannot have, or settings that do not go together.
     """
 
-    model: str
-    config: str | None = None
-    task: str | None = None
-    data: str | None = None
-    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    n: int | None = None
-    seed: int = 0
-    split: str = "discovery"
-    method: str = "eap-secant"
-    level: Level = "edge"
-    metric: str | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    selection: Selection = field(default_factory=Selection)
-    dtype: str = "float32"
-    device: str = "cpu"
-    kv_heads: str = "native"
-    attention: str | None = None
-    batch_size: int | None = None
-    bos: bool | None = None
-    per_prompt: bool = False
-    bootstrap: int = 0
-    exact: int = 0
-    drop_invalid: bool = False
-    ignore_config: tuple[str, ...] = ()
-    trust_remote_code: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict, hash=False, metadata=_NESTED)
+    selection: Selection = field(default_factory=Selection, metadata=_NESTED)
 
     def __post_init__(self) -> None:
         """Check what can be checked without a model, and freeze the collections."""
-        if (self.task is None) == (self.data is None):
-            given = "both a task and a data file" if self.task else "neither a task nor a data file"
-            raise RunError(f"{given} given; give exactly one of --task and --data")
-        if self.options and self.task is None:
-            raise RunError(f"options {sorted(self.options)} belong to a task, not to --data; leave --option out")
-        if self.level not in LEVELS:
-            near = did_you_mean(self.level, LEVELS)
-            raise RunError(f"unknown level '{self.level}'{near or ';'} use one of {', '.join(LEVELS)}")
-        for name in ("n", "batch_size"):
-            count = getattr(self, name)
-            if count is not None and count < 1:
-                raise RunError(f"{name} is {count}; give at least 1")
+        super().__post_init__()
         if self.bootstrap and self.selection.by == "mean-abs":
-            raise RunError("resamples keep means of the signed score, not of its size; leave --by mean-abs out")
-        if self.bootstrap < 0:
-            raise RunError(f"bootstrap is {self.bootstrap}; give a number of resamples, or 0 for none")
-        if self.exact < 0:
-            raise RunError(f"exact is {self.exact}; give a number of {self.level}s to measure, or 0 for none")
-        for name, what in (("options", "task options"), ("settings", "the method's settings")):
-            object.__setattr__(self, name, MappingProxyType(_json_values(what, getattr(self, name))))
-        object.__setattr__(self, "ignore_config", tuple(self.ignore_config))
+            raise SettingError("resamples keep means of the signed score, not of its size; leave --by mean-abs out")
+        object.__setattr__(self, "settings", json_values("the method's settings", self.settings))
 
     def to_json(self) -> dict[str, Any]:
         """Return the config as a dict of JSON values."""
@@ -115,14 +57,14 @@ class RunConfig:
         """Read back what `to_json` gave.
 
         Raises:
-            FormatError: a field that is unknown or missing.
+            FormatError: a field that is unknown or missing, or has a value that it cannot have.
         """
         unknown = sorted(set(values) - {entry.name for entry in fields(cls)})
         if unknown:
             raise FormatError(f"config: field '{unknown[0]}' is unknown; was it written by a newer edgewise?")
         try:
             return cls(**{**values, "selection": Selection.from_json(values.get("selection", {}))})
-        except TypeError as error:
+        except (TypeError, SettingError) as error:
             raise FormatError(f"config: {error}") from error
 
     def differences(self, other: RunConfig) -> tuple[str, ...]:
@@ -148,11 +90,3 @@ def _flat(config: RunConfig) -> dict[str, Any]:
 
 def _shown(value: Any) -> str:
     return "not set" if value is None else json.dumps(value)
-
-
-def _json_values(what: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    try:
-        loaded: dict[str, Any] = json.loads(json.dumps(dict(values), sort_keys=True))
-    except (TypeError, ValueError) as error:
-        raise RunError(f"{what} must be JSON values: {error}") from error
-    return loaded

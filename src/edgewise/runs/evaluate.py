@@ -16,7 +16,6 @@ from typing import Any
 
 from edgewise.evaluation.evaluate import Evaluator
 from edgewise.evaluation.result import Evaluation
-from edgewise.evaluation.wanted import Wanted
 from edgewise.metrics import get_metric
 from edgewise.runs.analysis import Analysis, measured
 from edgewise.runs.record import versions
@@ -24,6 +23,7 @@ from edgewise.runs.resume import pursue
 from edgewise.runs.setup import Setup, prepare
 from edgewise.runs.steps import Report, Steps, silent
 from edgewise.runs.subject import HELD_OUT, Subject
+from edgewise.settings.evaluation import EvaluationRequest
 from edgewise.tasks import TASKS
 
 EVALUATING = "evaluating the circuit"
@@ -61,7 +61,7 @@ class StoredEvaluation:
 
 def evaluate(
     subject: Subject,
-    wanted: Wanted,
+    wanted: EvaluationRequest,
     folder: Path | None,
     *,
     overwrite: bool = False,
@@ -121,7 +121,7 @@ def _kept_in(folder: Path | None) -> Iterator[Path]:
 
 def _measure(
     subject: Subject,
-    wanted: Wanted,
+    wanted: EvaluationRequest,
     setup: Setup,
     analysis: Analysis,
     asked: Mapping[str, Any],

@@ -10,7 +10,8 @@ from edgewise.graph import Circuit
 from edgewise.runs.files import write_circuit
 from edgewise.runs.folder import Run, load_run
 from edgewise.runs.methods import get_method
-from edgewise.runs.selection import Selection, require_fits, select
+from edgewise.runs.selection import require_fits, select
+from edgewise.settings.selection import Selection
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,89 +1,19 @@
-"""Which edges of a scored graph make the circuit: one rule as a value, and its application."""
+"""Which edges of a scored graph make the circuit: a rule, applied."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
-from edgewise.errors import FormatError, SelectionError, UnknownNameError, did_you_mean
+from edgewise.errors import SelectionError
 from edgewise.evaluation.stability import intervals
 from edgewise.graph.circuit import Circuit
 from edgewise.graph.graph import Graph
-from edgewise.graph.scores import RANKINGS, EdgeScores, NodeScores, Ranking
+from edgewise.graph.scores import EdgeScores, NodeScores
 from edgewise.graph.selection import greedy, prune, threshold, threshold_nodes, top_n, top_nodes
-
-DEFAULT_FRACTION = {"edge": 0.01, "node": 0.1}
-
-
-@dataclass(frozen=True)
-class Selection:
-    """At most one of `top`, `threshold` and `fraction`; none means the top 1 % of edges, or 10 % of nodes.
-
-    Args:
-        top: number of edges (or nodes).
-        threshold: least value of the ranking.
-        fraction: share of all edges (or nodes), above 0 and at most 1; rounded down, at least one.
-        by: what is ranked: ``"abs"``, ``"signed"``, ``"helpful"`` or ``"mean-abs"``.
-        greedy: grow the circuit from `logits` back, so that every edge kept leads there.
-        prune: drop the edges kept that lie on no path from `input` to `logits`.
-        stable: choose among those whose 95 % interval leaves zero out; where they are fewer than asked for, all.
-
-    Raises:
-        SelectionError: several rules at once, or a number out of range.
-        UnknownNameError: an unknown ranking.
-    """
-
-    top: int | None = None
-    threshold: float | None = None
-    fraction: float | None = None
-    by: Ranking = "abs"
-    greedy: bool = False
-    prune: bool = False
-    stable: bool = False
-
-    def __post_init__(self) -> None:
-        """Check the rule."""
-        given = [name for name in ("top", "threshold", "fraction") if getattr(self, name) is not None]
-        if len(given) > 1:
-            raise SelectionError(f"--{given[0]} and --{given[1]} given; give one of --top, --threshold, --fraction")
-        if self.by not in RANKINGS:
-            near = did_you_mean(self.by, RANKINGS) or "."
-            raise UnknownNameError(f"unknown ranking '{self.by}'{near} Known rankings: {', '.join(RANKINGS)}.")
-        if self.greedy and self.threshold is not None:
-            raise SelectionError("--greedy needs a number of edges; give --top or --fraction, not --threshold")
-        if self.top is not None and self.top < 1:
-            raise SelectionError(f"--top is {self.top}; give at least 1")
-        if self.fraction is not None and not 0 < self.fraction <= 1:
-            raise SelectionError(f"--fraction is {self.fraction:g}; give a number above 0 and at most 1")
-        if self.threshold is not None and not math.isfinite(self.threshold):
-            raise SelectionError(f"--threshold is {self.threshold}; give a finite number")
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the rule as a dict of JSON values."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Selection:
-        """Read back what `to_json` gave. Raises FormatError for an unknown field."""
-        unknown = sorted(set(values) - {entry.name for entry in fields(cls)})
-        if unknown:
-            raise FormatError(f"config: field 'selection.{unknown[0]}' is unknown; was it written by a newer edgewise?")
-        return cls(**values)
-
-    def describe(self, level: str = "edge") -> str:
-        """Return the rule in words, such as ``"top 1 % by abs"``."""
-        if self.top is not None:
-            rule = f"top {self.top:,}"
-        elif self.threshold is not None:
-            rule = f"at least {self.threshold:g}"
-        else:
-            rule = f"top {100 * (self.fraction or DEFAULT_FRACTION[level]):g} %"
-        words = {"stable": "of certain sign", "greedy": "greedy", "prune": "pruned"}
-        return ", ".join((f"{rule} by {self.by}", *(word for name, word in words.items() if getattr(self, name))))
+from edgewise.settings.selection import DEFAULT_FRACTION, Selection
 
 
 def require_fits(selection: Selection, graph: Graph, level: str) -> None:

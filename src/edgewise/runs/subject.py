@@ -19,28 +19,16 @@ from edgewise.runs.config import RunConfig
 from edgewise.runs.files import read_circuit
 from edgewise.runs.folder import CIRCUIT, SCORES, Run, load_run, read_run
 from edgewise.runs.identity import content_digest, identity
+from edgewise.settings import described
+from edgewise.settings.model import ModelSettings
+from edgewise.settings.prompts import PromptSettings
 from edgewise.tasks import PromptSet
 
 HELD_OUT = "held-out"
 # What of a config decides an evaluation: the rest says how the circuit was found.
 _FIELDS = (
-    "model",
-    "config",
-    "task",
-    "data",
-    "options",
-    "n",
-    "seed",
-    "metric",
-    "dtype",
-    "device",
-    "kv_heads",
-    "attention",
-    "batch_size",
-    "bos",
-    "drop_invalid",
-    "ignore_config",
-    "trust_remote_code",
+    *(one.name for one in (*described(ModelSettings), *described(PromptSettings)) if one.name != "split"),
+    *("metric", "batch_size"),
 )
 Found = tuple[Circuit, EdgeScores | NodeScores | None]
 

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from edgewise.attribution.moments import Moments
 from edgewise.attribution.resamples import Resamples
-from edgewise.attribution.state import Level, require_level
+from edgewise.attribution.state import require_level
 from edgewise.engine.batches import Batch
 from edgewise.engine.exact import SinglePatches
 from edgewise.engine.metric_gradient import metric_values, require_finite
@@ -33,6 +33,7 @@ from edgewise.search.fill import fill, start
 from edgewise.search.table import Array, Table
 from edgewise.search.tabled import CLEAN, CORRUPTED, ScoringOnTable
 from edgewise.search.targets import Targets, named_edges, named_nodes
+from edgewise.settings.scoring import Level
 from edgewise.tasks import PromptPair, PromptSet
 
 EFFECT = "effect"

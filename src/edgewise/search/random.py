@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from edgewise.attribution.state import Level, require_level
+from edgewise.attribution.state import require_level
 from edgewise.engine.batches import Batch
 from edgewise.engine.forward import logits_at
 from edgewise.engine.hooks import borrowed
@@ -27,6 +27,7 @@ from edgewise.models import Model
 from edgewise.search.fill import fill, start
 from edgewise.search.table import Array, Table
 from edgewise.search.tabled import CLEAN, CORRUPTED, ScoringOnTable
+from edgewise.settings.scoring import Level
 from edgewise.tasks import PromptPair, PromptSet
 
 

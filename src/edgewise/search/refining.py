@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 from edgewise.attribution import AttributionState, attribute, score_edges
-from edgewise.attribution.state import Level
 from edgewise.engine.usable import AnyMetric
 from edgewise.errors import ScoreError, UnsupportedModelError, VanishingGradientError
 from edgewise.graph import EdgeScores, NodeScores
@@ -25,6 +24,7 @@ from edgewise.graph.arrays import BoolArray
 from edgewise.models import Model
 from edgewise.search.flags import combined, flagged, second_of
 from edgewise.search.patching import PatchingState, patch_edges, patching
+from edgewise.settings.scoring import Level
 from edgewise.tasks import PromptPair, PromptSet
 
 Stage = Literal["first", "second", "exact"]

@@ -10,7 +10,7 @@ import pytest
 import tiny
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
-from edgewise.runs.selection import Selection
+from edgewise.settings.selection import Selection
 from stored import save_model
 
 

@@ -25,9 +25,9 @@ from edgewise.runs import verify as module
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
 from edgewise.runs.prompts import prompts_of
-from edgewise.runs.selection import Selection
 from edgewise.runs.verify import verify
 from edgewise.search import PatchingState, patch_edges
+from edgewise.settings.selection import Selection
 from planted import effects, planted
 from planted import prompts as planted_prompts
 from stored import contents

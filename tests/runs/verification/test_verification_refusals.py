@@ -11,8 +11,8 @@ import pytest
 from edgewise.errors import FormatError, RunConflictError, RunError, SelectionError
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
-from edgewise.runs.selection import Selection
 from edgewise.runs.verify import verify
+from edgewise.settings.selection import Selection
 from stored import id_rows, write_rows
 
 RESULT = "verification.json"

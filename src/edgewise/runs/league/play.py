@@ -19,7 +19,6 @@ from edgewise.evaluation.agreement import agreement
 from edgewise.evaluation.ladder import FRACTIONS
 from edgewise.evaluation.roc import score_roc
 from edgewise.evaluation.standing import BACKWARD
-from edgewise.evaluation.wanted import Wanted
 from edgewise.graph import EdgeScores
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
@@ -44,10 +43,11 @@ from edgewise.runs.setup import Setup, prepare
 from edgewise.runs.steps import Plan, Progress, Report, Steps, silent
 from edgewise.runs.subject import subject_of_run
 from edgewise.settings import read_settings
+from edgewise.settings.evaluation import EvaluationRequest
 
 RESULT = "league.json"
 TOP = 20
-WANTED = Wanted(random=0)
+WANTED = EvaluationRequest(random=0)
 # An evaluation runs four circuits and those of the curve, each at about so many forward passes.
 _EVALUATION = 1.5 * (4 + len(FRACTIONS))
 # What a method takes of which nobody has said it, in forward passes.

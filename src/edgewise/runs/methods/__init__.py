@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import Any
 
-from edgewise.attribution import METHODS as ATTRIBUTION
 from edgewise.errors import SettingError, UnknownNameError, did_you_mean
-from edgewise.registry import Registry
+from edgewise.methods import ESTIMATES, SEARCHES, method_names
 from edgewise.runs.config import RunConfig
 from edgewise.runs.methods.attribution import Estimating
 from edgewise.runs.methods.method import RunMethod, ScoringState
@@ -16,24 +15,6 @@ from edgewise.settings import flag, settings_json
 
 __all__ = ["RunMethod", "ScoringState", "get_method", "method_names", "method_of", "settled"]
 
-# Those that are no estimates by attribution; these are in `attribution.METHODS`.
-OTHERS = Registry(
-    "method",
-    {
-        "activation-patching": "edgewise.runs.methods.patching:METHOD",
-        "acdc": "edgewise.runs.methods.acdc:METHOD",
-        "eap-acdc": "edgewise.runs.methods.eap_acdc:METHOD",
-        "subnetwork-probing": "edgewise.runs.methods.probing:METHOD",
-        "hisp": "edgewise.runs.methods.hisp:METHOD",
-        "random": "edgewise.runs.methods.random:METHOD",
-    },
-)
-
-
-def method_names() -> tuple[str, ...]:
-    """The names of all methods."""
-    return (*ATTRIBUTION, *OTHERS)
-
 
 def get_method(name: str) -> RunMethod[Any]:
     """Look a method up.
@@ -41,10 +22,10 @@ def get_method(name: str) -> RunMethod[Any]:
     Raises:
         UnknownNameError: no such method.
     """
-    if name in ATTRIBUTION:
+    if name in ESTIMATES:
         return Estimating(name)
-    if name in OTHERS:
-        method: RunMethod[Any] = OTHERS.load(name)
+    if name in SEARCHES:
+        method: RunMethod[Any] = SEARCHES.load(name)
         return method
     near, known = did_you_mean(name, method_names()) or ".", ", ".join(method_names())
     raise UnknownNameError(f"unknown method '{name}'{near} Known methods: {known}.")
@@ -56,7 +37,7 @@ def method_of(config: RunConfig) -> RunMethod[Any]:
     Raises:
         UnknownNameError: no such method.
     """
-    return Refined(config.method) if config.exact and config.method in ATTRIBUTION else get_method(config.method)
+    return Refined(config.method) if config.exact and config.method in ESTIMATES else get_method(config.method)
 
 
 def settled(config: RunConfig) -> RunConfig:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from edgewise.engine.passes import Passes
-from edgewise.errors import RunError, SettingError
+from edgewise.errors import RunError
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
@@ -17,35 +15,11 @@ from edgewise.runs.resume import Tensors
 from edgewise.search.pace import seconds_a_prompt
 from edgewise.search.sweep import Rule, SweepState, sweep
 from edgewise.search.trace import AcdcState, trace_lines
+from edgewise.settings.methods import AcdcSettings
 from edgewise.tasks import PromptSet
 
 # What a test costs in forward passes, by the benchmark: a guess for how long a search takes at most.
 SHARE_OF_A_PASS = 0.3
-
-
-@dataclass(frozen=True)
-class AcdcSettings:
-    """ACDC's rule.
-
-    Args:
-        tau: the threshold, in units of the metric; there is no default.
-        absolute: compare the size of a change with tau, not the change for the worse.
-        direct_edges: first test for each layer whether q, k and v of its heads can be patched as a whole.
-
-    Raises:
-        SettingError: no tau, or one that is no finite number.
-    """
-
-    tau: float | None = None
-    absolute: bool = False
-    direct_edges: bool = False
-
-    def __post_init__(self) -> None:
-        """Require a threshold."""
-        if self.tau is None:
-            raise SettingError("ACDC needs a threshold in units of the metric; give --tau, for example --tau 0.05")
-        if not math.isfinite(self.tau):
-            raise SettingError(f"--tau is {self.tau}; give a finite number")
 
 
 class Acdc(RunMethod[AcdcState]):

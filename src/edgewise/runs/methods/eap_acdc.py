@@ -4,52 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from edgewise.engine.passes import Passes
-from edgewise.errors import SettingError
 from edgewise.graph import Circuit, EdgeScores
 from edgewise.graph.selection import threshold, top_n
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
-from edgewise.runs.methods.acdc import Acdc, AcdcSettings
+from edgewise.runs.methods.acdc import Acdc
 from edgewise.search.eap_acdc import first_scores
 from edgewise.search.trace import AcdcState
-from edgewise.settings import flag
+from edgewise.settings.methods import EapAcdcSettings
 from edgewise.tasks import PromptSet
-
-
-@dataclass(frozen=True)
-class EapAcdcSettings(AcdcSettings):
-    """ACDC's rule, and which edges it is left: by a threshold, a number or a share.
-
-    Args:
-        eap_threshold: ACDC gets the edges whose |EAP score| is this or more, in units of EAP's metric.
-        eap_top: it gets so many edges, the best by |EAP score|.
-        eap_fraction: it gets this share of all edges, the best by |EAP score|; rounded down, at least one.
-
-    Raises:
-        SettingError: none or several of the three, or a value that makes no sense.
-    """
-
-    eap_threshold: float | None = None
-    eap_top: int | None = None
-    eap_fraction: float | None = None
-
-    def __post_init__(self) -> None:
-        """Require one of the three."""
-        super().__post_init__()
-        names = ("eap_threshold", "eap_top", "eap_fraction")
-        found = [flag(name) for name in names if getattr(self, name) is not None]
-        if len(found) != 1:
-            ways = "none of --eap-threshold, --eap-top and --eap-fraction"
-            raise SettingError(f"{' and '.join(found) or ways} given; give one, for example --eap-threshold 0.05")
-        if self.eap_fraction is not None and not 0 < self.eap_fraction <= 1:
-            raise SettingError(f"--eap-fraction is {self.eap_fraction:g}; give a number above 0 and at most 1")
-        if self.eap_threshold is not None and not math.isfinite(self.eap_threshold):
-            raise SettingError(f"--eap-threshold is {self.eap_threshold}; give a finite number")
-        if self.eap_top is not None and self.eap_top < 1:
-            raise SettingError(f"--eap-top is {self.eap_top}; give at least 1")
 
 
 class EapAcdc(Acdc):

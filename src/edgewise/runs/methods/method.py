@@ -16,9 +16,10 @@ from edgewise.models import Model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.record import ExactSummary
 from edgewise.runs.resume import Resumable, Tensors
-from edgewise.runs.selection import Selection, select
+from edgewise.runs.selection import select
 from edgewise.runs.steps import PASSES, SCORING
 from edgewise.settings import NoSettings, read_settings
+from edgewise.settings.selection import Selection
 from edgewise.tasks import PromptSet
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from edgewise.engine.passes import Passes
 from edgewise.models import Model
@@ -12,18 +11,8 @@ from edgewise.runs.methods.method import RunMethod, scoring
 from edgewise.runs.resume import Tensors
 from edgewise.search.pace import seconds_a_prompt
 from edgewise.search.patching import PatchingState, patching
+from edgewise.settings.methods import PatchingSettings
 from edgewise.tasks import PromptSet
-
-
-@dataclass(frozen=True)
-class PatchingSettings:
-    """What is patched.
-
-    Args:
-        only: names or patterns of edges (or nodes), such as ``*->logits``; all by default.
-    """
-
-    only: tuple[str, ...] = ()
 
 
 class ActivationPatching(RunMethod[PatchingState]):

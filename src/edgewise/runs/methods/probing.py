@@ -3,64 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from edgewise.engine.passes import Passes
-from edgewise.errors import DataError, SettingError
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.methods.method import RunMethod
 from edgewise.runs.resume import Tensors
 from edgewise.search.probing import ProbingState, Training, probing
-from edgewise.search.probing.probe import RATE, STEPS
+from edgewise.settings.methods import ProbingSettings
 from edgewise.tasks import PromptSet
-
-
-@dataclass(frozen=True)
-class ProbingSettings:
-    """How masks are trained.
-
-    Args:
-        lambda_: weight of the penalty on what is kept, in units of the loss; there is no default.
-        masks: what is masked: ``"node"`` (q, k, v of each head, each MLP) or ``"edge"``.
-        steps: of the optimiser.
-        lr: its learning rate.
-        minibatch: prompts drawn for each step; all by default.
-        method_seed: of the draws; that of the run by default.
-
-    Raises:
-        SettingError: no lambda, or a value out of range.
-    """
-
-    lambda_: float | None = None
-    masks: str = "node"
-    steps: int = STEPS
-    lr: float = RATE
-    minibatch: int | None = None
-    method_seed: int | None = None
-
-    def __post_init__(self) -> None:
-        """Require a lambda, and check the rest."""
-        if self.lambda_ is None:
-            raise SettingError(
-                "method 'subnetwork-probing' needs the weight of its penalty; give --lambda, for example --lambda 1"
-            )
-        try:
-            self.training(0)
-        except DataError as error:
-            raise SettingError(f"method 'subnetwork-probing': {error}") from error
-
-    def training(self, seed: int) -> Training:
-        """The training, with the run's seed where there is none of its own."""
-        return Training(
-            self.lambda_ or 0.0,
-            self.masks,
-            self.steps,
-            self.lr,
-            abs(seed) if self.method_seed is None else self.method_seed,
-            self.minibatch,
-        )
 
 
 class SubnetworkProbing(RunMethod[ProbingState]):
@@ -81,7 +33,7 @@ class SubnetworkProbing(RunMethod[ProbingState]):
         return probing(
             model,
             prompts,
-            self.own(config).training(config.seed),
+            _training(self.own(config), config.seed),
             metric=config.metric or self.default_metric,
             batch_size=config.batch_size,
             max_memory=max_memory,
@@ -108,6 +60,12 @@ class SubnetworkProbing(RunMethod[ProbingState]):
         there = own.steps * min(own.minibatch or n, n) / n
         drawn = own.minibatch is not None and own.minibatch < n
         return Passes(2 + there + (2 * there if drawn else 0), there)
+
+
+def _training(own: ProbingSettings, seed: int) -> Training:
+    """The training, with the run's seed where there is none of its own."""
+    drawn = abs(seed) if own.method_seed is None else own.method_seed
+    return Training(own.lambda_ or 0.0, own.masks, own.steps, own.lr, drawn, own.minibatch)
 
 
 METHOD = SubnetworkProbing()

@@ -3,35 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from edgewise.engine.passes import Passes
-from edgewise.errors import SettingError
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.methods.method import RunMethod
 from edgewise.runs.resume import Tensors
 from edgewise.search.random import RandomState, at_random
+from edgewise.settings.methods import RandomSettings
 from edgewise.tasks import PromptSet
-
-
-@dataclass(frozen=True)
-class RandomSettings:
-    """How scores are drawn.
-
-    Args:
-        method_seed: of the draws; that of the run by default.
-
-    Raises:
-        SettingError: a negative seed.
-    """
-
-    method_seed: int | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse a negative seed."""
-        if self.method_seed is not None and self.method_seed < 0:
-            raise SettingError(f"--method-seed is {self.method_seed}; give 0 or more")
 
 
 class Random(RunMethod[RandomState]):

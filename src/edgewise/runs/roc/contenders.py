@@ -14,8 +14,8 @@ from typing import Any
 from edgewise.errors import RunError, UnknownNameError, did_you_mean
 from edgewise.runs.config import RunConfig
 from edgewise.runs.methods import get_method
-from edgewise.runs.selection import Selection
 from edgewise.settings import flag
+from edgewise.settings.selection import Selection
 
 TAU, LAMBDA = "tau", "lambda_"
 DEFAULT_TAUS = (0.0, 0.0001, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)

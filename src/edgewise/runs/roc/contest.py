@@ -27,10 +27,10 @@ from edgewise.runs.results import document, read_document, write_files
 from edgewise.runs.roc.contenders import DEFAULT_METHODS, Contender, contenders, distinct
 from edgewise.runs.roc.result import Judged, Line, RocResult
 from edgewise.runs.roc.truth import Truth, find_truth
-from edgewise.runs.selection import Selection
 from edgewise.runs.setup import prepare
 from edgewise.runs.steps import Progress, Report, Steps, silent
 from edgewise.runs.sweep import sweep
+from edgewise.settings.selection import Selection
 
 RESULT = "roc.json"
 TRUTH = "truth"

@@ -24,7 +24,7 @@ from edgewise.runs.files import read_circuit
 from edgewise.runs.folder import Run
 from edgewise.runs.identity import content_digest
 from edgewise.runs.roc.contenders import EXACT
-from edgewise.runs.selection import Selection
+from edgewise.settings.selection import Selection
 from edgewise.tasks.known import find_known, known_from_json
 
 KNOWN, EXACT_PREFIX = "known", "exact:"

@@ -1,0 +1,23 @@
+"""The groups of settings that verbs share."""
+
+from __future__ import annotations
+
+from edgewise.cli.options import group, method_settings
+from edgewise.settings.conditions import BatchSettings, MemorySettings
+from edgewise.settings.evaluation import EvaluationRequest
+from edgewise.settings.model import ModelSettings
+from edgewise.settings.prompts import PromptSettings
+from edgewise.settings.scoring import ScoreSettings
+from edgewise.settings.selection import Selection
+
+MODEL = group(ModelSettings)
+# How models are loaded and run, where they are named elsewhere or are several.
+MACHINE = MODEL.without("model", "config", "gguf_file", "adapter")
+PROMPTS = group(PromptSettings)
+SCORES = group(ScoreSettings)
+CIRCUIT = group(Selection)
+BATCH = group(BatchSettings)
+MEMORY = group(MemorySettings)
+# The seed of what is drawn is that of the prompts.
+NUMBERS = group(EvaluationRequest).without("seed")
+METHOD_SETTINGS = method_settings()

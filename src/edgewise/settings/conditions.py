@@ -1,0 +1,35 @@
+"""How a run is carried out, which changes no result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from edgewise.settings.setting import setting
+from edgewise.settings.texts import read_size
+
+
+@dataclass(frozen=True)
+class BatchSettings:
+    """How many prompts are run at a time; a run keeps to what it began with."""
+
+    title: ClassVar[str] = "Model and machine"
+
+    batch_size: int | None = setting(None, help="Prompts at a time.", least=1, shown_default="what memory allows")
+
+
+@dataclass(frozen=True)
+class MemorySettings:
+    """How much memory may be used; no part of what a run is."""
+
+    title: ClassVar[str] = "Model and machine"
+
+    max_memory: int | None = setting(
+        None,
+        help="Memory to use in all, such as 8GB.",
+        least=1,
+        read=read_size,
+        shown_default="what is free",
+        metavar="SIZE",
+        changes_result=False,
+    )

@@ -1,0 +1,61 @@
+"""Which prompts: those of a task, or those of a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal
+
+from edgewise.errors import SettingError
+from edgewise.settings.read import check
+from edgewise.settings.setting import setting
+from edgewise.settings.texts import read_options, write_options
+
+
+@dataclass(frozen=True)
+class PromptSettings:
+    """Prompts, as every verb that reads some takes them.
+
+    Raises:
+        SettingError: neither or both of task and data, options without a task, options that are no JSON.
+    """
+
+    title: ClassVar[str] = "Prompts"
+
+    task: str | None = setting(None, help="A task; see `edgewise list tasks`.")
+    data: str | None = setting(None, help="A CSV, JSONL or Parquet file of prompts.", metavar="FILE")
+    options: Mapping[str, Any] = setting(
+        factory=dict,
+        hashed=False,
+        help="An option of the task, name=value; repeatable.",
+        flag="--option",
+        metavar="NAME=VALUE",
+        read=read_options,
+        write=write_options,
+    )
+    n: int | None = setting(None, help="Number of prompts.", least=1, shown_default="100 of a task, all of a file")
+    seed: int = setting(0, help="Seed of the task's generator, and of whatever else is drawn.")
+    split: Literal["discovery", "held-out"] = setting("discovery", help="discovery or held-out; no prompt is in both.")
+    bos: bool | None = setting(None, help="BOS before prompts.", shown_default="as the tokenizer does")
+    drop_invalid: bool = setting(False, help="Leave out and count rows that cannot be used.")
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without a model, and freeze the options."""
+        check(self)
+        if (self.task is None) == (self.data is None):
+            given = "both a task and a data file" if self.task else "neither a task nor a data file"
+            raise SettingError(f"{given} given; give exactly one of --task and --data")
+        if self.options and self.task is None:
+            raise SettingError(f"options {sorted(self.options)} belong to a task, not to --data; leave --option out")
+        object.__setattr__(self, "options", json_values("task options", self.options))
+
+
+def json_values(what: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A copy that cannot be changed, of JSON values alone. Raises SettingError."""
+    try:
+        loaded: dict[str, Any] = json.loads(json.dumps(dict(values), sort_keys=True))
+    except (TypeError, ValueError) as error:
+        raise SettingError(f"{what} must be JSON values: {error}") from error
+    return MappingProxyType(loaded)

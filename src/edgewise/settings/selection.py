@@ -1,0 +1,77 @@
+"""Which edges of a scored graph make the circuit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar, Literal, TypeAlias
+
+from edgewise.errors import FormatError, SelectionError
+from edgewise.settings.read import check
+from edgewise.settings.setting import setting
+
+Ranking: TypeAlias = Literal["abs", "signed", "helpful", "mean-abs"]
+DEFAULT_FRACTION = {"edge": 0.01, "node": 0.1}
+
+
+@dataclass(frozen=True)
+class Selection:
+    """At most one of `top`, `threshold` and `fraction`; none means the top 1 % of edges, or 10 % of nodes.
+
+    Args:
+        top: number of edges (or nodes).
+        threshold: least value of the ranking.
+        fraction: share of all edges (or nodes), above 0 and at most 1; rounded down, at least one.
+        by: what is ranked: ``"abs"``, ``"signed"``, ``"helpful"`` or ``"mean-abs"``.
+        greedy: grow the circuit from `logits` back, so that every edge kept leads there.
+        prune: drop the edges kept that lie on no path from `input` to `logits`.
+        stable: choose among those whose 95 % interval leaves zero out; where they are fewer than asked for, all.
+
+    Raises:
+        SelectionError: several rules at once.
+        SettingError: a number out of range, or an unknown ranking.
+    """
+
+    title: ClassVar[str] = "Circuit"
+
+    top: int | None = setting(None, help="Keep so many edges (or nodes).", least=1)
+    threshold: float | None = setting(None, help="Keep what ranks at or above this, in metric units.")
+    fraction: float | None = setting(
+        None, help="Keep this share.", above=0, most=1, shown_default="0.01 of edges, 0.1 of nodes"
+    )
+    by: Ranking = setting("abs", help="Rank by abs, signed, helpful or mean-abs.")
+    greedy: bool = setting(False, help="Grow the circuit from logits back.")
+    prune: bool = setting(False, help="Drop kept edges on no path from input to logits.")
+    stable: bool = setting(False, help="Choose among those whose sign is certain at 95 %.")
+
+    def __post_init__(self) -> None:
+        """Check the rule."""
+        given = [name for name in ("top", "threshold", "fraction") if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise SelectionError(f"--{given[0]} and --{given[1]} given; give one of --top, --threshold, --fraction")
+        check(self)
+        if self.greedy and self.threshold is not None:
+            raise SelectionError("--greedy needs a number of edges; give --top or --fraction, not --threshold")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the rule as a dict of JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Selection:
+        """Read back what `to_json` gave. Raises FormatError for an unknown field."""
+        unknown = sorted(set(values) - {entry.name for entry in fields(cls)})
+        if unknown:
+            raise FormatError(f"config: field 'selection.{unknown[0]}' is unknown; was it written by a newer edgewise?")
+        return cls(**values)
+
+    def describe(self, level: str = "edge") -> str:
+        """Return the rule in words, such as ``"top 1 % by abs"``."""
+        if self.top is not None:
+            rule = f"top {self.top:,}"
+        elif self.threshold is not None:
+            rule = f"at least {self.threshold:g}"
+        else:
+            rule = f"top {100 * (self.fraction or DEFAULT_FRACTION[level]):g} %"
+        words = {"stable": "of certain sign", "greedy": "greedy", "prune": "pruned"}
+        return ", ".join((f"{rule} by {self.by}", *(word for name, word in words.items() if getattr(self, name))))

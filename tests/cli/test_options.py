@@ -1,0 +1,189 @@
+"""One declaration a setting: the same option in every verb, and none missing by accident."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from cli.conftest import Cli
+from edgewise.cli.groups import BATCH, CIRCUIT, MEMORY, METHOD_SETTINGS, MODEL, NUMBERS, PROMPTS, SCORES
+from edgewise.cli.main import app
+from edgewise.methods import method_names, settings_class
+from edgewise.report.page.command import command
+from edgewise.runs.config import RunConfig
+from edgewise.settings import described
+
+VERBS: dict[str, Any] = dict(get_command(app).commands)  # type: ignore[attr-defined]
+GROUPS = (MODEL, PROMPTS, SCORES, METHOD_SETTINGS, CIRCUIT, NUMBERS, BATCH, MEMORY)
+SETTINGS = {one.flag: one for group in GROUPS for one in group.settings}
+# Verbs that load a model, and which of its settings they cannot have: those of several models name files of none.
+LOADING = {
+    "discover": set(),
+    "evaluate": set(),
+    "roc": set(),
+    "check": {"--model"},
+    "league": {"--model", "--config", "--gguf-file", "--adapter"},
+    "paper": {"--config", "--gguf-file", "--adapter"},
+}
+
+
+def options_of(verb: str) -> dict[str, Any]:
+    return {flag: one for one in VERBS[verb].params for flag in one.opts if flag.startswith("--")}
+
+
+def test_an_option_means_the_same_in_every_verb() -> None:
+    """Same words in front of the default, same kind of value, same number of them."""
+    seen: dict[str, tuple[str, Any]] = {}
+    for verb in VERBS:
+        for flag, option in options_of(verb).items():
+            said = (option.help or "").partition("; by default")[0].rstrip("."), option.metavar, option.multiple, option.is_flag, tuple(option.secondary_opts)
+            first, before = seen.setdefault(flag, (verb, said))
+            if flag in {"--out", "--model", "--methods", "--json", "--help"} and flag not in SETTINGS:
+                continue
+            if (flag, verb) == ("--model", "paper"):  # one for all figures, in the place of the paper's
+                continue
+            assert said == before, f"{flag} of {verb} and {first}"
+
+
+@pytest.mark.parametrize("verb", sorted(LOADING))
+def test_every_verb_that_loads_a_model_takes_all_that_say_how(verb: str) -> None:
+    expected = {one.flag for one in (*MODEL.settings, *MEMORY.settings)} - LOADING[verb]
+    if verb != "check":
+        expected |= {one.flag for one in BATCH.settings}
+    else:
+        expected -= {"--max-memory"}
+    assert expected <= set(options_of(verb))
+
+
+def test_no_verb_has_an_option_of_a_settings_name_by_hand() -> None:
+    """`--top` of a circuit is no number of rows: what means another thing has another name."""
+    for verb in VERBS:
+        for flag, option in options_of(verb).items():
+            if flag in SETTINGS and (flag, verb) != ("--model", "paper"):
+                assert (option.help or "").startswith(SETTINGS[flag].setting.help.rstrip(".")[:20])
+
+
+def other_values(one: Any) -> list[Any]:
+    """Values of a setting that are not its default."""
+    if one.kind is bool:
+        return [value for value in (True, False) if value != one.default]
+    if one.choices:
+        return [choice for choice in one.choices if choice != one.default]
+    if one.kind is dict:
+        return [{"order": "abba"}]
+    if one.many:
+        return [("a->b", "c->*")]
+    if one.kind is str:
+        return ["a b"]
+    low = 0.25 if one.setting.most is not None else 7
+    return [one.kind(low)] if one.kind is int else [low, 1e-05]
+
+
+def configs() -> list[RunConfig]:
+    """A config for every other value of every setting of a run and of every method."""
+    found = []
+    for one in described(RunConfig):
+        if one.name in {"model", "task", "data", "method"}:
+            continue
+        found += [RunConfig("demo", task="ioi", **{one.name: value}) for value in other_values(one)]
+    needed: dict[str, dict[str, Any]] = {
+        "acdc": {"tau": 0.5},
+        "eap-acdc": {"tau": 0.5, "eap_top": 3},
+        "subnetwork-probing": {"lambda_": 2.0},
+    }
+    for method in method_names():
+        for one in described(settings_class(method)):
+            for value in other_values(one):
+                own = {**needed.get(method, {}), one.name: value}
+                if one.name in {"eap_threshold", "eap_fraction"}:
+                    del own["eap_top"]
+                plain = {name: list(x) if isinstance(x, tuple) else x for name, x in own.items()}
+                found.append(RunConfig("demo", task="ioi", method=method, settings=plain))
+    return found
+
+
+@pytest.mark.parametrize("config", configs(), ids=lambda one: " ".join(command(one, "x")[2:-2]))
+def test_the_printed_command_asks_for_the_same_run(
+    config: RunConfig, cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The command of the page, run, gives the very config back: no option is dropped or misspelt."""
+    import edgewise.runs.discover as runs
+    from edgewise.errors import RunError
+    from edgewise.runs.methods import settled
+
+    asked: list[RunConfig] = []
+
+    def caught(given: RunConfig, *_: Any, **__: Any) -> None:
+        asked.append(given)
+        raise RunError("enough")
+
+    monkeypatch.setattr(runs, "discover", caught)
+    said = cli(*command(config, str(tmp_path))[1:])
+    assert "enough" in said.err
+    assert settled(asked[0]) == settled(config)
+
+
+def test_help_of_every_verb_comes_without_torch() -> None:
+    code = (
+        "import sys\nfrom edgewise.cli.main import run\n"
+        f"codes = [run([verb, '--help']) for verb in {sorted(VERBS)!r}]\n"
+        "assert not any(codes), codes\nassert 'torch' not in sys.modules and 'numpy' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+PLUGIN = '''
+"""A method of somebody's own: edges by the size of EAP's score to some power."""
+
+from dataclasses import dataclass, replace
+
+from edgewise.attribution import Method
+from edgewise.attribution.eap import EAP
+from edgewise.engine.passes import Passes
+from edgewise.settings import setting
+
+
+@dataclass(frozen=True)
+class Power:
+    power: float = setting(1.0, help="what |EAP| is raised to", above=0)
+
+
+def score(model, batch, logit_gradient, buffers, *, settings):
+    found = EAP.score(model, batch, logit_gradient, buffers)
+    return replace(found, edges=found.edges.sign() * found.edges.abs() ** settings.power)
+
+
+POWER = Method("eap-power", "EAP to some power", score, Power, passes=Passes(2.0, 1.0))
+'''
+
+
+def test_a_method_of_another_package_is_one_file_and_one_row(tmp_path: Path) -> None:
+    """Listed, with its option in help, run, and refused with a value out of range, as those that come along."""
+    (tmp_path / "powered.py").write_text(PLUGIN, encoding="utf-8")
+    about = tmp_path / "powered-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: powered\nVersion: 1.0\n", encoding="utf-8")
+    (about / "entry_points.txt").write_text("[edgewise.estimates]\neap-power = powered:POWER\n", encoding="utf-8")
+    code = (
+        f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\nfrom edgewise.cli.main import run\n"
+        "assert run(['list', 'methods']) == 0\nassert run(['discover', '--help']) == 0\n"
+        "asked = ['discover', '--model', 'demo', '--task', 'ioi', '--n', '2', '--no-pictures', '--json',\n"
+        "         '--method', 'eap-power', '--out']\n"
+        f"out = {str(tmp_path / 'run')!r}\n"
+        "assert run([*asked, out, '--power', '-1']) == 2\n"
+        "assert run([*asked, out, '--power', '2']) == 0\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "eap-power" in done.stdout
+    assert "EAP to some power" in done.stdout
+    assert "--power" in done.stdout
+    assert "--power is -1.0; give a number above 0" in done.stderr
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["config"]["settings"] == {"power": 2.0}
