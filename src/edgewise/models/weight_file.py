@@ -67,7 +67,7 @@ def _refuse_imposter(path: Path) -> None:
     with path.open("rb") as stream:
         start = stream.read(64).lstrip()
     if not start:
-        raise ModelError(f"weights {str(path)!r} are an empty file; get the file again")
+        raise ModelError(f"weights {str(path)!r} cannot be read: the file is empty; get the file again")
     # The header of a safetensors file is JSON too, behind eight bytes that give its length.
     kind = next((kind for mark, kind in IMPOSTERS.items() if start.startswith(mark)), None)
     if kind is not None and not _is_safetensors(path):

@@ -38,7 +38,7 @@ def inserted(found: Iterable[str], wanted: Collection[str]) -> str | None:
     wanted = frozenset(wanted)
     seen: Counter[str] = Counter()
     for name in found:
-        seen.update({extra for extra in _removable(name, wanted)})
+        seen.update(set(_removable(name, wanted)))
     if not seen:
         return None
     extra, count = max(seen.items(), key=lambda row: (row[1], -len(row[0])))

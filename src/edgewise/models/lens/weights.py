@@ -165,8 +165,8 @@ def _refuse_missing(absent: Iterable[Slot], state: Mapping[str, Tensor], config:
         elif name.endswith((".w", ".b")):
             folded = "RMSPre" if config.normalization == "RMS" else "LNPre"
             hint = f"where norms were folded into the weights, normalization_type is {folded!r}"
-        more = f" ({count} are)" if count > 1 and not slot.bias else ""
-        raise ModelError(f"{where}: tensor {name!r}, {list(slot.shape)} ({slot.axes}), is missing{more}; {hint}")
+        more = f" ({count} are missing in all)" if count > 1 and not slot.bias else ""
+        raise ModelError(f"{where}: tensor {name!r}, {list(slot.shape)} ({slot.axes}), is missing; {hint}{more}")
 
 
 def _refuse_unexpected(left: Mapping[str, Tensor], config: LensConfig, where: str) -> None:

@@ -96,10 +96,8 @@ def _layers(facts: Facts) -> str | None:
             f"config.json says {facts.depth} {len(wanted)}, and the file has {len(found)} layers; mend the one that"
             " is wrong"
         )
-    absent = sorted(wanted - found)
-    return f"the file lacks {'layer' if len(absent) == 1 else 'layers'} {absent}; get it again".replace(
-        "[", ""
-    ).replace("]", "")
+    absent = ", ".join(str(layer) for layer in sorted(wanted - found))
+    return f"of the layers the file lacks {absent}; get it again"
 
 
 def _head(facts: Facts) -> str | None:

@@ -67,9 +67,7 @@ def weight_files(folder: Path, named: str | None = None) -> Files:
     if chosen is None:
         names = listed([path.name for path in there])
         if named:
-            raise ModelError(
-                f"{_where(folder)}: config.json names its weights {named!r}, which is not there; put it there"
-            )
+            raise ModelError(f"{_where(folder)}: config.json names weights {named!r}, not there; get them too")
         raise ModelError(
             f"{_where(folder)}: of its weights {names} none is {' or '.join(SINGLE)}, and no {SINGLE[0]}{INDEX} says"
             " which to read; copy the index too, or save the model again"
@@ -81,8 +79,8 @@ def weight_files(folder: Path, named: str | None = None) -> Files:
     absent = [path.name for path in shards if not path.is_file()]
     if absent:
         raise ModelError(
-            f"{_where(folder)}: {chosen.name} names {len(shards)} files of weights, and {len(absent)} of them not there:"
-            f" {listed(absent)}; get what is missing"
+            f"{_where(folder)}: {chosen.name} names {len(shards)} files of weights, and {len(absent)} of them not"
+            f" there: {listed(absent)}; get what is missing"
         )
     return Files(shards, chosen, placed, tuple(path for path in there if path not in shards))
 
