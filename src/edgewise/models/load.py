@@ -79,20 +79,7 @@ def load_model(
         raise ModelError(f"kv_heads {kv_heads!r} is not known{near}; use one of {', '.join(KV_HEADS)}")
     if isinstance(model, nn.Module):
         model = within(model)
-        if adapter is not None:
-            raise ModelError(
-                f"model {_own_name(model)!r} is already loaded: merge the adapter into it yourself, by"
-                f" peft.PeftModel.from_pretrained(model, {str(adapter)!r}).merge_and_unload()"
-            )
-        if attention is not None:
-            raise ModelError(
-                f"model {_own_name(model)!r} is already loaded: attention is its own; call set_attn_implementation"
-            )
-        if dtype is not None or device is not None or config is not None:
-            raise ModelError(
-                f"model {_own_name(model)!r} is already loaded: dtype, device and config are its own;"
-                " call model.to(...) yourself"
-            )
+        _require_no_settings(model, adapter, attention, (dtype, device, config))
         return _taken(model, tokenizer, ignore_config, kv_heads)
     name = str(model)
     kind, place = _dtype(dtype) or torch.float32, _device(device)
@@ -110,6 +97,22 @@ def load_model(
     module = read_module(name, source, settings, dtype=kind, attention=attention, **trusted)
     module = (module if merging is None else merged(module, merging)).to(place)
     return Model(name, wire(module, ignore_config, kv_heads), tokenizer or read_tokenizer(source, **trusted))
+
+
+def _require_no_settings(
+    module: nn.Module, adapter: str | Path | None, attention: str | None, others: tuple[object, ...]
+) -> None:
+    """Refuse settings of the loading for a module that is loaded."""
+    loaded = f"model {_own_name(module)!r} is already loaded"
+    if adapter is not None:
+        raise ModelError(
+            f"{loaded}: merge the adapter into it yourself, by"
+            f" peft.PeftModel.from_pretrained(model, {str(adapter)!r}).merge_and_unload()"
+        )
+    if attention is not None:
+        raise ModelError(f"{loaded}: attention is its own; call set_attn_implementation")
+    if any(one is not None for one in others):
+        raise ModelError(f"{loaded}: dtype, device and config are its own; call model.to(...) yourself")
 
 
 def _require_no_choice(name: str, attention: str | None, adapter: str | Path | None) -> None:

@@ -69,9 +69,7 @@ def test_tensors_that_do_not_fit(config: Mapping[str, Any], change: Change, mess
 )
 def test_what_was_put_before_every_name_is_the_cause(put_in: str, who: str, tmp_path: Path) -> None:
     folder = changed(dump(), lambda tensors: {put_in + name: x for name, x in tensors.items()}, tmp_path / "model")
-    with pytest.raises(
-        ModelError, match=rf"tensors are missing .* every name in the file begins with '{put_in}'.*{who}"
-    ):
+    with pytest.raises(ModelError, match=rf"are missing .* every name in the file begins with '{put_in}'.*{who}"):
         load_model(folder)
 
 
