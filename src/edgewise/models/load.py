@@ -16,6 +16,8 @@ from edgewise.models.catalogue import BUNDLED
 from edgewise.models.lens import LensTransformer, sources
 from edgewise.models.lens.load import load_lens
 from edgewise.models.model import Model
+from edgewise.models.placement import require_present
+from edgewise.models.pretrained.adapters import merged, refuse_unmerged, require_adapter
 from edgewise.models.pretrained.config import read_config
 from edgewise.models.pretrained.find import find
 from edgewise.models.pretrained.tokenizer import read_tokenizer
@@ -42,10 +44,12 @@ def load_model(
     trust_remote_code: bool = False,
     kv_heads: str = "native",
     attention: str | None = None,
+    adapter: str | Path | None = None,
 ) -> Model:
     """Load a decoder-only language model, in Hugging Face's format or in TransformerLens's, or take one that is loaded.
 
-    The model is used as ``transformers`` loads it, or as the checkpoint holds it: no weight is folded or centred.
+    The model is used as ``transformers`` loads it, or as the checkpoint holds it: no weight is folded or centred. A
+    checkpoint that lacks a weight, or has one that the model has no place for, is refused.
 
     Args:
         model: a bundled name (``"demo"``), one built by hand (``"planted:3"``, ``"compiled:induction"``), a hub name
@@ -60,13 +64,14 @@ def load_model(
             or ``"query"`` for a k and a v of every query head.
         attention: how ``transformers`` computes attention, ``"eager"``, ``"sdpa"`` or another that is installed; its
             own choice by default.
+        adapter: a folder or hub name with an adapter of ``peft``, merged into the weights in memory.
 
     Returns:
         The model with its wiring, in evaluation mode.
 
     Raises:
-        ModelError: no such model, a folder without config or weights, a bad seed or program, or a loaded module in
-            training mode.
+        ModelError: no such model, a folder without config or weights, weights that do not fit the config, an adapter
+            that cannot be merged, a bad seed or program, or a loaded module in training mode or with weights elsewhere.
         UnsupportedModelError: an architecture or config attribute that is not understood.
     """
     if kv_heads not in KV_HEADS:
@@ -74,38 +79,56 @@ def load_model(
         raise ModelError(f"kv_heads {kv_heads!r} is not known{near}; use one of {', '.join(KV_HEADS)}")
     if isinstance(model, nn.Module):
         model = within(model)
-        if attention is not None:
-            raise ModelError(
-                f"model {_own_name(model)!r} is already loaded: attention is its own; call set_attn_implementation"
-            )
-        if dtype is not None or device is not None or config is not None:
-            raise ModelError(
-                f"model {_own_name(model)!r} is already loaded: dtype, device and config are its own;"
-                " call model.to(...) yourself"
-            )
+        _require_no_settings(model, adapter, attention, (dtype, device, config))
         return _taken(model, tokenizer, ignore_config, kv_heads)
     name = str(model)
     kind, place = _dtype(dtype) or torch.float32, _device(device)
     if kind_of(name) and config is None:
-        _require_no_choice(name, attention)
+        _require_no_choice(name, attention, adapter)
         return load_built(name, kind, place, tokenizer)
     checkpoint = None if name in BUNDLED and config is None else sources.find(name, config)
     if checkpoint is not None:
-        _require_no_choice(name, attention)
+        _require_no_choice(name, attention, adapter)
         return load_lens(name, checkpoint, dtype=kind, device=place, tokenizer=tokenizer, ignore_config=ignore_config)
-    source, trusted = find(name), {"trust_remote_code": trust_remote_code}
+    wanted = None if adapter is None else str(adapter)
+    source, trusted = find(name, wanted), {"trust_remote_code": trust_remote_code}
     settings = read_config(name, source, ignore_config=ignore_config, **trusted)
-    module = read_module(name, source, settings, dtype=kind, attention=attention, **trusted).to(place)
+    merging = None if wanted is None else require_adapter(wanted)
+    module = read_module(name, source, settings, dtype=kind, attention=attention, **trusted)
+    module = (module if merging is None else merged(module, merging)).to(place)
     return Model(name, wire(module, ignore_config, kv_heads), tokenizer or read_tokenizer(source, **trusted))
 
 
-def _require_no_choice(name: str, attention: str | None) -> None:
+def _require_no_settings(
+    module: nn.Module, adapter: str | Path | None, attention: str | None, others: tuple[object, ...]
+) -> None:
+    """Refuse settings of the loading for a module that is loaded."""
+    loaded = f"model {_own_name(module)!r} is already loaded"
+    if adapter is not None:
+        raise ModelError(
+            f"{loaded}: merge the adapter into it yourself, by"
+            f" peft.PeftModel.from_pretrained(model, {str(adapter)!r}).merge_and_unload()"
+        )
+    if attention is not None:
+        raise ModelError(f"{loaded}: attention is its own; call set_attn_implementation")
+    if any(one is not None for one in others):
+        raise ModelError(f"{loaded}: dtype, device and config are its own; call model.to(...) yourself")
+
+
+def _require_no_choice(name: str, attention: str | None, adapter: str | Path | None) -> None:
+    if adapter is not None:
+        raise ModelError(
+            f"model {name!r} is none of Hugging Face's, and adapters are merged into those alone; leave adapter"
+            f" {str(adapter)!r} out"
+        )
     if attention is not None:
         raise ModelError(f"model {name!r} has one way to compute attention; leave attention {attention!r} out")
 
 
 def _taken(module: nn.Module, tokenizer: Any | None, ignore_config: Collection[str], kv_heads: str) -> Model:
     """A model from a module that is loaded."""
+    refuse_unmerged(_own_name(module), module)
+    require_present(_own_name(module), module)
     bos = module.config.prepend_bos if isinstance(module, LensTransformer) else None
     model = Model(_own_name(module), wire(module, ignore_config, kv_heads), tokenizer, bos)
     model.require_eval()

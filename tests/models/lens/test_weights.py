@@ -64,6 +64,21 @@ def test_tensors_that_do_not_fit(config: Mapping[str, Any], change: Change, mess
         load_model(folder)
 
 
+@pytest.mark.parametrize(
+    ("put_in", "who"), [("module.", "DataParallel"), ("_orig_mod.", "torch.compile"), ("net.", "rename them")]
+)
+def test_what_was_put_before_every_name_is_the_cause(put_in: str, who: str, tmp_path: Path) -> None:
+    folder = changed(dump(), lambda tensors: {put_in + name: x for name, x in tensors.items()}, tmp_path / "model")
+    with pytest.raises(ModelError, match=rf"are missing .* every name in the file begins with '{put_in}'.*{who}"):
+        load_model(folder)
+
+
+def test_several_that_are_missing_are_counted(tmp_path: Path) -> None:
+    folder = changed(dump(), drop("blocks.1.attn.W_"), tmp_path / "model")
+    with pytest.raises(ModelError, match=r"'blocks.1.attn.W_Q'.* is missing; .*\(4 are missing in all\)"):
+        load_model(folder)
+
+
 def test_several_that_are_left_over_are_counted(tmp_path: Path) -> None:
     old = changed(dump(), lambda tensors: {n.replace("ln", "norm"): x for n, x in tensors.items()}, tmp_path / "old")
     with pytest.raises(ModelError, match=r"'blocks.0.ln1.w'.*is missing"):

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from transformers import AutoTokenizer, PreTrainedConfig
 
-from edgewise.models.lens.checkpoint import read_tensors
 from edgewise.models.lens.config import LensConfig
 from edgewise.models.lens.dialects import read_config
 from edgewise.models.lens.module import LensTransformer
@@ -16,6 +15,7 @@ from edgewise.models.lens.sources import Source
 from edgewise.models.lens.weights import module_state
 from edgewise.models.lens.wiring import wire_lens
 from edgewise.models.model import Model
+from edgewise.models.weight_file import read_tensors
 
 
 def load_lens(

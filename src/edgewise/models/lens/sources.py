@@ -16,8 +16,8 @@ from huggingface_hub.errors import HfHubHTTPError
 
 from edgewise.errors import ModelError, UnknownNameError
 from edgewise.models.catalogue import LENS_MODELS, hub_name
-from edgewise.models.lens.checkpoint import SUFFIXES
 from edgewise.models.lens.dialects import is_lens_config, read_json
+from edgewise.models.weight_file import SUFFIXES
 
 CONFIG = "config.json"
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from edgewise.errors import ModelError
 from edgewise.models.lens.config import LensConfig
+from edgewise.models.weight_names import listed, prefix_cause
 
 BUFFERS = ("attn.mask", "attn.IGNORE", "attn.rotary_sin", "attn.rotary_cos")
 Convert = Callable[[Tensor], Tensor]
@@ -64,6 +65,7 @@ def module_state(config: LensConfig, tensors: Mapping[str, Tensor], where: str) 
             absent.append(slot)
             continue
         state[slot.target] = slot.convert(_checked(left.pop(name), name, slot, where)).contiguous()
+    _refuse_wrapped(absent, left, where)
     _refuse_missing(absent, state, config, where)
     _refuse_unexpected(left, config, where)
     reference = state["embed.weight"]
@@ -142,9 +144,18 @@ def _checked(tensor: Tensor, name: str, slot: Slot, where: str) -> Tensor:
     raise ModelError(f"{found}; give the config that belongs to these weights")
 
 
+def _refuse_wrapped(absent: Iterable[Slot], left: Mapping[str, Tensor], where: str) -> None:
+    """Name what stands in the names of a file and not in ours, where that is why they are missing."""
+    lacking = {name for slot in absent if not slot.bias for name in slot.names}
+    why = prefix_cause(left, lacking) if lacking else None
+    if why is not None:
+        raise ModelError(f"{where}: {len(lacking)} tensors are missing ({listed(lacking)}): {why}")
+
+
 def _refuse_missing(absent: Iterable[Slot], state: Mapping[str, Tensor], config: LensConfig, where: str) -> None:
-    for slot in absent:
-        name = slot.names[-1] if config.n_kv_heads == config.n_heads else slot.names[0]
+    lacking = [(slot, slot.names[-1] if config.n_kv_heads == config.n_heads else slot.names[0]) for slot in absent]
+    count = sum(not slot.bias for slot, _ in lacking)
+    for slot, name in lacking:
         kind = slot.target.split(".", 2)[2] if slot.target.startswith("blocks.") else slot.target
         if slot.bias and not any(target.startswith("blocks.") and target.endswith(kind) for target in state):
             continue
@@ -154,7 +165,8 @@ def _refuse_missing(absent: Iterable[Slot], state: Mapping[str, Tensor], config:
         elif name.endswith((".w", ".b")):
             folded = "RMSPre" if config.normalization == "RMS" else "LNPre"
             hint = f"where norms were folded into the weights, normalization_type is {folded!r}"
-        raise ModelError(f"{where}: tensor {name!r}, {list(slot.shape)} ({slot.axes}), is missing; {hint}")
+        more = f" ({count} are missing in all)" if count > 1 and not slot.bias else ""
+        raise ModelError(f"{where}: tensor {name!r}, {list(slot.shape)} ({slot.axes}), is missing; {hint}{more}")
 
 
 def _refuse_unexpected(left: Mapping[str, Tensor], config: LensConfig, where: str) -> None:

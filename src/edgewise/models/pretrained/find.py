@@ -7,15 +7,26 @@ from pathlib import Path
 
 from edgewise.errors import ModelError
 from edgewise.models import catalogue
-from edgewise.models.lens.checkpoint import SUFFIXES
+from edgewise.models.pretrained.adapters import refuse_unasked
+from edgewise.models.pretrained.files import INDEX, base_weights
+from edgewise.models.weight_file import SUFFIXES
 
 
-def find(name: str) -> str:
-    """The folder or hub name to load from; a name that can be neither is refused at once."""
+def find(name: str, adapter: str | None = None) -> str:
+    """The folder or hub name to load from; a name that can be neither is refused at once.
+
+    Args:
+        name: what the user called the model.
+        adapter: the adapter that is to be merged into it.
+
+    Raises:
+        ModelError: no such folder, one without config or weights, or one with an adapter that was not asked for.
+    """
     if name in catalogue.BUNDLED:
         return str(Path(catalogue.__file__).parent / catalogue.BUNDLED[name])
     folder = Path(name)
     if folder.is_dir():
+        refuse_unasked(name, name, adapter)
         _check_folder(folder)
         return name
     if folder.is_file():
@@ -24,6 +35,7 @@ def find(name: str) -> str:
         raise ModelError(f"model {name!r}: there is no such weights file; check the path")
     if folder.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
         raise ModelError(f"model {name!r}: there is no such folder; give a folder, a hub name or 'demo'")
+    refuse_unasked(name, name, adapter)
     return name
 
 
@@ -38,7 +50,7 @@ def _check_folder(folder: Path) -> None:
         json.loads(config.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ModelError(f"model folder {str(folder)!r}: config.json is not JSON ({error}); save it again") from None
-    if not any(folder.glob("*.safetensors")) and not any(folder.glob("*.bin")):
+    if not base_weights(folder) and not any(folder.glob(f"*{INDEX}")):
         raise ModelError(
             f"model folder {str(folder)!r} has no weights (*.safetensors or *.bin); save the model there again"
         )

@@ -1,7 +1,8 @@
-"""A checkpoint's weights in the module that its config describes."""
+"""A checkpoint's weights in the module that its config describes; none is made up, and none of the stream left out."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -9,6 +10,10 @@ from torch import nn
 from transformers import AutoModelForCausalLM
 
 from edgewise.models.pretrained.library import from_pretrained
+from edgewise.models.pretrained.rehearsal import ASKED, Outline, judge, rehearse
+
+# transformers would put an adapter that lies beside the weights into the model unasked: it looks for one here instead.
+NO_ADAPTER = {"adapter_kwargs": {"subfolder": "none"}}
 
 
 def read_module(
@@ -25,11 +30,17 @@ def read_module(
         trust_remote_code: run code that the repository carries.
 
     Raises:
-        ModelError: weights that cannot be read.
+        ModelError: weights that cannot be read, or that are not those of the model that the config describes.
     """
+    folder = Path(source)
+    if folder.is_dir():
+        rehearse(folder, config)
     # The kernel for experts that transformers takes by default knows no float64.
     experts = {"experts_implementation": "eager"} if dtype == torch.float64 else {}
     chosen = {} if attention is None else {"attn_implementation": attention}
     options = {"config": config, "dtype": dtype, "trust_remote_code": trust_remote_code, **experts, **chosen}
-    module: nn.Module = from_pretrained(name, AutoModelForCausalLM, source, **options)
-    return module.eval()
+    module, info = from_pretrained(name, AutoModelForCausalLM, source, **options, **ASKED, **NO_ADAPTER)
+    where = f"model folder {source!r}" if folder.is_dir() else f"model {name!r}"
+    judge(info, Outline.of(module), where, config)
+    ready: nn.Module = module.eval()
+    return ready

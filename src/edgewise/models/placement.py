@@ -1,0 +1,48 @@
+"""Where a loaded module's weights are: a method needs them all, at every moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import chain
+
+from torch import nn
+
+from edgewise.errors import ModelError
+from edgewise.models.weight_names import listed
+
+ELSEWHERE = ("cpu", "disk")
+
+
+def require_present(name: str, module: nn.Module) -> None:
+    """Refuse a module some of whose weights are not in memory: on the meta device, or offloaded.
+
+    Args:
+        name: what the user called it.
+        module: the module.
+
+    Raises:
+        ModelError: naming the first weights, how many there are, and what to do.
+    """
+    absent = [place for place, x in chain(module.named_parameters(), module.named_buffers()) if x.is_meta]
+    offloaded = [place for place, part in module.named_modules() if _offloads(getattr(part, "_hf_hook", None))]
+    if offloaded or (absent and _mapped_elsewhere(module)):
+        what = listed(absent or offloaded)
+        raise ModelError(
+            f"model {name!r}: {len(absent or offloaded)} of its {'weights' if absent else 'parts'} are offloaded"
+            f" ({what}); load it whole, without device_map or offloading, in a smaller dtype where memory is short"
+        )
+    if absent:
+        raise ModelError(
+            f"model {name!r}: {len(absent)} of its weights are on the meta device, without values ({listed(absent)});"
+            " load them with from_pretrained, or load_state_dict(..., assign=True)"
+        )
+
+
+def _offloads(hook: object) -> bool:
+    """Whether a hook of accelerate, or one of several in one, fetches weights for the time of a call."""
+    return bool(getattr(hook, "offload", False)) or any(_offloads(one) for one in getattr(hook, "hooks", ()))
+
+
+def _mapped_elsewhere(module: nn.Module) -> bool:
+    places = getattr(module, "hf_device_map", None)
+    return isinstance(places, Mapping) and any(str(place) in ELSEWHERE for place in places.values())
