@@ -14,6 +14,8 @@ from edgewise.runs.identity import model_digest
 from edgewise.runs.prompts import prompts_of
 from edgewise.runs.record import PromptSummary, versions
 from edgewise.runs.steps import Steps
+from edgewise.settings import described
+from edgewise.settings.model import ModelSettings
 from edgewise.tasks import PromptSet
 
 
@@ -62,16 +64,8 @@ def prepare(
         EdgewiseError: anything wrong with the model or the prompts.
     """
     with steps.step("model", f"loading {config.model}"):
-        model = load_model(
-            config.model,
-            config=config.config,
-            dtype=config.dtype,
-            device=config.device,
-            ignore_config=config.ignore_config,
-            trust_remote_code=config.trust_remote_code,
-            kv_heads=config.kv_heads,
-            attention=config.attention,
-        )
+        asked = {one.name: getattr(config, one.name) for one in described(ModelSettings)}
+        model = load_model(asked.pop("model"), **asked)
     check(model)
     with steps.step("prompts", "preparing prompts"):
         prompts = prompts_of(config, model)
