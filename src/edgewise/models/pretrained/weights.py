@@ -8,6 +8,8 @@ import torch
 from torch import nn
 from transformers import AutoModelForCausalLM
 
+from edgewise.models.pretrained.architecture import class_of
+from edgewise.models.pretrained.attention import require_available, take_plain
 from edgewise.models.pretrained.library import from_pretrained
 
 
@@ -25,8 +27,13 @@ def read_module(
         trust_remote_code: run code that the repository carries.
 
     Raises:
-        ModelError: weights that cannot be read.
+        ModelError: weights that cannot be read, or a way to compute attention that is not here.
     """
+    kind = class_of(name, source, config, trust_remote_code=trust_remote_code)
+    if attention is None:
+        take_plain(name, kind, config)
+    else:
+        require_available(name, kind, attention)
     # The kernel for experts that transformers takes by default knows no float64.
     experts = {"experts_implementation": "eager"} if dtype == torch.float64 else {}
     chosen = {} if attention is None else {"attn_implementation": attention}
