@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from transformers import PretrainedConfig
+
 # Where transformers computes. Its quantisers, trainers and generators read configs too, and of other things.
 COMPUTING = (
     "transformers.models.",
@@ -36,6 +38,8 @@ COMPUTING = (
 NOT_COMPUTING = ("transformers.models.auto.", "transformers.modeling_gguf_pytorch_utils")
 # Loads and saves: its words are names of files, options and devices.
 LOADING = "transformers.modeling_utils"
+# What a config does for its file.
+FILING = frozenset({"to_dict", "to_diff_dict", "to_json_string", "to_json_file", "save_pretrained"})
 LIBRARIES = frozenset({"transformers", "torch", "builtins", "typing", "abc"})
 
 _NO_DEFAULT = object()  # ``config.name``: reached where the attribute is there, or known to be
@@ -95,8 +99,8 @@ def reads_of(kind: type) -> Reads:
 
 
 def _add_own(found: Reads, config_class: type | None) -> None:
-    """Add what the config itself reads in the properties and methods that are read."""
-    waiting, seen = list(found.defaults), set(found.defaults)
+    """Add what the config itself reads in properties and methods that are read, and the names behind other names."""
+    waiting, seen = set(found.defaults) - FILING, FILING | found.defaults.keys()
     while waiting:
         own = inspect.getattr_static(config_class, waiting.pop(), None)
         own = inspect.unwrap(own.fget) if isinstance(own, property) and own.fget else own
@@ -104,14 +108,18 @@ def _add_own(found: Reads, config_class: type | None) -> None:
             search = _Search({}, configs=("self",))
             search.visit(ast.parse(textwrap.dedent(inspect.getsource(own))))
             found.add(search.found)
-            waiting += search.found.defaults.keys() - seen
+            waiting |= search.found.defaults.keys() - seen
             seen |= search.found.defaults.keys()
+    for alias, name in getattr(config_class, "attribute_map", {}).items():
+        found.add(Reads({name: found.defaults[alias]} if alias in found.defaults else {}))
 
 
 def _place(thing: Any, carried: Collection[str]) -> tuple[str, str] | None:
     """Module and top-level name of a class or function that computes, or None."""
     if not (inspect.isclass(thing) or inspect.isfunction(thing)):
         return None
+    if inspect.isclass(thing) and issubclass(thing, PretrainedConfig):
+        return None  # what of it is used stands in the code that uses it
     thing = inspect.unwrap(thing)
     module = thing.__module__
     computing = module.startswith(COMPUTING) and not module.startswith(NOT_COMPUTING)
@@ -131,9 +139,15 @@ def _searched(module: str, name: str, all_attributes: bool) -> tuple[Reads, list
 
 @cache
 def _definitions(module: str) -> Mapping[str, ast.AST]:
-    kinds = (ast.ClassDef, ast.FunctionDef)
-    body = ast.walk(ast.parse(inspect.getsource(sys.modules[module])))
-    return {node.name: node for node in body if isinstance(node, kinds)}
+    """The classes and functions of a module, those that stand within an ``if`` or ``try`` too."""
+    found: dict[str, ast.AST] = {}
+    waiting: list[Any] = list(ast.parse(inspect.getsource(sys.modules[module])).body)
+    for node in waiting:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            found[node.name] = node
+        else:
+            waiting += [*getattr(node, "body", ()), *getattr(node, "orelse", ()), *getattr(node, "handlers", ())]
+    return found
 
 
 class _Search(ast.NodeVisitor):

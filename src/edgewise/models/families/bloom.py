@@ -35,7 +35,7 @@ ROWS = (
         "BloomForCausalLM",
         "ALiBi, LayerNorm",
         understood(
-            "hidden_size n_layer n_head layer_norm_epsilon hidden_dropout attention_dropout pretraining_tp n_embed",
+            "hidden_size n_layer n_head layer_norm_epsilon hidden_dropout attention_dropout pretraining_tp",
             {"apply_residual_connection_post_layernorm": False, "slow_but_exact": False},
         ),
         wire,

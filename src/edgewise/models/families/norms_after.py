@@ -128,7 +128,7 @@ ROWS = (
     _row(
         "Exaone4ForCausalLM",
         "as OLMo 2, queries and keys normed by head, some layers with a sliding window",
-        WINDOW,
+        f"sliding_window_pattern {WINDOW}",
         names=OLMO,
     ),
     _row("Glm4ForCausalLM", "as Llama, norms before and after", "attention_bias", names=GLM),

@@ -62,7 +62,7 @@ def take_plain(name: str, kind: Any, config: Any) -> None:
 
 def _warn(name: str, field: str, value: Any, more: str) -> None:
     warnings.warn(
-        f"model {name!r}: config.json asks for {field} {value!r:.60}; transformers' own choice is used instead ({more})",
+        f"model {name!r}: config.json asks for {field} {value!r:.60}; transformers' default is used instead ({more})",
         EdgewiseWarning,
         stacklevel=2,
     )
