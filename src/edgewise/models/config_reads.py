@@ -112,6 +112,8 @@ def _add_own(found: Reads, config_class: type | None) -> None:
             seen |= search.found.defaults.keys()
     for alias, name in getattr(config_class, "attribute_map", {}).items():
         found.add(Reads({name: found.defaults[alias]} if alias in found.defaults else {}))
+    # What the class declares is never missing: no value stands for it.
+    found.add(Reads({name: [_ASKED] for name in found.defaults if hasattr(config_class, name)}))
 
 
 def _place(thing: Any, carried: Collection[str]) -> tuple[str, str] | None:
