@@ -20,6 +20,7 @@ TREE = {
     "MemoryLimitError": "EdgewiseError",
     "RunError": "EdgewiseError",
     "RunConflictError": "RunError",
+    "EdgewiseWarning": "UserWarning",
 }
 
 

@@ -15,6 +15,8 @@
     └── RunError                 a run folder
         └── RunConflictError         it holds another run
 
+    EdgewiseWarning          something runs all the same, and the user should hear how
+
 A message is one line: what is wrong, where (row, field, file), and what to do about it.
 """
 
@@ -26,6 +28,7 @@ from difflib import get_close_matches
 __all__ = [
     "DataError",
     "EdgewiseError",
+    "EdgewiseWarning",
     "FormatError",
     "MemoryLimitError",
     "MetricError",
@@ -44,6 +47,10 @@ __all__ = [
 
 class EdgewiseError(Exception):
     """Base of every error that edgewise raises on purpose."""
+
+
+class EdgewiseWarning(UserWarning):
+    """What the user should hear of something that runs all the same; the command prints it on stderr."""
 
 
 class UnknownNameError(EdgewiseError):

@@ -158,8 +158,15 @@ def test_cut_weights(cli: Cli, model: Path, data: Path, tmp_path: Path) -> None:
     ("change", "parts"),
     [
         ({"architectures": ["MambaForCausalLM"], "model_type": "mamba"}, ["MambaForCausalLM", "GPT2LMHeadModel"]),
-        ({"architectures": ["GPT2Model"]}, ["GPT2Model", "GPT2LMHeadModel"]),
-        ({"a_new_setting": 3}, ["a_new_setting", "--ignore-config"]),
+        ({"architectures": ["GPT2ForSequenceClassification"]}, ["GPT2ForSequenceClassification", "GPT2LMHeadModel"]),
+        ({"architectures": "GPT2LMHeadModel"}, ["architectures", "list"]),
+        ({"architectures": ["T5ForConditionalGeneration"], "model_type": "t5"}, ["T5ForConditionalGeneration", "t5"]),
+        ({"model_type": "gpt9"}, ["model_type", "gpt9"]),
+        ({"model_type": None, "architectures": None}, ["model_type is missing"]),
+        ({"activation_function": "swiglu"}, ["activation_function", "'swiglu'", "silu"]),
+        ({"n_embd": "32"}, ["n_embd", "int"]),
+        ({"sliding_window": 3, "text_config": {}}, ["--ignore-config sliding_window --ignore-config text_config"]),
+        ({"quantization_config": {"quant_method": "gptq", "bits": 4}}, ["GPTQ", "pip install"]),
     ],
 )
 def test_an_unsupported_architecture(

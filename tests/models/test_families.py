@@ -282,7 +282,20 @@ REFUSED = [
     ("Gemma2ForCausalLM", {"attention_bias": True}, "attention_bias is True, but only False is understood"),
     ("Gemma3ForCausalLM", {"use_bidirectional_attention": True}, "only causal attention is understood"),
     ("Gemma3ForConditionalGeneration", {}, "it reads images too; give load_model its text part"),
-    ("Qwen3ForCausalLM", {"a_new_switch": 3}, "a_new_switch .= 3. is not understood"),
+    ("GPT2LMHeadModel", {"add_cross_attention": True}, "add_cross_attention is True: attention to another model"),
+    ("GPT2LMHeadModel", {"is_causal": False}, "is_causal is False: only causal attention is understood"),
+    ("GPT2LMHeadModel", {"pruned_heads": {"0": [1]}}, "pruned_heads is .*: layers with fewer heads"),
+    ("LlamaForCausalLM", {"per_layer_config": {"0": {"intermediate_size": 7}}}, "per_layer_config is .*several shapes"),
+    ("LlamaForCausalLM", {"quantization": {"bits": 4}}, "quantization is .*packed for MLX"),
+    ("LlamaForCausalLM", {"use_bidirectional_attention": True}, "only causal attention is understood"),
+    ("LlamaForCausalLM", {"layer_types": FIRST_LAYER_WINDOWED}, "layer_types .= .*. is not understood"),
+    ("LlamaForCausalLM", {"rope_interleaved": True}, "rope_interleaved is True, but only False is understood"),
+    (
+        "Qwen3ForCausalLM",
+        {"attention_chunk_size": 3, "text_config": {}},
+        "attention_chunk_size .= 3., text_config .= {}. are not understood.*--ignore-config attention_chunk_size"
+        " --ignore-config text_config",
+    ),
 ]
 
 
@@ -296,4 +309,4 @@ def test_a_constant_that_a_norm_would_scale_is_refused_although_vouched_for() ->
 def test_what_the_wiring_does_not_know_is_refused(architecture: str, switched: dict[str, Any], reason: str) -> None:
     config = config_of(architecture, **switched)
     with pytest.raises(UnsupportedModelError, match=reason):
-        family_of(architecture, config)
+        family_of(getattr(transformers, architecture), config)

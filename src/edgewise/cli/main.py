@@ -9,12 +9,14 @@ import sys
 import warnings
 from collections.abc import Sequence
 from importlib.metadata import version as package_version
+from typing import Any
 
 import typer
 
 from edgewise.cli import check, compare, discover, draw, evaluate, league, listing, paper, roc, select, show, verify
+from edgewise.cli.output import warn
 from edgewise.cli.quiet import quiet_libraries
-from edgewise.errors import EdgewiseError
+from edgewise.errors import EdgewiseError, EdgewiseWarning
 
 app = typer.Typer(
     name="edgewise",
@@ -64,6 +66,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     with warnings.catch_warnings():
         if not sys.warnoptions:
             warnings.simplefilter("ignore")
+            warnings.simplefilter("default", EdgewiseWarning)
+        warnings.showwarning = _show_warning
         try:
             code = app(given, standalone_mode=False, prog_name="edgewise")
         except EdgewiseError as error:
@@ -77,6 +81,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
     if code == 130:
         _say(_interrupted(given))
     return code if isinstance(code, int) else 0
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+    """One line, without the place in the code."""
+    warn([str(message) if issubclass(category, EdgewiseWarning) else f"{category.__name__}: {message}"])
 
 
 def _fail(message: str) -> int:

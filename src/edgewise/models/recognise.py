@@ -35,7 +35,7 @@ def wire(module: nn.Module, ignore_config: Collection[str] = (), kv_heads: str =
         raise UnsupportedModelError(
             f"{type(module).__name__} is not a transformers language model; give one of {', '.join(FAMILIES)}"
         )
-    family = family_of(type(module).__name__, config, ignore_config)
+    family = family_of(type(module), config, ignore_config)
     wiring = family.wire(module)
     _require_plain(wiring)
     told = unpacked(module)
@@ -63,8 +63,9 @@ def _require_plain(wiring: Wiring) -> None:
                 )
 
 
-def family_of(architecture: str, config: Any, ignore_config: Collection[str] = ()) -> Family:
-    """The family of a class name, after its config was checked."""
+def family_of(kind: type, config: Any, ignore_config: Collection[str] = ()) -> Family:
+    """The family of a class of models, after its config was checked."""
+    architecture = kind.__name__
     if architecture in REFUSED:
         raise UnsupportedModelError(f"architecture {architecture!r} is not supported: {REFUSED[architecture]}")
     if architecture not in FAMILIES:
@@ -73,5 +74,5 @@ def family_of(architecture: str, config: Any, ignore_config: Collection[str] = (
             f"architecture {architecture!r} is not supported{near}; supported: {', '.join(FAMILIES)}"
         )
     family = FAMILIES[architecture]
-    family.understood.check(config, ignore_config)
+    family.understood.check(config, kind, ignore_config)
     return family

@@ -35,9 +35,7 @@ ROWS = (
         "BloomForCausalLM",
         "ALiBi, LayerNorm",
         understood(
-            """hidden_size n_layer n_head layer_norm_epsilon hidden_dropout attention_dropout pretraining_tp seq_length
-            skip_bias_add skip_bias_add_qkv attention_softmax_in_fp32 bias_dropout_fusion masked_softmax_fusion
-            offset_alibi unk_token_id n_embed n_inner""",
+            "hidden_size n_layer n_head layer_norm_epsilon hidden_dropout attention_dropout pretraining_tp",
             {"apply_residual_connection_post_layernorm": False, "slow_but_exact": False},
         ),
         wire,

@@ -82,8 +82,8 @@ ROWS = (
         "rotary or ALiBi, LayerNorm, multi-query or grouped heads, parallel or sequential blocks",
         understood(
             """hidden_size num_hidden_layers num_attention_heads num_kv_heads num_ln_in_parallel_attn ffn_hidden_size
-            activation layer_norm_epsilon max_position_embeddings rope_parameters alibi new_decoder_architecture
-            multi_query parallel_attn bias hidden_dropout attention_dropout""",
+            activation layer_norm_epsilon alibi new_decoder_architecture multi_query parallel_attn bias hidden_dropout
+            attention_dropout""",
             {"apply_residual_connection_post_layernorm": False},
             refuse=_refuse,
         ),

@@ -22,8 +22,7 @@ from edgewise.models.wiring import (
     stacked_heads,
 )
 
-COMMON = """activation_function layer_norm_epsilon summary_type summary_use_proj summary_activation
-    summary_proj_to_labels summary_first_dropout"""
+COMMON = "activation_function layer_norm_epsilon"
 
 
 def _fused(layer: Any, heads: int) -> tuple[Any, ...]:
@@ -63,9 +62,8 @@ ROWS = (
         "GPT2LMHeadModel",
         "learned positions, LayerNorm",
         understood(
-            f"""{COMMON} n_positions n_embd n_layer n_head n_inner n_ctx scale_attn_weights
-            scale_attn_by_inverse_layer_idx reorder_and_upcast_attn embd_pdrop attn_pdrop resid_pdrop""",
-            {"add_cross_attention": False},
+            f"""{COMMON} n_positions n_embd n_layer n_head n_inner scale_attn_weights scale_attn_by_inverse_layer_idx
+            reorder_and_upcast_attn embd_pdrop attn_pdrop resid_pdrop"""
         ),
         partial(wire, fused=True),
     ),
@@ -73,18 +71,15 @@ ROWS = (
         "GPTNeoForCausalLM",
         "learned positions, LayerNorm, every other layer within a window",
         understood(
-            f"""{COMMON} hidden_size num_layers num_heads intermediate_size max_position_embeddings window_size
-            attention_types attention_layers attention_dropout embed_dropout resid_dropout classifier_dropout"""
+            f"""{COMMON} hidden_size num_layers num_heads intermediate_size window_size attention_layers
+            attention_dropout embed_dropout resid_dropout"""
         ),
         wire,
     ),
     Family(
         "GPTJForCausalLM",
         "rotary, LayerNorm, parallel blocks with one norm",
-        understood(
-            f"""{COMMON} n_positions n_embd n_layer n_head n_inner n_ctx rotary rotary_dim scale_attn_weights embd_pdrop
-            attn_pdrop resid_pdrop"""
-        ),
+        understood(f"{COMMON} n_positions n_embd n_layer n_head n_inner rotary_dim embd_pdrop attn_pdrop resid_pdrop"),
         partial(wire, shared_norm=True),
     ),
 )

@@ -30,9 +30,8 @@ ROWS = (
         "GPTNeoXForCausalLM",
         "rotary, LayerNorm, parallel or sequential blocks",
         understood(
-            """hidden_size intermediate_size num_hidden_layers num_attention_heads hidden_act max_position_embeddings
-            layer_norm_eps rope_parameters rotary_pct rotary_emb_base use_parallel_residual attention_bias
-            attention_dropout hidden_dropout classifier_dropout"""
+            """hidden_size intermediate_size num_hidden_layers num_attention_heads hidden_act layer_norm_eps
+            use_parallel_residual attention_bias attention_dropout hidden_dropout"""
         ),
         wire,
     ),

@@ -30,8 +30,8 @@ from edgewise.models.wiring import (
 )
 
 COMMON = """hidden_size intermediate_size num_hidden_layers num_attention_heads num_key_value_heads head_dim hidden_act
-    max_position_embeddings rope_parameters attention_dropout pretraining_tp"""
-WINDOW = "sliding_window use_sliding_window max_window_layers layer_types"
+    attention_dropout"""
+WINDOW = "sliding_window layer_types"
 EXPERTS = """num_experts num_local_experts num_experts_per_tok norm_topk_prob decoder_sparse_step mlp_only_layers
     moe_intermediate_size shared_expert_intermediate_size router_aux_loss_coef router_jitter_noise"""
 
@@ -123,7 +123,7 @@ ROWS = (
     _row(
         "LlamaForCausalLM",
         "rotary, RMSNorm, grouped heads",
-        "rms_norm_eps attention_bias mlp_bias is_llama_config",
+        "rms_norm_eps attention_bias mlp_bias",
         {"rope_interleaved": False},
     ),
     _row(
@@ -136,7 +136,7 @@ ROWS = (
     _row(
         "SmolLM3ForCausalLM",
         "as Llama, some layers without positions or with a sliding window",
-        f"rms_norm_eps attention_bias mlp_bias no_rope_layers no_rope_layer_interval {WINDOW}",
+        f"rms_norm_eps attention_bias mlp_bias no_rope_layers use_sliding_window {WINDOW}",
     ),
     _row(
         "Qwen2ForCausalLM",
@@ -152,8 +152,7 @@ ROWS = (
     _row(
         "GemmaForCausalLM",
         "as Llama, scaled embedding, RMSNorm with gain 1 + weight",
-        "rms_norm_eps attention_bias hidden_activation",
-        {"use_bidirectional_attention": None},
+        "rms_norm_eps attention_bias",
         norm=gemma_norm,
     ),
     _row(
@@ -166,15 +165,14 @@ ROWS = (
     _row(
         "StableLmForCausalLM",
         "rotary, LayerNorm, sequential blocks or parallel ones with one norm",
-        """layer_norm_eps use_qkv_bias qk_layernorm use_parallel_residual hidden_dropout norm_eps rope_pct
-        rotary_scaling_factor""",
+        "layer_norm_eps use_qkv_bias qk_layernorm use_parallel_residual hidden_dropout",
         norm=layer_norm,
         shared_norm=lambda config: config.use_parallel_residual,
     ),
     _row(
         "CohereForCausalLM",
         "rotary, LayerNorm, parallel blocks with one norm",
-        "layer_norm_eps attention_bias use_qk_norm logit_scale model_max_length",
+        "layer_norm_eps attention_bias use_qk_norm logit_scale",
         norm=layer_norm,
         shared_norm=always,
     ),
@@ -190,8 +188,7 @@ ROWS = (
     _row(
         "Phi3ForCausalLM",
         "as Llama, q, k, v in one module, with a sliding window",
-        f"""rms_norm_eps original_max_position_embeddings resid_pdrop embd_pdrop full_attn_mod interpolate_factor
-        {WINDOW}""",
+        f"rms_norm_eps resid_pdrop {WINDOW}",
         {"attention_bias": False, "mlp_bias": False, "lm_head_bias": False},
     ),
     _row(
@@ -222,8 +219,7 @@ ROWS = (
     _row(
         "GptOssForCausalLM",
         "as Llama, attention sinks, every other layer with a sliding window, experts",
-        f"""rms_norm_eps attention_bias swiglu_alpha swiglu_limit initial_context_length experts_per_token
-        {WINDOW} {EXPERTS}""",
+        f"rms_norm_eps attention_bias {WINDOW} {EXPERTS}",
         NO_ROUTER_OUTPUT,
     ),
 )

@@ -82,22 +82,15 @@ def wire(model: Any, *, names: Names, norm: NormKind = rms_norm, joint: bool = F
 NO_BIAS = {"attention_bias": False}
 
 
-def _one_way(config: Any) -> str | None:
-    if config.use_bidirectional_attention:
-        return "use_bidirectional_attention is True, and only causal attention is understood; use a model without it"
-    return None
-
-
 def _row(
     architecture: str, note: str, attributes: str, required: Mapping[str, Any] | None = None, **differs: Any
 ) -> Family:
-    refuse = {"refuse": differs.pop("refuse")} if "refuse" in differs else {}
     attributes = f"{COMMON} rms_norm_eps {attributes}"
-    return Family(architecture, note, understood(attributes, required, **refuse), partial(wire, **differs))
+    return Family(architecture, note, understood(attributes, required), partial(wire, **differs))
 
 
 GEMMA_ATTRIBUTES = f"""hidden_activation query_pre_attn_scalar attn_logit_softcapping final_logit_softcapping
-    use_bidirectional_attention cache_implementation {WINDOW}"""
+    {WINDOW}"""
 
 ROWS = (
     _row(
@@ -107,16 +100,14 @@ ROWS = (
         NO_BIAS,
         names=GEMMA,
         norm=gemma_norm,
-        refuse=_one_way,
     ),
     _row(
         "Gemma3ForCausalLM",
         "as Gemma 2, with norms of queries and keys; the text models",
-        f"{GEMMA_ATTRIBUTES} sliding_window_pattern rope_local_base_freq",
+        GEMMA_ATTRIBUTES,
         NO_BIAS,
         names=GEMMA,
         norm=gemma_norm,
-        refuse=_one_way,
     ),
     _row(
         "Olmo2ForCausalLM",

@@ -47,9 +47,8 @@ ROWS = (
         "OPTForCausalLM",
         "learned positions, LayerNorm",
         understood(
-            """hidden_size num_hidden_layers num_attention_heads ffn_dim max_position_embeddings word_embed_proj_dim
-            activation_function enable_bias layer_norm_elementwise_affine dropout attention_dropout activation_dropout
-            layerdrop init_std""",
+            """hidden_size num_hidden_layers num_attention_heads ffn_dim word_embed_proj_dim activation_function
+            enable_bias layer_norm_elementwise_affine dropout attention_dropout layerdrop""",
             {"do_layer_norm_before": True, "_remove_final_layer_norm": False},
             refuse=_refuse,
         ),

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from transformers import AutoConfig
+import transformers
+from transformers import AutoConfig, PreTrainedConfig
 
-from edgewise.models.pretrained.library import from_pretrained
+from edgewise.errors import ModelError
+from edgewise.models.families import FAMILIES
+from edgewise.models.pretrained.architecture import class_of
+from edgewise.models.pretrained.fields import check_fields
+from edgewise.models.pretrained.library import from_pretrained, told
 from edgewise.models.recognise import family_of
 
 
@@ -24,11 +29,41 @@ def read_config(name: str, source: str, *, trust_remote_code: bool, ignore_confi
         ModelError: a config that cannot be read.
         UnsupportedModelError: an architecture or config attribute that is not understood.
     """
-    config = from_pretrained(name, AutoConfig, source, trust_remote_code=trust_remote_code)
-    family_of(_architecture(config), config, ignore_config)
+    with told(name, source):
+        values, _ = PreTrainedConfig.get_config_dict(source)
+    loader = _loader(name, values, trust_remote_code)
+    trusted = {"trust_remote_code": trust_remote_code} if loader is AutoConfig else {}
+    config = from_pretrained(name, loader, source, **trusted)
+    # Logits are asked for by name, and nothing beside them.
+    config.return_dict, config.output_attentions, config.output_hidden_states = True, False, False
+    kind = class_of(name, source, config, trust_remote_code=trust_remote_code)
+    family_of(kind, config, ignore_config)
+    check_fields(name, config)
     return config
 
 
-def _architecture(config: Any) -> str:
-    named = (config.architectures or ["(none named in config.json)"])[0]
-    return str(named)
+def _loader(name: str, values: Mapping[str, Any], trust_remote_code: bool) -> Any:
+    """What reads the config: of old files, which name no ``model_type``, the config class of their architecture."""
+    architectures, model_type = values.get("architectures"), values.get("model_type")
+    if architectures is not None and not (
+        isinstance(architectures, list) and all(isinstance(one, str) for one in architectures)
+    ):
+        raise ModelError(
+            f"model {name!r}: config.json: architectures is {architectures!r:.60}; it must be a list of class names"
+        )
+    if isinstance(model_type, str) and model_type:
+        carried = "AutoConfig" in (values.get("auto_map") or ())
+        if model_type not in transformers.CONFIG_MAPPING and not (carried and trust_remote_code):
+            its_code = "; the code that it carries runs with trust_remote_code" if carried else ""
+            raise ModelError(
+                f"model {name!r}: config.json: model_type is {model_type!r}, which transformers"
+                f" {transformers.__version__} does not know{its_code}"
+            )
+        return AutoConfig
+    known = [one for one in architectures or () if one in FAMILIES]
+    if model_type is not None or not known:
+        said = "missing" if model_type is None else repr(model_type)
+        raise ModelError(
+            f"model {name!r}: config.json: model_type is {said}; it must say which kind of model this is, like 'gpt2'"
+        )
+    return getattr(transformers, known[0]).config_class

@@ -47,9 +47,13 @@ def _check_folder(folder: Path) -> None:
             " or --config FILE.json for weights in TransformerLens's format"
         )
     try:
-        json.loads(config.read_text(encoding="utf-8"))
+        values = json.loads(config.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ModelError(f"model folder {str(folder)!r}: config.json is not JSON ({error}); save it again") from None
+    if not isinstance(values, dict):
+        raise ModelError(
+            f"model folder {str(folder)!r}: config.json is no JSON object (is {values!r:.40}); save it again"
+        )
     if not base_weights(folder) and not any(folder.glob(f"*{INDEX}")):
         raise ModelError(
             f"model folder {str(folder)!r} has no weights (*.safetensors or *.bin); save the model there again"

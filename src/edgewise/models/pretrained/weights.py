@@ -9,6 +9,8 @@ import torch
 from torch import nn
 from transformers import AutoModelForCausalLM
 
+from edgewise.models.pretrained.architecture import class_of
+from edgewise.models.pretrained.attention import require_available, take_plain
 from edgewise.models.pretrained.library import from_pretrained
 from edgewise.models.pretrained.rehearsal import ASKED, Outline, judge, rehearse
 
@@ -30,8 +32,14 @@ def read_module(
         trust_remote_code: run code that the repository carries.
 
     Raises:
-        ModelError: weights that cannot be read, or that are not those of the model that the config describes.
+        ModelError: weights that cannot be read, or that are not those of the model that the config describes, or a way
+            to compute attention that is not here.
     """
+    kind = class_of(name, source, config, trust_remote_code=trust_remote_code)
+    if attention is None:
+        take_plain(name, kind, config)
+    else:
+        require_available(name, kind, attention)
     folder = Path(source)
     if folder.is_dir():
         rehearse(folder, config)
