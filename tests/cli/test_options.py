@@ -42,7 +42,13 @@ def test_an_option_means_the_same_in_every_verb() -> None:
     seen: dict[str, tuple[str, Any]] = {}
     for verb in VERBS:
         for flag, option in options_of(verb).items():
-            said = (option.help or "").partition("; by default")[0].rstrip("."), option.metavar, option.multiple, option.is_flag, tuple(option.secondary_opts)
+            said = (
+                (option.help or "").partition("; by default")[0].rstrip("."),
+                option.metavar,
+                option.multiple,
+                option.is_flag,
+                tuple(option.secondary_opts),
+            )
             first, before = seen.setdefault(flag, (verb, said))
             if flag in {"--out", "--model", "--methods", "--json", "--help"} and flag not in SETTINGS:
                 continue

@@ -9,11 +9,11 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, GPT2Config
 
-from conftest import SHARED
 from edgewise.models.load import load_model
 from models.pretrained.published_configs import PUBLISHED
 
-GIVEN = {path.parent.name: path for path in sorted((SHARED.parent / "cases" / "configs").glob("*/config.json"))}
+CASES = Path(__file__).resolve().parents[4] / "shared" / "cases" / "configs"
+GIVEN = {path.parent.name: path for path in sorted(CASES.glob("*/config.json"))}
 FILES = PUBLISHED | {f"given-{name}": json.loads(path.read_text()) for name, path in GIVEN.items()}
 
 
