@@ -18,6 +18,8 @@ from edgewise.models.lens.load import load_lens
 from edgewise.models.model import Model
 from edgewise.models.pretrained.config import read_config
 from edgewise.models.pretrained.find import find
+from edgewise.models.pretrained.gguf import place as gguf_place
+from edgewise.models.pretrained.gguf.load import load_gguf
 from edgewise.models.pretrained.tokenizer import read_tokenizer
 from edgewise.models.pretrained.weights import read_module
 from edgewise.models.recognise import wire
@@ -42,14 +44,16 @@ def load_model(
     trust_remote_code: bool = False,
     kv_heads: str = "native",
     attention: str | None = None,
+    gguf_file: str | None = None,
 ) -> Model:
-    """Load a decoder-only language model, in Hugging Face's format or in TransformerLens's, or take one that is loaded.
+    """Load a decoder-only language model, in Hugging Face's format, GGUF or TransformerLens's, or take one that is loaded.
 
     The model is used as ``transformers`` loads it, or as the checkpoint holds it: no weight is folded or centred.
 
     Args:
         model: a bundled name (``"demo"``), one built by hand (``"planted:3"``, ``"compiled:induction"``), a hub name
-            (``"gpt2"``, ``"attn-only-4l"``), a folder, a weights file in TransformerLens's format, or a loaded module.
+            (``"gpt2"``, ``"attn-only-4l"``), a folder, a GGUF file, a weights file in TransformerLens's format, or a
+            loaded module.
         config: the ``config.json`` of a weights file or folder in TransformerLens's format, where it lies elsewhere.
         dtype: its floating-point type; float32 by default, a loaded module's own.
         device: where it runs; the CPU by default, a loaded module's own.
@@ -60,6 +64,7 @@ def load_model(
             or ``"query"`` for a k and a v of every query head.
         attention: how ``transformers`` computes attention, ``"eager"``, ``"sdpa"`` or another that is installed; its
             own choice by default.
+        gguf_file: the name of a GGUF file in the folder or hub repository; it is run in `dtype`, unpacked.
 
     Returns:
         The model with its wiring, in evaluation mode.
@@ -78,9 +83,9 @@ def load_model(
             raise ModelError(
                 f"model {_own_name(model)!r} is already loaded: attention is its own; call set_attn_implementation"
             )
-        if dtype is not None or device is not None or config is not None:
+        if any(choice is not None for choice in (dtype, device, config, gguf_file)):
             raise ModelError(
-                f"model {_own_name(model)!r} is already loaded: dtype, device and config are its own;"
+                f"model {_own_name(model)!r} is already loaded: dtype, device, config and file are its own;"
                 " call model.to(...) yourself"
             )
         return _taken(model, tokenizer, ignore_config, kv_heads)
@@ -89,6 +94,10 @@ def load_model(
     if kind_of(name) and config is None:
         _require_no_choice(name, attention)
         return load_built(name, kind, place, tokenizer)
+    file = None if name in BUNDLED else gguf_place.find(name, gguf_file, config)
+    if file is not None:
+        loaded, own = load_gguf(name, file, dtype=kind, attention=attention, ignore_config=ignore_config)
+        return Model(name, wire(loaded.to(place), ignore_config, kv_heads), tokenizer or own)
     checkpoint = None if name in BUNDLED and config is None else sources.find(name, config)
     if checkpoint is not None:
         _require_no_choice(name, attention)
