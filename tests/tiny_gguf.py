@@ -1,7 +1,7 @@
 """Tiny models written as GGUF files by the ``gguf`` package, with llama.cpp's layouts worked out here.
 
-llama.cpp turns neighbours of a head's entries and ``transformers`` the two halves, so its Llama has the rows of queries and
-keys in another order; Gemma's gains are stored with their one added; GPT-2's linear maps are stored as outputs by inputs.
+llama.cpp turns neighbours of a head's entries and ``transformers`` the two halves, so its Llama has the rows of queries
+and keys in another order; Gemma's gains are stored with their one added; GPT-2's linear maps as outputs by inputs.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def load_model(
     attention: str | None = None,
     gguf_file: str | None = None,
 ) -> Model:
-    """Load a decoder-only language model, in Hugging Face's format, GGUF or TransformerLens's, or take one that is loaded.
+    """Load a decoder-only language model, in Hugging Face's format, GGUF or TransformerLens's, or take a loaded one.
 
     The model is used as ``transformers`` loads it, or as the checkpoint holds it: no weight is folded or centred.
 

@@ -107,10 +107,8 @@ def _require_magic(path: Path) -> None:
     if start[:4] != MAGIC:
         raise ModelError(f"{str(path)!r} is no GGUF file: it does not start with GGUF; download it again")
     version = start[4:8]
-    if len(version) == 4 and not version[2:] == b"\0\0":
-        raise ModelError(
-            f"GGUF file {str(path)!r} is big-endian, and only little-endian ones are read; convert it again"
-        )
+    if len(version) == 4 and version[2:] != b"\0\0":
+        raise ModelError(f"GGUF file {str(path)!r} is big-endian, and only little-endian is read; convert it again")
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:

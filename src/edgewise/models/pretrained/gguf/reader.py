@@ -52,7 +52,7 @@ class HeaderReader(GGUFReader):  # type: ignore[misc]
 
 @contextmanager
 def reading_quickly() -> Iterator[None]:
-    """``transformers`` reads headers as here, makes a table of names once and not for every module, and says nothing."""
+    """``transformers`` reads headers as here, makes a table of names once, not for every module, and says nothing."""
     replacements = (
         (gguf, "GGUFReader", HeaderReader),
         (gguf, "get_tensor_name_map", cache(gguf.get_tensor_name_map)),

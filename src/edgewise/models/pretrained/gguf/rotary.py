@@ -1,7 +1,7 @@
 """Rotary positions as a GGUF file means them, in a config.
 
-A file may hold one factor a frequency (Llama 3.1's scaling, worked out), or a linear scaling; ``transformers`` passes over
-both.
+A file may hold one factor a frequency (Llama 3.1's scaling, worked out), or a linear scaling; ``transformers`` passes
+over both.
 """
 
 from __future__ import annotations

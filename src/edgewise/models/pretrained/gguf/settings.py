@@ -1,8 +1,8 @@
 """A GGUF file's keys as a config, and the config held against them.
 
 ``transformers`` takes the keys that it has names for and passes over the others, also over those that change what the
-model computes. So every key of the architecture must be one whose meaning is known here, and the config must say the same
-as the file; another file is refused.
+model computes. So every key of the architecture must be one whose meaning is known here, and the config must say the
+same as the file; another file is refused.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SHOWN_BY_SHAPES = frozenset(
 )
 # Which the reader of configs puts into configs that have no use for them.
 _STRAY = ("unk_token_id", "n_ctx", "feed_forward_length")
-# llama.cpp knows by the number of layers which Gemma scales queries by another size than a head's: the file does not say.
+# llama.cpp knows by the number of layers which Gemma scales queries by another size than a head's; no key says it.
 _GEMMA_27B = {"gemma2": 46, "gemma3_text": 62}
 
 
@@ -78,6 +78,8 @@ def read_settings(name: str, header: Header) -> Any:
     config.architectures = [MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[config.model_type]]
     for stray in _STRAY:
         vars(config).pop(stray, None)
+    if hasattr(config, "head_dim") and "attention.key_length" in header.own:
+        config.head_dim = header.own["attention.key_length"]
     if config.model_type in _GEMMA_27B:
         special = config.num_hidden_layers == _GEMMA_27B[config.model_type]
         scale = config.hidden_size // config.num_attention_heads if special else config.head_dim
@@ -90,8 +92,8 @@ def _require_readable(header: Header) -> None:
     known = {_letters(architecture) for architecture in GGUF_SUPPORTED_ARCHITECTURES}
     if _letters(header.architecture) not in known:
         raise UnsupportedModelError(
-            f"GGUF file {str(header.path)!r}: transformers does not read architecture {header.architecture!r} from GGUF;"
-            " use the model's own checkpoint (safetensors)"
+            f"GGUF file {str(header.path)!r}: transformers does not read architecture {header.architecture!r} from"
+            " GGUF; use the model's own checkpoint (safetensors)"
         )
 
 
