@@ -20,6 +20,8 @@ from edgewise.models.placement import require_present
 from edgewise.models.pretrained.adapters import merged, refuse_unmerged, require_adapter
 from edgewise.models.pretrained.config import read_config
 from edgewise.models.pretrained.find import find
+from edgewise.models.pretrained.gguf import place as gguf_place
+from edgewise.models.pretrained.gguf.load import load_gguf
 from edgewise.models.pretrained.tokenizer import read_tokenizer
 from edgewise.models.pretrained.weights import read_module
 from edgewise.models.recognise import wire
@@ -40,16 +42,18 @@ def load_model(
     trust_remote_code: bool = False,
     kv_heads: str = "native",
     attention: str | None = None,
+    gguf_file: str | None = None,
     adapter: str | Path | None = None,
 ) -> Model:
-    """Load a decoder-only language model, in Hugging Face's format or in TransformerLens's, or take one that is loaded.
+    """Load a decoder-only language model, in Hugging Face's format, GGUF or TransformerLens's, or take a loaded one.
 
     The model is used as ``transformers`` loads it, or as the checkpoint holds it: no weight is folded or centred. A
     checkpoint that lacks a weight, or has one that the model has no place for, is refused.
 
     Args:
         model: a bundled name (``"demo"``), one built by hand (``"planted:3"``, ``"compiled:induction"``), a hub name
-            (``"gpt2"``, ``"attn-only-4l"``), a folder, a weights file in TransformerLens's format, or a loaded module.
+            (``"gpt2"``, ``"attn-only-4l"``), a folder, a GGUF file, a weights file in TransformerLens's format, or a
+            loaded module.
         config: the ``config.json`` of a weights file or folder in TransformerLens's format, where it lies elsewhere.
         dtype: its floating-point type; float32 by default, a loaded module's own.
         device: where it runs; the CPU by default, a loaded module's own.
@@ -60,6 +64,7 @@ def load_model(
             or ``"query"`` for a k and a v of every query head.
         attention: how ``transformers`` computes attention, ``"eager"``, ``"sdpa"`` or another that is installed; its
             own choice by default.
+        gguf_file: the name of a GGUF file in the folder or hub repository; it is run in `dtype`, unpacked.
         adapter: a folder or hub name with an adapter of ``peft``, merged into the weights in memory.
 
     Returns:
@@ -75,24 +80,30 @@ def load_model(
         raise ModelError(f"kv_heads {kv_heads!r} is not known{near}; use one of {', '.join(KV_HEADS)}")
     if isinstance(model, nn.Module):
         model = within(model)
-        _require_no_settings(model, adapter, attention, (dtype, device, config))
+        _require_no_settings(model, adapter, attention, (dtype, device, config, gguf_file))
         return _taken(model, tokenizer, ignore_config, kv_heads)
     name = str(model)
     kind, place = _dtype(dtype) or torch.float32, _device(device)
     if kind_of(name) and config is None:
         _require_no_choice(name, attention, adapter)
         return load_built(name, kind, place, tokenizer)
-    checkpoint = None if name in BUNDLED and config is None else sources.find(name, config)
+    file = None if name in BUNDLED else gguf_place.find(name, gguf_file, config)
+    checkpoint = None if file is not None or (name in BUNDLED and config is None) else sources.find(name, config)
     if checkpoint is not None:
         _require_no_choice(name, attention, adapter)
         return load_lens(name, checkpoint, dtype=kind, device=place, tokenizer=tokenizer, ignore_config=ignore_config)
     wanted = None if adapter is None else str(adapter)
-    source, trusted = find(name, wanted), {"trust_remote_code": trust_remote_code}
-    settings = read_config(name, source, ignore_config=ignore_config, **trusted)
-    merging = None if wanted is None else require_adapter(wanted)
-    module = read_module(name, source, settings, dtype=kind, attention=attention, **trusted)
+    choices: dict[str, Any] = {"dtype": kind, "attention": attention, "ignore_config": ignore_config}
+    if file is not None:
+        merging = None if wanted is None else require_adapter(wanted)
+        module, own = load_gguf(name, file, **choices)
+    else:
+        source, trusted = find(name, wanted), {"trust_remote_code": trust_remote_code}
+        settings = read_config(name, source, ignore_config=choices.pop("ignore_config"), **trusted)
+        merging = None if wanted is None else require_adapter(wanted)
+        module, own = read_module(name, source, settings, **choices, **trusted), read_tokenizer(source, **trusted)
     module = (module if merging is None else merged(module, merging)).to(place)
-    return Model(name, wire(module, ignore_config, kv_heads), tokenizer or read_tokenizer(source, **trusted))
+    return Model(name, wire(module, ignore_config, kv_heads), tokenizer or own)
 
 
 def _require_no_settings(
@@ -108,7 +119,7 @@ def _require_no_settings(
     if attention is not None:
         raise ModelError(f"{loaded}: attention is its own; call set_attn_implementation")
     if any(one is not None for one in others):
-        raise ModelError(f"{loaded}: dtype, device and config are its own; call model.to(...) yourself")
+        raise ModelError(f"{loaded}: dtype, device, config and file are its own; call model.to(...) yourself")
 
 
 def _require_no_choice(name: str, attention: str | None, adapter: str | Path | None) -> None:

@@ -19,7 +19,14 @@ NO_ADAPTER = {"adapter_kwargs": {"subfolder": "none"}}
 
 
 def read_module(
-    name: str, source: str, config: Any, *, dtype: torch.dtype, attention: str | None, trust_remote_code: bool
+    name: str,
+    source: str,
+    config: Any,
+    *,
+    dtype: torch.dtype,
+    attention: str | None,
+    trust_remote_code: bool = False,
+    gguf_file: str | None = None,
 ) -> nn.Module:
     """The module with its weights, in evaluation mode, on the CPU.
 
@@ -30,6 +37,7 @@ def read_module(
         dtype: floating-point type of its weights.
         attention: how attention is computed; None leaves it to ``transformers``.
         trust_remote_code: run code that the repository carries.
+        gguf_file: the file of the folder that holds the weights, where that is a GGUF one.
 
     Raises:
         ModelError: weights that cannot be read, or that are not those of the model that the config describes, or a way
@@ -41,14 +49,16 @@ def read_module(
     else:
         require_available(name, kind, attention)
     folder = Path(source)
-    if folder.is_dir():
+    if folder.is_dir() and gguf_file is None:
         rehearse(folder, config)
     # The kernel for experts that transformers takes by default knows no float64.
     experts = {"experts_implementation": "eager"} if dtype == torch.float64 else {}
     chosen = {} if attention is None else {"attn_implementation": attention}
     options = {"config": config, "dtype": dtype, "trust_remote_code": trust_remote_code, **experts, **chosen}
+    if gguf_file is not None:
+        options["gguf_file"] = gguf_file
     module, info = from_pretrained(name, AutoModelForCausalLM, source, **options, **ASKED, **NO_ADAPTER)
-    where = f"model folder {source!r}" if folder.is_dir() else f"model {name!r}"
+    where = f"model folder {source!r}" if folder.is_dir() and gguf_file is None else f"model {name!r}"
     judge(info, Outline.of(module), where, config)
     ready: nn.Module = module.eval()
     return ready
