@@ -117,6 +117,6 @@ def _given(config: PretrainedConfig) -> dict[str, Any]:
 
 def _defaults(kind: type[PretrainedConfig]) -> dict[str, Any]:
     """The values that a config class gives its attributes."""
-    found = {one.name: one.default for one in fields(kind)}  # type: ignore[arg-type]
-    made = {one.name: one.default_factory() for one in fields(kind) if one.default_factory is not MISSING}  # type: ignore[arg-type]
+    found = {one.name: one.default for one in fields(kind)}
+    made = {one.name: one.default_factory() for one in fields(kind) if one.default_factory is not MISSING}
     return found | made
