@@ -36,7 +36,7 @@ from edgewise.models.wiring import Projection
 from edgewise.search.targets import Targets
 from edgewise.tasks import PromptPair
 from tiny import VOCABULARY, prompts
-from tiny_families import CASES, WINDOW, config_of, tiny
+from tiny_families import CASES, FIRST_LAYER_WINDOWED, WINDOW, config_of, tiny
 from traces import leaves_no_trace
 from without_float32 import without_float32
 

@@ -98,7 +98,7 @@ def load_model(
         merging = None if wanted is None else require_adapter(wanted)
         module, own = load_gguf(name, file, **choices)
     else:
-        source, trusted = find(name, wanted), {"trust_remote_code": trust_remote_code}
+        source, trusted = find(name, wanted), dict[str, Any](trust_remote_code=trust_remote_code)
         settings = read_config(name, source, ignore_config=choices.pop("ignore_config"), **trusted)
         merging = None if wanted is None else require_adapter(wanted)
         module, own = read_module(name, source, settings, **choices, **trusted), read_tokenizer(source, **trusted)
