@@ -23,7 +23,6 @@ from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.metrics import get_metric
 from edgewise.runs.config import RunConfig
 from edgewise.runs.folder import Run, as_stored, read_record, read_run, refuse_other, require_free, write_run
-from edgewise.runs.identity import identity
 from edgewise.runs.lock import writing
 from edgewise.runs.methods import RunMethod, ScoringState, method_of, settled
 from edgewise.runs.record import Counts, MetricSummary, RunRecord, StabilitySummary, differences, versions
@@ -62,16 +61,15 @@ def discover(
     folder = Path(folder)
     config = known(config)
     method = method_of(config)
-    now = identity(config)
     with writing(folder):
         if not overwrite:
             require_free(folder, config)
             record = read_record(folder)
             if record is not None:
-                refuse_other(folder, differences(record, config, now))
+                refuse_other(folder, differences(record, config))
                 return read_run(folder, reused=True)
         steps = Steps(on_progress or silent)
-        setup = prepare(config, now, steps, lambda model: require_fits(config.selection, model.graph, config.level))
+        setup = prepare(config, None, steps, lambda model: require_fits(config.selection, model.graph, config.level))
         with steps.step("scoring", SCORING):
             state, earlier = pursue(
                 lambda stored: method.states(config, setup.model, setup.prompts, max_memory, stored),
@@ -128,7 +126,12 @@ def record_of(
         batch_size=state.batch_size,
         passes=method.passes(config, state),
         timing=rounded | {"total": round(sum(seconds.values()), 3)},
-        warnings=(*prompts.warnings, *_memory_warning(state), *method.warnings(state)),
+        warnings=(
+            *prompts.warnings,
+            *_memory_warning(state),
+            *_unnamed_warning(setup),
+            *method.warnings(state),
+        ),
         finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )
 
@@ -150,6 +153,15 @@ def _memory_warning(state: ScoringState) -> tuple[str, ...]:
     return (
         f"memory ran out with {state.planned_batch_size} prompts at a time, so {state.batch_size} were run at a time;"
         " no score changed",
+    )
+
+
+def _unnamed_warning(setup: Setup) -> tuple[str, ...]:
+    if setup.identity["model"] is not None:
+        return ()
+    return (
+        f"model {setup.config.model}: neither its files nor its commit in the local cache could be named, so nothing"
+        " will tell whether a later run, verification or evaluation uses the same weights",
     )
 
 
