@@ -21,6 +21,7 @@ from edgewise.errors import ScoreError
 from edgewise.evaluation.stability import intervals, stability
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.metrics import get_metric
+from edgewise.runs.cautions import cautions
 from edgewise.runs.config import RunConfig
 from edgewise.runs.folder import Run, as_stored, read_record, read_run, refuse_other, require_free, write_run
 from edgewise.runs.lock import writing
@@ -111,6 +112,7 @@ def record_of(
 ) -> RunRecord:
     """What `run.json` says of a finished run."""
     config, prompts, graph = setup.config, setup.prompts, setup.model.graph
+    metric = method.metric(config, prompts)
     rounded = {step: round(spent, 3) for step, spent in seconds.items()}
     return RunRecord(
         config=config,
@@ -118,7 +120,7 @@ def record_of(
         versions=versions(),
         model=describe_model(setup.model),
         prompts=describe_prompts(prompts),
-        metric=_metric(method.metric(config, prompts), state),
+        metric=_metric(metric, state),
         counts=Counts(graph.n_edges, graph.n_sources, graph.n_destinations, circuit.n_edges, len(circuit.nodes())),
         rule=method.rule(config),
         stability=_stability(config, scores, circuit),
@@ -126,12 +128,7 @@ def record_of(
         batch_size=state.batch_size,
         passes=method.passes(config, state),
         timing=rounded | {"total": round(sum(seconds.values()), 3)},
-        warnings=(
-            *prompts.warnings,
-            *_memory_warning(state),
-            *_unnamed_warning(setup),
-            *method.warnings(state),
-        ),
+        warnings=(*prompts.warnings, *cautions(setup, metric, state), *method.warnings(state)),
         finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )
 
@@ -144,24 +141,6 @@ def _stability(config: RunConfig, scores: EdgeScores | NodeScores, circuit: Circ
     certain = intervals(scores).sign_is_certain & kept
     return StabilitySummary(
         found.n_resamples, int(kept.sum()), int(certain.sum()), found.jaccard, found.target, found.prompts_for_target
-    )
-
-
-def _memory_warning(state: ScoringState) -> tuple[str, ...]:
-    if state.batch_size == state.planned_batch_size:
-        return ()
-    return (
-        f"memory ran out with {state.planned_batch_size} prompts at a time, so {state.batch_size} were run at a time;"
-        " no score changed",
-    )
-
-
-def _unnamed_warning(setup: Setup) -> tuple[str, ...]:
-    if setup.identity["model"] is not None:
-        return ()
-    return (
-        f"model {setup.config.model}: neither its files nor its commit in the local cache could be named, so nothing"
-        " will tell whether a later run, verification or evaluation uses the same weights",
     )
 
 
