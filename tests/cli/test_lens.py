@@ -105,7 +105,7 @@ def test_another_config_or_other_weights_are_another_run(
     assert contents(tmp_path / "run") == before
 
 
-def test_an_interrupted_run_begins_again_when_its_config_has_changed(
+def test_an_interrupted_run_is_not_gone_on_from_when_its_config_has_changed(
     cli: Cli, tmp_path: Path, split: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     weights, config, data = split
@@ -123,7 +123,10 @@ def test_an_interrupted_run_begins_again_when_its_config_has_changed(
     monkeypatch.setattr(loop, "_step", stops)
     assert cli(*command, "--out", tmp_path / "run").code == 130
     config.write_text(json.dumps(json.loads(config.read_text()) | {"attn_scale": 4.0}))
-    again, fresh = cli(*command, "--out", tmp_path / "run"), cli(*command, "--out", tmp_path / "fresh")
+    said = "holds another unfinished run", "the files behind config have changed", "--overwrite"
+    refused(cli(*command, "--out", tmp_path / "run"), *said)
+    again = cli(*command, "--out", tmp_path / "run", "--overwrite")
+    fresh = cli(*command, "--out", tmp_path / "fresh")
     assert json.loads(again.out)["edges"] == json.loads(fresh.out)["edges"]
 
 

@@ -78,7 +78,9 @@ def test_the_verified_classes_are_listed(cli: Cli) -> None:
 def test_discover_says_what_it_found_and_where(cli: Cli, command: list[Any]) -> None:
     result = cli(*command, "--top", 3)
     assert result.code == 0
-    assert result.err == ""
+    # Its weights are random, and the run says so.
+    assert "logit-diff is hardly better on clean prompts" in result.err
+    assert len(result.err.splitlines()) == 1
     assert "circuit: 3 of 262 edges" in result.out
     assert "7 prompts, eap-secant, logit-diff" in result.out
     assert result.out.endswith(f"Wrote {command[-1]}\n")

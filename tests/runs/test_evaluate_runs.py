@@ -173,12 +173,15 @@ def test_other_circuits_scores_models_and_data_are_told_apart(config: RunConfig,
     discover(own, folder, overwrite=True)
     of_run(folder)
     save_model(model, tiny.gpt2(seed=1))
-    with pytest.raises(RunConflictError, match=r"the files behind model '.*' have changed since the circuit was found"):
+    with pytest.raises(
+        RunConflictError,
+        match=r"circuit was found, the files behind model have changed: model.safetensors differs; put",
+    ):
         of_run(folder)
     save_model(model)
     assert of_run(folder).reused
     write_rows(data, id_rows(seed=1))
-    with pytest.raises(RunConflictError, match=r"the files behind data '.*' have changed"):
+    with pytest.raises(RunConflictError, match="the files behind data have changed; put"):
         of_run(folder)
 
 

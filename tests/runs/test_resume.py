@@ -136,7 +136,7 @@ def test_an_unfinished_other_run_is_refused(config: RunConfig, tmp_path: Path, m
     assert not (tmp_path / "run" / PROGRESS).exists()
 
 
-@pytest.mark.parametrize("change", ["versions", "prompts", "identity"])
+@pytest.mark.parametrize("change", ["versions", "prompts"])
 def test_progress_of_other_code_or_data_is_not_continued(
     config: RunConfig, tmp_path: Path, whole: dict[str, bytes], monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:

@@ -38,9 +38,12 @@ def check(
     corrupted ones; norms, queries, keys and values are what they are taken for; and for 50 random edges of every kind,
     the score is the slope of the exact effect of patching. Half precision resolves no such slope: there, scores must
     rank edges as those of the same model in float32 do.
+
+    Also shown is what the model says: its likeliest next tokens after a few words, and its loss on plain English beside
+    chance. A loss near chance is a warning and no failure: all else holds for random weights too.
     """
     from edgewise.cli.quiet import quiet_transformers
-    from edgewise.engine.check import check_model
+    from edgewise.engine.check import check_model, language
     from edgewise.models import load_model
     from edgewise.report.check import check_document, show_check
     from edgewise.runs.steps import Progress
@@ -56,9 +59,12 @@ def check(
         note("loading")
         loaded = load(dtype=dtype)
         rows = check_model(loaded, reference=partial(load, dtype="float32"), note=note)
+        note("asking for next tokens")
+        says = language(loaded)
     if as_json:
-        output.document(check_document(model, dtype, rows))
+        output.document(check_document(model, dtype, rows, says))
     else:
-        output.result(show_check(model, dtype, rows))
+        output.result(show_check(model, dtype, rows, says))
+    output.warn([] if says.warning is None else [says.warning])
     if not all(row.passed for row in rows):
         raise typer.Exit(1)

@@ -23,10 +23,10 @@ from edgewise.models.config_reads import reads_of
 HARMLESS = frozenset(
     """_name_or_path model_type transformers_version transformers_weights architectures dtype vocab_size
     tie_word_embeddings _attn_implementation_internal _experts_implementation_internal _output_attentions
-    _post_init_done _is_quantized quantization_config gradient_checkpointing use_cache output_attentions output_hidden_states
-    loss_type initializer_range initializer_factor init_std bos_token_id eos_token_id pad_token_id sep_token_id
-    base_model_tp_plan base_model_pp_plan rope_parameters partial_rotary_factor original_max_position_embeddings
-    max_position_embeddings ignore_keys_at_rope_validation""".split()
+    _post_init_done _is_quantized quantization_config gradient_checkpointing use_cache output_attentions
+    output_hidden_states loss_type initializer_range initializer_factor init_std bos_token_id eos_token_id
+    pad_token_id sep_token_id base_model_tp_plan base_model_pp_plan rope_parameters partial_rotary_factor
+    original_max_position_embeddings max_position_embeddings ignore_keys_at_rope_validation""".split()
 )
 
 # Attributes that change the computation, or say that the weights were made for another one, whatever the class: the

@@ -16,12 +16,15 @@ from edgewise.errors import FormatError, RunConflictError
 from edgewise.runs.atomic import content
 from edgewise.runs.checkpoint import load_checkpoint
 from edgewise.runs.commit import commit
+from edgewise.runs.identity import changed
 from edgewise.runs.lock import writing
 
 FORMAT = "edgewise-analysis"
 # Names of the analyses of a run, as patterns.
 NAMES = ("evaluation-*", "verification")
 ASKED = "asked"
+# In what was asked: the fingerprints of the model's, the config's and the data's files.
+FILES = "files"
 
 
 @dataclass(frozen=True)
@@ -113,8 +116,9 @@ def _refuse_other(analysis: Analysis, there: Mapping[str, Any], here: Mapping[st
     differing = [
         f"{name} is {there.get(name)!r} there, {here.get(name)!r} here"
         for name in dict.fromkeys((*here, *there))
-        if there.get(name) != here.get(name)
+        if name != FILES and there.get(name) != here.get(name)
     ]
+    differing += changed(there.get(FILES, {}), here.get(FILES, {}))
     if differing:
         raise RunConflictError(
             f"{analysis.path}: holds another {what} ({'; '.join(differing)}); use --overwrite to replace it"

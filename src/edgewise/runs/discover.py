@@ -21,9 +21,9 @@ from edgewise.errors import ScoreError
 from edgewise.evaluation.stability import intervals, stability
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.metrics import get_metric
+from edgewise.runs.cautions import cautions
 from edgewise.runs.config import RunConfig
 from edgewise.runs.folder import Run, as_stored, read_record, read_run, refuse_other, require_free, write_run
-from edgewise.runs.identity import identity
 from edgewise.runs.lock import writing
 from edgewise.runs.methods import RunMethod, ScoringState, method_of, settled
 from edgewise.runs.record import Counts, MetricSummary, RunRecord, StabilitySummary, differences, versions
@@ -62,16 +62,15 @@ def discover(
     folder = Path(folder)
     config = known(config)
     method = method_of(config)
-    now = identity(config)
     with writing(folder):
         if not overwrite:
             require_free(folder, config)
             record = read_record(folder)
             if record is not None:
-                refuse_other(folder, differences(record, config, now))
+                refuse_other(folder, differences(record, config))
                 return read_run(folder, reused=True)
         steps = Steps(on_progress or silent)
-        setup = prepare(config, now, steps, lambda model: require_fits(config.selection, model.graph, config.level))
+        setup = prepare(config, None, steps, lambda model: require_fits(config.selection, model.graph, config.level))
         with steps.step("scoring", SCORING):
             state, earlier = pursue(
                 lambda stored: method.states(config, setup.model, setup.prompts, max_memory, stored),
@@ -113,6 +112,7 @@ def record_of(
 ) -> RunRecord:
     """What `run.json` says of a finished run."""
     config, prompts, graph = setup.config, setup.prompts, setup.model.graph
+    metric = method.metric(config, prompts)
     rounded = {step: round(spent, 3) for step, spent in seconds.items()}
     return RunRecord(
         config=config,
@@ -120,7 +120,7 @@ def record_of(
         versions=versions(),
         model=describe_model(setup.model),
         prompts=describe_prompts(prompts),
-        metric=_metric(method.metric(config, prompts), state),
+        metric=_metric(metric, state),
         counts=Counts(graph.n_edges, graph.n_sources, graph.n_destinations, circuit.n_edges, len(circuit.nodes())),
         rule=method.rule(config),
         stability=_stability(config, scores, circuit),
@@ -128,7 +128,7 @@ def record_of(
         batch_size=state.batch_size,
         passes=method.passes(config, state),
         timing=rounded | {"total": round(sum(seconds.values()), 3)},
-        warnings=(*prompts.warnings, *_memory_warning(state), *method.warnings(state)),
+        warnings=(*prompts.warnings, *cautions(setup, metric, state), *method.warnings(state)),
         finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )
 
@@ -141,15 +141,6 @@ def _stability(config: RunConfig, scores: EdgeScores | NodeScores, circuit: Circ
     certain = intervals(scores).sign_is_certain & kept
     return StabilitySummary(
         found.n_resamples, int(kept.sum()), int(certain.sum()), found.jaccard, found.target, found.prompts_for_target
-    )
-
-
-def _memory_warning(state: ScoringState) -> tuple[str, ...]:
-    if state.batch_size == state.planned_batch_size:
-        return ()
-    return (
-        f"memory ran out with {state.planned_batch_size} prompts at a time, so {state.batch_size} were run at a time;"
-        " no score changed",
     )
 
 

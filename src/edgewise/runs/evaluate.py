@@ -18,6 +18,7 @@ from edgewise.evaluation.evaluate import Evaluator
 from edgewise.evaluation.result import Evaluation
 from edgewise.metrics import get_metric
 from edgewise.runs.analysis import Analysis, measured
+from edgewise.runs.identity import changed
 from edgewise.runs.record import versions
 from edgewise.runs.resume import pursue
 from edgewise.runs.setup import Setup, prepare
@@ -38,10 +39,13 @@ class Loaded:
 
     def setup(self, subject: Subject, steps: Steps) -> Setup:
         """That of a subject; loaded again only where another is wanted."""
-        if not self._setups or self._setups[0].config != subject.config:
+        if not self._setups or self._setups[0].config != subject.config or self._changed(subject):
             self._setups[:] = []
             self._setups.append(prepare(subject.config, subject.identity, steps))
         return self._setups[0]
+
+    def _changed(self, subject: Subject) -> bool:
+        return bool(changed(self._setups[0].identity, subject.identity))
 
 
 @dataclass(frozen=True, eq=False)

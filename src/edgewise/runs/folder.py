@@ -17,6 +17,7 @@ from edgewise.runs.checkpoint import PROGRESS, load_checkpoint
 from edgewise.runs.commit import commit, pending
 from edgewise.runs.config import RunConfig
 from edgewise.runs.files import circuit_json, fill_scores, read_circuit, read_scores
+from edgewise.runs.identity import changed, identity
 from edgewise.runs.lock import writing
 from edgewise.runs.record import RunRecord
 
@@ -148,6 +149,17 @@ def refuse_other(folder: Path, differing: tuple[str, ...], what: str = "run") ->
         )
 
 
+def require_same_files(folder: Path, config: RunConfig, what: str) -> None:
+    """Refuse to go on with what was begun on other files of the model or the data, rather than begin it anew unasked.
+
+    Raises:
+        RunConflictError: naming the files.
+    """
+    checkpoint = load_checkpoint(folder)
+    if checkpoint is not None:
+        refuse_other(folder, changed(checkpoint.key.get("identity") or {}, identity(config)), what)
+
+
 def as_stored(scores: EdgeScores | NodeScores, dtype: str) -> EdgeScores | NodeScores:
     """Return the scores in the precision a run folder keeps: float64 when the run asked for it, else float32.
 
@@ -163,9 +175,11 @@ def _unfinished_differences(folder: Path, config: RunConfig) -> tuple[str, ...]:
     if checkpoint is None:
         return ()
     try:
-        return RunConfig.from_json(checkpoint.key["config"]).differences(config)
-    except (EdgewiseError, KeyError):
+        there = RunConfig.from_json(checkpoint.key["config"])
+        recorded = dict(checkpoint.key["identity"])
+    except (EdgewiseError, KeyError, TypeError, ValueError):
         return ("of another version of edgewise",)
+    return there.differences(config) or changed(recorded, identity(config))
 
 
 def _unfinished(folder: Path) -> str:

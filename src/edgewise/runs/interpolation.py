@@ -10,7 +10,7 @@ import numpy as np
 
 from edgewise.evaluation.interpolation import interpolating
 from edgewise.graph.arrays import FloatArray
-from edgewise.runs.analysis import Analysis, measured
+from edgewise.runs.analysis import FILES, Analysis, measured
 from edgewise.runs.config import RunConfig
 from edgewise.runs.identity import identity
 from edgewise.runs.record import versions
@@ -50,8 +50,7 @@ def interpolated(
         EdgewiseError: anything wrong with the model, the prompts or the edges.
     """
     analysis, now, steps = Analysis(folder, name), identity(config), Steps(on_progress or silent)
-    files = {f"{what} files": digest for what, digest in now.items()}
-    asked = {"config": config.to_json(), "edges": list(edges), "shares": list(shares)} | files
+    asked = {"config": config.to_json(), "edges": list(edges), "shares": list(shares), FILES: now}
 
     def measure() -> dict[str, Any]:
         setup = prepare(config, now, steps)

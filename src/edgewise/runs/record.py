@@ -12,6 +12,7 @@ from typing import Any
 from edgewise.engine.passes import Passes
 from edgewise.errors import EdgewiseError, FormatError
 from edgewise.runs.config import RunConfig
+from edgewise.runs.identity import changed, identity
 
 FORMAT = "edgewise-run"
 FORMAT_VERSION = 1
@@ -103,7 +104,7 @@ class RunRecord:
 
     Args:
         config: what was asked for.
-        identity: fingerprints of the model's files, of its config file and of the data file.
+        identity: fingerprints of the model's files, of its config file and of the data file; see `identity`.
         versions: of edgewise, torch, transformers, numpy and python.
         model: architecture, shape of the graph, dtype and device.
         prompts: which prompts were run.
@@ -185,17 +186,12 @@ class RunRecord:
             raise FormatError(f"{where}: {error}; run again with --overwrite") from error
 
 
-def differences(record: RunRecord, config: RunConfig, identity: Mapping[str, str | None]) -> tuple[str, ...]:
+def differences(record: RunRecord, config: RunConfig) -> tuple[str, ...]:
     """Return what makes a recorded run another one than that asked for; empty when they are the same.
 
-    A fingerprint that is not known on one side says nothing.
+    The files are read only where the configs are the same: large ones take their time.
     """
-    contents = tuple(
-        f"the files behind {name} have changed"
-        for name, now in identity.items()
-        if now is not None and record.identity.get(name) not in (None, now)
-    )
-    return record.config.differences(config) + contents
+    return record.config.differences(config) or changed(record.identity, identity(config))
 
 
 def versions() -> dict[str, str]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 
+from edgewise.errors import RunConflictError
 from edgewise.models import Model, load_model
 from edgewise.runs.config import RunConfig
-from edgewise.runs.identity import model_digest
+from edgewise.runs.identity import changed, given_digests, model_identity
 from edgewise.runs.prompts import prompts_of
 from edgewise.runs.record import PromptSummary, versions
 from edgewise.runs.steps import Steps
@@ -48,7 +49,7 @@ class Setup:
 
 def prepare(
     config: RunConfig,
-    identity: dict[str, str | None],
+    expected: Mapping[str, str | None] | None,
     steps: Steps,
     check: Callable[[Model], None] = lambda model: None,
 ) -> Setup:
@@ -56,21 +57,29 @@ def prepare(
 
     Args:
         config: what is asked for.
-        identity: the fingerprints known so far, see `identity`.
+        expected: the fingerprints that its files must have, those of a run that is gone on from; None for any.
         steps: told what is being done.
         check: called with the model before the prompts are made.
 
     Raises:
+        RunConflictError: the model that was loaded, or the data, are not those expected.
         EdgewiseError: anything wrong with the model or the prompts.
     """
+    given = given_digests(config)
     with steps.step("model", f"loading {config.model}"):
         asked = {one.name: getattr(config, one.name) for one in described(ModelSettings)}
         model = load_model(asked.pop("model"), **asked)
     check(model)
     with steps.step("prompts", "preparing prompts"):
         prompts = prompts_of(config, model)
-    # A hub model that had to be fetched is in the local cache only now.
-    found = identity | {"model": identity["model"] or model_digest(config.model)}
+    # Taken once the model is there: a hub model may have been fetched, or fetched anew, by loading it.
+    with steps.step("files", "reading the model's files again, for their fingerprints"):
+        found = given | model_identity(config)
+    other = changed(expected or {}, found)
+    if other:
+        raise RunConflictError(
+            f"model {config.model}: {'; '.join(other)} while the command ran; start the same command again"
+        )
     return Setup(config, model, prompts, found)
 
 

@@ -15,10 +15,11 @@ from edgewise.errors import RunConflictError, RunError
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.graph.scores import Ranking
 from edgewise.graph.spec import GraphSpec
+from edgewise.runs.analysis import FILES
 from edgewise.runs.config import RunConfig
 from edgewise.runs.files import read_circuit
 from edgewise.runs.folder import CIRCUIT, SCORES, Run, load_run, read_run
-from edgewise.runs.identity import content_digest, identity
+from edgewise.runs.identity import changed, content_digest, identity
 from edgewise.settings import described
 from edgewise.settings.model import ModelSettings
 from edgewise.settings.prompts import PromptSettings
@@ -59,8 +60,8 @@ class Subject:
     def asked(self) -> dict[str, Any]:
         """All of it that decides the numbers, as JSON values."""
         config = self.config.to_json()
-        files = {f"{name} files": digest for name, digest in self.identity.items()}
-        return {name: config[name] for name in _FIELDS} | {"by": self.by} | files | dict(self.digests)
+        plain = {name: config[name] for name in _FIELDS} | {"by": self.by} | dict(self.digests)
+        return plain | {FILES: dict(self.identity)}
 
     def note(self, prompts: PromptSet) -> str | None:
         """What to know about the prompts: whether the circuit was found on them."""
@@ -93,7 +94,8 @@ def subject_of_run(folder: Path, given: Mapping[str, Any]) -> Subject:
     config = _config_after(run.config, given)
     now = identity(config)
     _refuse_changed(run, config, now)
-    now["model"] = now["model"] or run.record.identity.get("model")
+    if now["model"] is None and config.model == run.config.model:  # a hub model that the local cache has lost
+        now |= {name: digest for name, digest in run.record.identity.items() if name.split("/")[0] == "model"}
 
     def digests() -> dict[str, str | None]:
         return {"circuit": content_digest(folder / CIRCUIT), "scores": content_digest(folder / SCORES)}
@@ -142,10 +144,10 @@ def _config_after(found: RunConfig, given: Mapping[str, Any]) -> RunConfig:
 
 
 def _refuse_changed(run: Run, config: RunConfig, now: Mapping[str, str | None]) -> None:
-    for name, path in (("model", config.model), ("config", config.config), ("data", config.data)):
-        there = run.record.identity.get(name)
-        if path == getattr(run.config, name) and None not in (there, now[name]) and there != now[name]:
-            raise RunConflictError(
-                f"{run.folder}: the files behind {name} '{path}' have changed since the circuit was found; "
-                "put them back, or run `edgewise discover` again with --overwrite"
-            )
+    same = {name for name in ("model", "config", "data") if getattr(config, name) == getattr(run.config, name)}
+    other = changed(run.record.identity, {name: digest for name, digest in now.items() if name.split("/")[0] in same})
+    if other:
+        raise RunConflictError(
+            f"{run.folder}: since the circuit was found, {'; '.join(other)}; put them back, or run"
+            " `edgewise discover` again with --overwrite"
+        )

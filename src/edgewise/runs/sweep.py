@@ -28,9 +28,9 @@ from edgewise.runs.folder import (
     read_run,
     refuse_other,
     require_free,
+    require_same_files,
     write_run,
 )
-from edgewise.runs.identity import identity
 from edgewise.runs.lock import writing
 from edgewise.runs.methods import get_method
 from edgewise.runs.record import differences
@@ -82,20 +82,22 @@ def sweep(
     """
     folder, configs = Path(folder), {name: known(config) for name, config in configs.items()}
     first = next(iter(configs.values()))
-    method, now = get_method(first.method), identity(first)
+    method = get_method(first.method)
     with writing(folder):
         if (folder / RUN).exists():
             raise RunConflictError(f"{folder}: holds a single run; choose another folder for a sweep")
+        if not overwrite:
+            require_same_files(folder, first, "unfinished sweep")
         left = dict(configs)
         for name, config in () if overwrite else configs.items():
             require_free(folder / name, config)
             record = read_record(folder / name)
             if record is not None:
-                refuse_other(folder / name, differences(record, config, now))
+                refuse_other(folder / name, differences(record, config))
                 del left[name]
         if left:
             steps = Steps(on_progress or silent)
-            setup = prepare(first, now, steps)
+            setup = prepare(first, None, steps)
             asked, pace = list(left.values()), method.pace(first, setup.model, setup.prompts)
             with steps.step("scoring", SCORING):
                 state, earlier = pursue(

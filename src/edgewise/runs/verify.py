@@ -21,9 +21,9 @@ from edgewise.evaluation.agreement import agreement
 from edgewise.evaluation.sampling import Sample, draw
 from edgewise.graph import EdgeScores, NodeScores
 from edgewise.graph.arrays import BoolArray, FloatArray
-from edgewise.runs.analysis import Analysis, measured
+from edgewise.runs.analysis import FILES, Analysis, measured
 from edgewise.runs.folder import SCORES, Run, load_run
-from edgewise.runs.identity import content_digest, identity
+from edgewise.runs.identity import content_digest
 from edgewise.runs.methods import get_method
 from edgewise.runs.record import differences, versions
 from edgewise.runs.resume import pursue
@@ -85,7 +85,7 @@ class _Question:
             "device": record.config.device,
             "scores": content_digest(self.run.folder / SCORES),
             "prompts": record.prompts.fingerprint,
-            "files": dict(record.identity),
+            FILES: dict(record.identity),
         }
 
 
@@ -153,7 +153,7 @@ def _require_estimates(run: Run) -> None:
 
 
 def _require_same_files(run: Run) -> None:
-    changed = differences(run.record, run.config, identity(run.config))
+    changed = differences(run.record, run.config)
     if changed:
         raise RunConflictError(
             f"{run.folder}: its scores are of other files ({'; '.join(changed)}); restore them, or run again with"
@@ -189,7 +189,7 @@ def _measure(
     question: _Question, asked: dict[str, Any], analysis: Analysis, max_memory: int | None, steps: Steps
 ) -> dict[str, Any]:
     run = question.run
-    setup = prepare(run.config, dict(run.record.identity), steps)
+    setup = prepare(run.config, run.record.identity, steps)
     _require_same_prompts(run, setup)
     fingerprint = setup.prompts.fingerprint()
     batch_size, pairs = _fitting(question.batch_size, setup, max_memory), setup.prompts.pairs

@@ -29,7 +29,8 @@ def test_files_that_changed_since_are_refused(config: RunConfig, tmp_path: Path,
     if which == "data":
         write_rows(data, id_rows(seed=1))
     else:
-        (copied / "more.json").write_text("{}")
+        config_file = copied / "config.json"
+        config_file.write_text(config_file.read_text() + " ")
     with pytest.raises(RunConflictError, match=rf"the files behind {which} have changed.*run again"):
         verify(tmp_path / "run")
 

@@ -24,7 +24,6 @@ from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
 from edgewise.runs.evaluate import Loaded, evaluate
 from edgewise.runs.folder import RUN, Run
-from edgewise.runs.identity import identity
 from edgewise.runs.league.entrants import (
     DEFAULT_MODELS,
     REFERENCE,
@@ -152,7 +151,7 @@ class _Table:
 
     def cell(self) -> Cell:
         """Play it."""
-        setup = prepare(self._base, identity(self._base), Steps(self._report))
+        setup = prepare(self._base, None, Steps(self._report))
         truth = known_truth(self._base, setup.model)
         metric = self._base.metric or setup.prompts.metric
         exact = self._run(REFERENCE, metric)

@@ -21,7 +21,6 @@ from edgewise.metrics import get_metric
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
 from edgewise.runs.folder import Run
-from edgewise.runs.identity import identity
 from edgewise.runs.methods import get_method, settled
 from edgewise.runs.results import document, read_document, write_files
 from edgewise.runs.roc.contenders import DEFAULT_METHODS, Contender, contenders, distinct
@@ -96,7 +95,7 @@ def contest(
     for row in rows:
         for _, _, config in row.configs(base, base.metric or "kl", question.values, question.settings):
             settled(config)
-    setup = prepare(base, identity(base), Steps(report))
+    setup = prepare(base, None, Steps(report))
     metric = base.metric or setup.prompts.metric
 
     def run(name: str, config: RunConfig) -> Run:
@@ -141,7 +140,7 @@ def truth_of(
 ) -> Truth:
     """What a comparison in this folder holds methods against where nothing else is asked for; raises as `contest`."""
     report = on_progress or silent
-    model = prepare(base, identity(base), Steps(report)).model
+    model = prepare(base, None, Steps(report)).model
     return find_truth(
         None, base, model, lambda config: discover(config, folder / TRUTH, max_memory=max_memory, on_progress=report)
     )
