@@ -294,7 +294,8 @@ def test_equal_prompts_are_warned_of_by_row(cli: Cli, model: Path, tmp_path: Pat
     data = write_rows(tmp_path / "rows.jsonl", [ROW, ROW | {"corrupted": ROW["clean"]}, ROW])
     result = cli("discover", "--model", model, "--data", data, "--out", tmp_path / "run")
     assert result.code == 0
-    assert result.err.startswith("edgewise: warning: ")
-    assert result.err.count("\n") == 1
-    assert "row 2" in result.err
-    assert "clean and corrupted are the same" in result.err
+    first, behaviour = result.err.splitlines()
+    assert first.startswith("edgewise: warning: ")
+    assert "row 2" in first
+    assert "clean and corrupted are the same" in first
+    assert "better on clean prompts" in behaviour  # of a random model

@@ -153,6 +153,7 @@ from dataclasses import dataclass, replace
 from edgewise.attribution import Method
 from edgewise.attribution.eap import EAP
 from edgewise.engine.passes import Passes
+from edgewise.metrics import Metric
 from edgewise.settings import setting
 
 
@@ -166,6 +167,7 @@ def score(model, batch, logit_gradient, buffers, *, settings):
     return replace(found, edges=found.edges.sign() * found.edges.abs() ** settings.power)
 
 
+OWN = Metric("own-metric", "a metric of somebody's own", lambda logits, batch: logits[:, 0, 0])
 POWER = Method("eap-power", "EAP to some power", score, Power, passes=Passes(2.0, 1.0))
 '''
 
@@ -176,10 +178,11 @@ def test_a_method_of_another_package_is_one_file_and_one_row(tmp_path: Path) -> 
     about = tmp_path / "powered-1.0.dist-info"
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: powered\nVersion: 1.0\n", encoding="utf-8")
-    (about / "entry_points.txt").write_text("[edgewise.estimates]\neap-power = powered:POWER\n", encoding="utf-8")
+    rows = "[edgewise.estimates]\neap-power = powered:POWER\n[edgewise.metrics]\nown-metric = powered:OWN\n"
+    (about / "entry_points.txt").write_text(rows, encoding="utf-8")
     code = (
         f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\nfrom edgewise.cli.main import run\n"
-        "assert run(['list', 'methods']) == 0\nassert run(['discover', '--help']) == 0\n"
+        "assert run(['list', 'methods']) == 0\nassert run(['list', 'metrics']) == 0\nassert run(['discover', '--help']) == 0\n"
         "asked = ['discover', '--model', 'demo', '--task', 'ioi', '--n', '2', '--no-pictures', '--json',\n"
         "         '--method', 'eap-power', '--out']\n"
         f"out = {str(tmp_path / 'run')!r}\n"
@@ -189,6 +192,7 @@ def test_a_method_of_another_package_is_one_file_and_one_row(tmp_path: Path) -> 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "eap-power" in done.stdout
+    assert "a metric of somebody's own" in done.stdout
     assert "EAP to some power" in done.stdout
     assert "--power" in done.stdout
     assert "--power is -1.0; give a number above 0" in done.stderr

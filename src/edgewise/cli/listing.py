@@ -19,20 +19,25 @@ edgewise list metrics
 
 edgewise list circuits
 
+edgewise list settings
+
 edgewise list tasks --json
 """
-KINDS = ("models", "tasks", "metrics", "methods", "circuits")
+KINDS = ("models", "tasks", "metrics", "methods", "circuits", "settings")
 
 
 def list_names(
-    kind: Annotated[str, typer.Argument(help="models, tasks, metrics, methods or circuits.", metavar="KIND")],
+    kind: Annotated[str, typer.Argument(help="models, tasks, metrics, methods, circuits or settings.", metavar="KIND")],
     as_json: AsJson = False,
 ) -> None:
-    """List the models, tasks, metrics, methods or published circuits that are known, with one line on each."""
+    """List the models, tasks, metrics, methods, published circuits or settings that are known, a line on each."""
     from edgewise.report.cost import times_words
     from edgewise.report.table import table
     from edgewise.runs.methods.advice import ADVICE
 
+    if kind == "settings":
+        _list_settings(as_json)
+        return
     entries = _entries(kind)
     if as_json:
         document: dict[str, object] = {"kind": kind, "entries": _rows(entries)}
@@ -89,3 +94,16 @@ def _classes() -> list[tuple[str, str]]:
 
 def _rows(entries: list[tuple[str, str]]) -> list[dict[str, str]]:
     return [{"name": name, "summary": summary} for name, summary in entries]
+
+
+def _list_settings(as_json: bool) -> None:
+    from edgewise.report.settings import HEADER, rows
+    from edgewise.report.table import table
+
+    found = list(rows())
+    if as_json:
+        output.document({"kind": "settings", "entries": [asdict(row) for row in found]})
+        return
+    for group in dict.fromkeys(row.group for row in found):
+        shown = [(row.option, row.takes, row.default, row.summary) for row in found if row.group == group]
+        output.result(f"{group}\n\n{table(HEADER, shown)}\n")

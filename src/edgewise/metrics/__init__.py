@@ -24,6 +24,7 @@ METRICS = Registry(
         "kl": "edgewise.metrics.kl:KL",
         "accuracy": "edgewise.metrics.accuracy:ACCURACY",
     },
+    plugins="edgewise.metrics",
 )
 
 

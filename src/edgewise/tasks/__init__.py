@@ -38,6 +38,7 @@ TASKS = Registry(
         "planted": "edgewise.tasks.planted:make",
         "compiled": "edgewise.tasks.compiled:make",
     },
+    plugins="edgewise.tasks",
 )
 
 

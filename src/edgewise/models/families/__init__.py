@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
+from importlib.metadata import entry_points
 from pkgutil import iter_modules
 
 from edgewise.models.family import Family
 
+# The files here, and the modules of other packages that give rows by an entry point.
 _FILES = [import_module(f"{__name__}.{file.name}") for file in iter_modules(__path__)]
+_FILES += [one.load() for one in sorted(entry_points(group="edgewise.families"), key=lambda one: one.name)]
 
 
 def _families() -> Mapping[str, Family]:
