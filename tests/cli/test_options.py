@@ -167,7 +167,7 @@ def score(model, batch, logit_gradient, buffers, *, settings):
     return replace(found, edges=found.edges.sign() * found.edges.abs() ** settings.power)
 
 
-OWN = Metric("own-metric", "a metric of somebody's own", lambda logits, batch: logits[:, 0, 0])
+OWN = Metric("own-metric", lambda logits, batch: logits[:, 0, 0], "a metric of somebody's own")
 POWER = Method("eap-power", "EAP to some power", score, Power, passes=Passes(2.0, 1.0))
 '''
 
@@ -182,7 +182,8 @@ def test_a_method_of_another_package_is_one_file_and_one_row(tmp_path: Path) -> 
     (about / "entry_points.txt").write_text(rows, encoding="utf-8")
     code = (
         f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\nfrom edgewise.cli.main import run\n"
-        "assert run(['list', 'methods']) == 0\nassert run(['list', 'metrics']) == 0\nassert run(['discover', '--help']) == 0\n"
+        "assert run(['list', 'methods']) == 0\nassert run(['list', 'metrics']) == 0\n"
+        "assert run(['discover', '--help']) == 0\n"
         "asked = ['discover', '--model', 'demo', '--task', 'ioi', '--n', '2', '--no-pictures', '--json',\n"
         "         '--method', 'eap-power', '--out']\n"
         f"out = {str(tmp_path / 'run')!r}\n"

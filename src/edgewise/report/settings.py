@@ -20,8 +20,8 @@ HEADER = ("option", "takes", "default", "what it is")
 _KINDS = {bool: "yes or no", int: "whole number", float: "number", str: "text", dict: "name=value"}
 OPENING = """# Settings
 
-Every setting once, as the command line has it; in Python, `RunConfig` and `settings` of methods have the same names with
-`_` for `-`. This page is made from the descriptions that the options are made from (`edgewise list settings`).
+Every setting once, as the command line has it. `RunConfig` and the `settings` of methods have the same names in Python,
+with `_` for `-`. This page is made from the descriptions that the options are made from (`edgewise list settings`).
 """
 
 
