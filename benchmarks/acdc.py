@@ -22,9 +22,9 @@ from patch import plain, timed
 from torch import nn
 
 from edgewise import load_model
-from edgewise.engine.batches import Batch
+from edgewise.engine.run.batches import Batch
 from edgewise.models import Model
-from edgewise.search.acdc import search
+from edgewise.search.acdc.search import search
 from edgewise.tasks import PromptPair
 
 # name -> case of eap.py, prompts; metric -> thresholds (each keeps another share of the edges)

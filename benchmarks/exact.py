@@ -22,9 +22,9 @@ from eap import CASES, prepare
 from patch import plain, timed
 
 from edgewise import get_metric, load_model
-from edgewise.engine.batches import Batch
-from edgewise.search.patching import Measure
-from edgewise.search.targets import Targets
+from edgewise.engine.run.batches import Batch
+from edgewise.search.exact.patching import Measure
+from edgewise.search.exact.targets import Targets
 
 LEAST = 5
 

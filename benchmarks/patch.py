@@ -20,9 +20,9 @@ from eap import CASES, first_and_last, prepare
 from torch import Tensor, nn
 
 from edgewise import load_model
-from edgewise.engine.batches import Batch
-from edgewise.engine.patch import patched_logits
-from edgewise.engine.replacement import resample
+from edgewise.engine.patching.patch import patched_logits
+from edgewise.engine.run.batches import Batch
+from edgewise.engine.run.replacement import resample
 
 # name -> share of the edges that are patched, number of circuits
 SETS = {

@@ -21,8 +21,9 @@ from eap import CASES, bound, prepare
 
 from edgewise.attribution import loop
 from edgewise.attribution.moments import Moments
-from edgewise.engine import attribute, gradients
-from edgewise.engine.gradients import DifferentiableRun
+from edgewise.engine.gradients import eap as attribute
+from edgewise.engine.gradients import run as gradients
+from edgewise.engine.gradients.run import DifferentiableRun
 
 
 class Clock:

@@ -8,7 +8,7 @@ from tokenizers import Regex
 from tokenizers.pre_tokenizers import Split
 from transformers import PreTrainedTokenizerFast
 
-from edgewise.models.words import PADDING, UNKNOWN, word_tokenizer
+from edgewise.models.word_tokenizer import PADDING, UNKNOWN, word_tokenizer
 from edgewise.tasks import docstring, greater_than, ioi, words
 
 CONTEXT = 64

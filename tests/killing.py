@@ -18,7 +18,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from edgewise.runs.checkpoint import PROGRESS
+from edgewise.runs.store.checkpoint import PROGRESS
 
 PRELOAD = (
     "edgewise.cli.main",
@@ -111,7 +111,7 @@ def command(arguments: Sequence[str]) -> None:
 
     from edgewise.cli.main import run
     from edgewise.runs import resume
-    from edgewise.runs.checkpoint import Saver
+    from edgewise.runs.store.checkpoint import Saver
 
     torch.set_num_threads(1)
     resume.Saver = lambda save: Saver(save, least=0.0)  # type: ignore[assignment,misc]
@@ -199,7 +199,7 @@ def started(arguments: Sequence[str]):  # type: ignore[no-untyped-def]
 
 def _cells(state: Path) -> int:
     """How many numbers a stored state holds."""
-    from edgewise.runs.checkpoint import load_checkpoint
+    from edgewise.runs.store.checkpoint import load_checkpoint
 
     checkpoint = load_checkpoint(state.parent, state.name)
     if checkpoint is None:

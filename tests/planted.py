@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from edgewise.engine.batches import Batch
-from edgewise.engine.patch import patched_logits
-from edgewise.engine.replacement import resample
-from edgewise.engine.sources import recorded_outputs
+from edgewise.engine.patching.patch import patched_logits
+from edgewise.engine.run.batches import Batch
+from edgewise.engine.run.replacement import resample
+from edgewise.engine.run.sources import recorded_outputs
 from edgewise.models import Model, load_model
 from edgewise.runs.prompts import make_task
 from edgewise.tasks import PromptSet

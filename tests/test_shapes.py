@@ -6,7 +6,7 @@ import pytest
 import torch
 from jaxtyping import TypeCheckError
 
-from edgewise.engine.answers import Answers
+from edgewise.engine.run.answers import Answers
 
 POSITIONS = torch.tensor([[3, 4], [1, 4]])
 WRONG = torch.tensor([[True], [True]])

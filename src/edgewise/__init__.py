@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from edgewise.report.text import show
     from edgewise.runs.config import RunConfig
     from edgewise.runs.discover import discover
-    from edgewise.runs.files import read_circuit, read_scores, write_circuit, write_scores
-    from edgewise.runs.folder import Run, load_run
     from edgewise.runs.prompts import make_task, read_prompts
+    from edgewise.runs.store.files import read_circuit, read_scores, write_circuit, write_scores
+    from edgewise.runs.store.folder import Run, load_run
     from edgewise.search import patch_edges, refine
     from edgewise.settings.selection import Selection
     from edgewise.tasks import PromptPair, PromptSet
@@ -71,8 +71,8 @@ _HOMES = {
     "edgewise.report.text": ("show",),
     "edgewise.runs.config": ("RunConfig",),
     "edgewise.runs.discover": ("discover",),
-    "edgewise.runs.files": ("read_circuit", "read_scores", "write_circuit", "write_scores"),
-    "edgewise.runs.folder": ("Run", "load_run"),
+    "edgewise.runs.store.files": ("read_circuit", "read_scores", "write_circuit", "write_scores"),
+    "edgewise.runs.store.folder": ("Run", "load_run"),
     "edgewise.runs.prompts": ("make_task", "read_prompts"),
     "edgewise.settings.selection": ("Selection",),
     "edgewise.search": ("patch_edges", "refine"),

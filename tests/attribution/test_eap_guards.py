@@ -14,11 +14,12 @@ from torch import nn
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from edgewise.attribution import attribute, eap, score_edges
-from edgewise.engine import memory, sources, tally
-from edgewise.engine.attribute import edge_scores
-from edgewise.engine.hooks import Hooks
-from edgewise.engine.memory import is_out_of_memory
-from edgewise.engine.sources import accumulation_dtype
+from edgewise.engine.gradients import edge_sums as tally
+from edgewise.engine.gradients.eap import edge_scores
+from edgewise.engine.run import memory, sources
+from edgewise.engine.run.hooks import Hooks
+from edgewise.engine.run.memory import is_out_of_memory
+from edgewise.engine.run.sources import accumulation_dtype
 from edgewise.errors import DataError, ModelError, ScoreError, UnsupportedModelError
 from edgewise.metrics import MetricBatch
 from edgewise.models import load_model
@@ -213,7 +214,7 @@ import sys
 from pathlib import Path
 import torch
 from edgewise import PromptPair, load_model, score_edges
-from edgewise.engine import memory
+from edgewise.engine.run import memory
 
 torch.set_num_threads(1)
 model = load_model(sys.argv[1])

@@ -14,7 +14,7 @@ from bruteforce import scores as oracle
 from bruteforce.from_hf import from_hf
 from bruteforce.transformer import Run, Transformer, run
 from edgewise.attribution import score_edges
-from edgewise.engine.points import riemann
+from edgewise.engine.gradients.points import riemann
 from edgewise.errors import SettingError, VanishingGradientError
 from edgewise.models import load_model
 from edgewise.tasks import PromptPair

@@ -253,7 +253,7 @@ def test_a_disk_that_is_full(
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("edgewise.runs.files.save_file", full)
+    monkeypatch.setattr("edgewise.runs.store.files.save_file", full)
     result = cli("discover", "--model", model, "--data", data, "--out", tmp_path / "run")
     refused(result, "No space left on device", "space left")
 

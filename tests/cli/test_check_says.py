@@ -9,7 +9,7 @@ import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from cli.conftest import Cli
-from edgewise.models.words import word_tokenizer
+from edgewise.models.word_tokenizer import word_tokenizer
 from engine.test_language import VOCABULARY, trained
 
 

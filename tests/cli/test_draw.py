@@ -17,7 +17,7 @@ import tiny
 from cli.test_bad_input import refused
 from edgewise.graph import GraphSpec
 from edgewise.report.page.command import command_line
-from edgewise.runs.folder import load_run
+from edgewise.runs.store.folder import load_run
 from stored import contents, id_rows, save_model, write_rows
 
 if TYPE_CHECKING:

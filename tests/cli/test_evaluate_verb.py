@@ -161,7 +161,7 @@ def test_an_interrupt_says_how_to_go_on(
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("edgewise.search.fill._micro_batch", interrupted)
+    monkeypatch.setattr("edgewise.search.table.fill._micro_batch", interrupted)
     file = ["--circuit", planted_run / "circuit.json", "--model", "planted:3", "--task", "planted", "--n", 4]
     command = {"run": [planted_run, "--overwrite"], "out": [*file, f"--out={tmp_path}"], "nowhere": file}[kept]
     result = cli("evaluate", *command)

@@ -152,7 +152,7 @@ from dataclasses import dataclass, replace
 
 from edgewise.attribution import Method
 from edgewise.attribution.eap import EAP
-from edgewise.engine.passes import Passes
+from edgewise.engine.run.passes import Passes
 from edgewise.metrics import Metric
 from edgewise.settings import setting
 

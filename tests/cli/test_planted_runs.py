@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edgewise.models.built import digest
-from edgewise.runs.files import read_circuit
+from edgewise.runs.store.files import read_circuit
 from planted import planted
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def test_a_changed_generator_is_another_run(cli: Cli, tmp_path: Path, monkeypatc
     command = ["discover", "--model", "planted:3", "--task", "planted", "--n", 4, "--out", tmp_path / "run"]
     assert cli(*command).code == 0
     digest.cache_clear()
-    monkeypatch.setattr("edgewise.models.steady.CONSTANT", 2.0**14)
+    monkeypatch.setattr("edgewise.models.identity_norms.CONSTANT", 2.0**14)
     changed = cli(*command)
     digest.cache_clear()
     assert changed.code == 2

@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import load_file
 
 import tiny
-from edgewise.runs.files import read_circuit
+from edgewise.runs.store.files import read_circuit
 from stored import contents, save_model
 
 if TYPE_CHECKING:

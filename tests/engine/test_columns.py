@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from edgewise import load_model
-from edgewise.engine.batches import Batch
-from edgewise.engine.incremental import RunningCircuit
-from edgewise.engine.replacement import resample
+from edgewise.engine.partial.incremental import RunningCircuit
+from edgewise.engine.run.batches import Batch
+from edgewise.engine.run.replacement import resample
 from tiny import FAMILIES, prompts
 
 TOKENS = torch.tensor([[1, 4], [0, 3], [2, 2]])

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from edgewise.engine.batches import Batch
-from edgewise.engine.exact import SinglePatches
-from edgewise.engine.patch import patched_logits
-from edgewise.engine.replacement import Baseline, by_mean, mean_outputs, resample, zero
+from edgewise.engine.partial.exact import SinglePatches
+from edgewise.engine.patching.patch import patched_logits
+from edgewise.engine.run.batches import Batch
+from edgewise.engine.run.replacement import Baseline, by_mean, mean_outputs, resample, zero
 from edgewise.models import Model, load_model
-from edgewise.search.targets import Targets
+from edgewise.search.exact.targets import Targets
 from edgewise.tasks import PromptPair
 from tiny import EXACT_FAMILIES, FAMILIES, VOCABULARY
 from traces import leaves_no_trace

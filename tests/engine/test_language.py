@@ -15,7 +15,7 @@ import tiny
 from edgewise.engine.check import language
 from edgewise.engine.check.language import NEAR, OPENINGS, SENTENCES
 from edgewise.models import Model, load_model
-from edgewise.models.words import PADDING, UNKNOWN, word_tokenizer
+from edgewise.models.word_tokenizer import PADDING, UNKNOWN, word_tokenizer
 from edgewise.tasks.encode import TextEncoder
 from traces import leaves_no_trace
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from edgewise.attribution import score_edges
-from edgewise.engine.answers import Answers
+from edgewise.engine.run.answers import Answers
 from edgewise.models import load_model
 from tiny import FAMILIES, prompts
 

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from edgewise.attribution import AttributionState, attribute, eap, loop, score_edges
-from edgewise.engine import memory
-from edgewise.engine.attribute import edge_scores
-from edgewise.engine.batches import Batch, arrange, take
-from edgewise.engine.buffers import Buffers
+from edgewise.engine.gradients.eap import edge_scores
+from edgewise.engine.run import memory
+from edgewise.engine.run.batches import Batch, arrange, take
+from edgewise.engine.run.buffers import Buffers
 from edgewise.errors import MemoryLimitError
 from edgewise.models import load_model
 from tiny import gpt2, prompts
@@ -32,7 +32,7 @@ from pathlib import Path
 import torch
 from transformers import Gemma2Config, Gemma2ForCausalLM, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 from edgewise import PromptPair, load_model, score_edges
-from edgewise.engine.memory import bytes_per_prompt
+from edgewise.engine.run.memory import bytes_per_prompt
 
 def peak():
     return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) * 1024

@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from edgewise.engine.batches import Batch
-from edgewise.engine.buffers import Buffers
-from edgewise.engine.destination import Destination
-from edgewise.engine.metric_path import SHARES, MetricPath, Profile
-from edgewise.engine.ruled_scores import mixed_scores, modified_scores
+from edgewise.engine.rules.destination import Destination
 from edgewise.engine.rules.rule import Rules
-from edgewise.engine.sources import recorded_outputs
+from edgewise.engine.rules.scores import mixed_scores, modified_scores
+from edgewise.engine.run.batches import Batch
+from edgewise.engine.run.buffers import Buffers
+from edgewise.engine.run.metric_path import SHARES, MetricPath, Profile
+from edgewise.engine.run.sources import recorded_outputs
 from edgewise.metrics import Metric, get_metric
 from edgewise.models import Model, load_model
 from tiny import FAMILIES, prompts

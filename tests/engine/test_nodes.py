@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from edgewise.engine.batches import Batch
-from edgewise.engine.nodes import corrupted_nodes, masked_logits
-from edgewise.engine.patch import patched_logits
-from edgewise.engine.replacement import resample
+from edgewise.engine.patching.nodes import corrupted_nodes, masked_logits
+from edgewise.engine.patching.patch import patched_logits
+from edgewise.engine.run.batches import Batch
+from edgewise.engine.run.replacement import resample
 from edgewise.models import Model, load_model
 from node_hooks import mixed_logits
 from tiny import EXACT_FAMILIES, FAMILIES, prompts

@@ -11,12 +11,12 @@ from torch import Tensor
 from bruteforce.from_hf import from_hf
 from bruteforce.scores import edge_mask
 from bruteforce.transformer import Patch, Transformer, run
-from edgewise.engine.batches import Batch
-from edgewise.engine.forward import logits_at
-from edgewise.engine.hooks import borrowed
-from edgewise.engine.patch import patched_logits
-from edgewise.engine.replacement import Baseline, by_mean, mean_outputs, resample, zero
-from edgewise.engine.sources import SourceOutputs, recorded_outputs
+from edgewise.engine.patching.patch import patched_logits
+from edgewise.engine.run.batches import Batch
+from edgewise.engine.run.forward import logits_at
+from edgewise.engine.run.hooks import borrowed
+from edgewise.engine.run.replacement import Baseline, by_mean, mean_outputs, resample, zero
+from edgewise.engine.run.sources import SourceOutputs, recorded_outputs
 from edgewise.models import Model, load_model
 from edgewise.tasks import PromptPair
 from tiny import EXACT_FAMILIES, FAMILIES, VOCABULARY

@@ -8,12 +8,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from edgewise.engine import reading, streams
-from edgewise.engine.batches import Batch
-from edgewise.engine.buffers import Buffers
-from edgewise.engine.patch import masks_at_once, patched_logits
-from edgewise.engine.reading import Given, Plan, Reading
-from edgewise.engine.replacement import Baseline, resample
+from edgewise.engine.patching import read_plan as reading
+from edgewise.engine.patching import streams
+from edgewise.engine.patching.patch import masks_at_once, patched_logits
+from edgewise.engine.patching.read_plan import Given, Reading, ReadPlan
+from edgewise.engine.run.batches import Batch
+from edgewise.engine.run.buffers import Buffers
+from edgewise.engine.run.replacement import Baseline, resample
 from edgewise.models import Model, load_model
 from edgewise.tasks import PromptPair
 from tiny import EXACT_FAMILIES, FAMILIES, VOCABULARY
@@ -115,7 +116,7 @@ def test_a_module_most_of_whose_heads_are_made_one_by_one_is_given_one_token() -
 def test_a_module_all_of_whose_edges_are_patched_runs_on_the_replaced_stream_and_no_head_is_made() -> None:
     model, _ = prepared("gpt2")
     everything = torch.tensor(model.graph.mask)[None]
-    plan = Plan(model.graph, everything.double(), everything.device)
+    plan = ReadPlan(model.graph, everything.double(), everything.device)
     for layer in range(3):
         read = plan.read([model.graph.attention(layer)], model.graph.sources_before_attention(layer))
         assert read.given == (Given(patched=True, replaced=(True,), instead=False),)
@@ -128,7 +129,7 @@ def test_only_sources_that_are_read_are_noted() -> None:
     mask = torch.zeros(1, *model.graph.mask.shape, dtype=torch.float64)
     edge = model.graph.edge("a0.h1->a2.h3<k>")
     mask[0, edge[0], edge[1]] = 0.5
-    plan = Plan(model.graph, mask, mask.device)
+    plan = ReadPlan(model.graph, mask, mask.device)
     read = plan.read([model.graph.attention(2)], model.graph.sources_before_attention(2))
     assert [source for source, needed in enumerate(plan.needed) if needed] == [edge[0]]
     assert (read.columns.tolist(), plan.n_replaced) == ([edge[1]], 0)
@@ -153,7 +154,7 @@ def test_streams_are_weighted_sums_of_the_table(dense: bool) -> None:
 
 def test_memory_does_not_grow_with_the_masks(monkeypatch: pytest.MonkeyPatch) -> None:
     model, baseline = prepared("gpt2")
-    monkeypatch.setattr("edgewise.engine.memory.MOST_TOKENS", {"cpu": 60})
+    monkeypatch.setattr("edgewise.engine.run.memory.MOST_TOKENS", {"cpu": 60})
     at_once = masks_at_once(baseline)
     assert at_once == 60 // baseline.ids.numel() == 2
     rows: list[int] = []

@@ -14,15 +14,15 @@ from torch import Tensor
 from bruteforce import scores as oracle
 from bruteforce.from_hf import from_hf
 from bruteforce.transformer import head_names, run
-from edgewise.engine.attribute import edge_scores
-from edgewise.engine.batch_passes import BatchScores
-from edgewise.engine.batches import Batch
-from edgewise.engine.buffers import Buffers
-from edgewise.engine.destination import Destination
-from edgewise.engine.metric_path import MetricPath
-from edgewise.engine.points import Point
-from edgewise.engine.ruled_scores import secant_scores
+from edgewise.engine.gradients.batch_passes import BatchScores
+from edgewise.engine.gradients.eap import edge_scores
+from edgewise.engine.gradients.points import GradientPoint
 from edgewise.engine.rules import Ruled
+from edgewise.engine.rules.destination import Destination
+from edgewise.engine.rules.scores import secant_scores
+from edgewise.engine.run.batches import Batch
+from edgewise.engine.run.buffers import Buffers
+from edgewise.engine.run.metric_path import MetricPath
 from edgewise.errors import UnsupportedModelError
 from edgewise.metrics import get_metric
 from edgewise.models import Model, load_model
@@ -177,7 +177,7 @@ def test_a_reference_that_is_the_clean_run_gives_the_derivatives() -> None:
         metric = MetricPath(METRIC, batch.metric)
         with without_float32():
             found = secant_scores(
-                model, batch, metric, Buffers(), references=(Point(1.0, 1.0),), at=Destination.SECANT
+                model, batch, metric, Buffers(), references=(GradientPoint(1.0, 1.0),), at=Destination.SECANT
             ).edges
             expected = edge_scores(model, batch, metric, Buffers()).edges
         assert error(found, expected) < 1e-9

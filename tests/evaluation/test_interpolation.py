@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from edgewise import load_model, make_task, patch_edges, score_edges
-from edgewise.engine.batches import Batch
-from edgewise.engine.exact import SinglePatches
-from edgewise.engine.metric_gradient import metric_values
-from edgewise.engine.replacement import Replacement, corrupted_run, resample_from
-from edgewise.engine.sources import SourceOutputs
+from edgewise.engine.partial.exact import SinglePatches
+from edgewise.engine.run.batches import Batch
+from edgewise.engine.run.metric_gradient import metric_values
+from edgewise.engine.run.replacement import Replacement, corrupted_run, resample_from
+from edgewise.engine.run.sources import SourceOutputs
 from edgewise.errors import DataError, SelectionError
 from edgewise.evaluation.interpolation import interpolate, interpolating
 from edgewise.metrics import get_metric

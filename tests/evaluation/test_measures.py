@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgewise.evaluation.ladder import FRACTIONS
 from edgewise.evaluation.measures import areas, faithfulness, is_flat, mean
+from edgewise.evaluation.sizes import FRACTIONS
 
 
 def test_faithfulness_is_of_the_means_and_not_the_mean_of_ratios() -> None:

@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import precision_recall_curve, roc_auc_score, roc_curve
 
 from edgewise.errors import ScoreError, SelectionError
-from edgewise.evaluation.roc import Curve, Front, bootstrap, circuit_roc, curve, front, score_roc
+from edgewise.evaluation.roc import Front, RocCurve, bootstrap, circuit_roc, curve, front, score_roc
 from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, NodeScores, threshold
 
 GRAPH = Graph(GraphSpec(2, 2, 8))
@@ -69,7 +69,7 @@ def test_corners_keep_the_areas_and_the_best(seed: int) -> None:
     assert len(corners.thresholds) < len(whole.thresholds)
     for name in ("auc", "auc_pessimistic", "youden", "youden_threshold"):
         assert getattr(corners, name) == pytest.approx(getattr(whole, name), abs=1e-12)
-    again = Curve.from_json(json.loads(json.dumps(corners.to_json())))
+    again = RocCurve.from_json(json.loads(json.dumps(corners.to_json())))
     assert np.array_equal(again.thresholds, corners.thresholds)
     assert again.auc == corners.auc
 

@@ -6,8 +6,8 @@ from functools import partial
 
 import pytest
 
-from edgewise.engine.passes import Passes
-from edgewise.evaluation.standing import (
+from edgewise.engine.run.passes import Passes
+from edgewise.evaluation.ranking import (
     CIRCUITS,
     EFFECTS,
     MEASURES,

@@ -11,8 +11,8 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from edgewise import score_edges
-from edgewise.engine.batches import Batch
-from edgewise.engine.sources import recorded_outputs
+from edgewise.engine.run.batches import Batch
+from edgewise.engine.run.sources import recorded_outputs
 from edgewise.errors import DataError, ModelError
 from edgewise.models import Model, load_model
 from edgewise.models.built import digest

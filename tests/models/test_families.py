@@ -14,26 +14,26 @@ from scipy.stats import spearmanr
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from edgewise.engine.attribute import edge_scores
-from edgewise.engine.batches import Batch
-from edgewise.engine.buffers import Buffers
 from edgewise.engine.check import check_model
 from edgewise.engine.check.edges import spread
-from edgewise.engine.exact import SinglePatches
-from edgewise.engine.forward import logits_at
-from edgewise.engine.hooks import borrowed
-from edgewise.engine.incremental import RunningCircuit
-from edgewise.engine.metric_path import MetricPath
-from edgewise.engine.patch import patched_logits
-from edgewise.engine.replacement import Baseline, resample
-from edgewise.engine.sources import SourceOutputs
+from edgewise.engine.gradients.eap import edge_scores
+from edgewise.engine.partial.exact import SinglePatches
+from edgewise.engine.partial.incremental import RunningCircuit
+from edgewise.engine.patching.patch import patched_logits
+from edgewise.engine.run.batches import Batch
+from edgewise.engine.run.buffers import Buffers
+from edgewise.engine.run.forward import logits_at
+from edgewise.engine.run.hooks import borrowed
+from edgewise.engine.run.metric_path import MetricPath
+from edgewise.engine.run.replacement import Baseline, resample
+from edgewise.engine.run.sources import SourceOutputs
 from edgewise.errors import UnsupportedModelError
 from edgewise.metrics import get_metric
 from edgewise.models import Model, load_model
 from edgewise.models.families import FAMILIES
 from edgewise.models.recognise import family_of
 from edgewise.models.wiring import Projection
-from edgewise.search.targets import Targets
+from edgewise.search.exact.targets import Targets
 from edgewise.tasks import PromptPair
 from tiny import VOCABULARY, prompts
 from tiny_families import CASES, FIRST_LAYER_WINDOWED, WINDOW, config_of, tiny

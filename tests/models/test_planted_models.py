@@ -12,9 +12,9 @@ import pytest
 import torch
 from transformers import GPT2LMHeadModel
 
-from edgewise.engine.batches import Batch
 from edgewise.engine.check import check_model
-from edgewise.engine.sources import recorded_outputs
+from edgewise.engine.run.batches import Batch
+from edgewise.engine.run.sources import recorded_outputs
 from edgewise.errors import ModelError
 from edgewise.models import load_model
 from edgewise.models.built import digest

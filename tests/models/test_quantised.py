@@ -9,7 +9,7 @@ from torch import nn
 
 from edgewise.attribution import score_edges
 from edgewise.engine.check import check_model
-from edgewise.engine.memory import inner_width
+from edgewise.engine.run.memory import inner_width
 from edgewise.errors import UnsupportedModelError
 from edgewise.models import load_model
 from tiny import llama, prompts

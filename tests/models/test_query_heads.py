@@ -14,12 +14,12 @@ from bruteforce.from_hf import from_hf
 from bruteforce.scores import edge_scores as brute_force_scores
 from bruteforce.scores import logit_diff
 from edgewise.attribution import score_edges
-from edgewise.engine.batches import Batch
 from edgewise.engine.check import check_model
-from edgewise.engine.exact import SinglePatches
-from edgewise.engine.incremental import RunningCircuit
-from edgewise.engine.patch import patched_logits
-from edgewise.engine.replacement import resample
+from edgewise.engine.partial.exact import SinglePatches
+from edgewise.engine.partial.incremental import RunningCircuit
+from edgewise.engine.patching.patch import patched_logits
+from edgewise.engine.run.batches import Batch
+from edgewise.engine.run.replacement import resample
 from edgewise.errors import ModelError, UnsupportedModelError
 from edgewise.graph import kv_head_view
 from edgewise.models import Model, load_model

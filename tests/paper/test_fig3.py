@@ -19,17 +19,17 @@ from edgewise.paper.material import EXPERIMENTS, base_config, experiments
 from edgewise.paper.store import page
 from edgewise.report.picture.png import has_matplotlib
 from edgewise.report.picture.scene import Shape, Text, text_width
-from edgewise.runs.roc import Judged, Line, Question, RocResult
+from edgewise.runs.roc import Judged, RocLine, RocQuestion, RocResult
 
 TRUTH = np.array([True, True, False, False, False])
 
 
-def a_result(question: Question, *_: object, **__: object) -> RocResult:
+def a_result(question: RocQuestion, *_: object, **__: object) -> RocResult:
     """What a comparison would find, at once: two of five edges are true, EAP puts one of them third."""
     scores = Judged(curve([5.0, 3.0, 4.0, 2.0, 1.0], TRUTH))
     circuits = Judged(front([TRUTH, np.array([True, False, False, False, False])], TRUTH, ["tau 0.1", "tau 1"]))
     lines = tuple(
-        Line(name, name, "kl", (name,), False, {"edge": circuits if name.startswith("acdc") else scores})
+        RocLine(name, name, "kl", (name,), False, {"edge": circuits if name.startswith("acdc") else scores})
         for name in question.methods
     )
     base = question.base

@@ -14,7 +14,7 @@ from edgewise.cli.main import run
 from edgewise.graph import Graph
 from edgewise.models import load_model
 from edgewise.paper.fig3 import FAST_TAUS
-from edgewise.runs.folder import load_run
+from edgewise.runs.store.folder import load_run
 
 
 def test_on_a_planted_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,8 +16,8 @@ from edgewise.paper.store import page
 from edgewise.report.picture.scene import Text
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
-from edgewise.runs.folder import Run
 from edgewise.runs.roc import Truth
+from edgewise.runs.store.folder import Run
 from edgewise.tasks.known import find_known
 
 CLEAN, CORRUPTED = 3.0, 1.0

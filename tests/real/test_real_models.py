@@ -15,9 +15,9 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from torch import Tensor, nn
 
 from edgewise import PromptPair, check_model, load_model, score_edges
-from edgewise.engine.batches import Batch
-from edgewise.engine.forward import logits_at
-from edgewise.engine.hooks import borrowed
+from edgewise.engine.run.batches import Batch
+from edgewise.engine.run.forward import logits_at
+from edgewise.engine.run.hooks import borrowed
 from edgewise.metrics import get_metric
 from edgewise.models import Model
 from real.conftest import file_of

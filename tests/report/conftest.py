@@ -12,9 +12,9 @@ import pytest
 
 from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, NodeScores
 from edgewise.runs.config import RunConfig
-from edgewise.runs.folder import Run
-from edgewise.runs.record import Counts, ExactSummary, MetricSummary, PromptSummary, RunRecord
 from edgewise.runs.selection import select
+from edgewise.runs.store.folder import Run
+from edgewise.runs.store.record import Counts, ExactSummary, MetricSummary, PromptSummary, RunRecord
 from edgewise.settings.selection import Selection
 
 SPECS = {

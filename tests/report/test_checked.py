@@ -22,7 +22,7 @@ from edgewise.report.picture.scores import histogram, spread_of
 from edgewise.report.picture.svg import svg
 from edgewise.report.scenes import run_circuit, run_scores
 from edgewise.report.text import show_run
-from edgewise.runs.folder import Run
+from edgewise.runs.store.folder import Run
 from report.conftest import make_checked_run, make_run
 
 LEVELS = ("edge", "node")

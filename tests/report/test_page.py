@@ -12,7 +12,7 @@ from edgewise.graph import Circuit
 from edgewise.report.page.command import command, command_line
 from edgewise.report.page.page import page
 from edgewise.runs.config import RunConfig
-from edgewise.runs.folder import Run
+from edgewise.runs.store.folder import Run
 from edgewise.settings.selection import Selection
 from edgewise.settings.texts import read_options
 from report.conftest import make_run, with_circuit

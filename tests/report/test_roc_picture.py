@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from edgewise.evaluation.roc import Curve, curve, front
+from edgewise.evaluation.roc import RocCurve, curve, front
 from edgewise.report.picture.circuit import Heading
 from edgewise.report.picture.palette import CURVES, curve_style
 from edgewise.report.picture.roc import Drawn, roc_scene
@@ -34,7 +34,7 @@ def lines(of: Scene, place: int) -> list[np.ndarray]:
 
 def test_a_curve_goes_through_its_points() -> None:
     roc, precision, _ = lines(scene(SCORES), 0)
-    assert isinstance(SCORES.roc, Curve)
+    assert isinstance(SCORES.roc, RocCurve)
     corners = SCORES.roc.corners()
     wide, tall = roc[-1] - roc[0]  # from (0, 0) to (1, 1)
     shares = (roc - roc[0]) / [wide, tall]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from edgewise.runs.atomic import sweep, write_bytes, write_through
+from edgewise.runs.store.atomic import sweep, write_bytes, write_through
 
 
 def names(folder: Path) -> list[str]:
@@ -66,7 +66,7 @@ def test_kill_in_the_middle_leaves_the_old_content_and_the_rest_is_swept(tmp_pat
     path = tmp_path / "a.json"
     write_bytes(path, b"old")
     code = (
-        "import os, signal, sys; from pathlib import Path; from edgewise.runs.atomic import write_through\n"
+        "import os, signal, sys; from pathlib import Path; from edgewise.runs.store.atomic import write_through\n"
         "def half(p): p.write_bytes(b'ne'); os.kill(os.getpid(), signal.SIGKILL)\n"
         "write_through(Path(sys.argv[1]), half)"
     )

@@ -18,18 +18,18 @@ from edgewise.errors import RunConflictError, RunError, UnsupportedModelError
 from edgewise.evaluation.agreement import agreement
 from edgewise.models import load_model
 from edgewise.runs import resume
-from edgewise.runs.checkpoint import PROGRESS
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
-from edgewise.runs.folder import load_run, read_record
 from edgewise.runs.methods import method_of, refined, settled
 from edgewise.runs.prompts import prompts_of
 from edgewise.runs.steps import Progress
+from edgewise.runs.store.checkpoint import PROGRESS
+from edgewise.runs.store.folder import load_run, read_record
 from edgewise.runs.verification import VERIFIED
 from edgewise.runs.verify import verify
 from edgewise.search import patch_edges
-from edgewise.search import refining as module
-from edgewise.search.flags import flagged
+from edgewise.search.exact import refining as module
+from edgewise.search.exact.flags import flagged
 from edgewise.settings.selection import Selection
 from stored import save_model
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from edgewise.runs.commit import commit, pending, recover
+from edgewise.runs.store.commit import commit, pending, recover
 
 NAMES = ("scores", "circuit", "run")
 OLD = {name: f"old {name}".encode() for name in NAMES}
@@ -121,7 +121,7 @@ def test_kill_at_any_rename_leaves_one_whole_content(tmp_path: Path, call: int) 
     before = OLD | {"state": b"half way"}
     commit(tmp_path, writers(before))
     code = (
-        "import os, signal, sys; from pathlib import Path; from edgewise.runs.commit import commit\n"
+        "import os, signal, sys; from pathlib import Path; from edgewise.runs.store.commit import commit\n"
         "real, calls = os.replace, iter(range(1, 99))\n"
         "def replace(*paths):\n"
         f"    os.kill(os.getpid(), signal.SIGKILL) if next(calls) == {call} else real(*paths)\n"

@@ -19,9 +19,9 @@ from edgewise.runs import compare as comparing
 from edgewise.runs.compare import compare
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
-from edgewise.runs.folder import load_run
 from edgewise.runs.prompts import make_task
-from edgewise.runs.results import write_files
+from edgewise.runs.store.folder import load_run
+from edgewise.runs.store.results import write_files
 from edgewise.settings.selection import Selection
 from stored import contents
 

@@ -14,7 +14,7 @@ from edgewise import load_model, load_run
 from edgewise.errors import EdgewiseError, FormatError, RunConflictError, RunError, SelectionError, UnknownNameError
 from edgewise.runs.config import RunConfig
 from edgewise.runs.methods import settled
-from edgewise.runs.roc import CONTENDERS, Question, RocResult, contest, read_roc
+from edgewise.runs.roc import CONTENDERS, RocQuestion, RocResult, contest, read_roc
 from edgewise.runs.roc.contest import RESULT
 from edgewise.runs.steps import Progress
 
@@ -32,14 +32,14 @@ def files(folder: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("planted") / "roc"
-    contest(Question(PLANTED, ("eap", "acdc:task"), values=TAUS), folder)
+    contest(RocQuestion(PLANTED, ("eap", "acdc:task"), values=TAUS), folder)
     return folder
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo") / "roc"
-    contest(Question(replace(DEMO, bootstrap=50), ("eap", "activation-patching"), "exact:5%"), folder)
+    contest(RocQuestion(replace(DEMO, bootstrap=50), ("eap", "activation-patching"), "exact:5%"), folder)
     return folder
 
 
@@ -94,9 +94,9 @@ def test_it_is_read_back_as_it_was(demo: Path, planted: Path) -> None:
 def test_the_same_call_computes_nothing_and_methods_can_be_added(planted: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in planted.rglob("run.json")}
     stored = (planted / RESULT).read_bytes()
-    contest(Question(PLANTED, ("eap", "acdc:task"), values=TAUS), planted)
+    contest(RocQuestion(PLANTED, ("eap", "acdc:task"), values=TAUS), planted)
     assert (planted / RESULT).read_bytes() == stored
-    more = contest(Question(PLANTED, ("eap", "acdc:task", "activation-patching"), values=TAUS), planted)
+    more = contest(RocQuestion(PLANTED, ("eap", "acdc:task", "activation-patching"), values=TAUS), planted)
     assert more.lines[2].levels["edge"].roc.auc == pytest.approx(1.0)  # by construction
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
@@ -106,7 +106,7 @@ class StopError(Exception):
 
 
 def test_stopped_anywhere_it_ends_with_the_same_bytes(tmp_path: Path) -> None:
-    question = Question(PLANTED, ("eap", "acdc:kl"), "exact:5%", {"tau": (0.3,)})
+    question = RocQuestion(PLANTED, ("eap", "acdc:kl"), "exact:5%", {"tau": (0.3,)})
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     reports: list[Progress] = []
     contest(question, whole, on_progress=reports.append)
@@ -130,14 +130,14 @@ def test_stopped_anywhere_it_ends_with_the_same_bytes(tmp_path: Path) -> None:
 
 def test_other_prompts_are_refused(planted: Path) -> None:
     with pytest.raises(RunConflictError, match="holds another run"):
-        contest(Question(replace(PLANTED, seed=1), ("eap",)), planted)
+        contest(RocQuestion(replace(PLANTED, seed=1), ("eap",)), planted)
 
 
 def test_a_circuit_of_the_users_own(planted: Path, tmp_path: Path) -> None:
     names = sorted(load_run(planted / "acdc-task" / "tau-1").circuit.edges())
     (tmp_path / "mine.json").write_text(json.dumps(names))
-    by_list = contest(Question(PLANTED, ("eap",), str(tmp_path / "mine.json")), planted)
-    by_file = contest(Question(PLANTED, ("eap",), str(planted / "acdc-task" / "tau-1" / "circuit.json")), planted)
+    by_list = contest(RocQuestion(PLANTED, ("eap",), str(tmp_path / "mine.json")), planted)
+    by_file = contest(RocQuestion(PLANTED, ("eap",), str(planted / "acdc-task" / "tau-1" / "circuit.json")), planted)
     assert set(by_list.truth_edges) == set(by_file.truth_edges) == set(names)
     assert by_list.lines[0].levels["edge"].roc.auc == by_file.lines[0].levels["edge"].roc.auc
     assert by_list.truth_digest != by_file.truth_digest
@@ -162,7 +162,7 @@ def test_no_truth(tmp_path: Path, truth: str, content: str | None, error: type[E
         truth = str(tmp_path / "truth.json")
         Path(truth).write_text(content)
     with pytest.raises(error, match=message):
-        contest(Question(replace(DEMO, n=2), ("eap",), truth), tmp_path / "out")
+        contest(RocQuestion(replace(DEMO, n=2), ("eap",), truth), tmp_path / "out")
     assert not (tmp_path / "out" / RESULT).exists()
 
 
@@ -170,20 +170,20 @@ def test_exact_patching_needs_prompts_to_itself(tmp_path: Path) -> None:
     rows = tmp_path / "rows.jsonl"
     rows.write_text('{"clean": [1, 2, 3], "corrupted": [1, 2, 4], "answers": [5], "wrong_answers": [6]}\n')
     with pytest.raises(RunError, match="a data file has no held-out part"):
-        contest(Question(RunConfig("demo", data=str(rows)), ("eap",)), tmp_path / "out")
+        contest(RocQuestion(RunConfig("demo", data=str(rows)), ("eap",)), tmp_path / "out")
 
 
 def test_questions_that_are_none() -> None:
     with pytest.raises(UnknownNameError, match=r"cannot compare method 'acdc'; did you mean 'acdc:kl'\?|Known here"):
-        Question(PLANTED, ("acdc",))
+        RocQuestion(PLANTED, ("acdc",))
     with pytest.raises(RunError, match="--methods names 'eap' twice"):
-        Question(PLANTED, ("eap", "eap"))
+        RocQuestion(PLANTED, ("eap", "eap"))
     with pytest.raises(RunError, match="--methods is empty"):
-        Question(PLANTED, ())
+        RocQuestion(PLANTED, ())
     with pytest.raises(RunError, match="--taus needs at least one value"):
-        Question(PLANTED, values={"tau": ()})
+        RocQuestion(PLANTED, values={"tau": ()})
     with pytest.raises(RunError, match="leave the level out"):
-        Question(replace(PLANTED, level="node"))
+        RocQuestion(replace(PLANTED, level="node"))
     with pytest.raises(FormatError, match="not written by edgewise"):
         RocResult.from_json({})
 

@@ -19,11 +19,11 @@ from edgewise.graph import EdgeScores, NodeScores
 from edgewise.models import load_model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
-from edgewise.runs.folder import load_run
 from edgewise.runs.methods import attribution
 from edgewise.runs.prompts import read_prompts
-from edgewise.runs.record import without_timing
 from edgewise.runs.steps import Progress
+from edgewise.runs.store.folder import load_run
+from edgewise.runs.store.record import without_timing
 from edgewise.settings.selection import Selection
 from stored import contents, id_rows, save_model, write_rows
 

@@ -21,10 +21,10 @@ from edgewise.runs import resume
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
 from edgewise.runs.evaluate import StoredEvaluation, evaluate
-from edgewise.runs.files import write_circuit
-from edgewise.runs.folder import load_run
+from edgewise.runs.evaluated_circuit import subject_of_file, subject_of_run
 from edgewise.runs.prompts import read_prompts
-from edgewise.runs.subject import subject_of_file, subject_of_run
+from edgewise.runs.store.files import write_circuit
+from edgewise.runs.store.folder import load_run
 from edgewise.settings.evaluation import EvaluationRequest
 from edgewise.settings.selection import Selection
 from stored import contents, id_rows, save_model, write_rows

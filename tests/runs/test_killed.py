@@ -13,7 +13,7 @@ from random import Random
 
 import pytest
 
-from edgewise.runs.checkpoint import PROGRESS
+from edgewise.runs.store.checkpoint import PROGRESS
 from killing import COMMANDS, DEMO, finished_run, same_bytes, started
 
 # Of each command.

@@ -14,10 +14,10 @@ from sklearn.metrics import roc_auc_score
 from edgewise import load_model, load_run
 from edgewise.attribution import METHODS as ATTRIBUTION
 from edgewise.errors import EdgewiseError, FormatError, RunConflictError, RunError, SettingError, UnknownNameError
-from edgewise.evaluation.standing import cost
+from edgewise.evaluation.ranking import cost
 from edgewise.report.league import show_league
 from edgewise.runs.config import RunConfig
-from edgewise.runs.league import League, Question, default_methods, play, read_league
+from edgewise.runs.league import League, LeagueQuestion, default_methods, play, read_league
 from edgewise.runs.league.entrants import places
 from edgewise.runs.methods import get_method, method_names
 from edgewise.runs.methods.advice import ADVICE, FOR_EFFECTS, nearer
@@ -27,7 +27,7 @@ BASE = RunConfig("demo", task="ioi", n=4)
 MODEL = "planted:3"
 METHODS = ("eap", "eap-ig-inputs:steps=2", "random")
 FOLDERS = ("eap", "eap-ig-inputs-steps-2", "random")
-QUESTION = Question(BASE, (MODEL,), methods=METHODS)
+QUESTION = LeagueQuestion(BASE, (MODEL,), methods=METHODS)
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +172,7 @@ def timeless(league: League) -> League:
 
 def test_a_method_that_refuses_is_kept_with_its_reason(tmp_path: Path) -> None:
     """EAP refuses KL, which is flat at the clean run; random scores do not care."""
-    league = play(Question(replace(BASE, metric="kl"), (MODEL,), methods=("eap", "random")), tmp_path)
+    league = play(LeagueQuestion(replace(BASE, metric="kl"), (MODEL,), methods=("eap", "random")), tmp_path)
     eap, random = (league.cells[0].entry(name) for name in ("eap", "random"))
     assert eap.refused is not None
     assert "gradient" in eap.refused

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from edgewise.errors import RunConflictError, RunError
-from edgewise.runs.lock import LOCK, writing
+from edgewise.runs.store.lock import LOCK, writing
 
 TRY = (
-    "import sys; from pathlib import Path; from edgewise.runs.lock import writing\n"
+    "import sys; from pathlib import Path; from edgewise.runs.store.lock import writing\n"
     "from edgewise.errors import RunConflictError\n"
     "try:\n"
     "    with writing(Path(sys.argv[1])): print('free')\n"

@@ -13,12 +13,12 @@ import pytest
 
 from edgewise.errors import RunError, SettingError
 from edgewise.models import load_model
-from edgewise.runs.checkpoint import PROGRESS
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
-from edgewise.runs.folder import read_record
 from edgewise.runs.methods import get_method, method_names, settled
 from edgewise.runs.prompts import prompts_of
+from edgewise.runs.store.checkpoint import PROGRESS
+from edgewise.runs.store.folder import read_record
 from edgewise.settings.selection import Selection
 from traces import leaves_no_trace
 

@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 
 from edgewise.errors import FormatError
 from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, NodeScores
-from edgewise.runs.files import read_circuit, read_scores, write_circuit, write_scores
+from edgewise.runs.store.files import read_circuit, read_scores, write_circuit, write_scores
 
 GRAPH = Graph(GraphSpec(n_layers=2, n_heads=2, d_model=8))
 GROUPED = Graph(GraphSpec(n_layers=1, n_heads=4, d_model=8, n_kv_heads=2))

@@ -19,11 +19,11 @@ from edgewise import attribution
 from edgewise.attribution import AttributionState
 from edgewise.errors import RunConflictError, RunError
 from edgewise.runs import resume
-from edgewise.runs.checkpoint import PROGRESS, Checkpoint, Saver, load_checkpoint, save_checkpoint
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
-from edgewise.runs.folder import load_run
 from edgewise.runs.methods import attribution as estimating
+from edgewise.runs.store.checkpoint import PROGRESS, Checkpoint, Saver, load_checkpoint, save_checkpoint
+from edgewise.runs.store.folder import load_run
 from stored import contents
 
 RESULTS = ("scores.safetensors", "circuit.json")
@@ -182,7 +182,7 @@ def test_seconds_of_earlier_processes_count(config: RunConfig, tmp_path: Path, m
 
 def test_states_are_stored_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
-    monkeypatch.setattr("edgewise.runs.checkpoint.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("edgewise.runs.store.checkpoint.time.monotonic", lambda: clock[0])
     stored: list[float] = []
 
     def save(state: float) -> None:
@@ -232,7 +232,7 @@ def test_a_killed_process_leaves_a_folder_that_the_same_command_completes(
         "import os, signal, sys\n"
         "from edgewise.cli.main import run\n"
         "from edgewise.runs import resume\n"
-        "from edgewise.runs.checkpoint import Saver\n"
+        "from edgewise.runs.store.checkpoint import Saver\n"
         "resume.Saver = lambda save: Saver(save, least=0.0)\n"
         "real = os.replace\n"
         "def replace(source, target):\n"

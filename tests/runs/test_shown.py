@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from edgewise.errors import RunConflictError
-from edgewise.runs import folder as folder_module
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
-from edgewise.runs.lock import writing
-from edgewise.runs.shown import PAGE, PICTURES, are_shown, write_shown
+from edgewise.runs.store import folder as folder_module
+from edgewise.runs.store.lock import writing
+from edgewise.runs.store.shown import PAGE, PICTURES, are_shown, write_shown
 from stored import contents
 
 FILES = {name: name.encode() for name in (*PICTURES, PAGE)}

@@ -14,7 +14,7 @@ from edgewise.graph import Circuit
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
 from edgewise.runs.sweep import grid, sweep
-from edgewise.search.acdc import acdc
+from edgewise.search.acdc.search import acdc
 
 FILES = ("circuit.json", "scores.safetensors", "trace.jsonl")
 BOTH = RunConfig("planted:1", task="planted", n=4, method="eap-acdc", metric="logit-diff")

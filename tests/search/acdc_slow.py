@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 import torch
 
-from edgewise.engine.batches import Batch
-from edgewise.engine.patch import patched_logits
-from edgewise.engine.replacement import resample
+from edgewise.engine.patching.patch import patched_logits
+from edgewise.engine.run.batches import Batch
+from edgewise.engine.run.replacement import resample
 from edgewise.metrics import Metric, get_metric
 from edgewise.models import Model
 from edgewise.tasks import PromptPair

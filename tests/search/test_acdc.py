@@ -10,15 +10,15 @@ import pytest
 from acdc_slow import slow_acdc
 
 from edgewise import load_model, make_task
-from edgewise.engine import memory
-from edgewise.engine.incremental import RunningCircuit
+from edgewise.engine.partial.incremental import RunningCircuit
+from edgewise.engine.run import memory
 from edgewise.errors import MemoryLimitError
 from edgewise.graph import Circuit
 from edgewise.models import Model
-from edgewise.search.acdc import acdc, search
-from edgewise.search.circuits import PresentCircuit
-from edgewise.search.sweep import Rule, SweepState, sweep
-from edgewise.search.trace import WHOLE, AcdcState
+from edgewise.search.acdc.present import PresentCircuit
+from edgewise.search.acdc.search import acdc, search
+from edgewise.search.acdc.state import WHOLE, AcdcState
+from edgewise.search.acdc.sweep import AcdcRule, SweepState, sweep
 from edgewise.tasks import PromptPair
 from tiny import FAMILIES, prompts
 
@@ -169,7 +169,7 @@ def test_each_search_of_a_sweep_ends_with_the_bits_it_has_alone(metric: str) -> 
     model = load_model(FAMILIES["gpt2"](n_layer=2, n_head=2))
     pairs = list(prompts(3))
     half = some_edges(model, 0.5)
-    rules = [*map(Rule, TAUS), Rule(0.001, half)]
+    rules = [*map(AcdcRule, TAUS), AcdcRule(0.001, half)]
     options = {"metric": metric, "batch_size": 2, "absolute": metric != "kl"}
     states = list(sweep(model, pairs, rules, **options))
     alone = [acdc(model, pairs, rule.tau, start=rule.start, **options) for rule in rules]
@@ -217,7 +217,7 @@ def test_what_is_kept_of_all_prompts_must_fit(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(PresentCircuit, "_part", counted)
     monkeypatch.setattr(memory, "_used", lambda device: 1000 + sum(kept))
-    monkeypatch.setattr("edgewise.search.sweep.micro_batch", lambda *_: 2)
+    monkeypatch.setattr("edgewise.search.acdc.sweep.micro_batch", lambda *_: 2)
     with pytest.raises(
         MemoryLimitError, match=r"1,450 bytes .* 5 prompts, which take about 1,500 bytes; give 4 prompts"
     ):

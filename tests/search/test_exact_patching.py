@@ -13,10 +13,10 @@ from torch import Tensor
 from bruteforce import scores as oracle
 from bruteforce.from_hf import from_hf
 from bruteforce.transformer import Transformer, run
-from edgewise.engine.batches import Batch, arrange
-from edgewise.engine.exact import SinglePatches
-from edgewise.engine.patch import patched_logits
-from edgewise.engine.replacement import resample
+from edgewise.engine.partial.exact import SinglePatches
+from edgewise.engine.patching.patch import patched_logits
+from edgewise.engine.run.batches import Batch, arrange
+from edgewise.engine.run.replacement import resample
 from edgewise.metrics import get_metric
 from edgewise.models import Model, load_model
 from edgewise.search import patch_edges

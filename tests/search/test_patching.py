@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import tiny
-from edgewise.engine.exact import SinglePatches
+from edgewise.engine.partial.exact import SinglePatches
 from edgewise.errors import DataError, MetricError, RunError, ScoreError, SelectionError, SettingError
 from edgewise.graph.scores import EdgeScores
 from edgewise.models import load_model

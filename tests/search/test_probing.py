@@ -15,9 +15,9 @@ from torch import Tensor
 from bruteforce.from_hf import from_hf
 from bruteforce.transformer import Patch, run
 from edgewise import load_model
-from edgewise.engine.batches import Batch
-from edgewise.engine.patch import patched_logits
-from edgewise.engine.replacement import resample
+from edgewise.engine.patching.patch import patched_logits
+from edgewise.engine.run.batches import Batch
+from edgewise.engine.run.replacement import resample
 from edgewise.errors import DataError, ScoreError, VanishingGradientError
 from edgewise.models import Model
 from edgewise.search.probing import ProbingState, Training, probe, probing

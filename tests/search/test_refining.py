@@ -13,9 +13,10 @@ from edgewise.attribution import METHODS, score_edges
 from edgewise.errors import ScoreError, SelectionError, UnsupportedModelError
 from edgewise.evaluation.agreement import agreement
 from edgewise.graph import EdgeScores, Graph, GraphSpec, NodeScores
-from edgewise.search import patch_edges, refining
-from edgewise.search import refining as module
-from edgewise.search.flags import combined, flagged, second_of
+from edgewise.search import patch_edges
+from edgewise.search.exact import refining
+from edgewise.search.exact import refining as module
+from edgewise.search.exact.flags import combined, flagged, second_of
 
 MODEL, PAIRS = load_model(tiny.gpt2(n_layer=2, n_head=2, n_embd=16)), tiny.prompts(5)
 GRAPH = Graph(GraphSpec(1, 1, 4))

@@ -12,7 +12,7 @@ from edgewise.errors import FormatError, SelectionError
 from edgewise.graph import Graph, GraphSpec
 from edgewise.tasks import TASKS
 from edgewise.tasks.known import KNOWN, KnownCircuit, find_known, known_from_json, node_classes
-from edgewise.tasks.known.rules import Rule, edges_of, heads, mlps
+from edgewise.tasks.known.rules import EdgeRule, edges_of, heads, mlps
 
 GPT2 = GraphSpec(12, 12, 768)
 ATTENTION_ONLY = GraphSpec(4, 8, 512, has_mlp=False)
@@ -130,14 +130,14 @@ def test_roles() -> None:
 def test_rules_on_a_graph_that_can_be_seen_through() -> None:
     graph = Graph(GraphSpec(2, 2, 8))
     groups = {"early": heads("0.0 0.1"), "late": heads("1.1"), "MLP": mlps(range(2))}
-    assert edges_of((Rule("early", "late", "qv"),), groups, graph) == (
+    assert edges_of((EdgeRule("early", "late", "qv"),), groups, graph) == (
         "a0.h0->a1.h1<q>",
         "a0.h0->a1.h1<v>",
         "a0.h1->a1.h1<q>",
         "a0.h1->a1.h1<v>",
     )
     # a node of a rule may stand by itself; only MLPs that are computed later count; an edge of two rules counts once
-    rules = (Rule("a1.h1, early", "MLP"), Rule("a0.h0", "m0"), Rule("m1", "logits"))
+    rules = (EdgeRule("a1.h1, early", "MLP"), EdgeRule("a0.h0", "m0"), EdgeRule("m1", "logits"))
     assert set(edges_of(rules, groups, graph)) == {
         "a0.h0->m0",
         "a0.h0->m1",
@@ -151,12 +151,12 @@ def test_rules_on_a_graph_that_can_be_seen_through() -> None:
 @pytest.mark.parametrize(
     ("rule", "message"),
     [
-        (Rule("late", "early", "q"), "rule 'late -> early' stands for no edge"),
-        (Rule("early", "late"), "rule 'early -> late' stands for no edge"),
-        (Rule("erly", "late", "q"), "unknown source 'erly'"),
+        (EdgeRule("late", "early", "q"), "rule 'late -> early' stands for no edge"),
+        (EdgeRule("early", "late"), "rule 'early -> late' stands for no edge"),
+        (EdgeRule("erly", "late", "q"), "unknown source 'erly'"),
     ],
 )
-def test_slips_in_rules_are_refused(rule: Rule, message: str) -> None:
+def test_slips_in_rules_are_refused(rule: EdgeRule, message: str) -> None:
     groups = {"early": heads("0.0"), "late": heads("1.1")}
     with pytest.raises(SelectionError, match=message):
         edges_of((rule,), groups, Graph(GraphSpec(2, 2, 8)))

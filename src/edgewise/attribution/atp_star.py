@@ -22,11 +22,11 @@ eighth of a layer.
 from __future__ import annotations
 
 from edgewise.attribution.method import Method
-from edgewise.engine.batch_passes import BatchScores, LogitGradient
-from edgewise.engine.batches import Batch
-from edgewise.engine.buffers import Buffers
-from edgewise.engine.passes import Passes
-from edgewise.engine.star import star_scores
+from edgewise.engine.gradients.atp_star import star_scores
+from edgewise.engine.gradients.batch_passes import BatchScores, LogitGradient
+from edgewise.engine.run.batches import Batch
+from edgewise.engine.run.buffers import Buffers
+from edgewise.engine.run.passes import Passes
 from edgewise.graph import Graph, GraphSpec
 from edgewise.models import Model
 from edgewise.settings.methods import GradDropSettings

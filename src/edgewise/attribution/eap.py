@@ -7,8 +7,8 @@ corrupted output, minus what it is (Syed, Rager, Conmy 2023, equation 4 and Appe
 from __future__ import annotations
 
 from edgewise.attribution.method import Method
-from edgewise.engine.attribute import edge_scores
-from edgewise.engine.passes import Passes
+from edgewise.engine.gradients.eap import edge_scores
+from edgewise.engine.run.passes import Passes
 
 EAP = Method(
     name="eap",

@@ -9,11 +9,11 @@ integrated gradients of that source's output. Cost: (2 L + 1) m forward and back
 from __future__ import annotations
 
 from edgewise.attribution.method import Method
-from edgewise.engine.activation_points import activation_scores
-from edgewise.engine.attribute import BatchScores, LogitGradient
-from edgewise.engine.batches import Batch
-from edgewise.engine.buffers import Buffers
-from edgewise.engine.passes import Passes
+from edgewise.engine.gradients.activation_points import activation_scores
+from edgewise.engine.gradients.eap import BatchScores, LogitGradient
+from edgewise.engine.run.batches import Batch
+from edgewise.engine.run.buffers import Buffers
+from edgewise.engine.run.passes import Passes
 from edgewise.graph import GraphSpec
 from edgewise.models import Model
 from edgewise.settings.methods import ActivationPathSettings

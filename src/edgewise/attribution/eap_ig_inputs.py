@@ -10,11 +10,11 @@ each with weight ``1/m``, so the corrupted run is a point and the clean one is n
 from __future__ import annotations
 
 from edgewise.attribution.method import Method
-from edgewise.engine.attribute import BatchScores, LogitGradient, edge_scores
-from edgewise.engine.batches import Batch
-from edgewise.engine.buffers import Buffers
-from edgewise.engine.passes import Passes
-from edgewise.engine.points import between, riemann
+from edgewise.engine.gradients.eap import BatchScores, LogitGradient, edge_scores
+from edgewise.engine.gradients.points import between, riemann
+from edgewise.engine.run.batches import Batch
+from edgewise.engine.run.buffers import Buffers
+from edgewise.engine.run.passes import Passes
 from edgewise.graph import GraphSpec
 from edgewise.models import Model
 from edgewise.settings.methods import InputPathSettings

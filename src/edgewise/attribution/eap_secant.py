@@ -13,7 +13,7 @@ difference. Three things follow from a patch being of one edge alone:
   softmax too; products of queries with keys and of patterns with values, whose factors are destinations of their own,
   keep the other factor as it is in the clean run;
 - the metric has its derivative for small changes, and is followed along the line from clean to corrupted logits for
-  large ones (``f``, `edgewise.engine.metric_path`) and for edges into the logits, where nothing else is in between.
+  large ones (``f``, `edgewise.engine.run.metric_path`) and for edges into the logits, where nothing else is in between.
 
 The three numbers were settled on the demo model's four tasks, six draws of prompts each, with a Llama of the same tasks
 in view; a GPT-2 of another seed was measured only after that (``docs/league.md``). A power from 2 to 6 changes little,
@@ -26,8 +26,8 @@ from __future__ import annotations
 from functools import partial
 
 from edgewise.attribution.method import Method
-from edgewise.engine.passes import Passes
-from edgewise.engine.ruled_scores import mixed_scores
+from edgewise.engine.rules.scores import mixed_scores
+from edgewise.engine.run.passes import Passes
 
 EAP_SECANT = Method(
     name="eap-secant",

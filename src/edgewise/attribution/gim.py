@@ -9,10 +9,10 @@ from __future__ import annotations
 from functools import partial
 
 from edgewise.attribution.method import Method
-from edgewise.engine.destination import Destination
-from edgewise.engine.passes import Passes
-from edgewise.engine.ruled_scores import modified_scores
+from edgewise.engine.rules.destination import Destination
 from edgewise.engine.rules.modified import Gim
+from edgewise.engine.rules.scores import modified_scores
+from edgewise.engine.run.passes import Passes
 
 GIM = Method(
     name="gim",

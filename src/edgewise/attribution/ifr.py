@@ -1,14 +1,14 @@
 """Information flow routes (Ferrando and Voita 2024, arXiv:2403.00824): importances from the clean run alone.
 
-See `edgewise.engine.flow`. They have no sign and are in no unit of the metric: how much of what a destination reads a
-source accounts for. The corrupted prompts are run for their metric alone.
+See `engine.gradients.ifr`. They have no sign and are in no unit of the metric: how much of what a destination reads
+a source accounts for. The corrupted prompts are run for their metric alone.
 """
 
 from __future__ import annotations
 
 from edgewise.attribution.method import Method
-from edgewise.engine.flow import flow_scores
-from edgewise.engine.passes import Passes
+from edgewise.engine.gradients.ifr import flow_scores
+from edgewise.engine.run.passes import Passes
 
 IFR = Method(
     name="ifr",

@@ -14,12 +14,12 @@ import torch
 
 from edgewise.attribution.method import Method, Score
 from edgewise.attribution.state import AttributionState, require_level
-from edgewise.engine.batches import Batch, arrange, take
-from edgewise.engine.buffers import Buffers
-from edgewise.engine.memory import is_out_of_memory, micro_batch, release
-from edgewise.engine.metric_gradient import metric_values
-from edgewise.engine.metric_path import MetricPath
-from edgewise.engine.usable import AnyMetric, metric_for, usable
+from edgewise.engine.run.batches import Batch, arrange, take
+from edgewise.engine.run.buffers import Buffers
+from edgewise.engine.run.inputs import AnyMetric, metric_for, usable
+from edgewise.engine.run.memory import is_out_of_memory, micro_batch, release
+from edgewise.engine.run.metric_gradient import metric_values
+from edgewise.engine.run.metric_path import MetricPath
 from edgewise.errors import DataError, VanishingGradientError
 from edgewise.graph import EdgeScores, NodeScores
 from edgewise.methods import ESTIMATES as METHODS

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from edgewise.engine.attribute import BatchScores
-from edgewise.engine.batches import Batch
-from edgewise.engine.buffers import Buffers
-from edgewise.engine.metric_path import MetricPath
-from edgewise.engine.passes import Passes
+from edgewise.engine.gradients.eap import BatchScores
+from edgewise.engine.run.batches import Batch
+from edgewise.engine.run.buffers import Buffers
+from edgewise.engine.run.metric_path import MetricPath
+from edgewise.engine.run.passes import Passes
 from edgewise.graph import GraphSpec
 from edgewise.models import Model
 from edgewise.settings import NoSettings, read_settings

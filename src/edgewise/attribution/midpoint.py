@@ -8,9 +8,9 @@ from __future__ import annotations
 from functools import partial
 
 from edgewise.attribution.method import Method
-from edgewise.engine.attribute import edge_scores
-from edgewise.engine.passes import Passes
-from edgewise.engine.points import MIDDLE
+from edgewise.engine.gradients.eap import edge_scores
+from edgewise.engine.gradients.points import MIDDLE
+from edgewise.engine.run.passes import Passes
 
 MIDPOINT = Method(
     name="midpoint",

@@ -9,9 +9,9 @@ from __future__ import annotations
 from functools import partial
 
 from edgewise.attribution.method import Method
-from edgewise.engine.passes import Passes
-from edgewise.engine.points import MIDDLE
-from edgewise.engine.ruled_scores import secant_scores
+from edgewise.engine.gradients.points import MIDDLE
+from edgewise.engine.rules.scores import secant_scores
+from edgewise.engine.run.passes import Passes
 
 SECANT_MID = Method(
     name="secant-mid",

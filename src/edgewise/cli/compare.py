@@ -48,7 +48,7 @@ def compare(
     from edgewise.report.picture.files import scene_files
     from edgewise.report.picture.png import has_matplotlib
     from edgewise.runs.compare import compare as compare_runs
-    from edgewise.runs.results import write_files
+    from edgewise.runs.store.results import write_files
 
     quiet_transformers()
     how, asked = split(given, ("ablation", "random", "max_memory"))

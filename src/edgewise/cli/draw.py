@@ -41,7 +41,7 @@ def draw(
     """
     from edgewise.cli.pictures import draw_run
     from edgewise.report.scenes import run_choice
-    from edgewise.runs.folder import load_run
+    from edgewise.runs.store.folder import load_run
 
     run = load_run(folder)
     formats = cast("list[Format] | None", picture_format)  # an unknown one is refused

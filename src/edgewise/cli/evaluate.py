@@ -14,7 +14,7 @@ from edgewise.cli.progress import STOP, ShownProgress
 from edgewise.errors import RunError
 
 if TYPE_CHECKING:
-    from edgewise.runs.subject import Subject
+    from edgewise.runs.evaluated_circuit import Subject
 
 EXAMPLES = """Examples:
 
@@ -81,7 +81,7 @@ def evaluate(
 
 
 def _subject(folder: Path | None, circuit: Path | None, out: Path | None, given: dict[str, Any]) -> Subject:
-    from edgewise.runs.subject import subject_of_file, subject_of_run
+    from edgewise.runs.evaluated_circuit import subject_of_file, subject_of_run
 
     if folder is not None and circuit is not None:
         raise RunError(f"both a run folder ({folder}) and --circuit given; give one of them")

@@ -64,13 +64,13 @@ def league(
     from edgewise.report.league import league_pictures, show_league
     from edgewise.report.picture.png import has_matplotlib
     from edgewise.runs.config import RunConfig
-    from edgewise.runs.league import DEFAULT_MODELS, Question, play
-    from edgewise.runs.results import write_files
+    from edgewise.runs.league import DEFAULT_MODELS, LeagueQuestion, play
+    from edgewise.runs.store.results import write_files
 
     quiet_transformers()
     memory = given.pop("max_memory", None)
     named = DEFAULT_MODELS if models is None else read_names("--models", models)
-    question = Question(
+    question = LeagueQuestion(
         RunConfig(named[0], task="ioi", **given),
         named,
         None if tasks is None else read_names("--tasks", tasks),

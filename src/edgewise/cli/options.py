@@ -27,7 +27,7 @@ Rows = Annotated[int, typer.Option("--rows", help="Edges (or nodes) to list.", m
 
 
 @dataclass(frozen=True)
-class Group:
+class OptionGroup:
     """Settings that a verb takes.
 
     Args:
@@ -38,7 +38,7 @@ class Group:
     title: str
     settings: tuple[Described, ...]
 
-    def only(self, *names: str) -> Group:
+    def only(self, *names: str) -> OptionGroup:
         """Some of them, in the order named."""
         by_name = {one.name: one for one in self.settings}
         return replace(self, settings=tuple(by_name[name] for name in names))
@@ -47,7 +47,7 @@ class Group:
         """What is said of one of them."""
         return self.only(name).settings[0].setting.help
 
-    def without(self, *names: str) -> Group:
+    def without(self, *names: str) -> OptionGroup:
         """All but some."""
         known = [one.name for one in self.settings]
         missing = [name for name in names if name not in known]
@@ -55,7 +55,7 @@ class Group:
             raise ValueError(f"group {self.title!r} has no {missing[0]!r}")
         return replace(self, settings=tuple(one for one in self.settings if one.name not in names))
 
-    def default(self, **values: Any) -> Group:
+    def default(self, **values: Any) -> OptionGroup:
         """With other defaults: a value, or words in the place of one."""
         return replace(self, settings=tuple(_with_default(one, values) for one in self.settings))
 
@@ -67,12 +67,12 @@ def _with_default(one: Described, values: Mapping[str, Any]) -> Described:
     return replace(one, default=None, setting=replace(one.setting, shown_default=None if words is None else str(words)))
 
 
-def group(kind: Any) -> Group:
+def group(kind: Any) -> OptionGroup:
     """The settings of a class that has a title."""
-    return Group(kind.title, described(kind))
+    return OptionGroup(kind.title, described(kind))
 
 
-def method_settings() -> Group:
+def method_settings() -> OptionGroup:
     """The settings of all methods; one that several have says of each what it is there."""
     found: dict[str, list[tuple[str, Described]]] = {}
     for registry in (ESTIMATES, SEARCHES):
@@ -80,7 +80,7 @@ def method_settings() -> Group:
             kind = registry.settings(name)
             for one in () if kind is None else described(kind):
                 found.setdefault(one.name, []).append((name, one))
-    return Group("Settings of methods", tuple(_shared(owners) for owners in found.values()))
+    return OptionGroup("Settings of methods", tuple(_shared(owners) for owners in found.values()))
 
 
 def _shared(owners: list[tuple[str, Described]]) -> Described:
@@ -99,7 +99,7 @@ def _help(one: Described) -> str:
     return f"{one.setting.help.removesuffix('.')}{words}{end}"
 
 
-def takes(*groups: Group) -> Callable[[Verb], Verb]:
+def takes(*groups: OptionGroup) -> Callable[[Verb], Verb]:
     """Give a verb the options of groups of settings, where its parameter ``given`` stands.
 
     Args:

@@ -10,7 +10,7 @@ from edgewise.cli import output
 
 if TYPE_CHECKING:
     from edgewise.report.pictures import Format
-    from edgewise.runs.folder import Run
+    from edgewise.runs.store.folder import Run
 
 HOW_TO_GET_PNG = "pip install 'edgewise[plots]'"
 
@@ -21,7 +21,7 @@ def draw_run(
     """Draw a run, write pictures and page, say what was left out of them, and return their paths."""
     from edgewise.report.pictures import FORMATS, picture_files
     from edgewise.report.scenes import run_choice
-    from edgewise.runs.shown import write_shown
+    from edgewise.runs.store.shown import write_shown
 
     written = write_shown(run, picture_files(run, top, formats or FORMATS), out)
     choice = run_choice(run, top)
@@ -39,7 +39,7 @@ def show_in_pictures(run: Run) -> Path:
     Without matplotlib there is no PNG, and a line on stderr says how to get it.
     """
     from edgewise.report.picture.png import has_matplotlib
-    from edgewise.runs.shown import PAGE, PICTURES, are_shown
+    from edgewise.runs.store.shown import PAGE, PICTURES, are_shown
 
     formats: tuple[Format, ...] = ("svg", "png") if has_matplotlib() else ("svg",)
     wanted = (*(name for name in PICTURES if name.endswith(formats)), PAGE)

@@ -81,8 +81,8 @@ def roc(
     from edgewise.cli.quiet import quiet_transformers
     from edgewise.report.roc import roc_pictures, show_roc
     from edgewise.runs.config import RunConfig
-    from edgewise.runs.results import write_files
-    from edgewise.runs.roc import DEFAULT_METHODS, Question, contest
+    from edgewise.runs.roc import DEFAULT_METHODS, RocQuestion, contest
+    from edgewise.runs.store.results import write_files
 
     quiet_transformers()
     memory = given.pop("max_memory", None)
@@ -92,7 +92,7 @@ def roc(
     if len(fractions) > 1:
         raise RunError("--eap-fraction takes one value here; give one")
     values = {"tau": taus, "lambda_": lambdas}
-    question = Question(
+    question = RocQuestion(
         RunConfig(**{"model": "demo", **given}),
         DEFAULT_METHODS if methods is None else read_names("--methods", methods),
         truth,

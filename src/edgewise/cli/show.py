@@ -28,7 +28,7 @@ def show(
     """Show a finished run: best edges with standard errors, counts, the metric on clean and corrupted."""
     from edgewise.report.document import run_document
     from edgewise.report.text import show_run
-    from edgewise.runs.folder import load_run
+    from edgewise.runs.store.folder import load_run
 
     run = load_run(folder)
     output.warn(run.record.warnings)

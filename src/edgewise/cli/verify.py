@@ -53,8 +53,8 @@ def verify(
     from edgewise.report.picture.svg import svg
     from edgewise.report.scenes import run_verification
     from edgewise.report.verification import show_verification, verification_document
-    from edgewise.runs.folder import VERIFICATION_PICTURE, load_run
-    from edgewise.runs.shown import write_shown
+    from edgewise.runs.store.folder import VERIFICATION_PICTURE, load_run
+    from edgewise.runs.store.shown import write_shown
     from edgewise.runs.verify import verify as verify_run
 
     quiet_transformers()

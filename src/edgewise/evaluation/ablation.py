@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import get_args
 
-from edgewise.engine.batches import Batch, divide
-from edgewise.engine.memory import halving
-from edgewise.engine.replacement import Baseline, Replacement, by_mean, mean_outputs, resample, zero
+from edgewise.engine.run.batches import Batch, divide
+from edgewise.engine.run.memory import halving
+from edgewise.engine.run.replacement import Baseline, Replacement, by_mean, mean_outputs, resample, zero
 from edgewise.models import Model
 from edgewise.settings.evaluation import Ablation
 from edgewise.tasks import PromptPair

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from edgewise.evaluation.ladder import FRACTIONS, Ladder
+from edgewise.evaluation.sizes import FRACTIONS, Ladder
 from edgewise.graph import Circuit
 from edgewise.graph.arrays import BoolArray
 from edgewise.settings.evaluation import EvaluationRequest

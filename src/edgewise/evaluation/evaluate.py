@@ -21,22 +21,22 @@ from typing import Any
 import numpy.typing as npt
 import torch
 
-from edgewise.engine.batches import divide
-from edgewise.engine.memory import halving
-from edgewise.engine.usable import AnyMetric, metric_for, usable
+from edgewise.engine.run.batches import divide
+from edgewise.engine.run.inputs import AnyMetric, metric_for, usable
+from edgewise.engine.run.memory import halving
 from edgewise.errors import SelectionError
 from edgewise.evaluation.ablation import baselines
+from edgewise.evaluation.circuit_runs import KL, CircuitRuns
 from edgewise.evaluation.circuits import EMPTY, Circuits
-from edgewise.evaluation.ladder import Ladder
 from edgewise.evaluation.result import Evaluation
+from edgewise.evaluation.sizes import Ladder
 from edgewise.evaluation.summary import summary
-from edgewise.evaluation.work import KL, Work
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.graph.scores import Ranking
 from edgewise.models import Model
-from edgewise.search.fill import fill, start
-from edgewise.search.table import Table
-from edgewise.search.tabled import OnTable
+from edgewise.search.table.cells import Table
+from edgewise.search.table.fill import fill, start
+from edgewise.search.table.tabled import OnTable
 from edgewise.settings.evaluation import Ablation, EvaluationRequest
 from edgewise.tasks import PromptPair, PromptSet
 
@@ -89,7 +89,7 @@ class Evaluator:
         ladder, self._no_curve = _ladder(wanted, scores, by)
         self.circuits = Circuits(circuit, wanted, ladder)
         # By the micro-batch that means are taken in, each made once.
-        self._works: dict[int, Work] = {}
+        self._works: dict[int, CircuitRuns] = {}
 
     def states(
         self,
@@ -119,7 +119,7 @@ class Evaluator:
         work = self._work(state.table.planned_batch_size)
         return halving(state.table.batch_size, self._model.device, partial(self._seconds, work))
 
-    def _seconds(self, work: Work, size: int) -> float:
+    def _seconds(self, work: CircuitRuns, size: int) -> float:
         with torch.no_grad():
             rows, batch = next(divide(self._pairs, size, self._model.device, causal=self._model.wiring.causal))
             opened = work.open(batch)
@@ -131,12 +131,14 @@ class Evaluator:
         """The evaluation that a finished state holds. Raises ScoreError for an unfinished one."""
         return summary(state.table, self.circuits, self.metric.name, self._no_curve)
 
-    def _work(self, mean_batch_size: int) -> Work:
+    def _work(self, mean_batch_size: int) -> CircuitRuns:
         if mean_batch_size not in self._works:
             ablation = self.circuits.wanted.ablation
             open_baseline = baselines(self._model, self._pairs, ablation, mean_batch_size)
             with_accuracy = all(pair.answers for pair in self._pairs)
-            self._works[mean_batch_size] = Work(self._model, self.metric, self.circuits, open_baseline, with_accuracy)
+            self._works[mean_batch_size] = CircuitRuns(
+                self._model, self.metric, self.circuits, open_baseline, with_accuracy
+            )
         return self._works[mean_batch_size]
 
 

@@ -21,20 +21,20 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from edgewise.engine.batches import Batch
-from edgewise.engine.buffers import Buffers
-from edgewise.engine.metric_gradient import metric_values, require_finite
-from edgewise.engine.patch import patched_logits
-from edgewise.engine.replacement import Baseline, resample
-from edgewise.engine.sources import accumulation_dtype
-from edgewise.engine.usable import AnyMetric, metric_for, usable
+from edgewise.engine.patching.patch import patched_logits
+from edgewise.engine.run.batches import Batch
+from edgewise.engine.run.buffers import Buffers
+from edgewise.engine.run.inputs import AnyMetric, metric_for, usable
+from edgewise.engine.run.metric_gradient import metric_values, require_finite
+from edgewise.engine.run.replacement import Baseline, resample
+from edgewise.engine.run.sources import accumulation_dtype
 from edgewise.errors import DataError, ScoreError
 from edgewise.graph.arrays import FloatArray
 from edgewise.metrics import Metric
 from edgewise.models import Model
-from edgewise.search.fill import fill, start
-from edgewise.search.table import Table
-from edgewise.search.tabled import OnTable
+from edgewise.search.table.cells import Table
+from edgewise.search.table.fill import fill, start
+from edgewise.search.table.tabled import OnTable
 from edgewise.tasks import PromptPair, PromptSet
 
 CHANGE, CLEAN = "change", "clean"
@@ -115,7 +115,7 @@ def interpolating(
     measured = metric_for(prompts, metric)
     pairs = usable(model, prompts, measured)
     places = tuple(model.graph.edge(name) for name in edges)
-    work = _Work(model, measured, tuple((place, float(share)) for place in places for share in shares))
+    work = _Shares(model, measured, tuple((place, float(share)) for place in places for share in shares))
     table = start(model, pairs, work, max_memory=max_memory) if stored is None else Table.from_tensors(stored)
     yield InterpolationState(table, len(edges))
     for filled in fill(model, pairs, work, table):
@@ -123,7 +123,7 @@ def interpolating(
 
 
 @dataclass(frozen=True, eq=False)
-class _Work:
+class _Shares:
     """What the table is filled with: the change for each edge and share."""
 
     model: Model
@@ -137,12 +137,12 @@ class _Work:
     def groups(self) -> Sequence[int]:
         return (0,) * len(self.targets)
 
-    def open(self, batch: Batch) -> _Opened:
+    def open(self, batch: Batch) -> _SharesOfBatch:
         baseline = resample(self.model, batch)
         clean = patched_logits(self.model, baseline, self.masks(()), self.buffers)[0]
         values = metric_values(self.metric, clean, batch.metric, clean)
         require_finite(self.metric, values)
-        return _Opened(self, batch, baseline, clean, {CLEAN: values})
+        return _SharesOfBatch(self, batch, baseline, clean, {CLEAN: values})
 
     def masks(self, targets: Sequence[int]) -> Tensor:
         """The masks of some targets, or that of the clean run where there are none."""
@@ -155,10 +155,10 @@ class _Work:
 
 
 @dataclass(frozen=True, eq=False)
-class _Opened:
+class _SharesOfBatch:
     """One micro-batch of prompts."""
 
-    work: _Work
+    work: _Shares
     batch: Batch
     baseline: Baseline
     clean: Tensor

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from edgewise.errors import ScoreError
 from edgewise.evaluation import measures
+from edgewise.evaluation.circuit_runs import CORRECT, KL, METRIC
 from edgewise.evaluation.circuits import CIRCUIT, COMPLEMENT, EMPTY, FULL, Circuits, Key
-from edgewise.evaluation.ladder import FRACTIONS, Ladder
 from edgewise.evaluation.measures import Values
 from edgewise.evaluation.result import Curve, Evaluation, Measured, Point, Removal, Spread
-from edgewise.evaluation.work import CORRECT, KL, METRIC
-from edgewise.search.table import Table
+from edgewise.evaluation.sizes import FRACTIONS, Ladder
+from edgewise.search.table.cells import Table
 
 
 def summary(table: Table, circuits: Circuits, metric: str, no_curve: str | None) -> Evaluation:

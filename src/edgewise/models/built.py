@@ -20,7 +20,7 @@ from edgewise.models.families import FAMILIES
 from edgewise.models.model import Model
 
 
-class Made(NamedTuple):
+class Built(NamedTuple):
     """A model as it was built."""
 
     module: GPT2LMHeadModel
@@ -28,20 +28,20 @@ class Made(NamedTuple):
     circuit: Circuit
 
 
-def _planted(name: str) -> Made:
+def _planted(name: str) -> Built:
     program = planted.draw_program(planted.seed_of(name))
-    return Made(planted.build_module(program), planted.build_tokenizer(), program.circuit())
+    return Built(planted.build_module(program), planted.build_tokenizer(), program.circuit())
 
 
-def _compiled(name: str) -> Made:
+def _compiled(name: str) -> Built:
     program = compiled.program_of(name)
-    return Made(compiled.build_module(program), compiled.build_tokenizer(program.name), program.circuit())
+    return Built(compiled.build_module(program), compiled.build_tokenizer(program.name), program.circuit())
 
 
-BUILT: dict[str, Callable[[str], Made]] = {planted.PREFIX: _planted, compiled.PREFIX: _compiled}
+BUILT: dict[str, Callable[[str], Built]] = {planted.PREFIX: _planted, compiled.PREFIX: _compiled}
 
 
-def _made(name: str) -> Made:
+def _made(name: str) -> Built:
     kind = kind_of(name)
     if kind is None:
         raise ModelError(

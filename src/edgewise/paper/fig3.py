@@ -19,7 +19,7 @@ from edgewise.paper.material import Experiment, base_config, experiments, run_fo
 from edgewise.report.picture.circuit import Heading
 from edgewise.report.picture.roc import Drawn
 from edgewise.report.picture.roc_panels import Panel, panels_scene
-from edgewise.runs.roc import CONTENDERS, Question, RocResult, contest
+from edgewise.runs.roc import CONTENDERS, RocQuestion, RocResult, contest
 
 METHODS = ("eap", "acdc:task", "acdc:kl", "activation-patching")
 FAST_TAUS = (0.01, 0.3)
@@ -68,7 +68,7 @@ FIGURE = Figure("fig3", "ROC of EAP, ACDC and activation patching on three tasks
 
 def _compared(one: Experiment, request: Request) -> RocResult:
     values = {"tau": FAST_TAUS} if request.fast else {}
-    question = Question(base_config(one, request), METHODS, values=values)
+    question = RocQuestion(base_config(one, request), METHODS, values=values)
     return contest(question, run_folder(one, request), max_memory=request.max_memory, on_progress=request.report)
 
 

@@ -15,8 +15,8 @@ from edgewise.models.built import BUILT, kind_of
 from edgewise.paper.figure import Request
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
-from edgewise.runs.folder import Run
 from edgewise.runs.roc import CONTENDERS, Truth, named, truth_of
+from edgewise.runs.store.folder import Run
 
 FAST_N = 6
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from edgewise.evaluation.roc import Curve, Front, circuit_roc, score_roc
+from edgewise.evaluation.roc import Front, RocCurve, circuit_roc, score_roc
 from edgewise.graph import EdgeScores
 from edgewise.paper.figure import Cell, Published, Request
 from edgewise.paper.material import Experiment, base_config, experiment, run_folder, scored, truth
@@ -53,7 +53,7 @@ class Staged:
     metric: str
     prompts: int
     true: Truth
-    eap: Curve
+    eap: RocCurve
     thresholds: tuple[float, ...]
     fronts: Mapping[float, Front]
     same_model: bool

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edgewise.paper.figure import Cell, Figure, Made, Published
 from edgewise.report.picture.files import scene_files
-from edgewise.runs.results import document, write_files
+from edgewise.runs.store.results import document, write_files
 
 
 def write_figure(folder: Path, figure: Figure, made: Made) -> tuple[Path, ...]:

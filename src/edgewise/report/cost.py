@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from edgewise.engine.passes import Passes
+from edgewise.engine.run.passes import Passes
 
 
 def passes_words(passes: Passes | None) -> str:

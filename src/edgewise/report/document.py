@@ -9,7 +9,7 @@ from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.graph.scores import Ranking
 from edgewise.report.rows import best
 from edgewise.report.text import DEFAULT_TOP
-from edgewise.runs.folder import Run
+from edgewise.runs.store.folder import Run
 
 
 def circuit_document(

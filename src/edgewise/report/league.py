@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
-from edgewise.evaluation.standing import CIRCUITS, EFFECTS, MEASURES, Standing, by_mean, worth_their_cost
+from edgewise.evaluation.ranking import CIRCUITS, EFFECTS, MEASURES, Standing, by_mean, worth_their_cost
 from edgewise.report.cost import passes_words, seconds_words, times_words
 from edgewise.report.picture.circuit import Heading
 from edgewise.report.picture.files import scene_files

@@ -13,8 +13,8 @@ from edgewise.report.picture.circuit import Heading, circuit_scene
 from edgewise.report.picture.png import png
 from edgewise.report.picture.svg import svg
 from edgewise.report.scenes import run_circuit, run_scores
-from edgewise.runs.folder import Run
-from edgewise.runs.shown import PAGE
+from edgewise.runs.store.folder import Run
+from edgewise.runs.store.shown import PAGE
 
 Format: TypeAlias = Literal["svg", "png"]
 FORMATS: tuple[Format, ...] = get_args(Format)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgewise.evaluation.roc import Curve, Front
+from edgewise.evaluation.roc import Front, RocCurve
 from edgewise.report.picture.circuit import Heading
 from edgewise.report.picture.files import scene_files
 from edgewise.report.picture.roc import Drawn, roc_scene
@@ -54,7 +54,7 @@ def result_scene(result: RocResult, level: str = "edge") -> Scene:
     )
 
 
-def _in_key(title: str, roc: Curve | Front) -> str:
+def _in_key(title: str, roc: RocCurve | Front) -> str:
     return f"{title}: AUC {_three(roc.auc)}, pessimistic {_three(roc.auc_pessimistic)}"
 
 

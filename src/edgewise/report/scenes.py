@@ -7,7 +7,7 @@ from edgewise.report.picture.circuit import Heading, circuit_scene
 from edgewise.report.picture.scatter import Dot, scatter_scene
 from edgewise.report.picture.scene import Scene
 from edgewise.report.picture.scores import scores_scene
-from edgewise.runs.folder import Run
+from edgewise.runs.store.folder import Run
 from edgewise.runs.verification import DRAWN, VERIFIED, Verification
 from edgewise.tasks.known import node_classes
 

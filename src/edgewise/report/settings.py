@@ -26,7 +26,7 @@ with `_` for `-`. This page is made from the descriptions that the options are m
 
 
 @dataclass(frozen=True)
-class Row:
+class SettingRow:
     """One setting.
 
     Args:
@@ -46,7 +46,7 @@ class Row:
     changes_result: bool
 
 
-def rows() -> Iterator[Row]:
+def rows() -> Iterator[SettingRow]:
     """All settings: those that verbs share, then those of methods."""
     for kind in SHARED:
         yield from _rows(kind.title, kind)
@@ -66,12 +66,12 @@ def settings_page() -> str:
     return "".join(parts)
 
 
-def _rows(group: str, kind: type[Any]) -> Iterator[Row]:
+def _rows(group: str, kind: type[Any]) -> Iterator[SettingRow]:
     for one in described(kind):
         option = f"{one.flag}, {one.off}" if one.off else one.flag
         default = "must be given" if one.default is MISSING else one.default_words or ""
         summary = one.setting.help.rstrip(".")
-        yield Row(group, option, _takes(one), default, summary, one.setting.changes_result)
+        yield SettingRow(group, option, _takes(one), default, summary, one.setting.changes_result)
 
 
 def _takes(one: Described) -> str:

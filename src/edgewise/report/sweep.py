@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgewise.report.table import table
 from edgewise.report.text import plain
-from edgewise.runs.folder import Run
+from edgewise.runs.store.folder import Run
 from edgewise.runs.sweep import sweep_document
 
 

@@ -6,8 +6,8 @@ from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.graph.scores import Ranking
 from edgewise.report.rows import Row, best
 from edgewise.report.table import table
-from edgewise.runs.folder import Run
-from edgewise.runs.record import RunRecord
+from edgewise.runs.store.folder import Run
+from edgewise.runs.store.record import RunRecord
 
 DEFAULT_TOP = 20
 

@@ -8,8 +8,8 @@ from edgewise.evaluation.agreement import Agreement, Estimate
 from edgewise.evaluation.verdict import is_right
 from edgewise.report.table import table
 from edgewise.report.text import plain
-from edgewise.runs.folder import Run
 from edgewise.runs.methods.advice import nearer
+from edgewise.runs.store.folder import Run
 from edgewise.runs.verification import Verification
 
 MOST_WRONG = 10

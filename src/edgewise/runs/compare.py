@@ -16,13 +16,13 @@ from typing import Any
 
 from edgewise.errors import RunError
 from edgewise.evaluation.comparison import likeness
-from edgewise.evaluation.ladder import Ladder
+from edgewise.evaluation.sizes import Ladder
 from edgewise.metrics import get_metric
-from edgewise.runs.analysis import Analysis, measured
 from edgewise.runs.evaluate import Loaded, StoredEvaluation, evaluate
-from edgewise.runs.folder import RUN, Run, load_run
+from edgewise.runs.evaluated_circuit import Subject, subject_of_run
 from edgewise.runs.steps import Progress, Report, silent
-from edgewise.runs.subject import Subject, subject_of_run
+from edgewise.runs.store.analysis import Analysis, measured
+from edgewise.runs.store.folder import RUN, Run, load_run
 from edgewise.settings.evaluation import Ablation, EvaluationRequest
 
 NAME, MOST = "comparison", 12

@@ -23,14 +23,14 @@ from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.metrics import get_metric
 from edgewise.runs.cautions import cautions
 from edgewise.runs.config import RunConfig
-from edgewise.runs.folder import Run, as_stored, read_record, read_run, refuse_other, require_free, write_run
-from edgewise.runs.lock import writing
 from edgewise.runs.methods import RunMethod, ScoringState, method_of, settled
-from edgewise.runs.record import Counts, MetricSummary, RunRecord, StabilitySummary, differences, versions
-from edgewise.runs.resume import pursue
+from edgewise.runs.resume import run_to_end
 from edgewise.runs.selection import require_fits, select
 from edgewise.runs.setup import Setup, describe_model, describe_prompts, prepare
 from edgewise.runs.steps import SCORING, Report, Steps, silent
+from edgewise.runs.store.folder import Run, as_stored, read_record, read_run, refuse_other, require_free, write_run
+from edgewise.runs.store.lock import writing
+from edgewise.runs.store.record import Counts, MetricSummary, RunRecord, StabilitySummary, differences, versions
 from edgewise.tasks import TASKS
 
 
@@ -72,7 +72,7 @@ def discover(
         steps = Steps(on_progress or silent)
         setup = prepare(config, None, steps, lambda model: require_fits(config.selection, model.graph, config.level))
         with steps.step("scoring", SCORING):
-            state, earlier = pursue(
+            state, earlier = run_to_end(
                 lambda stored: method.states(config, setup.model, setup.prompts, max_memory, stored),
                 folder,
                 setup.key,

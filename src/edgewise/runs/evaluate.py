@@ -17,13 +17,13 @@ from typing import Any
 from edgewise.evaluation.evaluate import Evaluator
 from edgewise.evaluation.result import Evaluation
 from edgewise.metrics import get_metric
-from edgewise.runs.analysis import Analysis, measured
+from edgewise.runs.evaluated_circuit import HELD_OUT, Subject
 from edgewise.runs.identity import changed
-from edgewise.runs.record import versions
-from edgewise.runs.resume import pursue
+from edgewise.runs.resume import run_to_end
 from edgewise.runs.setup import Setup, prepare
 from edgewise.runs.steps import Report, Steps, silent
-from edgewise.runs.subject import HELD_OUT, Subject
+from edgewise.runs.store.analysis import Analysis, measured
+from edgewise.runs.store.record import versions
 from edgewise.settings.evaluation import EvaluationRequest
 from edgewise.tasks import TASKS
 
@@ -137,7 +137,7 @@ def _measure(
         setup.model, setup.prompts, circuit, wanted, metric=setup.config.metric, scores=scores, by=subject.by
     )
     with steps.step("evaluation", EVALUATING):
-        state, _ = pursue(
+        state, _ = run_to_end(
             lambda stored: evaluator.states(batch_size=setup.config.batch_size, max_memory=max_memory, stored=stored),
             analysis.folder,
             {"asked": asked, "prompts": setup.prompts.fingerprint(), "versions": versions()},

@@ -10,13 +10,13 @@ import numpy as np
 
 from edgewise.evaluation.interpolation import interpolating
 from edgewise.graph.arrays import FloatArray
-from edgewise.runs.analysis import FILES, Analysis, measured
 from edgewise.runs.config import RunConfig
 from edgewise.runs.identity import identity
-from edgewise.runs.record import versions
-from edgewise.runs.resume import pursue
+from edgewise.runs.resume import run_to_end
 from edgewise.runs.setup import prepare
 from edgewise.runs.steps import Report, Steps, silent
+from edgewise.runs.store.analysis import FILES, Analysis, measured
+from edgewise.runs.store.record import versions
 
 INTERPOLATING = "patching edges by shares"
 
@@ -55,7 +55,7 @@ def interpolated(
     def measure() -> dict[str, Any]:
         setup = prepare(config, now, steps)
         with steps.step("interpolation", INTERPOLATING):
-            state, _ = pursue(
+            state, _ = run_to_end(
                 lambda stored: interpolating(
                     setup.model,
                     setup.prompts,

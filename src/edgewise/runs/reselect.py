@@ -7,10 +7,10 @@ from pathlib import Path
 
 from edgewise.errors import RunError
 from edgewise.graph import Circuit
-from edgewise.runs.files import write_circuit
-from edgewise.runs.folder import Run, load_run
 from edgewise.runs.methods import get_method
 from edgewise.runs.selection import require_fits, select
+from edgewise.runs.store.files import write_circuit
+from edgewise.runs.store.folder import Run, load_run
 from edgewise.settings.selection import Selection
 
 

@@ -9,10 +9,10 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from edgewise.engine.memory import is_out_of_memory
+from edgewise.engine.run.memory import is_out_of_memory
 from edgewise.errors import RunError
-from edgewise.runs.checkpoint import PROGRESS, Checkpoint, Saver, load_checkpoint, save_checkpoint
-from edgewise.runs.steps import PASSES, Plan, Progress, Report
+from edgewise.runs.steps import PASSES, Forecast, Progress, Report
+from edgewise.runs.store.checkpoint import PROGRESS, Checkpoint, Saver, load_checkpoint, save_checkpoint
 
 Tensors = Mapping[str, np.ndarray[Any, Any]]
 
@@ -43,7 +43,7 @@ class Resumable(Protocol):
 State = TypeVar("State", bound=Resumable)
 
 
-def pursue(
+def run_to_end(
     begin: Callable[[Tensors | None], Iterator[State]],
     folder: Path,
     key: Mapping[str, Any],
@@ -113,7 +113,7 @@ def pursue(
     return state, earlier
 
 
-def _plan(state: State, pace: Callable[[State], float | None] | None, unit: str) -> Plan | None:
+def _plan(state: State, pace: Callable[[State], float | None] | None, unit: str) -> Forecast | None:
     seconds = None if pace is None else pace(state)
     left = state.total - state.done
-    return None if seconds is None else Plan(left, left * seconds, unit)
+    return None if seconds is None else Forecast(left, left * seconds, unit)

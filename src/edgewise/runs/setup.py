@@ -13,8 +13,8 @@ from edgewise.models import Model, load_model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.identity import changed, given_digests, model_identity
 from edgewise.runs.prompts import prompts_of
-from edgewise.runs.record import PromptSummary, versions
 from edgewise.runs.steps import Steps
+from edgewise.runs.store.record import PromptSummary, versions
 from edgewise.settings import described
 from edgewise.settings.model import ModelSettings
 from edgewise.tasks import PromptSet

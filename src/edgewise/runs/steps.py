@@ -13,7 +13,7 @@ SCORING = "scoring prompts"
 
 
 @dataclass(frozen=True)
-class Plan:
+class Forecast:
     """What is left of a long step.
 
     Args:
@@ -45,7 +45,7 @@ class Progress:
     step: str
     done: int = 0
     total: int | None = None
-    plan: Plan | None = None
+    plan: Forecast | None = None
 
 
 Report: TypeAlias = Callable[[Progress], None]

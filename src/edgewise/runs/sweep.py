@@ -14,12 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from edgewise.errors import RunConflictError, RunError
-from edgewise.runs.atomic import content
-from edgewise.runs.checkpoint import PROGRESS
-from edgewise.runs.commit import commit
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import known, record_of
-from edgewise.runs.folder import (
+from edgewise.runs.methods import get_method
+from edgewise.runs.resume import run_to_end
+from edgewise.runs.setup import prepare
+from edgewise.runs.steps import SCORING, Report, Steps, silent
+from edgewise.runs.store.atomic import content
+from edgewise.runs.store.checkpoint import PROGRESS
+from edgewise.runs.store.commit import commit
+from edgewise.runs.store.folder import (
     RUN,
     TRACE,
     Run,
@@ -31,12 +35,8 @@ from edgewise.runs.folder import (
     require_same_files,
     write_run,
 )
-from edgewise.runs.lock import writing
-from edgewise.runs.methods import get_method
-from edgewise.runs.record import differences
-from edgewise.runs.resume import pursue
-from edgewise.runs.setup import prepare
-from edgewise.runs.steps import SCORING, Report, Steps, silent
+from edgewise.runs.store.lock import writing
+from edgewise.runs.store.record import differences
 
 SWEEP = "sweep.json"
 
@@ -100,7 +100,7 @@ def sweep(
             setup = prepare(first, None, steps)
             asked, pace = list(left.values()), method.pace(first, setup.model, setup.prompts)
             with steps.step("scoring", SCORING):
-                state, earlier = pursue(
+                state, earlier = run_to_end(
                     lambda stored: method.together(asked, setup.model, setup.prompts, max_memory, stored),
                     folder,
                     setup.key | {"sweep": [config.to_json() for config in asked]},

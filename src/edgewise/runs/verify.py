@@ -15,20 +15,20 @@ from typing import Any
 
 import numpy as np
 
-from edgewise.engine.memory import micro_batch
+from edgewise.engine.run.memory import micro_batch
 from edgewise.errors import RunConflictError, RunError, SelectionError
 from edgewise.evaluation.agreement import agreement
 from edgewise.evaluation.sampling import Sample, draw
 from edgewise.graph import EdgeScores, NodeScores
 from edgewise.graph.arrays import BoolArray, FloatArray
-from edgewise.runs.analysis import FILES, Analysis, measured
-from edgewise.runs.folder import SCORES, Run, load_run
 from edgewise.runs.identity import content_digest
 from edgewise.runs.methods import get_method
-from edgewise.runs.record import differences, versions
-from edgewise.runs.resume import pursue
+from edgewise.runs.resume import run_to_end
 from edgewise.runs.setup import Setup, prepare
 from edgewise.runs.steps import Report, Steps, silent
+from edgewise.runs.store.analysis import FILES, Analysis, measured
+from edgewise.runs.store.folder import SCORES, Run, load_run
+from edgewise.runs.store.record import differences, versions
 from edgewise.runs.verification import DRAWN, LARGEST, NAME, VERIFIED, Effect, Verification
 from edgewise.search import PatchingState, patching
 from edgewise.search.pace import seconds_a_prompt
@@ -193,7 +193,7 @@ def _measure(
     _require_same_prompts(run, setup)
     fingerprint = setup.prompts.fingerprint()
     batch_size, pairs = _fitting(question.batch_size, setup, max_memory), setup.prompts.pairs
-    state, _ = pursue(
+    state, _ = run_to_end(
         lambda stored: patching(
             setup.model,
             setup.prompts,

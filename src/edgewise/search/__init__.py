@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from edgewise.search.acdc import acdc
-from edgewise.search.patching import PatchingState, patch_edges, patching
-from edgewise.search.refining import refine
+from edgewise.search.acdc.search import acdc
+from edgewise.search.exact.patching import PatchingState, patch_edges, patching
+from edgewise.search.exact.refining import refine
 
 __all__ = ["PatchingState", "acdc", "patch_edges", "patching", "refine"]

@@ -23,18 +23,18 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from edgewise.engine.batches import Batch
-from edgewise.engine.metric_gradient import metric_at, metric_values, require_finite, require_slope
-from edgewise.engine.nodes import corrupted_nodes, masked_logits
-from edgewise.engine.usable import AnyMetric, metric_for, usable
+from edgewise.engine.patching.nodes import corrupted_nodes, masked_logits
+from edgewise.engine.run.batches import Batch
+from edgewise.engine.run.inputs import AnyMetric, metric_for, usable
+from edgewise.engine.run.metric_gradient import metric_at, metric_values, require_finite, require_slope
 from edgewise.errors import ScoreError
 from edgewise.graph import EdgeScores, Graph
 from edgewise.graph.inner import edge_values, layer_groups
 from edgewise.metrics import Metric
 from edgewise.models import Model
-from edgewise.search.fill import fill, start
-from edgewise.search.table import Array, Table
-from edgewise.search.tabled import CLEAN, CORRUPTED, ScoringOnTable
+from edgewise.search.table.cells import Array, Table
+from edgewise.search.table.fill import fill, start
+from edgewise.search.table.tabled import CLEAN, CORRUPTED, ScoringOnTable
 from edgewise.tasks import PromptPair, PromptSet
 
 SLOPE, STEEPEST = "slope", "steepest"
@@ -142,7 +142,7 @@ def hisp(
     """
     measured = metric_for(prompts, metric)
     pairs = usable(model, prompts, measured)
-    work = _Work(model, measured)
+    work = _Slopes(model, measured)
     table = (
         start(model, pairs, work, batch_size=batch_size, max_memory=max_memory)
         if stored is None
@@ -156,7 +156,7 @@ def hisp(
 
 
 @dataclass(frozen=True, eq=False)
-class _Work:
+class _Slopes:
     """What is measured: the slopes of all nodes, in one run."""
 
     model: Model
@@ -168,7 +168,7 @@ class _Work:
     def __post_init__(self) -> None:
         object.__setattr__(self, "groups", (0,) * self.model.graph.logits)
 
-    def open(self, batch: Batch) -> _Opened:
+    def open(self, batch: Batch) -> _SlopesOfBatch:
         # The run whose slope is taken, and the other one, whose values its nodes are mixed with.
         turned = self.metric.flat_at_clean is not None
         run = replace(batch, clean=batch.corrupted, corrupted=batch.clean) if turned else batch
@@ -188,11 +188,11 @@ class _Work:
             STEEPEST: point.gradient.abs().amax((1, 2)),
         }
         require_finite(self.metric, of_prompts[CLEAN])
-        return _Opened(slopes.T, of_prompts)
+        return _SlopesOfBatch(slopes.T, of_prompts)
 
 
 @dataclass(frozen=True, eq=False)
-class _Opened:
+class _SlopesOfBatch:
     """One micro-batch, whose slopes are all made at once."""
 
     slopes: Tensor

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import torch
 
-from edgewise.engine.batches import Batch, divide
-from edgewise.engine.forward import logits_at
-from edgewise.engine.hooks import borrowed
+from edgewise.engine.run.batches import Batch, divide
+from edgewise.engine.run.forward import logits_at
+from edgewise.engine.run.hooks import borrowed
 from edgewise.models import Model
 from edgewise.tasks import PromptPair
 

@@ -15,18 +15,18 @@ import numpy.typing as npt
 from torch import Tensor
 
 from edgewise.attribution.state import require_level
-from edgewise.engine.batches import Batch
-from edgewise.engine.forward import logits_at
-from edgewise.engine.hooks import borrowed
-from edgewise.engine.metric_gradient import metric_values, require_finite
-from edgewise.engine.usable import AnyMetric, metric_for, usable
+from edgewise.engine.run.batches import Batch
+from edgewise.engine.run.forward import logits_at
+from edgewise.engine.run.hooks import borrowed
+from edgewise.engine.run.inputs import AnyMetric, metric_for, usable
+from edgewise.engine.run.metric_gradient import metric_values, require_finite
 from edgewise.errors import DataError, ScoreError
 from edgewise.graph import EdgeScores, Graph, NodeScores
 from edgewise.metrics import Metric
 from edgewise.models import Model
-from edgewise.search.fill import fill, start
-from edgewise.search.table import Array, Table
-from edgewise.search.tabled import CLEAN, CORRUPTED, ScoringOnTable
+from edgewise.search.table.cells import Array, Table
+from edgewise.search.table.fill import fill, start
+from edgewise.search.table.tabled import CLEAN, CORRUPTED, ScoringOnTable
 from edgewise.settings.scoring import Level
 from edgewise.tasks import PromptPair, PromptSet
 
@@ -119,7 +119,7 @@ def at_random(
     random_scores(model.graph, seed, level)
     measured = metric_for(prompts, metric)
     pairs = usable(model, prompts, measured)
-    work = _Work(model, measured)
+    work = _AllPatched(model, measured)
     table = (
         start(model, pairs, work, batch_size=batch_size, max_memory=max_memory)
         if stored is None
@@ -131,7 +131,7 @@ def at_random(
 
 
 @dataclass(frozen=True, eq=False)
-class _Work:
+class _AllPatched:
     """What is measured: one target, every edge patched."""
 
     model: Model
@@ -140,11 +140,11 @@ class _Work:
     prompt_names: tuple[str, ...] = (CLEAN,)
     groups: Sequence[int] = (0,)
 
-    def open(self, batch: Batch) -> _Opened:
+    def open(self, batch: Batch) -> _AllPatchedOfBatch:
         clean = self.logits(batch, batch.clean)
         values = metric_values(self.metric, clean, batch.metric, clean)
         require_finite(self.metric, values)
-        return _Opened(self, batch, clean, {CLEAN: values})
+        return _AllPatchedOfBatch(self, batch, clean, {CLEAN: values})
 
     def logits(self, batch: Batch, ids: Tensor) -> Tensor:
         with borrowed(self.model.module) as hooks:
@@ -152,10 +152,10 @@ class _Work:
 
 
 @dataclass(frozen=True, eq=False)
-class _Opened:
+class _AllPatchedOfBatch:
     """One micro-batch, run clean."""
 
-    work: _Work
+    work: _AllPatched
     batch: Batch
     clean: Tensor
     of_prompts: Mapping[str, Tensor]

@@ -17,7 +17,7 @@ from edgewise.tasks.build import PairBuilder
 from edgewise.tasks.dialects import Dialect, RawPrompt, recognise
 from edgewise.tasks.encode import TextEncoder
 from edgewise.tasks.prompts import PromptPair, PromptSet, validate
-from edgewise.tasks.tables import Record, Table, read_table
+from edgewise.tasks.tables import FileTable, Record, read_table
 
 
 def read_prompts(
@@ -89,7 +89,7 @@ class _Rows:
     bos: bool
 
 
-def _check_columns(path: Path, table: Table, required: Sequence[str]) -> None:
+def _check_columns(path: Path, table: FileTable, required: Sequence[str]) -> None:
     missing = [name for name in required if name not in table.columns]
     if missing:
         raise DataError(
@@ -100,7 +100,7 @@ def _check_columns(path: Path, table: Table, required: Sequence[str]) -> None:
 
 def _build_rows(
     path: Path,
-    table: Table,
+    table: FileTable,
     dialect: Dialect,
     required: Sequence[str],
     builder: PairBuilder,

@@ -25,7 +25,7 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Table:
+class FileTable:
     """The rows of a file.
 
     Args:
@@ -42,7 +42,7 @@ class Table:
         return tuple(dict.fromkeys(name for record in self.records for name in record.fields))
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path) -> FileTable:
     """Read a file by its extension.
 
     Raises:
@@ -62,7 +62,7 @@ def read_table(path: Path) -> Table:
     records = reader(path, content)
     if not records:
         raise DataError(f"{path}: no rows; give at least one prompt")
-    return Table(records, typed=path.suffix.lower() != ".csv")
+    return FileTable(records, typed=path.suffix.lower() != ".csv")
 
 
 def _csv(path: Path, content: bytes) -> tuple[Record, ...]:

@@ -23,17 +23,17 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from edgewise.engine.attribute import edge_scores
-from edgewise.engine.batches import Batch
-from edgewise.engine.buffers import Buffers
 from edgewise.engine.check.rows import CheckRow
-from edgewise.engine.clean import CleanRun
-from edgewise.engine.exact import SinglePatches
-from edgewise.engine.forward import repeated_cache
-from edgewise.engine.memory import most_tokens
-from edgewise.engine.metric_gradient import metric_at
-from edgewise.engine.replacement import Baseline, Replacement
-from edgewise.engine.sources import accumulation_dtype
+from edgewise.engine.gradients.eap import edge_scores
+from edgewise.engine.partial.clean import CleanRun
+from edgewise.engine.partial.exact import SinglePatches
+from edgewise.engine.run.batches import Batch
+from edgewise.engine.run.buffers import Buffers
+from edgewise.engine.run.forward import repeated_cache
+from edgewise.engine.run.memory import most_tokens
+from edgewise.engine.run.metric_gradient import metric_at
+from edgewise.engine.run.replacement import Baseline, Replacement
+from edgewise.engine.run.sources import accumulation_dtype
 from edgewise.graph import Graph
 from edgewise.metrics import get_metric
 from edgewise.models import Model

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from edgewise.engine.forward import run
+from edgewise.engine.run.forward import run
 from edgewise.errors import DataError
 from edgewise.models import Model
 from edgewise.tasks.encode import TextEncoder

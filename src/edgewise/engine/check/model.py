@@ -21,16 +21,16 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from edgewise.engine.batches import Batch
 from edgewise.engine.check.edges import N_EDGES, SLOPE, rank_correlation, scores_of, slope_rows
 from edgewise.engine.check.parts import heads_row, norms_row
 from edgewise.engine.check.rows import ROUNDING, CheckRow, deviation
-from edgewise.engine.clean import CleanRun
-from edgewise.engine.forward import logits_at, run
-from edgewise.engine.hooks import borrowed
-from edgewise.engine.patch import patched_logits
-from edgewise.engine.replacement import resample
-from edgewise.engine.sources import recorded_outputs
+from edgewise.engine.partial.clean import CleanRun
+from edgewise.engine.patching.patch import patched_logits
+from edgewise.engine.run.batches import Batch
+from edgewise.engine.run.forward import logits_at, run
+from edgewise.engine.run.hooks import borrowed
+from edgewise.engine.run.replacement import resample
+from edgewise.engine.run.sources import recorded_outputs
 from edgewise.models import Model
 from edgewise.models.norms import Norm
 from edgewise.tasks import PromptPair

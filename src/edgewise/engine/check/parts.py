@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from edgewise.engine.check.rows import ROUNDING, CheckRow, deviation
-from edgewise.engine.clean import CleanRun
-from edgewise.engine.forward import run
-from edgewise.engine.hooks import Hooks, borrowed
-from edgewise.engine.sources import accumulation_dtype
+from edgewise.engine.partial.clean import CleanRun
+from edgewise.engine.run.forward import run
+from edgewise.engine.run.hooks import Hooks, borrowed
+from edgewise.engine.run.sources import accumulation_dtype
 from edgewise.models import Model
 from edgewise.models.norms import Norm
 from edgewise.models.wiring import Attention, Projection

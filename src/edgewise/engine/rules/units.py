@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn.modules import activation as torch_activations
 from transformers import activations as transformers_activations
 
-from edgewise.engine.hooks import Hooks
 from edgewise.engine.rules.mode import Ruled
+from edgewise.engine.run.hooks import Hooks
 from edgewise.errors import UnsupportedModelError
 from edgewise.models import Wiring
 from edgewise.models.lens import activations as lens_activations

@@ -7,15 +7,15 @@
 from __future__ import annotations
 
 from edgewise.evaluation.roc.area import pareto, pessimistic, trapezoid, youden
-from edgewise.evaluation.roc.curve import Curve, curve
+from edgewise.evaluation.roc.curve import RocCurve, curve
 from edgewise.evaluation.roc.front import Front, front
-from edgewise.evaluation.roc.intervals import Intervals, bootstrap
+from edgewise.evaluation.roc.intervals import RocIntervals, bootstrap
 from edgewise.evaluation.roc.levels import circuit_roc, score_roc
 
 __all__ = [
-    "Curve",
     "Front",
-    "Intervals",
+    "RocCurve",
+    "RocIntervals",
     "bootstrap",
     "circuit_roc",
     "curve",

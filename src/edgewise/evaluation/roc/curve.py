@@ -24,7 +24,7 @@ from edgewise.graph.arrays import BoolArray, FloatArray, read_only
 
 
 @dataclass(frozen=True, eq=False)
-class Curve(Rates):
+class RocCurve(Rates):
     """Counts at every threshold, from nothing kept to everything kept.
 
     Args:
@@ -57,13 +57,13 @@ class Curve(Rates):
         """The threshold at which J is reached; inf means that keeping nothing is as good as anything."""
         return float(self.thresholds[self.best])
 
-    def corners(self) -> Curve:
+    def corners(self) -> RocCurve:
         """Return the same curve without the points inside a level or an upright stretch: the areas are the same."""
         x, y = self.false_positives, self.true_positives
         inside = (x[:-2] == x[2:]) | (y[:-2] == y[2:])
         kept = np.concatenate(([True], ~inside, [True]))
         kept[self.best] = True
-        return Curve(self.thresholds[kept], y[kept], x[kept], self.positives, self.negatives)
+        return RocCurve(self.thresholds[kept], y[kept], x[kept], self.positives, self.negatives)
 
     def to_json(self) -> dict[str, Any]:
         """Return the counts as JSON values; the first threshold, and -inf, are null."""
@@ -71,7 +71,7 @@ class Curve(Rates):
         return {**self.counts_json(), "thresholds": shown}
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Curve:
+    def from_json(cls, values: Mapping[str, Any]) -> RocCurve:
         """Read back what `to_json` gave."""
         given = values["thresholds"]
         ends = [np.inf if at == 0 else -np.inf for at in range(len(given))]
@@ -80,7 +80,7 @@ class Curve(Rates):
         return cls(np.array(thresholds, dtype=np.float64), tp, fp, values["positives"], values["negatives"])
 
 
-def curve(ranks: npt.ArrayLike, truth: npt.ArrayLike) -> Curve:
+def curve(ranks: npt.ArrayLike, truth: npt.ArrayLike) -> RocCurve:
     """Return the curve of a ranking against the truth.
 
     Args:
@@ -95,7 +95,7 @@ def curve(ranks: npt.ArrayLike, truth: npt.ArrayLike) -> Curve:
     if np.isinf(values).any():
         raise ScoreError("a rank is infinite; ranks are finite, or NaN for what has none")
     thresholds, tp, fp = counts(values, true)
-    return Curve(thresholds, tp, fp, positives, len(true) - positives)
+    return RocCurve(thresholds, tp, fp, positives, len(true) - positives)
 
 
 def require_truth(true: BoolArray, shape: tuple[int, ...]) -> int:

@@ -37,7 +37,7 @@ _AT_ONCE = 4_000_000  # numbers of a chunk of resampled scores: 32 MB
 
 
 @dataclass(frozen=True)
-class Intervals:
+class RocIntervals:
     """95 % intervals over prompts, each (low, high).
 
     Args:
@@ -57,7 +57,7 @@ class Intervals:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Intervals:
+    def from_json(cls, values: Mapping[str, Any]) -> RocIntervals:
         """Read back what `to_json` gave."""
         pairs = {name: (value[0], value[1]) for name, value in values.items() if name != "draws"}
         return cls(draws=values["draws"], **pairs)
@@ -71,7 +71,7 @@ def bootstrap(
     by: Ranking = "abs",
     draws: int = DRAWS,
     seed: int = 0,
-) -> Intervals | None:
+) -> RocIntervals | None:
     """Return the intervals of a curve's areas and J over prompts; None for a single prompt.
 
     Args:
@@ -97,7 +97,7 @@ def bootstrap(
     low, middle, high = np.quantile(found, _QUANTILES, axis=0)
     here = np.array(judge(number))
     ends = np.clip([here + low - middle, here + high - middle], 0.0, 1.0)
-    return Intervals(len(found), *((float(a), float(b)) for a, b in ends.T))
+    return RocIntervals(len(found), *((float(a), float(b)) for a, b in ends.T))
 
 
 def _means(

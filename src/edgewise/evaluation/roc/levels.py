@@ -12,14 +12,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from edgewise.errors import SelectionError
-from edgewise.evaluation.roc.curve import Curve, curve
+from edgewise.evaluation.roc.curve import RocCurve, curve
 from edgewise.evaluation.roc.front import Front, front
 from edgewise.graph import Circuit, EdgeScores, Graph, NodeScores
 from edgewise.graph.arrays import BoolArray, FloatArray
 from edgewise.graph.scores import Ranking
 
 
-def score_roc(scores: EdgeScores | NodeScores, truth: Circuit, *, level: str = "edge", by: Ranking = "abs") -> Curve:
+def score_roc(scores: EdgeScores | NodeScores, truth: Circuit, *, level: str = "edge", by: Ranking = "abs") -> RocCurve:
     """Return the ROC curve of scores against a circuit that is known.
 
     Args:

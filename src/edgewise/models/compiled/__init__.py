@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from edgewise.errors import ModelError, did_you_mean
 from edgewise.models.compiled.language import build_tokenizer
-from edgewise.models.compiled.program import Program
+from edgewise.models.compiled.program import CompiledProgram
 from edgewise.models.compiled.programs import PROGRAMS
 from edgewise.models.compiled.weights import build_module
 
@@ -28,7 +28,7 @@ __all__ = ["PREFIX", "PROGRAMS", "build_module", "build_tokenizer", "program_of"
 PREFIX = "compiled"
 
 
-def program_of(name: str) -> Program:
+def program_of(name: str) -> CompiledProgram:
     """The program of a model's name such as ``"compiled:induction"``. Raises ModelError where there is none."""
     asked = name.removeprefix(PREFIX).removeprefix(":")
     if asked not in PROGRAMS:

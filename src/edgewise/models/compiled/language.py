@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from transformers import PreTrainedTokenizerFast
 
-from edgewise.models.words import PADDING, UNKNOWN, word_tokenizer
+from edgewise.models.word_tokenizer import PADDING, UNKNOWN, word_tokenizer
 
 LETTERS = tuple("abcdefgh")
 YES, NO = "yes", "no"

@@ -94,7 +94,7 @@ class Lookup:
 
 
 @dataclass(frozen=True)
-class Program:
+class CompiledProgram:
     """Heads and MLPs in the order in which they run, and the variable that the logits read."""
 
     name: str
@@ -130,13 +130,13 @@ class Program:
         return Circuit(graph, mask)
 
 
-def d_model(program: Program) -> int:
+def d_model(program: CompiledProgram) -> int:
     """Width of its stream: a pair for each value of each variable, a third as many for the constant."""
     pairs = len(program.variables) * SIZE
     return 8 * -(-pairs // 3)
 
 
-def with_idle(name: str, layers: int, needed: tuple[Head | Lookup, ...], answer: str) -> Program:
+def with_idle(name: str, layers: int, needed: tuple[Head | Lookup, ...], answer: str) -> CompiledProgram:
     """The program of the parts that are needed and of random ones for every other head and MLP."""
     rng, taken, parts = Random(f"compiled/{name}"), {part.source: part for part in needed}, list[Head | Lookup]()
     letters = range(len(LETTERS))
@@ -151,4 +151,4 @@ def with_idle(name: str, layers: int, needed: tuple[Head | Lookup, ...], answer:
             (one,): value for one, value in enumerate(rng.sample(letters, len(letters)))
         }
         parts.append(taken.get(node) or Lookup(f"idle {node}", layer, (read,), shuffled))
-    return Program(name, layers, tuple(parts), answer)
+    return CompiledProgram(name, layers, tuple(parts), answer)

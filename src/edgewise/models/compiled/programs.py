@@ -7,7 +7,7 @@ asks for the position whose letter before is x.
 from __future__ import annotations
 
 from edgewise.models.compiled.language import LETTERS, NO, WORDS, YES
-from edgewise.models.compiled.program import POSITION, TOKEN, Head, Lookup, Program, with_idle
+from edgewise.models.compiled.program import POSITION, TOKEN, CompiledProgram, Head, Lookup, with_idle
 
 _VALUES = range(len(LETTERS))
 _YES, _NO = WORDS.index(YES), WORDS.index(NO)
@@ -20,7 +20,7 @@ def _after(out: str, layer: int, head: int, asked: str) -> Head:
     return Head(out, layer, head, q=asked, k="before", v=TOKEN)
 
 
-PROGRAMS: dict[str, Program] = {
+PROGRAMS: dict[str, CompiledProgram] = {
     program.name: program
     for program in (
         with_idle(

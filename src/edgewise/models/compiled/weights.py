@@ -1,7 +1,7 @@
 """A program compiled to a GPT-2: every weight of an ordinary ``GPT2LMHeadModel`` set, so that it computes the program.
 
 1. Each value of each variable has a pair of the stream, which holds (+1/2, -1/2) where the variable has that value.
-   The norms are the identity (`edgewise.models.steady`).
+   The norms are the identity (`edgewise.models.identity_norms`).
 2. A head has a dimension for each value: its key is 1 at k's, its query at q's less the step, and the score of a match
    is `COLDNESS`. A position whose query meets no key attends to the first one, whose score is half of that and which
    holds nothing. Where one position matches, all others have a weight of at most exp(-50).
@@ -22,16 +22,16 @@ from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from edgewise.models.compiled.language import CONTEXT, FIRST_WORD, SIZE, WORDS, vocabulary
-from edgewise.models.compiled.program import HEADS, POSITION, TOKEN, Head, Lookup, Program
-from edgewise.models.steady import blank_gpt2, constant_pairs, hold_steady
-from edgewise.models.words import PADDING
+from edgewise.models.compiled.program import HEADS, POSITION, TOKEN, CompiledProgram, Head, Lookup
+from edgewise.models.identity_norms import blank_gpt2, constant_pairs, hold_steady
+from edgewise.models.word_tokenizer import PADDING
 
 COLDNESS = 100.0
 STEEP = 32.0
 LOGIT = 4.0
 
 
-def build_module(program: Program) -> GPT2LMHeadModel:
+def build_module(program: CompiledProgram) -> GPT2LMHeadModel:
     """The program as a GPT-2 in float64 and evaluation mode."""
     rows = [len(part.table) + 1 for part in program.parts if isinstance(part, Lookup)]
     words, width = vocabulary(program.name), program.graph.spec.d_model
@@ -57,7 +57,7 @@ def build_module(program: Program) -> GPT2LMHeadModel:
 class _Compiled:
     """A program and the module whose weights it is written to."""
 
-    def __init__(self, program: Program, module: GPT2LMHeadModel) -> None:
+    def __init__(self, program: CompiledProgram, module: GPT2LMHeadModel) -> None:
         self._program, self._module = program, module
         self._width = program.graph.spec.d_model
         self._first = {name: index * SIZE for index, name in enumerate(program.variables)}

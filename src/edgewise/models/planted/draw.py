@@ -30,9 +30,9 @@ from edgewise.errors import ModelError
 from edgewise.graph import Circuit, Graph
 from edgewise.graph.arrays import FloatArray
 from edgewise.models.planted.language import ID, INSTRUMENTS, LONGEST, VOCABULARY, draw_sentence
-from edgewise.models.planted.program import CHANNELS, IntArray, Patch, Program, signal_count, signals_of
+from edgewise.models.planted.program import CHANNELS, IntArray, Patch, PlantedProgram, signal_count, signals_of
 from edgewise.models.planted.shapes import shapes
-from edgewise.models.words import PADDING
+from edgewise.models.word_tokenizer import PADDING
 
 MARGIN, ERRORS, PROMPTS = 0.1, 4.0, 20
 GAP = 0.25
@@ -67,7 +67,7 @@ _ATTENDS, _ASKS = 0.7, 0.7  # chances that a head's keys depend on what it reads
 
 
 @lru_cache(maxsize=32)
-def draw_program(seed: int) -> Program:
+def draw_program(seed: int) -> PlantedProgram:
     """The program of a seed; equal seeds give equal programs on every machine.
 
     Raises:
@@ -108,7 +108,7 @@ class _Draw:
         self._weights = np.zeros((signal_count(graph), graph.n_destinations))
         self._biases = np.zeros(graph.n_destinations)
 
-    def program(self) -> Program:
+    def program(self) -> PlantedProgram:
         """Draw everything but the logits' bias."""
         graph = self._graph
         for layer in range(graph.spec.n_layers):
@@ -118,7 +118,7 @@ class _Draw:
             self._read(column, _MLP, bool(self._eligible[graph.mlp_source(layer)]))
             self._biases[column] = self._number(-0.5, 0.0)
         self._read(graph.logits, _LOGITS, True)
-        return Program(graph, self._embedding(), self._weights, self._biases)
+        return PlantedProgram(graph, self._embedding(), self._weights, self._biases)
 
     def _head(self, layer: int, head: int) -> None:
         """Attention everywhere alike, to large keys alike from every query, or the more so the larger the query."""
@@ -181,7 +181,7 @@ class _Sample:
         return np.asarray(x[np.arange(len(x)), self.last])
 
 
-def _is_varied(program: Program, kind: str) -> bool:
+def _is_varied(program: PlantedProgram, kind: str) -> bool:
     circuit = program.circuit()
     found = kinds(circuit)
     unread = int((~program.live()[1:]).sum())
@@ -189,13 +189,13 @@ def _is_varied(program: Program, kind: str) -> bool:
     return enough and kind in found
 
 
-def _with_bias(program: Program, bias: float) -> Program:
+def _with_bias(program: PlantedProgram, bias: float) -> PlantedProgram:
     biases = program.biases.copy()
     biases[program.graph.logits] = bias
     return replace(program, biases=biases)
 
 
-def _fitted(program: Program, sample: _Sample) -> Program | None:
+def _fitted(program: PlantedProgram, sample: _Sample) -> PlantedProgram | None:
     """The program with the bias of its logits, or None if clean prompts or an effect do not stand out."""
     clean, corrupted = (sample.read(program.answer(tokens)) for tokens in (sample.clean, sample.corrupted))
     gap = clean.min() - corrupted.max()

@@ -13,7 +13,7 @@ from random import Random
 
 from transformers import PreTrainedTokenizerFast
 
-from edgewise.models.words import PADDING, UNKNOWN, word_tokenizer
+from edgewise.models.word_tokenizer import PADDING, UNKNOWN, word_tokenizer
 
 INSTRUMENTS = tuple(
     """bagpipe banjo bassoon bell bugle carillon celesta cello cembalo chime clarinet clavichord cornet cymbal

@@ -51,7 +51,7 @@ class Patch:
 
 
 @dataclass(frozen=True, eq=False)
-class Program:
+class PlantedProgram:
     """Wiring and weights; the arrays are copied and read-only.
 
     Args:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from edgewise.graph import Graph, GraphSpec
+from edgewise.models.identity_norms import constant_pairs
 from edgewise.models.planted.program import signal_count
-from edgewise.models.steady import constant_pairs
 
 D_HEAD = 16
 FEWEST_EDGES, MOST_EDGES = 50, 800

@@ -1,6 +1,6 @@
 """A program made into a GPT-2: every weight of an ordinary ``GPT2LMHeadModel`` set, so that it computes the program.
 
-1. The norms are the identity, by a constant of the position embedding in one pair in four (`edgewise.models.steady`).
+1. The norms are the identity, by a constant of the position embedding in one pair in four (`models.identity_norms`).
 2. Each signal s of the program has a pair (+s/4, -s/4) of its own; the rest stay zero. So the constant outweighs the
    signals in the stream's variance by more than 10^9, and the norms are the identity on them to 1e-9.
 3. A weight w that reads a signal is (+2 w, -2 w) on its pair.
@@ -24,16 +24,16 @@ from torch import Tensor, nn
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from edgewise.graph import GraphSpec
+from edgewise.models.identity_norms import blank_gpt2, hold_steady
 from edgewise.models.planted.language import CONTEXT, ID, RIGHT, VOCABULARY, WRONG
-from edgewise.models.planted.program import CHANNELS, Program, signal_of
+from edgewise.models.planted.program import CHANNELS, PlantedProgram, signal_of
 from edgewise.models.planted.shapes import pair_of
-from edgewise.models.steady import blank_gpt2, hold_steady
-from edgewise.models.words import PADDING
+from edgewise.models.word_tokenizer import PADDING
 
 STREAM = 0.25  # of a signal is what the stream holds
 
 
-def build_module(program: Program) -> GPT2LMHeadModel:
+def build_module(program: PlantedProgram) -> GPT2LMHeadModel:
     """The program as a GPT-2 in float64 and evaluation mode."""
     module = blank_gpt2(_config(program.graph.spec))
     hold_steady(module)
@@ -61,7 +61,7 @@ def _config(spec: GraphSpec) -> GPT2Config:
 class _Compiled:
     """A program and the module whose zero weights it is written to."""
 
-    program: Program
+    program: PlantedProgram
     module: GPT2LMHeadModel
 
     def write(self) -> None:

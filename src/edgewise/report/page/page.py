@@ -10,7 +10,7 @@ from edgewise.report.picture.circuit import Heading
 from edgewise.report.picture.scene import readable
 from edgewise.report.picture.svg import svg
 from edgewise.report.scenes import run_circuit, run_scores
-from edgewise.runs.folder import Run
+from edgewise.runs.store.folder import Run
 
 
 def page(run: Run, top: int | None = None) -> str:

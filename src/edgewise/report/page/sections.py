@@ -9,8 +9,8 @@ from html import escape
 from edgewise.report.page.command import command_line
 from edgewise.report.rows import Row, best
 from edgewise.report.text import describe_exact, describe_stability, plain, score_is
-from edgewise.runs.folder import Run
-from edgewise.runs.record import RunRecord
+from edgewise.runs.store.folder import Run
+from edgewise.runs.store.record import RunRecord
 
 TABLE = 30
 """Rows of the table of best edges."""

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from edgewise.evaluation.roc import Curve, Front
+from edgewise.evaluation.roc import Front, RocCurve
 from edgewise.report.picture.axes import Linear, panel
 from edgewise.report.picture.circuit import Heading, heading_items
 from edgewise.report.picture.palette import curve_style
@@ -36,7 +36,7 @@ class Drawn:
     """
 
     label: str
-    roc: Curve | Front
+    roc: RocCurve | Front
     place: int
     joined: bool = True
 
@@ -76,7 +76,7 @@ def roc_panel(drawn: Sequence[Drawn], x: Linear, y: Linear, title: str) -> list[
 
 def _roc(one: Drawn, x: Linear, y: Linear) -> _Items:
     colour, dash, mark = curve_style(one.place)
-    if isinstance(one.roc, Curve):
+    if isinstance(one.roc, RocCurve):
         corners = one.roc.corners()
         places = zip(corners.fpr.tolist(), corners.tpr.tolist(), strict=True)
         return [Shape(polyline((x.at(a), y.at(b)) for a, b in places), stroke=colour, width=2, dash=dash)]
@@ -102,7 +102,7 @@ def _precision(one: Drawn, x: Linear, y: Linear) -> _Items:
     colour, dash, mark = curve_style(one.place)
     known = np.isfinite(one.roc.precision)
     recall, precision = one.roc.recall[known].tolist(), one.roc.precision[known].tolist()
-    if isinstance(one.roc, Curve):
+    if isinstance(one.roc, RocCurve):
         places = _thinned([(x.at(a), y.at(b)) for a, b in zip(recall, precision, strict=True)])
         return [Shape(polyline(places), stroke=colour, width=2, dash=dash)]
     return [_mark(mark, x.at(a), y.at(b), colour, one.label) for a, b in zip(recall, precision, strict=True)]
@@ -157,7 +157,7 @@ def key_items(drawn: Sequence[Drawn], top: float, columns: tuple[float, float]) 
             items.append(Text(left + 38, middle + 4, "a choice at random", 11.5))
             continue
         colour, dash, mark = curve_style(drawn[index].place)
-        is_curve = isinstance(drawn[index].roc, Curve)
+        is_curve = isinstance(drawn[index].roc, RocCurve)
         if is_curve or drawn[index].joined:
             items.append(Shape(line, stroke=colour, width=2 if is_curve else 1.4, dash=dash))
         items += [] if is_curve else [_mark(mark, left + 15, middle, colour)]

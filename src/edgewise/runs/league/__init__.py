@@ -7,7 +7,7 @@ what comes out.
 from __future__ import annotations
 
 from edgewise.runs.league.entrants import DEFAULT_MODELS, DEFAULT_N, default_methods
-from edgewise.runs.league.play import Question, play, read_league
+from edgewise.runs.league.play import LeagueQuestion, play, read_league
 from edgewise.runs.league.result import Cell, Entry, League
 
 __all__ = [
@@ -16,7 +16,7 @@ __all__ = [
     "Cell",
     "Entry",
     "League",
-    "Question",
+    "LeagueQuestion",
     "default_methods",
     "play",
     "read_league",

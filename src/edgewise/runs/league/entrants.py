@@ -34,7 +34,7 @@ _EXACT = "exact"
 
 
 @dataclass(frozen=True)
-class Place:
+class ModelAndTask:
     """A model, a task that it is asked, and the seed of its prompts."""
 
     model: str
@@ -99,7 +99,9 @@ def entrants(names: Sequence[str]) -> tuple[Entrant, ...]:
     return found
 
 
-def places(models: Sequence[str], tasks: Sequence[str] | None = None, seeds: Sequence[int] = (0,)) -> tuple[Place, ...]:
+def places(
+    models: Sequence[str], tasks: Sequence[str] | None = None, seeds: Sequence[int] = (0,)
+) -> tuple[ModelAndTask, ...]:
     """Every model on every task that it can be asked: those built by hand on that of their name, others on the rest.
 
     Args:
@@ -125,7 +127,7 @@ def places(models: Sequence[str], tasks: Sequence[str] | None = None, seeds: Seq
         if not fitting:
             fits = f"only '{kind}'" if kind else f"any but {' and '.join(map(repr, BUILT))}"
             raise RunError(f"model '{model}' can be asked none of {', '.join(asked)}; it takes {fits}")
-        found += [Place(model, task, seed) for task in fitting for seed in seeds]
+        found += [ModelAndTask(model, task, seed) for task in fitting for seed in seeds]
     return tuple(found)
 
 
@@ -168,6 +170,6 @@ def _refuse_twice(what: str, names: Sequence[str]) -> None:
         raise RunError(f"{what} names '{twice}' twice")
 
 
-def base_of(question: RunConfig, place: Place) -> RunConfig:
+def base_of(question: RunConfig, place: ModelAndTask) -> RunConfig:
     """The model and the prompts of a place."""
     return replace(question, model=place.model, task=place.task, seed=place.seed, n=question.n or DEFAULT_N)

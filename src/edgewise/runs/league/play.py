@@ -16,31 +16,31 @@ from pathlib import Path
 from edgewise.attribution import METHODS, Method
 from edgewise.errors import MetricError, RunError, UnsupportedModelError
 from edgewise.evaluation.agreement import agreement
-from edgewise.evaluation.ladder import FRACTIONS
+from edgewise.evaluation.ranking import BACKWARD
 from edgewise.evaluation.roc import score_roc
-from edgewise.evaluation.standing import BACKWARD
+from edgewise.evaluation.sizes import FRACTIONS
 from edgewise.graph import EdgeScores
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
 from edgewise.runs.evaluate import Loaded, evaluate
-from edgewise.runs.folder import RUN, Run
+from edgewise.runs.evaluated_circuit import subject_of_run
 from edgewise.runs.league.entrants import (
     DEFAULT_MODELS,
     REFERENCE,
     Entrant,
-    Place,
+    ModelAndTask,
     base_of,
     default_methods,
     entrants,
     places,
 )
 from edgewise.runs.league.result import Cell, Entry, League
-from edgewise.runs.results import document, read_document, write_files
 from edgewise.runs.roc import named
 from edgewise.runs.roc.truth import Truth, known_truth
 from edgewise.runs.setup import Setup, prepare
-from edgewise.runs.steps import Plan, Progress, Report, Steps, silent
-from edgewise.runs.subject import subject_of_run
+from edgewise.runs.steps import Forecast, Progress, Report, Steps, silent
+from edgewise.runs.store.folder import RUN, Run
+from edgewise.runs.store.results import document, read_document, write_files
 from edgewise.settings import read_settings
 from edgewise.settings.evaluation import EvaluationRequest
 
@@ -56,7 +56,7 @@ _A_PATCH = 1 / 3
 
 
 @dataclass(frozen=True)
-class Question:
+class LeagueQuestion:
     """What is played.
 
     Args:
@@ -89,7 +89,7 @@ class Question:
         places(self.models, self.tasks)
 
     @property
-    def places(self) -> tuple[Place, ...]:
+    def places(self) -> tuple[ModelAndTask, ...]:
         """Every model on every task that fits it, draw after draw."""
         first = self.base.seed
         return places(self.models, self.tasks, range(first, first + self.draws))
@@ -105,7 +105,7 @@ class Question:
 
 
 def play(
-    question: Question,
+    question: LeagueQuestion,
     folder: str | Path,
     *,
     overwrite: bool = False,
@@ -142,7 +142,13 @@ class _Table:
     """One model on one task, while it is played."""
 
     def __init__(
-        self, question: Question, place: Place, folder: Path, overwrite: bool, max_memory: int | None, report: Report
+        self,
+        question: LeagueQuestion,
+        place: ModelAndTask,
+        folder: Path,
+        overwrite: bool,
+        max_memory: int | None,
+        report: Report,
     ) -> None:
         self._methods, self._place, self._folder = question.entrants, place, folder / place.folder
         self._overwrite, self._max_memory, self._report = overwrite, max_memory, report
@@ -189,7 +195,7 @@ class _Table:
         if total and record.passes is not None:
             passes = round(total * record.prompts.n)
             a_pass = record.timing["scoring"] / (record.passes.forward * record.prompts.n)
-            self._report(Progress("methods", plan=Plan(passes, passes * a_pass)))
+            self._report(Progress("methods", plan=Forecast(passes, passes * a_pass)))
 
     def _entry(self, entrant: Entrant, metric: str, exact: Run, truth: Truth | None) -> Entry:
         """What a method reached, or why it refuses the model or the metric."""

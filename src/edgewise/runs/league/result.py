@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from edgewise.engine.passes import Passes
+from edgewise.engine.run.passes import Passes
 from edgewise.errors import FormatError
 from edgewise.evaluation.agreement import Agreement
-from edgewise.evaluation.standing import MEASURES, PURPOSES, Standing, cost, standings, worth_their_cost
+from edgewise.evaluation.ranking import MEASURES, PURPOSES, Standing, cost, standings, worth_their_cost
 from edgewise.models.built import BUILT, kind_of
 
 FORMAT = "edgewise-league"
@@ -178,7 +178,7 @@ class League:
         )
 
     def advice(self, purpose: str) -> tuple[Standing, ...]:
-        """The methods that are worth their cost, the cheapest first; see `edgewise.evaluation.standing`."""
+        """The methods that are worth their cost, the cheapest first; see `edgewise.evaluation.ranking`."""
         return worth_their_cost(self.standings(self.judged)[:-1], PURPOSES[purpose])
 
     def to_json(self) -> dict[str, Any]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar
 
-from edgewise.engine.passes import Passes
+from edgewise.engine.run.passes import Passes
 from edgewise.errors import RunError
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.methods.method import RunMethod
 from edgewise.runs.resume import Tensors
+from edgewise.search.acdc.state import AcdcState, trace_lines
+from edgewise.search.acdc.sweep import AcdcRule, SweepState, sweep
 from edgewise.search.pace import seconds_a_prompt
-from edgewise.search.sweep import Rule, SweepState, sweep
-from edgewise.search.trace import AcdcState, trace_lines
 from edgewise.settings.methods import AcdcSettings
 from edgewise.tasks import PromptSet
 
@@ -81,7 +81,7 @@ class Acdc(RunMethod[AcdcState]):
         return sweep(
             model,
             prompts,
-            [Rule(own.tau, start) for own, start in zip(every, starts, strict=True)],
+            [AcdcRule(own.tau, start) for own, start in zip(every, starts, strict=True)],
             metric=config.metric or self.default_metric,
             absolute=every[0].absolute,
             direct_edges=every[0].direct_edges,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from edgewise.attribution import METHODS, AttributionState, attribute
 from edgewise.attribution.method import Method
-from edgewise.engine.passes import Passes
+from edgewise.engine.run.passes import Passes
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.methods.method import RunMethod, scoring

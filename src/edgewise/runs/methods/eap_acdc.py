@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from edgewise.engine.passes import Passes
+from edgewise.engine.run.passes import Passes
 from edgewise.graph import Circuit, EdgeScores
 from edgewise.graph.selection import threshold, top_n
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.methods.acdc import Acdc
-from edgewise.search.eap_acdc import first_scores
-from edgewise.search.trace import AcdcState
+from edgewise.search.acdc.eap_acdc import first_scores
+from edgewise.search.acdc.state import AcdcState
 from edgewise.settings.methods import EapAcdcSettings
 from edgewise.tasks import PromptSet
 

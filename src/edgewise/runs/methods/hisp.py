@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edgewise.engine.passes import Passes
+from edgewise.engine.run.passes import Passes
 from edgewise.errors import RunError
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig

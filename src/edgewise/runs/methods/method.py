@@ -8,16 +8,16 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy.typing as npt
 
-from edgewise.engine.passes import Passes
+from edgewise.engine.run.passes import Passes
 from edgewise.errors import RunError
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.metrics import get_metric
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
-from edgewise.runs.record import ExactSummary
 from edgewise.runs.resume import Resumable, Tensors
 from edgewise.runs.selection import select
 from edgewise.runs.steps import PASSES, SCORING
+from edgewise.runs.store.record import ExactSummary
 from edgewise.settings import NoSettings, read_settings
 from edgewise.settings.selection import Selection
 from edgewise.tasks import PromptSet

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from edgewise.engine.passes import Passes
+from edgewise.engine.run.passes import Passes
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.methods.method import RunMethod, scoring
 from edgewise.runs.resume import Tensors
+from edgewise.search.exact.patching import PatchingState, patching
 from edgewise.search.pace import seconds_a_prompt
-from edgewise.search.patching import PatchingState, patching
 from edgewise.settings.methods import PatchingSettings
 from edgewise.tasks import PromptSet
 

@@ -7,19 +7,19 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from edgewise.attribution import METHODS
-from edgewise.engine.passes import Passes
+from edgewise.engine.run.passes import Passes
 from edgewise.evaluation.agreement import agreement
 from edgewise.graph import EdgeScores, NodeScores
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.methods.attribution import Estimating
 from edgewise.runs.methods.method import RunMethod, scoring
-from edgewise.runs.record import ExactSummary
 from edgewise.runs.resume import Tensors
 from edgewise.runs.steps import SCORING
-from edgewise.search.flags import second_of
+from edgewise.runs.store.record import ExactSummary
+from edgewise.search.exact.flags import second_of
+from edgewise.search.exact.refining import RefiningState, refining
 from edgewise.search.pace import seconds_a_prompt
-from edgewise.search.refining import RefiningState, refining
 from edgewise.settings import read_settings
 from edgewise.tasks import PromptSet
 

@@ -7,16 +7,16 @@ each in a run folder of its own, and `result` is what comes out.
 from __future__ import annotations
 
 from edgewise.runs.roc.contenders import CONTENDERS, DEFAULT_METHODS
-from edgewise.runs.roc.contest import Question, contest, named, read_roc, truth_of
-from edgewise.runs.roc.result import Judged, Line, RocResult
+from edgewise.runs.roc.contest import RocQuestion, contest, named, read_roc, truth_of
+from edgewise.runs.roc.result import Judged, RocLine, RocResult
 from edgewise.runs.roc.truth import Truth
 
 __all__ = [
     "CONTENDERS",
     "DEFAULT_METHODS",
     "Judged",
-    "Line",
-    "Question",
+    "RocLine",
+    "RocQuestion",
     "RocResult",
     "Truth",
     "contest",

@@ -20,14 +20,14 @@ from edgewise.graph.scores import Ranking
 from edgewise.metrics import get_metric
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
-from edgewise.runs.folder import Run
 from edgewise.runs.methods import get_method, settled
-from edgewise.runs.results import document, read_document, write_files
 from edgewise.runs.roc.contenders import DEFAULT_METHODS, Contender, contenders, distinct
-from edgewise.runs.roc.result import Judged, Line, RocResult
+from edgewise.runs.roc.result import Judged, RocLine, RocResult
 from edgewise.runs.roc.truth import Truth, find_truth
 from edgewise.runs.setup import prepare
 from edgewise.runs.steps import Progress, Report, Steps, silent
+from edgewise.runs.store.folder import Run
+from edgewise.runs.store.results import document, read_document, write_files
 from edgewise.runs.sweep import sweep
 from edgewise.settings.selection import Selection
 
@@ -37,7 +37,7 @@ LEVELS = ("edge", "node")
 
 
 @dataclass(frozen=True)
-class Question:
+class RocQuestion:
     """What is compared.
 
     Args:
@@ -70,7 +70,7 @@ class Question:
 
 
 def contest(
-    question: Question,
+    question: RocQuestion,
     folder: str | Path,
     *,
     overwrite: bool = False,
@@ -165,11 +165,11 @@ def _report_named(report: Report, name: str, progress: Progress) -> None:
     report(replace(progress, step=f"{name}: {progress.step}"))
 
 
-def _line(row: Contender, runs: Sequence[tuple[str, str, Run]], truth: Truth, by: Ranking) -> Line:
+def _line(row: Contender, runs: Sequence[tuple[str, str, Run]], truth: Truth, by: Ranking) -> RocLine:
     levels = {level: _judged(row, runs, truth, by, level) for level in LEVELS if _tells_apart(truth, level)}
     reference = truth.exact and get_method(row.method).is_exact
     names = tuple(name for name, _, _ in runs)
-    return Line(row.name, row.label, runs[0][2].record.metric.name, names, reference, levels)
+    return RocLine(row.name, row.label, runs[0][2].record.metric.name, names, reference, levels)
 
 
 def _tells_apart(truth: Truth, level: str) -> bool:
@@ -187,7 +187,7 @@ def _judged(row: Contender, runs: Sequence[tuple[str, str, Run]], truth: Truth, 
     return Judged(roc, bootstrap(run.scores, truth.circuit, level=level, by=by))
 
 
-def _notes(lines: Sequence[Line], truth: Truth) -> tuple[str, ...]:
+def _notes(lines: Sequence[RocLine], truth: Truth) -> tuple[str, ...]:
     notes = []
     if any(line.reference for line in lines):
         notes.append(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from edgewise.errors import FormatError
-from edgewise.evaluation.roc import Curve, Front, Intervals
+from edgewise.evaluation.roc import Front, RocCurve, RocIntervals
 
 FORMAT = "edgewise-roc"
 
@@ -23,8 +23,8 @@ class Judged:
         intervals: over prompts, where scores were kept prompt by prompt.
     """
 
-    roc: Curve | Front
-    intervals: Intervals | None = None
+    roc: RocCurve | Front
+    intervals: RocIntervals | None = None
 
     @property
     def at(self) -> str:
@@ -40,7 +40,7 @@ class Judged:
 
     def to_json(self) -> dict[str, Any]:
         """Return numbers and counts as JSON values."""
-        roc = self.roc.corners() if isinstance(self.roc, Curve) else self.roc
+        roc = self.roc.corners() if isinstance(self.roc, RocCurve) else self.roc
         return {
             "auc": roc.auc,
             "auc_pessimistic": roc.auc_pessimistic,
@@ -56,13 +56,13 @@ class Judged:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Judged:
         """Read back what `to_json` gave."""
-        kind = Front if "settings" in values["points"] else Curve
+        kind = Front if "settings" in values["points"] else RocCurve
         intervals = values["intervals"]
-        return cls(kind.from_json(values["points"]), None if intervals is None else Intervals.from_json(intervals))
+        return cls(kind.from_json(values["points"]), None if intervals is None else RocIntervals.from_json(intervals))
 
 
 @dataclass(frozen=True)
-class Line:
+class RocLine:
     """One method: a row of the table, a line of the picture.
 
     Args:
@@ -116,7 +116,7 @@ class RocResult:
     truth_digest: str | None
     truth_edges: tuple[str, ...]
     edges: int
-    lines: tuple[Line, ...]
+    lines: tuple[RocLine, ...]
     notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -148,7 +148,7 @@ class RocResult:
             raise FormatError(f"{where}: not written by edgewise (field 'format' is not '{FORMAT}')")
         try:
             lines = tuple(
-                Line(
+                RocLine(
                     **{name: line[name] for name in ("name", "label", "metric", "reference")},
                     runs=tuple(line["runs"]),
                     levels={level: Judged.from_json(judged) for level, judged in line["levels"].items()},

@@ -20,10 +20,10 @@ from edgewise.graph import Circuit, EdgeScores, Graph, threshold
 from edgewise.models import Model
 from edgewise.models.built import kind_of
 from edgewise.runs.config import RunConfig
-from edgewise.runs.files import read_circuit
-from edgewise.runs.folder import Run
 from edgewise.runs.identity import content_digest
 from edgewise.runs.roc.contenders import EXACT
+from edgewise.runs.store.files import read_circuit
+from edgewise.runs.store.folder import Run
 from edgewise.settings.selection import Selection
 from edgewise.tasks.known import find_known, known_from_json
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgewise.search.table import Array
+from edgewise.search.table.cells import Array
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 

@@ -10,17 +10,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from edgewise.engine.batches import Batch
-from edgewise.engine.nodes import CorruptedNodes, corrupted_nodes, masked_logits
-from edgewise.engine.patch import patched_logits
-from edgewise.engine.replacement import Baseline, corrupted_run, resample_from
+from edgewise.engine.patching.nodes import CorruptedNodes, corrupted_nodes, masked_logits
+from edgewise.engine.patching.patch import patched_logits
+from edgewise.engine.run.batches import Batch
+from edgewise.engine.run.replacement import Baseline, corrupted_run, resample_from
 from edgewise.errors import DataError
 from edgewise.graph import Graph
 from edgewise.graph.arrays import FloatArray
 from edgewise.graph.inner import edge_values
 from edgewise.models import Model
 from edgewise.search.probing.opening import Opening
-from edgewise.search.table import Array
+from edgewise.search.table.cells import Array
 
 Kind = Literal["node", "edge"]
 

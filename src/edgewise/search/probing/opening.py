@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from edgewise.engine.batches import Batch
-from edgewise.engine.metric_gradient import metric_at, metric_values, require_finite
+from edgewise.engine.run.batches import Batch
+from edgewise.engine.run.metric_gradient import metric_at, metric_values, require_finite
 from edgewise.metrics import Metric
 
 

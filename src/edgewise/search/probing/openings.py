@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from edgewise.engine.batches import Batch
+from edgewise.engine.run.batches import Batch
 from edgewise.models import Model
 from edgewise.search.probing.masks import Masks
 from edgewise.search.probing.opening import Opening

@@ -22,10 +22,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from edgewise.engine.batches import arrange, take
-from edgewise.engine.memory import halving, micro_batch
-from edgewise.engine.metric_gradient import require_slope
-from edgewise.engine.usable import AnyMetric, metric_for, usable
+from edgewise.engine.run.batches import arrange, take
+from edgewise.engine.run.inputs import AnyMetric, metric_for, usable
+from edgewise.engine.run.memory import halving, micro_batch
+from edgewise.engine.run.metric_gradient import require_slope
 from edgewise.errors import DataError
 from edgewise.metrics import Metric
 from edgewise.models import Model

@@ -14,7 +14,7 @@ from edgewise.errors import ScoreError
 from edgewise.graph import Circuit, EdgeScores
 from edgewise.search.probing.adam import Adam
 from edgewise.search.probing.masks import Masks
-from edgewise.search.table import Array
+from edgewise.search.table.cells import Array
 
 # A mask is more likely than not to keep more than half where its parameter is 0 or more.
 CUT = 0.5

@@ -10,7 +10,7 @@ from edgewise.tasks.dialects.dialect import Dialect, RawPrompt
 from edgewise.tasks.dialects.eapig import EAP_IG_INDICES, EAP_IG_YEARS
 from edgewise.tasks.dialects.edgepruning import EDGE_PRUNING
 from edgewise.tasks.dialects.own import OWN
-from edgewise.tasks.tables import Table
+from edgewise.tasks.tables import FileTable
 
 __all__ = ["DIALECTS", "Dialect", "RawPrompt", "recognise"]
 
@@ -18,6 +18,6 @@ DIALECTS = (AUTO_CIRCUIT, EAP_IG_INDICES, EAP_IG_YEARS, EDGE_PRUNING, OWN)
 """In the order they are tried; our own takes any file and comes last, so that messages name our fields."""
 
 
-def recognise(table: Table) -> Dialect:
+def recognise(table: FileTable) -> Dialect:
     """Return the first dialect whose fields the table has."""
     return next(dialect for dialect in DIALECTS if dialect.recognises(table))

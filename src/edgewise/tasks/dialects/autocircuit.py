@@ -7,10 +7,10 @@ from typing import Any
 
 from edgewise.tasks.dialects import cells
 from edgewise.tasks.dialects.dialect import Dialect, RawPrompt
-from edgewise.tasks.tables import Table
+from edgewise.tasks.tables import FileTable
 
 
-def _recognises(table: Table) -> bool:
+def _recognises(table: FileTable) -> bool:
     return table.typed and "corrupt" in table.columns and "corrupted" not in table.columns
 
 

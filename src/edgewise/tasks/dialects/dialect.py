@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edgewise.tasks.tables import Table
+from edgewise.tasks.tables import FileTable
 
 Prompt = str | tuple[int, ...]
 """Text, or token ids."""
@@ -39,7 +39,7 @@ class Dialect:
 
     name: str
     required: tuple[str, ...]
-    recognises: Callable[[Table], bool]
+    recognises: Callable[[FileTable], bool]
     read: Callable[[Mapping[str, Any], bool], RawPrompt]
     metric: str = "logit-diff"
     bos_note: str | None = None

@@ -13,7 +13,7 @@ from typing import Any
 from edgewise.errors import DataError
 from edgewise.tasks.dialects import cells
 from edgewise.tasks.dialects.dialect import Dialect, RawPrompt
-from edgewise.tasks.tables import Table
+from edgewise.tasks.tables import FileTable
 
 _INDEX_COLUMNS = (
     ("correct_idx", "incorrect_idx"),  # indirect object identification, coloured objects
@@ -29,7 +29,7 @@ def _columns_of(names: Mapping[str, Any] | tuple[str, ...]) -> tuple[str, str] |
     return next((pair for pair in _INDEX_COLUMNS if pair[0] in names and pair[1] in names), None)
 
 
-def _is_foreign(table: Table) -> bool:
+def _is_foreign(table: FileTable) -> bool:
     return "clean" in table.columns and "answers" not in table.columns
 
 

@@ -12,12 +12,12 @@ from typing import Any
 
 from edgewise.errors import DataError
 from edgewise.tasks.dialects.dialect import Dialect, RawPrompt
-from edgewise.tasks.tables import Table
+from edgewise.tasks.tables import FileTable
 
 _OPEN, _CLOSE = "<predict>", "</predict>"
 
 
-def _recognises(table: Table) -> bool:
+def _recognises(table: FileTable) -> bool:
     tagged = (_OPEN in str(record.fields.get("clean")) for record in table.records)
     return "answers" not in table.columns and any(tagged)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from edgewise.graph import Graph
 from edgewise.tasks.known.circuit import KnownCircuit
-from edgewise.tasks.known.rules import Rule, edges_of, heads
+from edgewise.tasks.known.rules import EdgeRule, edges_of, heads
 from edgewise.tasks.known.shapes import ATTN_ONLY_4L, ATTN_ONLY_NAMES
 
 CLASSES = {
@@ -19,14 +19,14 @@ CLASSES = {
 }
 
 RULES = (
-    Rule("input", "first-layer head", "v"),
-    Rule("input, first-layer head", "feeds movers' keys", "qk"),
-    Rule("input, first-layer head", "feeds movers' queries", "v"),
-    Rule("feeds movers' queries", "a2.h0", "v"),
-    Rule("input, first-layer head", "argument mover", "v"),
-    Rule("feeds movers' keys", "argument mover", "k"),
-    Rule("feeds movers' queries", "argument mover", "q"),
-    Rule("argument mover", "logits"),
+    EdgeRule("input", "first-layer head", "v"),
+    EdgeRule("input, first-layer head", "feeds movers' keys", "qk"),
+    EdgeRule("input, first-layer head", "feeds movers' queries", "v"),
+    EdgeRule("feeds movers' queries", "a2.h0", "v"),
+    EdgeRule("input, first-layer head", "argument mover", "v"),
+    EdgeRule("feeds movers' keys", "argument mover", "k"),
+    EdgeRule("feeds movers' queries", "argument mover", "q"),
+    EdgeRule("argument mover", "logits"),
 )
 
 CIRCUIT = KnownCircuit(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from edgewise.graph import Graph
 from edgewise.tasks.known.circuit import KnownCircuit
-from edgewise.tasks.known.rules import Rule, edges_of, heads, mlps
+from edgewise.tasks.known.rules import EdgeRule, edges_of, heads, mlps
 from edgewise.tasks.known.shapes import GPT2_NAMES, GPT2_SMALL
 
 CLASSES = {
@@ -21,16 +21,16 @@ CLASSES = {
 _EARLY = "early heads 0.3 and 0.5, early head 0.1"
 
 RULES = (
-    Rule("input", _EARLY, "qkv"),
-    Rule("input, early head 0.1", "early MLP"),
-    Rule("early MLP", "early MLP"),
-    Rule(f"{_EARLY}, early MLP", "middle head", "qkv"),
+    EdgeRule("input", _EARLY, "qkv"),
+    EdgeRule("input, early head 0.1", "early MLP"),
+    EdgeRule("early MLP", "early MLP"),
+    EdgeRule(f"{_EARLY}, early MLP", "middle head", "qkv"),
     # From the early to the late MLPs leads a chain of MLPs, which the middle heads' queries read.
-    Rule("early MLP, chain", "chain"),
-    Rule("chain", "middle head", "q"),
-    Rule("middle head", "late MLP"),
-    Rule("late MLP", "late MLP"),
-    Rule("middle head, late MLP", "logits"),
+    EdgeRule("early MLP, chain", "chain"),
+    EdgeRule("chain", "middle head", "q"),
+    EdgeRule("middle head", "late MLP"),
+    EdgeRule("late MLP", "late MLP"),
+    EdgeRule("middle head, late MLP", "logits"),
 )
 
 CIRCUIT = KnownCircuit(

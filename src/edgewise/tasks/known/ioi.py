@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from edgewise.graph import Graph
 from edgewise.tasks.known.circuit import KnownCircuit
-from edgewise.tasks.known.rules import Rule, edges_of, heads, mlps
+from edgewise.tasks.known.rules import EdgeRule, edges_of, heads, mlps
 from edgewise.tasks.known.shapes import GPT2_NAMES, GPT2_SMALL
 
 CLASSES = {
@@ -25,20 +25,20 @@ _ALL_HEADS = ", ".join(CLASSES)
 
 RULES = (
     # MLPs were not studied one by one: all of them count, with all that they read and all that reads them.
-    Rule("input, MLP", "MLP"),
-    Rule("MLP", _ALL_HEADS, "qkv"),
-    Rule(_ALL_HEADS, "MLP"),
-    Rule("input, MLP", "logits"),
+    EdgeRule("input, MLP", "MLP"),
+    EdgeRule("MLP", _ALL_HEADS, "qkv"),
+    EdgeRule(_ALL_HEADS, "MLP"),
+    EdgeRule("input, MLP", "logits"),
     # Names are noticed: who came before, and who is there twice.
-    Rule("input", "previous token, duplicate token", "qkv"),
-    Rule("previous token", "induction", "kv"),
+    EdgeRule("input", "previous token, duplicate token", "qkv"),
+    EdgeRule("previous token", "induction", "kv"),
     # The name that was there twice is kept from being said.
-    Rule("input", "s-inhibition", "q"),
-    Rule("induction, duplicate token", "s-inhibition", "kv"),
-    Rule("s-inhibition", _MOVERS, "q"),
+    EdgeRule("input", "s-inhibition", "q"),
+    EdgeRule("induction, duplicate token", "s-inhibition", "kv"),
+    EdgeRule("s-inhibition", _MOVERS, "q"),
     # The other name is said.
-    Rule("input", _MOVERS, "kv"),
-    Rule(_MOVERS, "logits"),
+    EdgeRule("input", _MOVERS, "kv"),
+    EdgeRule(_MOVERS, "logits"),
 )
 
 CIRCUIT = KnownCircuit(

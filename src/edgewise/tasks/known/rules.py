@@ -14,7 +14,7 @@ from edgewise.graph import Graph
 
 
 @dataclass(frozen=True)
-class Rule:
+class EdgeRule:
     """One sentence of a circuit: these nodes are read by those.
 
     Args:
@@ -38,7 +38,7 @@ def mlps(layers: Iterable[int]) -> tuple[str, ...]:
     return tuple(f"m{layer}" for layer in layers)
 
 
-def edges_of(rules: Sequence[Rule], groups: Mapping[str, tuple[str, ...]], graph: Graph) -> tuple[str, ...]:
+def edges_of(rules: Sequence[EdgeRule], groups: Mapping[str, tuple[str, ...]], graph: Graph) -> tuple[str, ...]:
     """Return the names of the edges that rules stand for, in the graph's order.
 
     Args:
@@ -65,6 +65,6 @@ def _members(names: str, groups: Mapping[str, tuple[str, ...]]) -> Iterator[str]
         yield from groups.get(name, (name,))
 
 
-def _places(rule: Rule, groups: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+def _places(rule: EdgeRule, groups: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
     for node in _members(rule.readers, groups):
         yield from [f"{node}<{letter}>" for letter in rule.inputs] if node.startswith("a") else [node]

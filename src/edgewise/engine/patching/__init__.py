@@ -1,0 +1,1 @@
+"""Runs with any edges patched, wholly or by a share."""

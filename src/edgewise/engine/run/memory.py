@@ -1,0 +1,197 @@
+"""How many prompts fit into one micro-batch: a model of what a pass keeps in memory, and of what is free.
+
+Per token of a prompt and layer, in numbers of the model's type, with D the width of the stream, Q, K, V those of all
+heads' queries, keys and values, and F the inner width of the MLP:
+
+    autograd keeps      2 D (the norms' inputs; as much again for each norm behind attention or MLP)
+                        + 2 (Q + K + V) (projected, and turned or joined to the prefix)
+                        + Q (what the heads write) + D (what the MLP writes) + 4 F (around the activation)
+                        + 3 numbers a head and token of the prompt, where attention is not fused ("eager")
+    the corrupted run   K + V (its keys and values) + Q + D (what its sources write)
+
+the same once more for the layer at work, and once a token ``D`` for each source's change, in the accumulation type. On
+top of that, whatever the micro-batch: one layer's gradients of all heads, and its weights with the norm folded in. An
+allocator takes more than it is asked for; a quarter is added for that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import psutil
+import torch
+
+from edgewise.engine.gradients.heads import TOKENS_AT_ONCE
+from edgewise.engine.run.sources import accumulation_dtype
+from edgewise.errors import MemoryLimitError
+from edgewise.models import Model
+from edgewise.models.quantised import is_quantised, output_width
+from edgewise.models.wiring import Mlp
+from edgewise.tasks import PromptPair
+
+Made = TypeVar("Made")
+
+MOST_TOKENS = {"cpu": 512}
+MOST_TOKENS_ELSEWHERE = 16_384
+ALLOCATOR = 1.25
+# Of the memory that is free when nobody says how much to use; the rest is left to others.
+SHARE_OF_FREE = 0.8
+
+
+def micro_batch(
+    model: Model, pairs: Sequence[PromptPair], max_memory: int | None = None, activations: float = 1.0
+) -> int:
+    """The number of prompts to run at a time.
+
+    Args:
+        model: the model, loaded.
+        pairs: the prompts; the longest counts for all.
+        max_memory: bytes that the process (on CUDA: this device) may use in all; what is free by default.
+        activations: how many times the memory of one differentiable run the pass takes.
+
+    Raises:
+        MemoryLimitError: ``max_memory`` is too little for one prompt.
+    """
+    longest = max(len(pair) for pair in pairs)
+    reads = max(len(pair.positions) for pair in pairs)
+    each, once = int(activations * bytes_per_prompt(model, longest, reads)), fixed_bytes(model, longest)
+    _page_in(model)
+    used = _used(model.device)
+    free = SHARE_OF_FREE * _free(model.device) if max_memory is None else max_memory - used
+    fits = int((free - once) // each)
+    if fits < 1 and max_memory is not None:
+        raise MemoryLimitError(
+            f"{shown(max_memory)} of memory are too little: {shown(used)} are in use, and one prompt of {longest}"
+            f" tokens takes {shown(each + once)}; give at least {shown(used + each + once)}, or shorter prompts"
+        )
+    return max(1, min(fits, most_tokens(model.device) // longest, len(pairs)))
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """What a method may use that keeps something of every prompt.
+
+    Args:
+        device: where it is kept.
+        limit: bytes in use at the most.
+        before: bytes that were in use before the first prompt.
+    """
+
+    device: torch.device
+    limit: int
+    before: int
+
+    @classmethod
+    def now(cls, device: torch.device, max_memory: int | None = None) -> Allowance:
+        """Before the first prompt; without ``max_memory``, of what is free now."""
+        used = _used(device)
+        return cls(device, used + int(SHARE_OF_FREE * _free(device)) if max_memory is None else max_memory, used)
+
+    def require(self, done: int, total: int) -> None:
+        """Refuse, after the first prompts, what will not fit for all.
+
+        Raises:
+            MemoryLimitError: naming how many prompts would fit.
+        """
+        each = max(0, _used(self.device) - self.before) / done
+        if done < total and self.before + each * total > self.limit:
+            fits = int((self.limit - self.before) // each)
+            raise MemoryLimitError(
+                f"{shown(self.limit)} of memory are too little to keep the runs of {total:,} prompts, which take about"
+                f" {shown(int(self.before + each * total))}; give {max(fits, 1):,} prompts or fewer, or more memory"
+            )
+
+
+def bytes_per_prompt(model: Model, tokens: int, reads: int) -> int:
+    """What one prompt pair of so many tokens, read at so many positions, adds to the peak of a pass."""
+    spec, blocks = model.graph.spec, model.wiring.blocks
+    size = model.dtype.itemsize
+    out = blocks[0].attention.out
+    q, kv = out.width, 2 * spec.kv_heads * (out.width // out.n_heads)
+    inner = 0 if blocks[0].mlp is None else inner_width(blocks[0].mlp)
+    wide = spec.d_model * (2 if inner else 1)
+    a_layer = wide + 2 * (q + kv) + q + 4 * inner + kv + q + wide
+    a_layer += 0 if out.after is None else 2 * wide
+    if getattr(model.config, "_attn_implementation", None) == "eager":
+        a_layer += 3 * spec.n_heads * tokens  # every score, its softmax, and the product's copy
+    changes = model.graph.n_sources * spec.d_model * accumulation_dtype(model.dtype).itemsize
+    scores = 3 * model.graph.n_sources * model.graph.n_destinations * 8
+    logits = 4 * reads * model.output_size * max(size, 4)
+    return int(ALLOCATOR * (tokens * ((len(blocks) + 1) * a_layer * size + changes) + scores + logits))
+
+
+def fixed_bytes(model: Model, tokens: int) -> int:
+    """What a pass takes whatever the micro-batch: the gradients of one layer's heads, and their weights folded."""
+    spec, size = model.graph.spec, accumulation_dtype(model.dtype).itemsize
+    heads = spec.n_heads + 2 * spec.kv_heads
+    d_head = model.wiring.blocks[0].attention.out.width // spec.n_heads
+    return heads * spec.d_model * (max(TOKENS_AT_ONCE, tokens) + 2 * d_head) * size
+
+
+def inner_width(mlp: Mlp) -> int:
+    """The inner width of an MLP, read off its largest matrix; of experts, as many as a token goes through."""
+    experts = max(int(getattr(part, "top_k", 1)) for part in mlp.module.modules())
+    matrices = [p for p in mlp.module.parameters() if p.ndim > 1 and p.is_floating_point()]
+    quantised = [output_width(part) for part in mlp.module.modules() if is_quantised(part)]
+    wide = [max(p.shape[-2:]) * (experts if p.ndim > 2 else 1) for p in matrices]
+    return max(wide + quantised, default=0)
+
+
+def most_tokens(device: torch.device) -> int:
+    """More tokens at a time than these make nothing faster on a device."""
+    return MOST_TOKENS.get(device.type, MOST_TOKENS_ELSEWHERE)
+
+
+def halving(size: int, device: torch.device, make: Callable[[int], Made]) -> Made:
+    """What is made so many prompts at a time, or half as many wherever memory runs out, down to one."""
+    while True:
+        try:
+            return make(size)
+        except (RuntimeError, MemoryError) as error:
+            if size == 1 or not is_out_of_memory(error):
+                raise
+        # Only here, where the exception and what it holds are gone, can the memory be given back.
+        release(device)
+        size = (size + 1) // 2
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that an allocation failed, on whatever device."""
+    known = isinstance(error, MemoryError | torch.OutOfMemoryError)
+    said = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
+    return known or any(words in str(error) for words in said)
+
+
+def release(device: torch.device) -> None:
+    """Give back what a failed micro-batch had taken."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+
+
+def shown(size: int) -> str:
+    """A number of bytes for people, such as ``"1.5 GB"``."""
+    if size < 1e6:
+        return f"{size:,} bytes"
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
+
+
+def _page_in(model: Model) -> None:
+    """Touch every page of the weights: a file that is mapped into memory counts as used only once it was read."""
+    if model.device.type == "cpu":
+        for parameter in model.module.parameters():
+            parameter.detach().flatten()[::1024].sum()
+
+
+def _used(device: torch.device) -> int:
+    if device.type == "cuda":
+        return int(torch.cuda.memory_allocated(device))
+    return int(psutil.Process().memory_info().rss)
+
+
+def _free(device: torch.device) -> int:
+    if device.type == "cuda":
+        cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(torch.cuda.mem_get_info(device)[0] + cached)
+    return int(psutil.virtual_memory().available)

@@ -1,0 +1,111 @@
+"""What a table of an evaluation is filled with: three numbers for every prompt and circuit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from edgewise.engine.patching.patch import patched_logits
+from edgewise.engine.run.batches import Batch
+from edgewise.engine.run.buffers import Buffers
+from edgewise.engine.run.metric_gradient import metric_values, require_finite
+from edgewise.engine.run.replacement import Baseline
+from edgewise.errors import ScoreError
+from edgewise.evaluation.circuits import Circuits
+from edgewise.metrics import METRICS, Metric
+from edgewise.models import Model
+
+METRIC, KL, CORRECT = "metric", "kl", "correct"
+
+
+@dataclass(frozen=True, eq=False)
+class CircuitRuns:
+    """What is measured.
+
+    Args:
+        model: the model.
+        metric: the metric of the behaviour.
+        circuits: what is kept, run after run.
+        open_baseline: what patched edges carry, of a micro-batch.
+        with_accuracy: whether the prompts have answers.
+        buffers: memory that one run after the other uses.
+    """
+
+    model: Model
+    metric: Metric
+    circuits: Circuits
+    open_baseline: Callable[[Batch], Baseline]
+    with_accuracy: bool
+    buffers: Buffers = field(default_factory=Buffers)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What is measured of each circuit."""
+        return (METRIC, KL, CORRECT) if self.with_accuracy else (METRIC, KL)
+
+    @property
+    def prompt_names(self) -> tuple[str, ...]:
+        """What is measured of each prompt with nothing patched: the same."""
+        return self.names
+
+    @property
+    def groups(self) -> Sequence[int]:
+        """All circuits may be run together."""
+        return (0,) * len(self.circuits)
+
+    def open(self, batch: Batch) -> CircuitRunsOfBatch:
+        """Make what patched edges carry, and run the prompts with nothing patched."""
+        baseline = self.open_baseline(batch)
+        exists = torch.tensor(self.model.graph.mask, device=self.model.device)
+        clean = patched_logits(self.model, baseline, torch.zeros_like(exists)[None], self.buffers)[0]
+        of_prompts = self.values(clean, batch, clean)
+        require_finite(self.metric, of_prompts[METRIC])
+        return CircuitRunsOfBatch(self, batch, baseline, exists, clean, of_prompts)
+
+    def values(
+        self,
+        logits: Float[Tensor, "batch n_positions vocab"],
+        batch: Batch,
+        clean: Float[Tensor, "batch n_positions vocab"],
+    ) -> dict[str, Tensor]:
+        """What is measured of one run, ``[batch]`` each."""
+        metrics = {METRIC: self.metric, KL: METRICS.load("kl"), CORRECT: METRICS.load("accuracy")}
+        return {name: metric_values(metrics[name], logits, batch.metric, clean) for name in self.names}
+
+
+@dataclass(frozen=True, eq=False)
+class CircuitRunsOfBatch:
+    """One micro-batch of prompts."""
+
+    work: CircuitRuns
+    batch: Batch
+    baseline: Baseline
+    exists: Tensor
+    clean: Tensor
+    of_prompts: Mapping[str, Tensor]
+
+    def measure(self, targets: Sequence[int]) -> Mapping[str, Tensor]:
+        """Run the prompts with every edge patched that is outside each of some circuits."""
+        work = self.work
+        kept = torch.stack([torch.tensor(work.circuits.kept(number)) for number in targets])
+        masks = self.exists & ~kept.to(self.exists.device)
+        runs = patched_logits(work.model, self.baseline, masks, work.buffers)
+        measured = [
+            self._finite(number, work.values(logits, self.batch, self.clean))
+            for number, logits in zip(targets, runs, strict=True)
+        ]
+        return {name: torch.stack([values[name] for values in measured]) for name in work.names}
+
+    def _finite(self, number: int, values: dict[str, Tensor]) -> dict[str, Tensor]:
+        for name, of_prompts in values.items():
+            if not torch.isfinite(of_prompts).all():
+                circuits, what = self.work.circuits, self.work.metric.name if name == METRIC else name
+                raise ScoreError(
+                    f"'{what}' of a prompt is not finite with {circuits.describe(circuits.keys[number])} kept;"
+                    " try --dtype float32, or another --ablation"
+                )
+        return values

@@ -1,0 +1,153 @@
+"""Whose circuit is evaluated: that of a finished run, or that of a file; and on which prompts.
+
+A run is evaluated on the held-out prompts of its task, or on its data file, with the model, the number of prompts and
+the precision of its own config, unless something else is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from edgewise.errors import RunConflictError, RunError
+from edgewise.graph import Circuit, EdgeScores, NodeScores
+from edgewise.graph.scores import Ranking
+from edgewise.graph.spec import GraphSpec
+from edgewise.runs.config import RunConfig
+from edgewise.runs.identity import changed, content_digest, identity
+from edgewise.runs.store.analysis import FILES
+from edgewise.runs.store.files import read_circuit
+from edgewise.runs.store.folder import CIRCUIT, SCORES, Run, load_run, read_run
+from edgewise.settings import described
+from edgewise.settings.model import ModelSettings
+from edgewise.settings.prompts import PromptSettings
+from edgewise.tasks import PromptSet
+
+HELD_OUT = "held-out"
+# What of a config decides an evaluation: the rest says how the circuit was found.
+_FIELDS = (
+    *(one.name for one in (*described(ModelSettings), *described(PromptSettings)) if one.name != "split"),
+    *("metric", "batch_size"),
+)
+Found = tuple[Circuit, EdgeScores | NodeScores | None]
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A circuit, and the model and the prompts it is evaluated with.
+
+    Args:
+        name: what the user called it: a folder, or a file.
+        config: the model and the prompts.
+        by: what its scores are ranked by.
+        identity: fingerprints of the model's files, of its config file and of the data file.
+        digests: SHA-256 of the files of the circuit and of its scores; None where there is none.
+        read: the circuit and its scores, given the model's shape; refuses files that have changed since.
+        run: the run that found it, if any.
+    """
+
+    name: str
+    config: RunConfig
+    by: Ranking
+    identity: dict[str, str | None]
+    digests: Mapping[str, str | None]
+    read: Callable[[GraphSpec], Found]
+    run: Run | None = None
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """All of it that decides the numbers, as JSON values."""
+        config = self.config.to_json()
+        plain = {name: config[name] for name in _FIELDS} | {"by": self.by} | dict(self.digests)
+        return plain | {FILES: dict(self.identity)}
+
+    def note(self, prompts: PromptSet) -> str | None:
+        """What to know about the prompts: whether the circuit was found on them."""
+        found = self.run
+        if found is None:
+            return None
+        same_file = self.config.data is not None and found.record.identity.get("data") == self.identity["data"]
+        if same_file or found.record.prompts.fingerprint == prompts.fingerprint():
+            return "the circuit was found on these prompts, so the numbers say how well it fits them, no more"
+        if self.config.task is not None and (found.config.task, found.config.split) == (self.config.task, HELD_OUT):
+            return "the circuit was found on held-out prompts too"
+        return None
+
+
+def subject_of_run(folder: Path, given: Mapping[str, Any]) -> Subject:
+    """The circuit of a finished run.
+
+    Args:
+        folder: the run's.
+        given: fields of the config that the user gave, in place of the run's own.
+
+    Raises:
+        RunError: no finished run there.
+        RunConflictError: the model's or the data's files have changed since.
+        EdgewiseError: settings that do not go together.
+    """
+    if folder.is_file():
+        raise RunError(f"{folder}: a file, not a run folder; evaluate a circuit file with --circuit {folder} --model M")
+    run = load_run(folder)
+    config = _config_after(run.config, given)
+    now = identity(config)
+    _refuse_changed(run, config, now)
+    if now["model"] is None and config.model == run.config.model:  # a hub model that the local cache has lost
+        now |= {name: digest for name, digest in run.record.identity.items() if name.split("/")[0] == "model"}
+
+    def digests() -> dict[str, str | None]:
+        return {"circuit": content_digest(folder / CIRCUIT), "scores": content_digest(folder / SCORES)}
+
+    before = digests()
+
+    def read(spec: GraphSpec) -> Found:
+        if digests() != before:
+            raise RunConflictError(f"{folder}: another run was put there meanwhile; start the same command again")
+        found = read_run(folder)
+        return found.circuit, found.scores
+
+    return Subject(str(folder), config, run.config.selection.by, now, before, read, run)
+
+
+def subject_of_file(path: Path, given: Mapping[str, Any]) -> Subject:
+    """The circuit of a file in EAP-IG's format, with the scores in it.
+
+    Args:
+        path: a `.json` or `.pt` file.
+        given: fields of the config: the model, and a task or a data file.
+
+    Raises:
+        OSError: the file cannot be read.
+        EdgewiseError: settings that do not go together.
+    """
+    config = RunConfig(**{"split": HELD_OUT, **given})
+    before: dict[str, str | None] = {"circuit": content_digest(path), "scores": None}
+    # A file that is none of a circuit is refused before a model is loaded.
+    read_circuit(path)
+
+    def read(spec: GraphSpec) -> Found:
+        if content_digest(path) != before["circuit"]:
+            raise RunConflictError(f"{path}: changed meanwhile; start the same command again")
+        return read_circuit(path, spec)
+
+    return Subject(str(path), config, "abs", identity(config), before, read)
+
+
+def _config_after(found: RunConfig, given: Mapping[str, Any]) -> RunConfig:
+    """The config of an evaluation: the run's, but for what is given; other prompts bring their own settings."""
+    of_run = {entry.name: getattr(found, entry.name) for entry in fields(found) if entry.name in _FIELDS}
+    if any(name in given and given[name] != of_run[name] for name in ("task", "data")):
+        of_run |= {"task": None, "data": None, "options": {}, "n": None, "bos": None, "drop_invalid": False}
+    return RunConfig(**{**of_run, **given, "split": HELD_OUT})
+
+
+def _refuse_changed(run: Run, config: RunConfig, now: Mapping[str, str | None]) -> None:
+    same = {name for name in ("model", "config", "data") if getattr(config, name) == getattr(run.config, name)}
+    other = changed(run.record.identity, {name: digest for name, digest in now.items() if name.split("/")[0] in same})
+    if other:
+        raise RunConflictError(
+            f"{run.folder}: since the circuit was found, {'; '.join(other)}; put them back, or run"
+            " `edgewise discover` again with --overwrite"
+        )

@@ -1,0 +1,125 @@
+"""What is measured of a circuit after it was found: one JSON file in a folder, resumed and refused as a run is.
+
+The file holds ``asked`` (what was asked for, with fingerprints of the model, the data and the circuit) and the results.
+The same question finds the file again; another question under the same name is refused, finished or not.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgewise.errors import FormatError, RunConflictError
+from edgewise.runs.identity import changed
+from edgewise.runs.store.atomic import content
+from edgewise.runs.store.checkpoint import load_checkpoint
+from edgewise.runs.store.commit import commit
+from edgewise.runs.store.lock import writing
+
+FORMAT = "edgewise-analysis"
+# Names of the analyses of a run, as patterns.
+NAMES = ("evaluation-*", "verification")
+ASKED = "asked"
+# In what was asked: the fingerprints of the model's, the config's and the data's files.
+FILES = "files"
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """One file of results in a folder.
+
+    Args:
+        folder: the run's folder, or one of its own.
+        name: what it is, such as ``"verification"``: the file's name without its suffix.
+    """
+
+    folder: Path
+    name: str
+
+    @property
+    def path(self) -> Path:
+        """The file of the results."""
+        return self.folder / f"{self.name}.json"
+
+    @property
+    def progress(self) -> str:
+        """The name of the file that holds the state of an unfinished one."""
+        return f"{self.name}.progress.safetensors"
+
+
+def measured(
+    analysis: Analysis,
+    asked: Mapping[str, Any],
+    measure: Callable[[], Mapping[str, Any]],
+    *,
+    overwrite: bool = False,
+) -> tuple[dict[str, Any], bool]:
+    """Return the results of an analysis, stored or measured now.
+
+    Args:
+        analysis: where they are kept.
+        asked: JSON values that decide the results; equal ones find what is stored.
+        measure: called with the folder held for writing where nothing is stored; its JSON values are stored. It keeps
+            its state in the file ``analysis.progress``, with ``{"asked": asked, ...}`` as the checkpoint's key.
+        overwrite: measure again, in place of what is stored.
+
+    Returns:
+        The results with ``asked`` among them, and whether they were there already.
+
+    Raises:
+        RunConflictError: the folder holds another question of this name, or another process is writing to it.
+        FormatError: a file of that name that edgewise did not write.
+    """
+    plain = json.loads(json.dumps(asked))
+    with writing(analysis.folder):
+        found = None if overwrite else _stored(analysis)
+        if found is not None:
+            _refuse_other(analysis, found.get(ASKED, {}), plain, "result")
+            return found, True
+        checkpoint = load_checkpoint(analysis.folder, analysis.progress)
+        if checkpoint is not None and not overwrite:
+            _refuse_other(analysis, checkpoint.key.get(ASKED, {}), plain, "unfinished result")
+        results = {"format": FORMAT, ASKED: plain, **measure()}
+        text = json.dumps(results, indent=2, allow_nan=False) + "\n"
+        commit(analysis.folder, {analysis.path.name: content(text.encode())}, gone=[analysis.progress])
+        return json.loads(analysis.path.read_text(encoding="utf-8")), False
+
+
+def analyses(folder: Path) -> tuple[Path, ...]:
+    """The files of all analyses in a folder, finished or not."""
+    patterns = [pattern for name in NAMES for pattern in (f"{name}.json", f"{name}.progress.safetensors")]
+    return tuple(path for pattern in patterns for path in sorted(folder.glob(pattern)))
+
+
+def forget_analyses(folder: Path) -> None:
+    """Remove the analyses of a run that is being replaced; the caller holds the folder's lock."""
+    for path in analyses(folder):
+        path.unlink(missing_ok=True)
+
+
+def _stored(analysis: Analysis) -> dict[str, Any] | None:
+    if not analysis.path.is_file():
+        return None
+    try:
+        values = json.loads(analysis.path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise FormatError(f"{analysis.path}: not JSON ({error}); use --overwrite to measure again") from error
+    if not isinstance(values, dict) or values.get("format") != FORMAT:
+        raise FormatError(f"{analysis.path}: not written by edgewise; move it away, or use --overwrite")
+    return values
+
+
+def _refuse_other(analysis: Analysis, there: Mapping[str, Any], here: Mapping[str, Any], what: str) -> None:
+    differing = [
+        f"{name} is {there.get(name)!r} there, {here.get(name)!r} here"
+        for name in dict.fromkeys((*here, *there))
+        if name != FILES and there.get(name) != here.get(name)
+    ]
+    differing += changed(there.get(FILES, {}), here.get(FILES, {}))
+    if differing:
+        raise RunConflictError(
+            f"{analysis.path}: holds another {what} ({'; '.join(differing)}); use --overwrite to replace it"
+        )

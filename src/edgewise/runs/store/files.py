@@ -1,0 +1,184 @@
+"""Single files of circuits and scores: `.json` and `.pt` as EAP-IG has them, `.safetensors` for scores.
+
+EAP-IG's files carry minus our score (there positive means that the edge helps the metric); reading turns it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from edgewise.errors import FormatError
+from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, NodeScores, eapig
+from edgewise.graph.scores import ARRAYS
+from edgewise.runs.store.atomic import write_bytes, write_through
+
+_FORMAT = "edgewise-scores"
+_CIRCUIT_SUFFIXES = (".json", ".pt")
+_FIELDS = (*(name for name in ARRAYS if name != "values"), "verified")
+
+
+def write_circuit(path: str | Path, circuit: Circuit, scores: EdgeScores | NodeScores | None = None) -> None:
+    """Write a circuit in EAP-IG's format, atomically.
+
+    Args:
+        path: a `.json` or `.pt` file.
+        circuit: the edges kept.
+        scores: scores of all edges, or of all nodes; edges without one are unscored.
+
+    Raises:
+        FormatError: another suffix.
+        OSError: the folder cannot be written.
+    """
+    path = Path(path)
+    if _suffix(path) == ".pt":
+        import torch
+
+        buffer = io.BytesIO()
+        torch.save(eapig.to_pt_dict(circuit, *_by_level(scores)), buffer)
+        write_bytes(path, buffer.getvalue())
+    else:
+        write_bytes(path, circuit_json(circuit, scores))
+
+
+def circuit_json(circuit: Circuit, scores: EdgeScores | NodeScores | None = None) -> bytes:
+    """Return the text of EAP-IG's graph JSON, as `write_circuit` writes it."""
+    return (json.dumps(eapig.to_json_dict(circuit, *_by_level(scores))) + "\n").encode()
+
+
+def read_circuit(path: str | Path, spec: GraphSpec | None = None) -> tuple[Circuit, EdgeScores | None]:
+    """Read a circuit, and the scores beside it, from EAP-IG's `.json` or `.pt`.
+
+    Args:
+        path: the file.
+        spec: the model's shape where the file does not say how many key/value heads there are.
+
+    Returns:
+        The circuit, and the scores with our sign (None where the file has none).
+
+    Raises:
+        FormatError: another suffix, or a file that is not in the format; it names the field.
+        OSError: the file cannot be read.
+    """
+    path = Path(path)
+    read, convert = (_read_pt, eapig.from_pt_dict) if _suffix(path) == ".pt" else (_read_json, eapig.from_json_dict)
+    content = read(path)
+    try:
+        return convert(content, spec)
+    except FormatError as error:
+        raise FormatError(f"{path}: {error}") from error
+
+
+def write_scores(path: str | Path, scores: EdgeScores | NodeScores) -> None:
+    """Write scores as safetensors, atomically; their dtype is kept.
+
+    Tensor `scores`, and beside it `stderr`, `mean_abs`, `per_prompt`, `resampled`, `half_width`, `estimated` and
+    `verified` (bool: where `scores` are exact effects) where there are such. The metadata hold `sources` and
+    `destinations` (JSON lists of names), `graph` (its shape), `level` and `n_prompts`.
+    """
+    write_through(Path(path), lambda temporary: fill_scores(temporary, scores))
+
+
+def fill_scores(path: Path, scores: EdgeScores | NodeScores) -> None:
+    """Write the file of `write_scores` in place; for callers that make it atomic themselves."""
+    tensors = {"scores": scores.values} | {
+        name: getattr(scores, name) for name in _FIELDS if getattr(scores, name) is not None
+    }
+    metadata = {
+        "format": _FORMAT,
+        "level": "node" if isinstance(scores, NodeScores) else "edge",
+        "sources": json.dumps(scores.graph.sources),
+        "destinations": json.dumps(scores.graph.destinations),
+        "graph": json.dumps(asdict(scores.graph.spec)),
+        "n_prompts": json.dumps(scores.n_prompts),
+    }
+    save_file({name: np.ascontiguousarray(array) for name, array in tensors.items()}, path, metadata)
+    _sort_metadata(path)
+
+
+def _sort_metadata(path: Path) -> None:
+    """Put a safetensors file's metadata in alphabetic order, for the library's own order is random.
+
+    Equal runs give equal files. The header is JSON behind its length in 8 bytes; it keeps that length, since
+    tensors are found by their distance from its end.
+    """
+    with path.open("r+b") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode().ljust(length)
+        if len(text) == length:
+            file.seek(8)
+            file.write(text)
+
+
+def read_scores(path: str | Path) -> EdgeScores | NodeScores:
+    """Read scores that `write_scores` or a run wrote.
+
+    Raises:
+        FormatError: not such a file; it names what is missing.
+        ScoreError: a value that is not finite.
+        OSError: the file cannot be read.
+    """
+    path = Path(path)
+    tensors, metadata = _read_safetensors(path)
+    if metadata.get("format") != _FORMAT or "scores" not in tensors:
+        raise FormatError(f"{path}: no scores of edgewise (metadata 'format' or tensor 'scores' is missing)")
+    try:
+        graph = Graph(GraphSpec(**json.loads(metadata["graph"])))
+        n_prompts = json.loads(metadata["n_prompts"])
+        same = json.loads(metadata["sources"]) == list(graph.sources)
+    except (KeyError, TypeError, ValueError) as error:
+        raise FormatError(f"{path}: metadata cannot be read ({error!r}); write the scores again") from error
+    if not same:
+        raise FormatError(f"{path}: metadata 'sources' are not those of its 'graph'; write the scores again")
+    kind = NodeScores if metadata.get("level") == "node" else EdgeScores
+    beside = {name: tensors[name] for name in _FIELDS if name in tensors}
+    return kind(graph, tensors["scores"], **beside, n_prompts=n_prompts, allow_unscored=True)
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, str]]:
+    if not path.is_file():
+        raise FileNotFoundError(2, "no such file", str(path))
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except SafetensorError as error:
+        raise FormatError(f"{path}: not a complete safetensors file ({error}); write it again") from error
+
+
+def _by_level(
+    scores: EdgeScores | NodeScores | None,
+) -> tuple[EdgeScores | None, NodeScores | None]:
+    return (None, scores) if isinstance(scores, NodeScores) else (scores, None)
+
+
+def _suffix(path: Path) -> str:
+    if path.suffix not in _CIRCUIT_SUFFIXES:
+        raise FormatError(f"{path}: a circuit file ends in {' or '.join(_CIRCUIT_SUFFIXES)}")
+    return path.suffix
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise FormatError(f"{path}: not JSON ({error})") from error
+
+
+def _read_pt(path: Path) -> Any:
+    import torch
+
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise FormatError(f"{path}: not a torch file of plain tensors ({reason:.120})") from error

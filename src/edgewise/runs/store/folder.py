@@ -1,0 +1,188 @@
+"""A run folder: `run.json`, `scores.safetensors` and `circuit.json`, which change together or not at all."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from edgewise.errors import EdgewiseError, FormatError, RunConflictError, RunError
+from edgewise.graph import Circuit, EdgeScores, NodeScores
+from edgewise.graph.scores import ARRAYS
+from edgewise.runs.config import RunConfig
+from edgewise.runs.identity import changed, identity
+from edgewise.runs.store.analysis import analyses, forget_analyses
+from edgewise.runs.store.atomic import content
+from edgewise.runs.store.checkpoint import PROGRESS, load_checkpoint
+from edgewise.runs.store.commit import commit, pending
+from edgewise.runs.store.files import circuit_json, fill_scores, read_circuit, read_scores
+from edgewise.runs.store.lock import writing
+from edgewise.runs.store.record import RunRecord
+
+RUN, SCORES, CIRCUIT, TRACE = "run.json", "scores.safetensors", "circuit.json", "trace.jsonl"
+PICTURES, PAGE = ("circuit.svg", "circuit.png", "scores.svg", "scores.png"), "report.html"
+VERIFICATION_PICTURE = "verification.svg"
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A finished run.
+
+    Args:
+        folder: where it is stored.
+        record: the content of its `run.json`.
+        scores: of every edge, or of every node.
+        circuit: the edges selected.
+        reused: whether it was there already and nothing was computed.
+    """
+
+    folder: Path
+    record: RunRecord
+    scores: EdgeScores | NodeScores
+    circuit: Circuit
+    reused: bool = False
+
+    @property
+    def config(self) -> RunConfig:
+        """What was asked for."""
+        return self.record.config
+
+
+def write_run(
+    folder: Path,
+    record: RunRecord,
+    scores: EdgeScores | NodeScores,
+    circuit: Circuit,
+    trace: bytes | None = None,
+) -> None:
+    """Put a finished run in the place of whatever the folder held; the caller holds its lock.
+
+    `run.json` comes last: where it stands, the run is finished. Pictures and analyses of what the folder held go
+    first: a kill in between leaves a run without them, never with another run's.
+
+    Raises:
+        OSError: the folder cannot be written; it is then as it was.
+    """
+    for name in (*PICTURES, PAGE, VERIFICATION_PICTURE):
+        (folder / name).unlink(missing_ok=True)
+    forget_analyses(folder)
+    commit(
+        folder,
+        {
+            SCORES: lambda path: fill_scores(path, scores),
+            CIRCUIT: content(circuit_json(circuit, scores)),
+            **({} if trace is None else {TRACE: content(trace)}),
+            RUN: content(record.to_bytes()),
+        },
+        gone=(PROGRESS, *([TRACE] if trace is None else [])),
+    )
+
+
+def load_run(folder: str | Path) -> Run:
+    """Read a finished run.
+
+    Raises:
+        RunError: there is no such folder, or no finished run in it.
+        FormatError: a file in it is not what `discover` writes.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise RunError(f"{folder}: no such run folder; give the --out of a finished `edgewise discover`")
+    if pending(folder):
+        with writing(folder):  # taking the lock finishes the write
+            pass
+    return read_run(folder)
+
+
+def read_run(folder: Path, *, reused: bool = False) -> Run:
+    """Read a finished run of a folder in which no write is pending; raises as `load_run`."""
+    record = read_record(folder)
+    if record is None:
+        raise RunError(f"{folder}: {_unfinished(folder)}")
+    for name in (SCORES, CIRCUIT):
+        if not (folder / name).is_file():
+            raise RunError(f"{folder}: {name} is missing beside run.json; run again with --overwrite")
+    scores = read_scores(folder / SCORES)
+    circuit, _ = read_circuit(folder / CIRCUIT, scores.graph.spec)
+    return Run(folder, record, scores, circuit, reused)
+
+
+def read_record(folder: Path) -> RunRecord | None:
+    """Read `run.json`; None where there is none. Raises FormatError when it is not ours."""
+    path = folder / RUN
+    if not path.is_file():
+        return None
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise FormatError(f"{path}: not JSON ({error}); run again with --overwrite") from error
+    return RunRecord.from_json(values, str(path))
+
+
+def require_free(folder: Path, config: RunConfig) -> None:
+    """Refuse a folder that holds something else than a run of this config, finished or not.
+
+    Raises:
+        RunConflictError: naming what is there.
+    """
+    try:
+        found = read_record(folder)
+    except FormatError as error:
+        raise RunConflictError(f"{error}; or choose another folder") from error
+    if found is None:
+        strangers = [name for name in (SCORES, CIRCUIT) if (folder / name).exists()]
+        strangers += [path.name for path in analyses(folder)]
+        if strangers:
+            raise RunConflictError(
+                f"{folder}: holds {strangers[0]} of no finished run; choose another folder, or --overwrite it"
+            )
+        refuse_other(folder, _unfinished_differences(folder, config), "unfinished run")
+
+
+def refuse_other(folder: Path, differing: tuple[str, ...], what: str = "run") -> None:
+    """Refuse a folder whose run differs from that asked for: RunConflictError with the differences."""
+    if differing:
+        raise RunConflictError(
+            f"{folder}: holds another {what} ({'; '.join(differing)}); choose another folder, or --overwrite it"
+        )
+
+
+def require_same_files(folder: Path, config: RunConfig, what: str) -> None:
+    """Refuse to go on with what was begun on other files of the model or the data, rather than begin it anew unasked.
+
+    Raises:
+        RunConflictError: naming the files.
+    """
+    checkpoint = load_checkpoint(folder)
+    if checkpoint is not None:
+        refuse_other(folder, changed(checkpoint.key.get("identity") or {}, identity(config)), what)
+
+
+def as_stored(scores: EdgeScores | NodeScores, dtype: str) -> EdgeScores | NodeScores:
+    """Return the scores in the precision a run folder keeps: float64 when the run asked for it, else float32.
+
+    The circuit is selected from these, so that selecting again from the file gives the same one.
+    """
+    kind = np.float64 if dtype == "float64" else np.float32
+    cast = {name: array.astype(kind) for name in ARRAYS if (array := getattr(scores, name)) is not None}
+    return replace(scores, **cast)
+
+
+def _unfinished_differences(folder: Path, config: RunConfig) -> tuple[str, ...]:
+    checkpoint = load_checkpoint(folder)
+    if checkpoint is None:
+        return ()
+    try:
+        there = RunConfig.from_json(checkpoint.key["config"])
+        recorded = dict(checkpoint.key["identity"])
+    except (EdgewiseError, KeyError, TypeError, ValueError):
+        return ("of another version of edgewise",)
+    return there.differences(config) or changed(recorded, identity(config))
+
+
+def _unfinished(folder: Path) -> str:
+    if load_checkpoint(folder) is not None:
+        return "holds an unfinished run; start the same `edgewise discover` command again to finish it"
+    return "holds no run; give the --out of a finished `edgewise discover`"

@@ -1,0 +1,59 @@
+"""One writer per run folder."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from edgewise.errors import RunConflictError, RunError
+from edgewise.runs.store.atomic import sweep
+from edgewise.runs.store.commit import recover
+
+LOCK = ".edgewise.lock"
+
+
+@contextlib.contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Hold a run folder for writing, with what a killed process left behind brought in order.
+
+    The folder is made where it does not exist, and taken away again if nothing came of it.
+
+    Raises:
+        RunConflictError: another process is writing there.
+        RunError: the folder cannot be made or written.
+    """
+    made = _make(folder)
+    lock = FileLock(folder / LOCK, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise RunConflictError(
+            f"{folder}: another process is writing to this run folder; wait for it to end, or choose another folder"
+        ) from error
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from error
+    try:
+        sweep(folder)
+        recover(folder)
+        yield
+    finally:
+        if not any(path.name != LOCK for path in folder.iterdir()):
+            with contextlib.suppress(OSError):
+                (folder / LOCK).unlink()
+        lock.release()
+        for path in made:  # deepest first; a folder that holds something stays
+            with contextlib.suppress(OSError):
+                path.rmdir()
+
+
+def _make(folder: Path) -> tuple[Path, ...]:
+    missing = tuple(path for path in (folder, *folder.parents) if not path.exists())
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = "a file of that name exists" if folder.exists() else error.strerror
+        raise RunError(f"{folder}: cannot be made a run folder ({why}); choose another folder") from error
+    return missing

@@ -1,0 +1,112 @@
+"""Which edges or nodes are patched one by one, in an order in which neighbours are run together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+import numpy as np
+
+from edgewise.errors import SelectionError, did_you_mean
+from edgewise.graph import Graph
+from edgewise.graph.arrays import BoolArray
+from edgewise.search.table.cells import Array
+
+# The share of a layer's products that lie behind its projections to queries, keys and values.
+_AFTER_PROJECTIONS, _MLP_SHARE = 0.75, 0.67
+
+
+@dataclass(frozen=True, eq=False)
+class Targets:
+    """Edges or nodes to patch, one at a time.
+
+    Args:
+        graph: the model's graph.
+        places: an edge's source row and destination column; or a node's source row.
+        groups: of each, a number that never falls; those of one group begin at the same place of the model.
+        costs: of each, about how much of a forward pass it takes, ``[n]``.
+    """
+
+    graph: Graph
+    places: tuple[tuple[int, ...], ...]
+    groups: tuple[int, ...]
+    costs: Array
+
+    @classmethod
+    def edges(cls, graph: Graph, chosen: BoolArray | None = None) -> Targets:
+        """Edges in the order of their destinations.
+
+        Args:
+            graph: the model's graph.
+            chosen: which ones, ``[n_sources, n_destinations]``; all by default.
+        """
+        wanted = graph.mask if chosen is None else graph.mask & chosen
+        places = tuple((int(i), int(j)) for j, i in np.argwhere(wanted.T))
+        return cls._at(graph, places, [graph.reader(j) for _, j in places])
+
+    @classmethod
+    def nodes(cls, graph: Graph, chosen: Iterable[int] | None = None) -> Targets:
+        """Nodes in the order of the graph; all that write by default."""
+        rows = range(graph.n_sources) if chosen is None else sorted(set(chosen))
+        # A head's run begins at its attention; that of `input`, which is behind no layer, at the very beginning.
+        written = ((row, graph.writer(row)) for row in rows)
+        return cls._at(graph, tuple((row,) for row in rows), [(layer, head is None) for _, (layer, head) in written])
+
+    @classmethod
+    def _at(cls, graph: Graph, places: tuple[tuple[int, ...], ...], starts: Sequence[tuple[int, bool]]) -> Targets:
+        costs = np.array([_share(graph, layer, is_mlp) for layer, is_mlp in starts])
+        return cls(graph, places, tuple(2 * layer + is_mlp for layer, is_mlp in starts), costs)
+
+    def __len__(self) -> int:
+        """Number of targets."""
+        return len(self.places)
+
+    def spread(self, values: Array) -> Array:
+        """Put one number a target, ``[..., n]``, into an array of the graph's shape, NaN elsewhere."""
+        shape = (self.graph.n_sources, self.graph.n_destinations)[: len(self.places[0])]
+        full = np.full((*values.shape[:-1], *shape), np.nan)
+        at = (Ellipsis, *np.array(self.places).T)
+        full[at] = values
+        return full
+
+
+def named_edges(graph: Graph, patterns: Sequence[str]) -> BoolArray:
+    """The edges whose names fit any of some patterns, such as ``"a0.h1->m3"`` or ``"*->logits"``.
+
+    Raises:
+        SelectionError: a pattern that fits no edge.
+    """
+    chosen = np.zeros(graph.mask.shape, dtype=np.bool_)
+    for pattern in patterns:
+        if not any(letter in pattern for letter in "*?"):
+            chosen[graph.edge(pattern)] = True
+            continue
+        found = [(i, j) for i, j, name in graph.edges() if fnmatchcase(name, pattern)]
+        if not found:
+            raise SelectionError(f"no edge of the model fits '{pattern}'; write e.g. 'a0.h1->m3' or '*->logits'")
+        chosen[tuple(np.array(found).T)] = True
+    return chosen
+
+
+def named_nodes(graph: Graph, patterns: Sequence[str]) -> tuple[int, ...]:
+    """The sources whose names fit any of some patterns, such as ``"a3.h7"`` or ``"m*"``.
+
+    Raises:
+        SelectionError: a pattern that fits no node.
+    """
+    chosen: set[int] = set()
+    for pattern in patterns:
+        found = [row for row, name in enumerate(graph.sources) if fnmatchcase(name, pattern)]
+        if not found:
+            near = did_you_mean(pattern, graph.sources) or ";"
+            raise SelectionError(f"no node of the model fits '{pattern}'{near} write e.g. 'a3.h7', 'm2' or 'a3.*'")
+        chosen.update(found)
+    return tuple(sorted(chosen))
+
+
+def _share(graph: Graph, layer: int, is_mlp: bool) -> float:
+    """About how much of a forward pass a run takes that begins there; the last block runs at few positions."""
+    n_layers = graph.spec.n_layers
+    after = n_layers - 1 - layer + (_MLP_SHARE if is_mlp else _AFTER_PROJECTIONS)
+    return max(0.03, (after - 0.8) / n_layers)

@@ -1,0 +1,1 @@
+"""Numbers of prompts by targets, filled in any order, resumable."""

@@ -1,0 +1,175 @@
+"""The one loop of all methods that run patched models: micro-batches of prompts, and in each some targets at a time.
+
+It is a generator of tables: whoever drives it shows the progress, stores the table, or stops anywhere.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol, TypeVar
+
+import torch
+from torch import Tensor
+
+from edgewise.engine.run.batches import Batch, arrange, take
+from edgewise.engine.run.memory import is_out_of_memory, micro_batch, most_tokens, release
+from edgewise.errors import DataError
+from edgewise.models import Model
+from edgewise.search.table.cells import Table
+from edgewise.tasks import PromptPair
+
+Made = TypeVar("Made")
+
+
+class OpenBatch(Protocol):
+    """One micro-batch of prompts, run clean once, ready to be run with targets patched."""
+
+    @property
+    def of_prompts(self) -> Mapping[str, Tensor]:
+        """What is measured of the prompts alone: name -> ``[batch]``."""
+        ...
+
+    def measure(self, targets: Sequence[int]) -> Mapping[str, Tensor]:
+        """What is measured of some targets: name -> ``[targets, batch]``."""
+        ...
+
+
+class Measurement(Protocol):
+    """What a table is filled with.
+
+    Attributes:
+        names: what is measured of each target.
+        prompt_names: what is measured of each prompt alone.
+        groups: of each target, a number that never falls; only targets of one group are run together.
+    """
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+    @property
+    def prompt_names(self) -> tuple[str, ...]: ...
+    @property
+    def groups(self) -> Sequence[int]: ...
+    def open(self, batch: Batch) -> OpenBatch:
+        """Run the prompts of a micro-batch clean, and whatever else all targets share."""
+        ...
+
+
+def start(
+    model: Model,
+    pairs: Sequence[PromptPair],
+    work: Measurement,
+    *,
+    batch_size: int | None = None,
+    max_memory: int | None = None,
+) -> Table:
+    """An empty table whose sizes fit into memory.
+
+    Args:
+        model: the model.
+        pairs: the prompts.
+        work: what is to be measured.
+        batch_size: prompts a micro-batch; by default what memory allows.
+        max_memory: bytes that the process (on CUDA: this device) may use in all; by default what is free.
+
+    Raises:
+        DataError: a batch size below one.
+        MemoryLimitError: ``max_memory`` is too little for one prompt.
+    """
+    fits = micro_batch(model, pairs, max_memory)
+    rows = fits if batch_size is None else batch_size
+    if rows < 1:
+        raise DataError(f"batch size {rows}: give at least 1")
+    longest = max(len(pair) for pair in pairs)
+    at_once = max(1, most_tokens(model.device) // (min(rows, len(pairs)) * longest))
+    return Table.empty(
+        work.names,
+        work.prompt_names,
+        n_prompts=len(pairs),
+        n_targets=len(work.groups),
+        batch_size=rows,
+        at_once=at_once,
+    )
+
+
+def fill(model: Model, pairs: Sequence[PromptPair], work: Measurement, table: Table) -> Iterator[Table]:
+    """Fill a table: yields it after every run, the last time when it is finished.
+
+    A table that was yielded is good until the next one is asked for.
+
+    Args:
+        model: the model; untouched whenever a table is yielded.
+        pairs: the prompts, the same in the same order when a table is filled further.
+        work: what is measured, likewise.
+        table: where an earlier pass stopped, or an empty one.
+    """
+    if table.n_prompts != len(pairs) or table.n_targets != len(work.groups):
+        raise DataError(
+            f"the stored state is of {table.n_prompts} prompts and {table.n_targets} targets, but {len(pairs)} and"
+            f" {len(work.groups)} were given; begin again"
+        )
+    causal = model.wiring.causal
+    order, table = arrange(pairs, causal=causal), table.copied()
+    while not table.finished:
+        rows = take(order, pairs, table.done_prompts, table.batch_size, causal=causal)
+        try:
+            for now in _micro_batch(model, pairs, rows, work, table):
+                table = now
+                yield table
+            continue
+        except (RuntimeError, MemoryError) as error:
+            if (len(rows) == 1 and table.at_once == 1) or not is_out_of_memory(error):
+                raise
+        # Only here, where the exception and what it holds are gone, can the memory be given back.
+        release(model.device)
+        table = _smaller(table, len(rows))
+
+
+def chunks(groups: Sequence[int], first: int, at_once: int) -> Iterator[range]:
+    """The targets from ``first`` on, at most so many at a time and of one group."""
+    while first < len(groups):
+        last = first + 1
+        while last < min(len(groups), first + at_once) and groups[last] == groups[first]:
+            last += 1
+        yield range(first, last)
+        first = last
+
+
+def _micro_batch(
+    model: Model, pairs: Sequence[PromptPair], rows: list[int], work: Measurement, table: Table
+) -> Iterator[Table]:
+    batch = Batch.of([pairs[i] for i in rows], model.device, causal=model.wiring.causal)
+    opened = _plainly(model, lambda: work.open(batch))
+    for name, values in opened.of_prompts.items():
+        table.of_prompts[name][rows] = values.double().cpu().numpy()
+    for targets in chunks(work.groups, table.done_targets, table.at_once):
+        measured = _plainly(model, lambda targets=targets: opened.measure(targets))  # type: ignore[misc]
+        for name, values in measured.items():
+            table.values[name][rows, targets.start : targets.stop] = values.T.double().cpu().numpy()
+        if targets.stop == table.n_targets:
+            yield replace(table, done_prompts=table.done_prompts + len(rows), done_targets=0)
+        else:
+            table = replace(table, done_targets=targets.stop)
+            yield table
+
+
+def _plainly(model: Model, make: Callable[[], Made]) -> Made:
+    """Whatever the caller's context: no gradients, and products are not made in half precision."""
+    with torch.inference_mode(False), torch.no_grad(), torch.autocast(model.device.type, enabled=False):
+        return make()
+
+
+def _smaller(table: Table, rows: int) -> Table:
+    before = f"{rows} prompts and {table.at_once} targets"
+    smaller = (
+        table.with_batch_size(table.batch_size, (table.at_once + 1) // 2)
+        if table.at_once > 1
+        else table.with_batch_size((rows + 1) // 2, 1)
+    )
+    warnings.warn(
+        f"out of memory with {before} at a time; going on with {smaller.batch_size} and {smaller.at_once}, and no"
+        " result changes",
+        stacklevel=4,
+    )
+    return smaller
