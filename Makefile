@@ -36,7 +36,7 @@ real: setup
 	model="$$($(BIN)/python scripts/real_models.py smollm2)" && \
 	$(BIN)/edgewise discover --model "$$model" --task ioi --n 10 --top 200 --out $(REAL)
 	$(BIN)/edgewise evaluate $(REAL) --no-curve
-	$(BIN)/edgewise verify $(REAL) --edges 10
+	$(BIN)/edgewise verify $(REAL) --edges 20
 	$(BIN)/python -m pytest -m real tests/real
 
 train-demo: setup

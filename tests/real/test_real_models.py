@@ -79,7 +79,7 @@ def test_clean_logit_differences_are_the_plain_module_s(name: str) -> None:
     model, batch = loaded(name), Batch.of(pairs(name), torch.device("cpu"))
     with borrowed(model.module) as hooks, torch.no_grad():
         logits = logits_at(model, hooks, batch.clean, batch.answers)
-    measured = get_metric("logit-diff").function(logits, batch.metric)
+    measured = get_metric("logit-diff").fn(logits, batch.metric)
     with torch.no_grad():
         expected = [difference(by_hand(name)(torch.tensor([pair.clean])).logits, pair) for pair in pairs(name)]
     torch.testing.assert_close(measured, torch.stack(expected), rtol=1e-4, atol=1e-3)
