@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from edgewise.settings.evaluation import EvaluationRequest
 
 import tiny
 from edgewise.errors import RunConflictError
@@ -23,6 +22,7 @@ from edgewise.runs.identity import identity, model_digest, model_parts
 from edgewise.runs.store.folder import load_run
 from edgewise.runs.sweep import sweep
 from edgewise.runs.verify import verify
+from edgewise.settings.evaluation import EvaluationRequest
 from models.test_files import litter
 from runs.test_resume import Stopped, stop_after
 from stored import contents, save_model, save_text_model

@@ -1,9 +1,8 @@
-"""Methods that run the model with edges patched: exact activation patching, of all or after estimates, and ACDC."""
+"""Methods that run the model with edges patched: exact activation patching, of all or after estimates, ACDC, probing."""
 
 from __future__ import annotations
 
-from edgewise.search.acdc.search import acdc
 from edgewise.search.exact.patching import PatchingState, patch_edges, patching
 from edgewise.search.exact.refining import refine
 
-__all__ = ["PatchingState", "acdc", "patch_edges", "patching", "refine"]
+__all__ = ["PatchingState", "patch_edges", "patching", "refine"]
