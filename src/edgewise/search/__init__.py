@@ -1,4 +1,4 @@
-"""Methods that run the model with edges patched: exact activation patching, of all or after estimates, ACDC, probing."""
+"""Methods that run the model with edges patched: exact activation patching, also after estimates; ACDC; probing."""
 
 from __future__ import annotations
 
