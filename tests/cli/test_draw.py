@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import json
 import os
 import shlex
@@ -30,23 +29,6 @@ STORED = {"run.json", "scores.safetensors", "circuit.json"}
 @pytest.fixture
 def command(model: Path, data: Path, tmp_path: Path) -> list[Any]:
     return ["discover", "--model", model, "--data", data, "--out", tmp_path / "run"]
-
-
-def unexpected(err: str) -> list[str]:
-    """Lines beside the warning that random weights know no behaviour."""
-    return [line for line in err.splitlines() if "better on clean prompts" not in line]
-
-
-@pytest.fixture
-def without_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = builtins.__import__
-
-    def missing(name: str, *rest: Any, **named: Any) -> Any:
-        if name.partition(".")[0] == "matplotlib":
-            raise ModuleNotFoundError(f"No module named '{name}'", name=name)
-        return real(name, *rest, **named)
-
-    monkeypatch.setattr(builtins, "__import__", missing)
 
 
 def test_discover_ends_in_pictures(cli: Cli, command: list[Any]) -> None:
@@ -92,7 +74,7 @@ def test_a_kill_before_the_pictures_loses_nothing(
     def killed(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("edgewise.report.pictures.png", killed)
+    monkeypatch.setattr("edgewise.report.pictures.picture_png", killed)
     assert cli(*command).code == 130
     assert set(contents(command[-1])) == STORED
     monkeypatch.undo()
@@ -163,24 +145,15 @@ def test_the_command_on_the_page_asks_for_the_same_run(cli: Cli, command: list[A
     assert "Found the finished run in" in cli(*words[1:]).out
 
 
-@pytest.mark.usefixtures("without_matplotlib")
-def test_discover_without_matplotlib(cli: Cli, command: list[Any]) -> None:
-    for said in ("Wrote", "Found the finished run in"):
-        result = cli(*command)
-        assert result.code == 0
-        assert f"{said} {command[-1]}" in result.out
-        assert (
-            result.err == "edgewise: no PNG pictures without matplotlib; get them with: pip install 'edgewise[plots]'\n"
-        )
-        assert set(contents(command[-1])) == STORED | {"circuit.svg", "scores.svg", "report.html"}
-
-
-@pytest.mark.usefixtures("without_matplotlib")
-def test_draw_without_matplotlib(cli: Cli, command: list[Any]) -> None:
-    cli(*command, "--no-pictures")
-    refused(cli("draw", command[-1]), "PNG", "pip install 'edgewise[plots]'")
-    assert set(contents(command[-1])) == STORED
-    assert cli("draw", command[-1], "--format", "svg").code == 0
+def test_dark_pictures_on_request_go_when_the_run_is_replaced(cli: Cli, command: list[Any]) -> None:
+    cli(*command)
+    light = contents(command[-1])["scores.png"]
+    assert cli("draw", command[-1], "--format", "png-dark").code == 0
+    dark = {"circuit-dark.png", "scores-dark.png"}
+    assert set(contents(command[-1])) == STORED | SHOWN | dark
+    assert contents(command[-1])["scores-dark.png"] != light
+    cli(*command, "--overwrite")
+    assert set(contents(command[-1])) == STORED | SHOWN
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edgewise.report.picture.png import has_matplotlib
-
 if TYPE_CHECKING:
     from cli.conftest import Cli
 
@@ -37,7 +35,7 @@ def test_planted(cli: Cli, out: Path) -> None:
     assert lines[4].startswith("activation-patching (reference)")
     assert result.out.endswith(f"Picture: {out / 'league.svg'}\nWrote {out / 'league.json'}\n")
     ET.fromstring((out / "league.svg").read_text())
-    assert (out / "league.png").is_file() == has_matplotlib()
+    assert all((out / f"league{end}.png").is_file() for end in ("", "-dark"))
     document = json.loads(cli(*PLANTED, "--json", "--out", out).out)
     assert document.pop("folder") == str(out)
     assert document == stored

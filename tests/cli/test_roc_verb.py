@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edgewise import load_model
-from edgewise.report.picture.png import has_matplotlib
 
 if TYPE_CHECKING:
     from cli.conftest import Cli
@@ -37,7 +36,7 @@ def test_planted(cli: Cli, out: Path) -> None:
         assert row[1:4] == [f"{judged[name]:.3f}" for name in ("auc", "auc_pessimistic", "youden")]
     assert result.out.endswith(f"Picture: {out / 'roc.svg'}\nWrote {out / 'roc.json'}\n")
     ET.fromstring((out / "roc.svg").read_text())
-    assert (out / "roc.png").is_file() == has_matplotlib()
+    assert all((out / f"roc{end}.png").is_file() for end in ("", "-dark"))
     again = cli(*asked)
     assert again == result
     nodes = cli(*asked, "--nodes")

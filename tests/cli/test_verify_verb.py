@@ -62,13 +62,15 @@ def test_a_picture_stands_beside_it_and_goes_with_the_run(cli: Cli, run: Path) -
     assert f"Picture: {picture}" in cli("verify", run, "--edges", 30).out
     first = picture.read_bytes()
     assert first.startswith(b"<?xml")
+    others = [run / f"verification{end}.png" for end in ("", "-dark")]
+    assert all(other.is_file() for other in others)
     picture.unlink()
     cli("verify", run, "--edges", 30, "--json")
     assert picture.read_bytes() == first
     config = json.loads((run / "run.json").read_text())["config"]
     again = ["discover", "--model", config["model"], "--data", config["data"], "--out", run, "--n", 2]
     assert cli(*again, "--no-pictures", "--overwrite").code == 0
-    assert not picture.exists()
+    assert not any(one.exists() for one in (picture, *others))
 
 
 def test_json_is_one_document_with_every_edge(cli: Cli, run: Path) -> None:

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import networkx as nx
 import numpy as np
 import pytest
 from hypothesis import given
 
-from edgewise.errors import SelectionError
+from edgewise.errors import FormatError, SelectionError
 from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, prune
 from edgewise.graph.views import to_dot, to_networkx
 
@@ -76,3 +77,9 @@ def test_dot_of_unscored_and_grouped_circuits() -> None:
 def test_scores_of_another_graph_are_refused() -> None:
     with pytest.raises(SelectionError, match="scores are of"):
         to_dot(Circuit.full(Graph(GraphSpec(1, 2, 4))), named_scores())
+
+
+def test_without_networkx_the_error_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "networkx", None)
+    with pytest.raises(FormatError, match=r"edgewise\[networkx\]"):
+        to_networkx(Circuit.from_edges(GRAPH, NAMES))

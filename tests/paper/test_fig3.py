@@ -17,9 +17,9 @@ from edgewise.paper import FIGURES, fig3
 from edgewise.paper.figure import Request
 from edgewise.paper.material import EXPERIMENTS, base_config, experiments
 from edgewise.paper.store import page
-from edgewise.report.picture.png import has_matplotlib
-from edgewise.report.picture.scene import Shape, Text, text_width
-from edgewise.runs.roc import Judged, RocLine, RocQuestion, RocResult
+from edgewise.report.picture.palette import LIGHT
+from edgewise.runs.roc import Judged, RocQuestion, RocResult
+from report.charts import panels
 
 TRUTH = np.array([True, True, False, False, False])
 
@@ -42,8 +42,8 @@ def test_on_a_planted_model_by_one_command(tmp_path: Path, capsys: pytest.Captur
     assert run(command) == 0
     first = capsys.readouterr().out
     assert first.endswith(f"Wrote {tmp_path / 'fig3.md'}\n")
-    names = {"fig3.svg", "fig3.json", "fig3.csv", "fig3.md"} | ({"fig3.png"} if has_matplotlib() else set())
-    assert {path.name for path in tmp_path.glob("fig3.*")} == names
+    names = {"fig3.svg", "fig3.png", "fig3-dark.png", "fig3.json", "fig3.csv", "fig3.md"}
+    assert {path.name for path in tmp_path.glob("fig3*.*")} == names
     ET.fromstring((tmp_path / "fig3.svg").read_text())
     data = json.loads((tmp_path / "fig3.json").read_text())["planted"]
     assert data["truth"] == "the planted circuit of planted:3"
@@ -56,10 +56,10 @@ def test_on_a_planted_model_by_one_command(tmp_path: Path, capsys: pytest.Captur
     assert "--fast" in said
     assert "| Planted, activation patching: AUC | - | 1.000 |" in said
     # nothing is computed again, and the files are the same
-    before = {path.name: path.read_bytes() for path in tmp_path.glob("fig3.*")}
+    before = {path.name: path.read_bytes() for path in tmp_path.glob("fig3*.*")}
     runs = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("run.json")}
     assert run(command) == 0
-    assert {path.name: path.read_bytes() for path in tmp_path.glob("fig3.*")} == before
+    assert {path.name: path.read_bytes() for path in tmp_path.glob("fig3*.*")} == before
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("run.json")} == runs
 
 
@@ -85,18 +85,14 @@ def test_the_papers_numbers_stand_beside_ours(tmp_path: Path, monkeypatch: pytes
 
 def test_three_panels_without_overlap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fig3, "contest", a_result)
-    scene = fig3.make(Request(tmp_path)).scene
-    words = [item for item in scene.items if isinstance(item, Text)]
-    assert [item.text for item in words if item.bold][1:] == [one.title for one in EXPERIMENTS]
-    assert all(0 <= item.x <= scene.width and 0 <= item.y <= scene.height - 4 for item in words)
-    across = [(item.x, item.x + text_width(item.text, item.size)) for item in words if item.anchor == "start"]
-    assert all(right <= scene.width for _, right in across)
-    panels = [
-        item for item in scene.items if isinstance(item, Shape) and item.stroke == "rule" and len(item.commands) > 3
-    ]
-    ends = sorted((panel.commands[0][1][0], panel.commands[1][1][0]) for panel in panels)
-    assert len(ends) == 3
-    assert all(right < left for (_, right), (left, _) in pairwise(ends))
+    drawn = panels(fig3.make(Request(tmp_path)).picture)
+    assert [axes.get_title(loc="left") for axes in drawn] == [one.title for one in EXPERIMENTS]
+    boxes = [axes.get_window_extent() for axes in drawn]
+    assert all(one.x1 < other.x0 for one, other in pairwise(boxes))
+    # EAP's curve of these five edges, by hand; its colour is the first
+    for axes in drawn:
+        (eap,) = [line for line in axes.lines if line.get_color() == LIGHT["line-1"] and len(line.get_xdata())]
+        assert list(eap.get_ydata()) == [0, 0.5, 0.5, 1, 1]
 
 
 def test_the_papers_models_and_sizes(tmp_path: Path) -> None:

@@ -22,7 +22,6 @@ from edgewise.models import Model
 from edgewise.paper import FIGURES
 from edgewise.paper.interpolated import FAST_SHARES
 from edgewise.paper.material import FAST_N
-from edgewise.report.picture.png import has_matplotlib
 
 MODEL = "demo"
 
@@ -93,8 +92,8 @@ def test_files_of_every_figure(out: Path, name: str) -> None:
     assert "odel `demo`" in page
     assert "Made with `--fast`" in page
     assert f"]({name}.svg)" in page
-    if has_matplotlib():
-        assert (out / f"{name}.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    for png in (f"{name}.png", f"{name}-dark.png"):
+        assert (out / png).read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 
 
 @pytest.mark.parametrize(("name", "task"), [("fig4", "ioi"), ("fig8", "greater-than"), ("fig8", "docstring")])

@@ -13,12 +13,14 @@ from edgewise.paper import distribution, fig7, fig11
 from edgewise.paper.figure import Made, Request
 from edgewise.paper.material import Experiment
 from edgewise.paper.store import page
-from edgewise.report.picture.scene import Text
+from edgewise.report.picture.scene import Scene, Text
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
 from edgewise.runs.roc import Truth
 from edgewise.runs.store.folder import Run
 from edgewise.tasks.known import find_known
+from report import charts
+from report.charts import laid_out
 
 CLEAN, CORRUPTED = 3.0, 1.0
 
@@ -92,12 +94,15 @@ def test_the_papers_thresholds_cut_at_the_papers_units(request_of: Request) -> N
 
 
 def test_texts_stay_inside(request_of: Request) -> None:
-    scenes = [made.scene for made in _all(request_of)]
-    for scene in scenes:
-        for item in scene.items:
-            if isinstance(item, Text):
-                assert 0 <= item.x <= scene.width
-                assert 0 <= item.y <= scene.height
+    for made in _all(request_of):
+        picture = made.picture
+        if isinstance(picture, Scene):
+            texts = [item for item in picture.items if isinstance(item, Text)]
+            assert all(0 <= item.x <= picture.width and 0 <= item.y <= picture.height for item in texts)
+        else:
+            drawn = laid_out(picture)
+            boxes = [text.get_window_extent() for text in charts.texts(drawn)]
+            assert all(box.x0 >= 0 and box.x1 <= drawn.bbox.x1 and 0 <= box.y0 <= drawn.bbox.y1 for box in boxes)
 
 
 def _all(request: Request) -> list[Made]:

@@ -8,21 +8,21 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 
 from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec
 from edgewise.graph.views import to_dot, to_networkx
+from edgewise.report.charts.spread import histogram, spread_of
 from edgewise.report.document import run_document
 from edgewise.report.page.page import page
-from edgewise.report.picture.circuit import Heading
 from edgewise.report.picture.glyphs import PALE
 from edgewise.report.picture.png import png
-from edgewise.report.picture.scatter import Dot, scatter_scene
 from edgewise.report.picture.scene import Shape, Text
-from edgewise.report.picture.scores import histogram, spread_of
 from edgewise.report.picture.svg import svg
 from edgewise.report.scenes import run_circuit, run_scores
 from edgewise.report.text import show_run
 from edgewise.runs.store.folder import Run
+from report import charts
 from report.conftest import make_checked_run, make_run
 
 LEVELS = ("edge", "node")
@@ -33,8 +33,7 @@ def drawn(run: Run) -> tuple[Shape, ...]:
 
 
 def said(run: Run) -> str:
-    scenes = (run_circuit(run), run_scores(run))
-    return " | ".join(item.text for scene in scenes for item in scene.items if isinstance(item, Text))
+    return " | ".join(item.text for item in run_circuit(run).items if isinstance(item, Text))
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -120,22 +119,19 @@ def test_the_scores_show_how_many_are_exact_and_where(level: str) -> None:
     assert all(
         exact <= kept + others for exact, kept, others in zip(counted.exact, counted.kept, counted.others, strict=True)
     )
-    shapes = [item for item in run_scores(run).items if isinstance(item, Shape)]
-    diamonds = [item for item in shapes if item.stroke == "ink" and len(item.commands) == 5 and not item.dash]
-    assert len(diamonds) == positive + 1  # and one in the legend
-    assert "9 scores are exact effects, the others estimates" in said(run)
+    bars, ranks = charts.panels(run_scores(run))
+    levels = [line.get_ydata()[0] for line in bars.lines]
+    assert levels == [n for n in counted.exact if n]
+    assert diamonds(ranks) == positive
+    assert any("9 scores are exact effects, the others estimates" in words for words in charts.said(run_scores(run)))
     without = run_scores(replace(run, scores=replace(run.scores, verified=None, estimated=None)))
-    assert not [item for item in without.items if isinstance(item, Shape) and item.stroke == "ink" and not item.dash]
+    bars, ranks = charts.panels(without)
+    assert not bars.lines
+    assert diamonds(ranks) == 0
 
 
-def test_verified_dots_are_squares_of_their_own() -> None:
-    dots = [Dot(1.0, 1.0, False, "a", True), Dot(2.0, 1.0, False, "b"), Dot(0.5, 1.0, True, "c")]
-    scene = scatter_scene(dots, None, Heading("T"), "edge")
-    squares = [item for item in scene.items if isinstance(item, Shape) and item.title == "a"]
-    assert [item.stroke for item in squares] == ["ink", "ink"]
-    words = [item.text for item in scene.items if isinstance(item, Text)]
-    assert "score is exact" in words
-    assert "edges of largest |score|" in words
+def diamonds(axes: Axes) -> int:
+    return sum(len(line.get_xdata()) for line in axes.lines if line.get_marker() == "D")
 
 
 def test_other_formats_tell_them_apart() -> None:

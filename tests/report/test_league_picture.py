@@ -1,93 +1,78 @@
-"""The picture of the league: columns by cost, marks where the numbers say, nothing outside or on top of each other."""
+"""The chart of the league: columns by cost, marks where the numbers say."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 
+from edgewise.report.charts.chart import Chart
+from edgewise.report.charts.league import Column, Measure, league_chart
 from edgewise.report.cost import times_words
-from edgewise.report.picture.circuit import Heading
-from edgewise.report.picture.league import Column, Panel, league_scene
-from edgewise.report.picture.scene import Scene, Shape, Text, text_width
+from edgewise.report.picture.palette import LIGHT
+from report.charts import HEADING, dots, panels, said
 
-HEADING = Heading("Cost and quality", ("50 prompts",))
 COSTS = (0.5, 1.0, 1.0, 1.0, 1.25, 4.25, 34.0)
 
 
-def scene(costs: tuple[float, ...] = COSTS, **of: object) -> Scene:
+def chart(costs: tuple[float, ...] = COSTS, **of: object) -> Chart:
     columns = [Column(f"method-{at}", cost, at == 1) for at, cost in enumerate(costs)]
     values = [(0.2, 0.5 + 0.01 * at) for at in range(len(costs))]
     worth = [at == 1 for at in range(len(costs))]
-    return league_scene(columns, [Panel("Pearson", "r", values, worth, **of)], HEADING)  # type: ignore[arg-type]
+    return league_chart(columns, [Measure("Pearson", "r", values, worth, **of)], HEADING)  # type: ignore[arg-type]
 
 
-def names(of: Scene) -> list[Text]:
-    return [item for item in of.items if isinstance(item, Text) and item.turned and item.text.startswith("method-")]
-
-
-def marks(of: Scene) -> list[Shape]:
-    return [item for item in of.items if isinstance(item, Shape) and item.title]
-
-
-def middle(shape: Shape) -> np.ndarray:
-    points = np.array([numbers[-2:] for _, numbers in shape.commands if numbers])
-    return (points.min(axis=0) + points.max(axis=0)) / 2
+def places(axes: Axes) -> list[float]:
+    return [x for _, x, _ in dots(axes)]
 
 
 def test_columns_stand_by_cost_and_apart() -> None:
-    places = [text.x for text in names(scene())]
-    assert places == sorted(places)
-    assert min(np.diff(places)) >= 24.9
+    (axes,) = panels(chart())
+    found = places(axes)
+    assert found == sorted(found)
+    assert list(axes.get_xticks()) == pytest.approx(found)
+    assert min(np.diff(found)) >= 24.9
     # 1 and 1.25 are side by side, 4.25 and 34 where the axis has them: 8 times, of 68 in all
-    whole = places[-1] - places[0]
-    assert (places[-1] - places[-2]) / whole == pytest.approx(np.log(8) / np.log(68), abs=0.02)
+    assert (found[-1] - found[-2]) / (found[-1] - found[0]) == pytest.approx(np.log(8) / np.log(68), abs=0.02)
 
 
 @pytest.mark.parametrize("costs", [(1.0,), (1.0,) * 40, (1.0, 1.0, 100.0), tuple(0.5 * 1.3**at for at in range(20))])
-def test_nothing_is_outside_or_overlaps(costs: tuple[float, ...]) -> None:
-    of = scene(costs)
-    said = names(of)
-    assert len(said) == len(costs)
-    places = sorted(text.x for text in said)
-    assert places[0] > 60
-    assert places[-1] < of.width - 20
-    assert len(places) == 1 or min(np.diff(places)) > 12
-    below = max(text.y + text_width(text.text, text.size, text.bold) for text in said)
-    label = next(item for item in of.items if isinstance(item, Text) and item.text.startswith("cost in passes"))
-    assert below <= label.y - label.size
-    assert label.y < of.height
+def test_columns_stay_inside_and_apart(costs: tuple[float, ...]) -> None:
+    (axes,) = panels(chart(costs))
+    found, (begin, end) = sorted(places(axes)), axes.get_xlim()
+    assert len(found) == len(costs)
+    assert begin + 10 < found[0]
+    assert found[-1] < end - 10
+    assert len(found) == 1 or min(np.diff(found)) > 12
 
 
 def test_marks_stand_at_the_mean_and_lines_reach_the_worst_and_best() -> None:
-    of = scene(costs=(1.0, 2.0))
-    first, second = marks(of)
-    assert first.title == "method-0: mean 0.350, from 0.200 to 0.500"
-    # 0.35 and 0.355 on an axis of 178 pixels from 0 to 1
-    assert middle(first)[1] - middle(second)[1] == pytest.approx(178 * 0.005, abs=1e-6)
-    upright = [
-        np.array([numbers for _, numbers in item.commands])
-        for item in of.items
-        if isinstance(item, Shape) and item.width == 1.6 and len(item.commands) == 2
-    ]
-    line = next(points for points in upright if points[0, 0] == points[1, 0] == middle(first)[0])
-    assert np.ptp(line[:, 1]) == pytest.approx(178 * 0.3)
+    (axes,) = panels(chart(costs=(1.0, 2.0)))
+    (name, x, y), (_, _, second) = dots(axes)
+    assert name == "method-0: mean 0.350, from 0.200 to 0.500"
+    assert (y, second) == pytest.approx((0.35, 0.355))
+    upright = next(of for of in axes.lines if list(of.get_xdata()) == [x, x] and of.get_linestyle() == "-")
+    assert list(upright.get_ydata()) == [0.2, 0.5]
 
 
 def test_what_is_worth_its_cost_is_told_apart_without_colour() -> None:
-    plain, worth, *_ = marks(scene())
-    assert (worth.fill, plain.fill) == ("kept", "paper")
-    assert [text.bold for text in names(scene())][:3] == [False, True, False]
+    (axes,) = panels(chart())
+    fills = [to_hex(of.get_facecolor()[0]) for of in axes.collections if len(of.get_offsets())]
+    assert fills[:3] == [LIGHT["paper"], LIGHT["kept"], LIGHT["paper"]]
+    assert [label.get_fontweight() for label in axes.get_xticklabels()][:3] == ["normal", "bold", "normal"]
 
 
 def test_values_below_the_axis_stand_at_its_end_and_the_exact_ones_are_a_line() -> None:
     columns = [Column("below", 1.0), Column("unknown", 2.0)]
-    of = league_scene(columns, [Panel("r", "r", [(-0.4,), ()], [False, False], exact=0.0)], HEADING)
-    (mark,) = marks(of)
-    assert mark.title == "below: mean -0.400, from -0.400 to -0.400"
-    dashed = [item for item in of.items if isinstance(item, Shape) and item.dash == (6, 3)]
-    (across,) = [item for item in dashed if np.ptp([numbers[0] for _, numbers in item.commands]) > 500]
-    assert middle(mark)[1] == pytest.approx(across.commands[0][1][1])
-    assert any(isinstance(item, Text) and item.text == "the exact effects themselves" for item in of.items)
+    of = league_chart(columns, [Measure("r", "r", [(-0.4,), ()], [False, False], exact=0.25)], HEADING)
+    (axes,) = panels(of)
+    ((name, _, y),) = dots(axes)
+    assert name == "below: mean -0.400, from -0.400 to -0.400"
+    assert y == axes.get_ylim()[0] == 0
+    assert any(set(line.get_ydata()) == {0.25} for line in axes.lines)
+    assert "the exact effects themselves" in said(of)
+    assert "unknown   2.0 x" in said(of)
 
 
 @pytest.mark.parametrize(("cost", "words"), [(1.0, "1.0 x"), (1.75, "1.75 x"), (33.6, "34 x"), (None, "-")])

@@ -8,15 +8,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 
-from edgewise.report.picture.axes import SignedLog
-from edgewise.report.picture.circuit import Heading
-from edgewise.report.picture.heat import Grid, heat_scene
-from edgewise.report.picture.scene import Scene, Shape, Text, text_width, wrapped
+from edgewise.graph import Circuit, EdgeScores
+from edgewise.report.charts.chart import stacked as stacked_charts
+from edgewise.report.charts.heat import Grid, heat_chart
+from edgewise.report.charts.strips import Group, strips_chart
+from edgewise.report.charts.tangents import Bent, tangents_chart
+from edgewise.report.picture.choice import choose
+from edgewise.report.picture.circuit import Heading, circuit_scene
+from edgewise.report.picture.palette import LIGHT
+from edgewise.report.picture.scene import Scene, Text, text_width, wrapped
 from edgewise.report.picture.stack import stacked
-from edgewise.report.picture.strips import Group, strips_scene
 from edgewise.report.picture.svg import svg
-from edgewise.report.picture.tangents import Bent, tangents_scene
+from report.charts import dots, panels
+from report.conftest import make_run
 
 ABOVE = Heading("A title", ("a line",), "logit-diff")
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,63 +42,63 @@ def inside(scene: Scene) -> bool:
     return True
 
 
-def test_powers_of_ten_on_both_sides_of_zero() -> None:
-    axis = SignedLog(0.01, 100.0, 0.0, 1000.0, "score")
-    assert axis.at(0) == 500
-    # half of the axis: one step up to .01, four powers of ten behind it
-    assert [axis.at(value) for value in (0.01, 0.1, 100, 1e9)] == pytest.approx([600, 700, 1000, 1000])
-    assert axis.at(-0.1) == pytest.approx(300)
-    assert axis.at(0.005) == pytest.approx(550)
-    labels = [label for _, label in axis.ticks()]
-    assert labels == ["−100", "−10", "−1", "−0.1", "−0.01", "0", "0.01", "0.1", "1", "10", "100"]
-
-
 def test_dots_stand_at_their_values_in_their_rows() -> None:
     groups = [Group("one", [-1.0, 2.0], ["a", "b"]), Group("two", [0.5], ["c"])]
-    scene = strips_scene(groups, ABOVE, "score")
-    dots = {item.title.partition(":")[0]: item for item in scene.items if isinstance(item, Shape) and item.title}
-    (xa, ya), (xb, yb), (xc, yc) = (dots[name].commands[0][1] for name in "abc")
-    assert xa < xc < xb
-    assert (xc - xa) / (xb - xa) == pytest.approx(1.5 / 3)
-    assert max(ya, yb) < yc
-    assert [dots[name].fill for name in "abc"] == ["helps", "harms", "harms"]
-    assert inside(scene)
+    (axes,) = panels(strips_chart(groups, ABOVE, "score"))
+    (_, xa, ya), (_, xb, yb), (name, xc, yc) = dots(axes)
+    assert (xa, xb, xc) == (-1.0, 2.0, 0.5)
+    assert name == "c: 0.5"
+    assert max(ya, yb) < 0.5 < yc < 1.5
+    assert axes.get_ylim() == (1.5, -0.5)  # the first on top
+    colours = [to_hex(colour) for of in axes.collections for colour in of.get_facecolor() if of.get_urls() != [None]]
+    assert colours == [LIGHT["helps"], LIGHT["harms"], LIGHT["harms"]]
+    assert axes.get_xscale() == "linear"
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["one: 2", "two: 1"]
 
 
-def test_sizes_that_differ_much_stand_on_powers_of_ten() -> None:
-    scene = strips_scene([Group("one", [1e-3, -2e-3, 3e-3, 10.0], list("abcd"))], ABOVE, "score")
-    assert "10⁻³" in {item.text for item in texts(scene)}
-    assert inside(scene)
+def test_sizes_that_differ_much_stand_on_powers_of_ten_on_both_sides_of_zero() -> None:
+    chart = strips_chart([Group("one", [1e-3, -2e-3, 3e-3, 10.0], list("abcd"))], ABOVE, "score")
+    (axes,) = panels(chart)
+    assert axes.get_xscale() == "symlog"
+    low, high = axes.get_xlim()
+    assert low == -high
+    assert {"10⁻³", "−10⁻³", "0", "1", "−1"} <= {label.get_text() for label in axes.get_xticklabels()}
 
 
 @pytest.mark.parametrize("n", [1, 5, 10])
 def test_a_curve_and_its_tangent_begin_together(n: int) -> None:
     shares = np.linspace(0, 1, 11).tolist()
     curves = [Bent(f"input->a{i}.h0<q>", shares, [-i * share**2 for share in shares], float(i)) for i in range(n)]
-    scene = tangents_scene(curves, ABOVE, "share", "change")
-    lines = [item for item in scene.items if isinstance(item, Shape)]
-    measured = [item for item in lines if item.title]
-    tangents = [item for item in lines if item.dash and item.stroke == "harms"][1:]  # the first is the key's
-    assert len(measured) == len(tangents) == n
-    for curve, tangent in zip(measured, tangents, strict=True):
-        assert curve.commands[0][1] == tangent.commands[0][1]
-        assert curve.commands[-1][1][0] == pytest.approx(tangent.commands[-1][1][0])
-    assert measured[-1].commands[-1][1][1] >= tangents[-1].commands[-1][1][1]  # downwards on the page
-    assert inside(scene)
+    drawn = panels(tangents_chart(curves, ABOVE, "share", "change"))
+    assert len(drawn) == n
+    for axes, bent in zip(drawn, curves, strict=True):
+        _, tangent, curve = axes.lines
+        assert axes.get_title(loc="left") == bent.name
+        assert list(curve.get_xdata()) == shares
+        assert list(curve.get_ydata()) == bent.values
+        assert (list(tangent.get_xdata()), list(tangent.get_ydata())) == ([0, 1], [0, bent.slope])
 
 
-def test_cells_are_as_dark_as_their_numbers() -> None:
+def test_cells_are_as_strong_in_colour_as_their_numbers() -> None:
     grid = Grid(("1", "2", "3"), ("low", "high"), ((0.1, 0.2, 0.3), (0.4, 0.6, 0.5)), "across", "up")
-    scene = heat_scene(grid, ABOVE)
-    cells = {item.text: item for item in texts(scene) if item.text.startswith("0.") and item.anchor == "middle"}
-    assert sorted(cells) == [f"{value:.3f}" for value in sorted((0.1, 0.2, 0.3, 0.4, 0.6, 0.5))]
-    assert cells["0.100"].y == cells["0.300"].y > cells["0.400"].y
-    assert cells["0.100"].x < cells["0.200"].x < cells["0.300"].x
-    tinted = [item for item in scene.items if isinstance(item, Shape) and item.fill.startswith("#")][5:]
-    shades = [sum(int(item.fill[at : at + 2], 16) for at in (1, 3, 5)) for item in tinted]
-    order = [shades[at] for at in (0, 1, 2, 3, 5, 4)]
-    assert all(a > b for a, b in pairwise(order))
-    assert inside(scene)
+    (axes,) = panels(heat_chart(grid, ABOVE))
+    strength = axes.collections[0].get_array().reshape(2, 3, 4)[..., 3]
+    np.testing.assert_allclose(strength, [[0, 0.1, 0.2], [0.3, 0.5, 0.4]])
+    places = {of.get_text(): of.get_position() for of in axes.texts}
+    assert places["0.100"] == (0.5, 0.5)
+    assert places["0.600"] == (1.5, 1.5)
+    (frame,) = axes.lines[:1]
+    assert (min(frame.get_xdata()), max(frame.get_xdata())) == (1, 2)
+    assert (min(frame.get_ydata()), max(frame.get_ydata())) == (1, 2)
+
+
+def test_charts_below_each_other_keep_their_panels() -> None:
+    heat = heat_chart(Grid(("1",), ("a",), ((0.5,),), "across", "up"), ABOVE)
+    strips = strips_chart([Group("g", [1.0], ["e"])], ABOVE, "score")
+    both = stacked_charts([heat, strips], "both")
+    assert both.size == (max(heat.size[0], strips.size[0]), heat.size[1] + strips.size[1])
+    upper, lower = (axes.get_window_extent() for axes in panels(both))
+    assert upper.y0 > lower.y1
 
 
 def test_lines_are_broken_where_they_would_be_too_long() -> None:
@@ -106,14 +112,19 @@ def test_lines_are_broken_where_they_would_be_too_long() -> None:
 
 
 def test_pictures_below_each_other_do_not_overlap() -> None:
-    one = heat_scene(Grid(("1",), ("a",), ((0.5,),), "across", "up"), ABOVE)
-    two = strips_scene([Group("g", [1.0], ["e"])], ABOVE, "score")
-    both = stacked([one, two], "both")
-    assert both.height > one.height + two.height
-    assert both.width == max(one.width, two.width)
+    one = circuit_scene(choose(*run_of("sequential")), ABOVE)
+    both = stacked([one, one], "both")
+    assert both.height > 2 * one.height
+    assert both.width == one.width
     titles = [item.y for item in texts(both) if item.text == "A title"]
     assert titles[1] - titles[0] > one.height
     assert inside(both)
+
+
+def run_of(shape: str) -> tuple[Circuit, EdgeScores, None]:
+    run = make_run(shape)
+    assert isinstance(run.scores, EdgeScores)
+    return run.circuit, run.scores, None
 
 
 def test_the_illustration_is_what_its_script_draws() -> None:

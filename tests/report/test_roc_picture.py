@@ -1,84 +1,73 @@
-"""The picture of a comparison: curves where their numbers say, marks for circuits, told apart without colour."""
+"""The chart of a comparison: curves where their numbers say, marks for circuits, and what axes count."""
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ET
-
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 
-from edgewise.evaluation.roc import RocCurve, curve, front
-from edgewise.report.picture.circuit import Heading
-from edgewise.report.picture.palette import CURVES, curve_style
-from edgewise.report.picture.roc import Drawn, roc_scene
-from edgewise.report.picture.scene import Scene, Shape, Text, text_width
-from edgewise.report.picture.svg import svg
-from edgewise.runs.roc import CONTENDERS
-
-HEADING = Heading("Edges of demo", ("truth: planted",))
-TRUTH = np.array([True, True, False, False, False])
-SCORES = Drawn("EAP", curve([5.0, 3.0, 4.0, 2.0, 1.0], TRUTH), 0)
-CIRCUITS = Drawn("ACDC", front([TRUTH, np.array([True, False, True, False, False])], TRUTH, ["tau 1", "tau 2"]), 2)
+from edgewise.evaluation.roc import RocCurve
+from edgewise.report.charts.chart import Chart
+from edgewise.report.charts.roc import Drawn, Panel, panels_chart, roc_chart
+from edgewise.report.picture.palette import LIGHT, line_style
+from report.charts import CIRCUITS, HEADING, SCORES, dots, panels, said
 
 
-def scene(*drawn: Drawn) -> Scene:
-    return roc_scene(drawn, HEADING, "edge")
+def chart(*drawn: Drawn) -> Chart:
+    return roc_chart(drawn, HEADING, "edge")
 
 
-def lines(of: Scene, place: int) -> list[np.ndarray]:
-    """The lines in the colour of a place, ROC first, then precision; the key's last."""
-    colour = curve_style(place)[0]
-    found = [item for item in of.items if isinstance(item, Shape) and item.stroke == colour]
-    return [np.array([numbers for _, numbers in item.commands]) for item in found]
+def line(axes: Axes, place: int) -> np.ndarray:
+    """The one line with points in the colour of a place."""
+    found = [of for of in axes.lines if to_hex(of.get_color()) == LIGHT[line_style(place)[0]] and len(of.get_xdata())]
+    (one,) = found
+    return np.stack([one.get_xdata(), one.get_ydata()], axis=1)
 
 
 def test_a_curve_goes_through_its_points() -> None:
-    roc, precision, _ = lines(scene(SCORES), 0)
+    roc, precision = panels(chart(SCORES))
     assert isinstance(SCORES.roc, RocCurve)
-    corners = SCORES.roc.corners()
-    wide, tall = roc[-1] - roc[0]  # from (0, 0) to (1, 1)
-    shares = (roc - roc[0]) / [wide, tall]
-    np.testing.assert_allclose(shares, np.stack([corners.fpr, corners.tpr], axis=1), atol=1e-9)
-    # ends with everything kept: recall 1, precision 2 of 5
-    assert precision[-1][0] - precision[0][0] == pytest.approx(0.5 * wide)
-    assert precision[-1][1] - precision[0][1] == pytest.approx(-0.6 * tall)
+    # by hand: of 5 > 4 > 3 > 2 > 1 the first and the third are true
+    np.testing.assert_allclose(line(roc, 0), [(0, 0), (0, 0.5), (1 / 3, 0.5), (1 / 3, 1), (1, 1)])
+    np.testing.assert_allclose(
+        line(precision, 0)[-5:], [(0.5, 1), (0.5, 0.5), (1, 2 / 3), (1, 0.5), (1, 0.4)], err_msg="recall, precision"
+    )
 
 
 def test_circuits_are_marks_and_a_pessimistic_step() -> None:
-    drawn = scene(CIRCUITS)
-    step, _ = lines(drawn, 2)
-    wide, tall = step[-1] - step[0]
-    np.testing.assert_allclose((step - step[0])[:, 0] / wide, [0, 0, 1], atol=1e-9)
-    np.testing.assert_allclose((step - step[0])[:, 1] / tall, [0, 1, 1], atol=1e-9)
-    marks = [item.title for item in drawn.items if isinstance(item, Shape) and item.title]
-    assert {"ACDC: tau 1", "ACDC: tau 2"} <= set(marks)
+    roc, precision = panels(chart(CIRCUITS))
+    (step,) = [of for of in roc.lines if of.get_drawstyle() == "steps-post"]
+    corners = np.stack([step.get_xdata(), step.get_ydata()], axis=1)
+    np.testing.assert_allclose(corners[[0, -1]], [(0, 0), (1, 1)])
+    # the whole truth, and one true with one false
+    assert sorted(dots(roc)) == [("ACDC: tau 1", 0, 1), ("ACDC: tau 2", pytest.approx(1 / 3), 0.5)]
+    assert sorted(dots(precision)) == [("ACDC: tau 1", 1, 1), ("ACDC: tau 2", 0.5, 0.5)]
 
 
-def test_methods_differ_in_more_than_colour() -> None:
-    styles = [curve_style(place) for place in range(len(CONTENDERS))]
-    assert len({colour for colour, _, _ in styles}) == len(CONTENDERS) <= len(CURVES)
-    assert len({(dash, mark) for _, dash, mark in styles}) == len(CONTENDERS)
+def test_marks_alone_have_no_step() -> None:
+    roc, _ = panels(chart(Drawn("ACDC", CIRCUITS.roc, 2, joined=False)))
+    assert not [of for of in roc.lines if of.get_drawstyle() == "steps-post"]
+    assert len(list(dots(roc))) == 2
 
 
-@pytest.mark.parametrize("n", [1, 2, 5, 8])
-def test_nothing_is_outside_or_overlaps(n: int) -> None:
-    of = scene(
-        *(Drawn(f"a method with a long name {at}: AUC 0.999, pessimistic 0.999", SCORES.roc, at) for at in range(n))
-    )
-    said = [item for item in of.items if isinstance(item, Text)]
-    assert all(0 <= item.x <= of.width and 0 <= item.y <= of.height - 4 for item in said)
-    key = [item for item in said if "method" in item.text or "random" in item.text]
-    assert len(key) == n + 1
-    places = [(item.x, item.x + text_width(item.text, item.size), item.y) for item in key]
-    for at, (left, right, y) in enumerate(places):
-        assert right <= of.width
-        for other_left, other_right, other_y in places[:at]:
-            assert right <= other_left or other_right <= left or abs(y - other_y) >= 14
+def test_a_choice_at_random_has_the_precision_of_the_truths_share() -> None:
+    _, precision = panels(chart(SCORES))
+    (level,) = [of for of in precision.lines if len(set(of.get_ydata())) == 1 and len(of.get_ydata()) == 2]
+    assert level.get_ydata()[0] == pytest.approx(2 / 5)
 
 
 def test_axes_say_what_they_count() -> None:
-    said = {item.text for item in scene(SCORES, CIRCUITS).items if isinstance(item, Text)}
-    assert {"EAP", "ACDC", "a choice at random", "ROC", "Precision against recall"} <= said
-    assert any(text.startswith("false positive rate") for text in said)
-    assert any(text.startswith("precision (share of kept edges") for text in said)
-    ET.fromstring(svg(scene(SCORES, CIRCUITS)))
+    words = said(chart(SCORES, CIRCUITS))
+    assert {"EAP", "ACDC", "a choice at random", "ROC", "Precision against recall"} <= set(words)
+    assert "false positive rate (share of the other edges kept)" in words
+    assert "precision (share of kept edges that are true)" in words
+
+
+@pytest.mark.parametrize("n", [1, 3, 5])
+def test_tasks_stand_side_by_side_with_their_areas(n: int) -> None:
+    several = panels_chart([Panel(f"task {at}", (SCORES, CIRCUITS)) for at in range(n)], HEADING, "edge")
+    drawn = panels(several)
+    assert [axes.get_title(loc="left") for axes in drawn] == [f"task {at}" for at in range(n)]
+    # pairs of a true and a false edge of which the true one is ahead: 5 of 6
+    assert said(several).count("AUC\nEAP: 0.83\nACDC: 1.00") == n

@@ -10,7 +10,6 @@ import typer
 from edgewise.cli import output
 from edgewise.cli.groups import BATCH, MEMORY, NUMBERS, PROMPTS, SCORES
 from edgewise.cli.options import AsJson, Given, Overwrite, split, takes
-from edgewise.cli.pictures import HOW_TO_GET_PNG
 from edgewise.cli.progress import ShownProgress
 
 EXAMPLES = """Examples:
@@ -45,8 +44,7 @@ def compare(
     """
     from edgewise.cli.quiet import quiet_transformers
     from edgewise.report.comparison import comparison_document, comparison_picture, show_comparison
-    from edgewise.report.picture.files import scene_files
-    from edgewise.report.picture.png import has_matplotlib
+    from edgewise.report.files import picture_files
     from edgewise.runs.compare import compare as compare_runs
     from edgewise.runs.store.results import write_files
 
@@ -62,9 +60,7 @@ def compare(
             on_progress=shown,
         )
     output.warn(stored.results["warnings"])
-    write_files(out, scene_files("comparison", comparison_picture(stored.results)))
-    if not has_matplotlib():
-        output.note(f"no PNG picture without matplotlib; get it with: {HOW_TO_GET_PNG}")
+    write_files(out, picture_files("comparison", comparison_picture(stored.results)))
     if as_json:
         output.document(comparison_document(stored))
         return

@@ -30,14 +30,14 @@ def draw(
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the files; DIR by default.")] = None,
     picture_format: Annotated[
-        list[str] | None, typer.Option("--format", help="svg or png; repeatable, both by default.")
+        list[str] | None, typer.Option("--format", help="svg, png or png-dark; repeatable; svg and png by default.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Draw a finished run: its circuit, its scores, and a page with both; no model is loaded.
 
-    Files: circuit.svg, circuit.png, scores.svg, scores.png, report.html. Of a circuit with more than 300 edges
-    the 300 strongest are drawn, unless --strongest says otherwise.
+    Files: circuit.svg, circuit.png, scores.svg, scores.png, report.html; SVG and page are light or dark as the reader's
+    screen is. Of a circuit with more than 300 edges the 300 strongest are drawn, unless --strongest says otherwise.
     """
     from edgewise.cli.pictures import draw_run
     from edgewise.report.scenes import run_choice

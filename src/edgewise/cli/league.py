@@ -10,7 +10,6 @@ import typer
 from edgewise.cli import output
 from edgewise.cli.groups import BATCH, MACHINE, MEMORY, PROMPTS
 from edgewise.cli.options import AsJson, Given, Overwrite, takes
-from edgewise.cli.pictures import HOW_TO_GET_PNG
 from edgewise.cli.progress import ShownProgress
 from edgewise.settings.texts import read_names
 
@@ -58,11 +57,10 @@ def league(
     Every method, and the exact effects, are runs in folders of their own under OUT, made as `edgewise discover` makes
     them; the curve of the best edges is evaluated on held-out prompts. The same command goes on where it was stopped,
     and one with more methods, tasks or models makes only what is missing. The numbers go to league.json, the picture to
-    league.svg and, with matplotlib, league.png.
+    league.svg, league.png and league-dark.png.
     """
     from edgewise.cli.quiet import quiet_transformers
     from edgewise.report.league import league_pictures, show_league
-    from edgewise.report.picture.png import has_matplotlib
     from edgewise.runs.config import RunConfig
     from edgewise.runs.league import DEFAULT_MODELS, LeagueQuestion, play
     from edgewise.runs.store.results import write_files
@@ -80,8 +78,6 @@ def league(
     with ShownProgress() as shown:
         result = play(question, out, overwrite=overwrite, max_memory=memory, on_progress=shown)
     write_files(out, league_pictures(result))
-    if not has_matplotlib():
-        output.note(f"no PNG picture without matplotlib; get it with: {HOW_TO_GET_PNG}")
     if as_json:
         output.document({"folder": str(out), **result.to_json()})
         return

@@ -38,7 +38,7 @@ def paper(
 ) -> None:
     """Make a figure of the paper (Syed, Rager and Conmy, 2023), with the published numbers beside ours.
 
-    Each figure is a picture (SVG and, with matplotlib, PNG), its data as JSON and CSV, and a page of markdown. Runs are
+    Each figure is a picture (SVG, PNG light and dark), its data as JSON and CSV, and a page of markdown. Runs are
     kept in OUT/runs for all figures: the same command goes on where it was stopped.
     """
     from edgewise.cli.quiet import quiet_transformers

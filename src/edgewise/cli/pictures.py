@@ -12,18 +12,16 @@ if TYPE_CHECKING:
     from edgewise.report.pictures import Format
     from edgewise.runs.store.folder import Run
 
-HOW_TO_GET_PNG = "pip install 'edgewise[plots]'"
-
 
 def draw_run(
     run: Run, out: Path | None = None, top: int | None = None, formats: Sequence[Format] | None = None
 ) -> tuple[Path, ...]:
     """Draw a run, write pictures and page, say what was left out of them, and return their paths."""
-    from edgewise.report.pictures import FORMATS, picture_files
+    from edgewise.report.pictures import BY_DEFAULT, picture_files
     from edgewise.report.scenes import run_choice
     from edgewise.runs.store.shown import write_shown
 
-    written = write_shown(run, picture_files(run, top, formats or FORMATS), out)
+    written = write_shown(run, picture_files(run, top, formats or BY_DEFAULT), out)
     choice = run_choice(run, top)
     if choice.left_out and top is None:
         output.note(
@@ -34,17 +32,9 @@ def draw_run(
 
 
 def show_in_pictures(run: Run) -> Path:
-    """Draw a run that `discover` has finished, unless its pictures are there; return the page's path.
-
-    Without matplotlib there is no PNG, and a line on stderr says how to get it.
-    """
-    from edgewise.report.picture.png import has_matplotlib
+    """Draw a run that `discover` has finished, unless its pictures are there; return the page's path."""
     from edgewise.runs.store.shown import PAGE, PICTURES, are_shown
 
-    formats: tuple[Format, ...] = ("svg", "png") if has_matplotlib() else ("svg",)
-    wanted = (*(name for name in PICTURES if name.endswith(formats)), PAGE)
-    if not (run.reused and are_shown(run.folder, wanted)):
-        draw_run(run, formats=formats)
-    if "png" not in formats:
-        output.note(f"no PNG pictures without matplotlib; get them with: {HOW_TO_GET_PNG}")
+    if not (run.reused and are_shown(run.folder, (*PICTURES, PAGE))):
+        draw_run(run)
     return run.folder / PAGE

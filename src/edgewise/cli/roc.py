@@ -76,7 +76,7 @@ def roc(
 
     Every method is a run in a folder of its own under OUT, made as `edgewise discover` makes it; those that need a
     threshold are run for each of a list. The same command goes on where it was stopped, and one with more methods makes
-    only what is missing. The numbers go to roc.json, the picture to roc.svg and, with matplotlib, roc.png.
+    only what is missing. The numbers go to roc.json, the picture to roc.svg, roc.png and roc-dark.png.
     """
     from edgewise.cli.quiet import quiet_transformers
     from edgewise.report.roc import roc_pictures, show_roc

@@ -50,11 +50,11 @@ def verify(
     it, verification.svg. The same command shows it again; one that was stopped goes on where it was.
     """
     from edgewise.cli.quiet import quiet_transformers
-    from edgewise.report.picture.svg import svg
+    from edgewise.report.files import picture_files
     from edgewise.report.scenes import run_verification
     from edgewise.report.verification import show_verification, verification_document
-    from edgewise.runs.store.folder import VERIFICATION_PICTURE, load_run
-    from edgewise.runs.store.shown import write_shown
+    from edgewise.runs.store.folder import VERIFICATION_PICTURES, load_run
+    from edgewise.runs.store.shown import are_shown, write_shown
     from edgewise.runs.verify import verify as verify_run
 
     quiet_transformers()
@@ -69,12 +69,11 @@ def verify(
             on_progress=shown,
         )
     run = load_run(folder)
-    picture = run.folder / VERIFICATION_PICTURE
-    if not (found.reused and picture.is_file()):
-        write_shown(run, {VERIFICATION_PICTURE: svg(run_verification(run, found)).encode()})
+    if not (found.reused and are_shown(run.folder, VERIFICATION_PICTURES)):
+        write_shown(run, picture_files("verification", run_verification(run, found)))
     if as_json:
         output.document(verification_document(found))
         return
     output.result(show_verification(run, found))
     verb = "Found the finished verification in" if found.reused else "Wrote"
-    output.result(f"\nPicture: {picture}\n{verb} {found.folder / 'verification.json'}")
+    output.result(f"\nPicture: {run.folder / VERIFICATION_PICTURES[0]}\n{verb} {found.folder / 'verification.json'}")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgewise.errors import SelectionError
+from edgewise.errors import FormatError, SelectionError
 from edgewise.graph.circuit import Circuit
 from edgewise.graph.kv_heads import kv_head_view, query_head_view
 from edgewise.graph.scores import EdgeScores
@@ -34,8 +34,14 @@ def to_networkx(circuit: Circuit, scores: EdgeScores | None = None) -> networkx.
 
     Raises:
         SelectionError: scores of another graph.
+        FormatError: networkx, which is an extra, is not installed.
     """
-    import networkx as nx
+    try:
+        import networkx as nx
+    except ImportError as error:
+        raise FormatError(
+            "a networkx graph needs networkx; install it with: pip install 'edgewise[networkx]'"
+        ) from error
 
     drawn: networkx.DiGraph[str] = nx.DiGraph()
     for source, destination, score in _edges(circuit, scores):

@@ -12,10 +12,10 @@ from edgewise.evaluation.roc import score_roc
 from edgewise.graph.arrays import FloatArray
 from edgewise.paper.figure import Cell, Made, Published, Request
 from edgewise.paper.material import Experiment, in_papers_unit, scored, truth
+from edgewise.report.charts.chart import Chart, stacked
+from edgewise.report.charts.scores import scores_chart
+from edgewise.report.charts.spread import histogram, spread_of
 from edgewise.report.picture.circuit import Heading
-from edgewise.report.picture.scene import Scene
-from edgewise.report.picture.scores import histogram, scores_scene, spread_of
-from edgewise.report.picture.stack import stacked
 
 HEADER = ("task", "model", "edge", "score", "in circuit")
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -28,14 +28,14 @@ class Distribution:
     """One task's part of a figure.
 
     Args:
-        scene: the picture.
+        chart: the picture.
         data: JSON values.
         rows: of the CSV, one an edge.
         published: numbers of the paper beside ours.
         caption: sentences.
     """
 
-    scene: Scene
+    chart: Chart
     data: Mapping[str, Any]
     rows: tuple[tuple[Cell, ...], ...]
     published: tuple[Published, ...]
@@ -46,7 +46,7 @@ def distributions(request: Request, tasks: Sequence[Experiment], title: str) -> 
     """Run what is missing and return the figure, one part a task."""
     parts = [_distribution(one, request, f"{title}, {one.title}") for one in tasks]
     return Made(
-        scene=stacked([part.scene for part in parts], title),
+        picture=stacked([part.chart for part in parts], title),
         data={one.task: part.data for one, part in zip(tasks, parts, strict=True)},
         header=HEADER,
         rows=tuple(row for part in parts for row in part.rows),
@@ -74,7 +74,7 @@ def _distribution(one: Experiment, request: Request, title: str) -> Distribution
     same = one.same_model(request)
     metrics = () if values is None else zip(("clean", "corrupted"), values, strict=True)
     return Distribution(
-        scores_scene(scores, circuit, Heading(title, lines, found.unit)),
+        scores_chart(scores, circuit, Heading(title, lines, found.unit)),
         {
             "model": record.config.model,
             "prompts": record.prompts.n,

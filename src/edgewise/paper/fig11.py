@@ -12,8 +12,8 @@ import numpy as np
 from edgewise.graph import Graph
 from edgewise.paper.figure import Figure, Made, Published, Request
 from edgewise.paper.material import experiment, in_papers_unit, scored, truth
+from edgewise.report.charts.strips import Group, strips_chart
 from edgewise.report.picture.circuit import Heading
-from edgewise.report.picture.strips import Group, strips_scene
 from edgewise.tasks.known import KnownCircuit, find_known
 
 TITLE = "Figure 11: scores of the circuit's edges by role"
@@ -35,7 +35,7 @@ def make(request: Request) -> Made:
     lines = (f"{found.line}; scores of EAP", f"circuit: {true.words}")
     same = one.same_model(request)
     return Made(
-        scene=strips_scene(groups, Heading(TITLE, lines, found.unit), f"score, {found.unit}"),
+        picture=strips_chart(groups, Heading(TITLE, lines, found.unit), f"score, {found.unit}"),
         data={
             "model": record.config.model,
             "prompts": record.prompts.n,

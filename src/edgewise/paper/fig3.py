@@ -16,9 +16,8 @@ from collections.abc import Iterator
 from edgewise.evaluation.roc import Front
 from edgewise.paper.figure import Cell, Figure, Made, Published, Request
 from edgewise.paper.material import Experiment, base_config, experiments, run_folder
+from edgewise.report.charts.roc import Drawn, Panel, panels_chart
 from edgewise.report.picture.circuit import Heading
-from edgewise.report.picture.roc import Drawn
-from edgewise.report.picture.roc_panels import Panel, panels_scene
 from edgewise.runs.roc import CONTENDERS, RocQuestion, RocResult, contest
 
 METHODS = ("eap", "acdc:task", "acdc:kl", "activation-patching")
@@ -54,7 +53,7 @@ def make(request: Request) -> Made:
     heading = Heading(title, (f"model: {models}", *_lines(found)))
     panels = [Panel(one.title, _drawn(result)) for one, result in found]
     return Made(
-        scene=panels_scene(panels, heading, "edge"),
+        picture=panels_chart(panels, heading, "edge"),
         data={one.task: result.to_json() for one, result in found},
         header=("task", "model", "method", "metric", "threshold or setting", "tp", "fp", "tpr", "fpr", "precision"),
         rows=tuple(row for one, result in found for row in _rows(one, result)),

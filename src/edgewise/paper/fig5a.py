@@ -17,8 +17,8 @@ from edgewise.evaluation.agreement import agreement
 from edgewise.graph.arrays import FloatArray
 from edgewise.paper.figure import Figure, Made, Published, Request
 from edgewise.paper.material import experiments, scored
+from edgewise.report.charts.scatter import Dot, scatter_chart
 from edgewise.report.picture.circuit import Heading
-from edgewise.report.picture.scatter import Dot, scatter_scene
 
 R2, SLOPE = 0.27, 0.531
 QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
@@ -42,7 +42,9 @@ def make(request: Request) -> Made:
     same = estimated.config.model == one.model
     dots = [Dot(score, effect, False, name) for score, effect, name in zip(x.tolist(), y.tolist(), names, strict=True)]
     return Made(
-        scene=scatter_scene(dots, None if slope is None or intercept is None else (slope, intercept), heading, "edge"),
+        picture=scatter_chart(
+            dots, None if slope is None or intercept is None else (slope, intercept), heading, "edge"
+        ),
         data={
             "model": estimated.config.model,
             "task": one.task,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from edgewise.paper.figure import Figure, Made, Request
 from edgewise.paper.staged import HEADER, staged
+from edgewise.report.charts.roc import Drawn, roc_chart
 from edgewise.report.picture.circuit import Heading
-from edgewise.report.picture.roc import Drawn, roc_scene
 
 TITLE = "Figure 6: EAP then ACDC"
 
@@ -18,7 +18,7 @@ def make(request: Request) -> Made:
         drawn.append(Drawn(f"EAP then ACDC, tau {tau:.3g}", front, place, joined=False))
     lines = (*found.lines, f"each mark is one of {len(found.thresholds)} thresholds of EAP")
     return Made(
-        scene=roc_scene(drawn, Heading(TITLE, lines, found.metric), "edge"),
+        picture=roc_chart(drawn, Heading(TITLE, lines, found.metric), "edge"),
         data=found.data(),
         header=HEADER,
         rows=found.rows(),

@@ -32,7 +32,7 @@ def make(request: Request) -> Made:
     """Run what is missing and return the figure."""
     parts = [_part(one, request) for one in experiments(request)]
     return Made(
-        scene=stacked([part.scene() for part in parts], TITLE),
+        picture=stacked([part.scene() for part in parts], TITLE),
         data={part.found.experiment.task: part.data() for part in parts},
         header=("task", "model", "edge", "score", "in the true circuit"),
         rows=tuple(row for part in parts for row in part.rows()),

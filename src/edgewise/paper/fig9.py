@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from edgewise.paper.figure import Figure, Made, Request
 from edgewise.paper.staged import HEADER, staged
+from edgewise.report.charts.heat import Grid, heat_chart
 from edgewise.report.picture.circuit import Heading
-from edgewise.report.picture.heat import Grid, heat_scene
 
 TITLE = "Figure 9: Youden's J of EAP then ACDC"
 
@@ -23,7 +23,7 @@ def make(request: Request) -> Made:
     )
     lines = (*found.lines, f"J = TPR − FPR; EAP alone reaches {found.eap.youden:.3f}")
     return Made(
-        scene=heat_scene(grid, Heading(TITLE, lines, found.metric)),
+        picture=heat_chart(grid, Heading(TITLE, lines, found.metric)),
         data=found.data(),
         header=HEADER,
         rows=found.rows(),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edgewise.report.picture.scene import Scene
+from edgewise.report.files import Picture
 from edgewise.runs.steps import Report, silent
 
 Cell = str | int | float | None
@@ -56,7 +56,7 @@ class Made:
     """A figure as it came out.
 
     Args:
-        scene: the picture.
+        picture: of it.
         data: all of it as JSON values.
         header: names of the columns of the CSV.
         rows: its rows.
@@ -64,7 +64,7 @@ class Made:
         caption: sentences that say what was done, with which model.
     """
 
-    scene: Scene
+    picture: Picture
     data: Mapping[str, Any]
     header: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]

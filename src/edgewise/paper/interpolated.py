@@ -14,8 +14,8 @@ from edgewise.graph import EdgeScores
 from edgewise.graph.arrays import FloatArray
 from edgewise.paper.figure import Made, Request
 from edgewise.paper.material import Experiment, base_config, run_folder, scored
+from edgewise.report.charts.tangents import Bent, tangents_chart
 from edgewise.report.picture.circuit import Heading
-from edgewise.report.picture.tangents import Bent, tangents_scene
 from edgewise.runs.interpolation import interpolated
 from edgewise.runs.roc import named
 
@@ -54,7 +54,7 @@ def curves_of(request: Request, one: Experiment, edges: Sequence[str], name: str
     )
     bent = [Bent(edge, shares, curve.tolist(), slope) for edge, curve, slope in zip(edges, values, slopes, strict=True)]
     return Made(
-        scene=tangents_scene(
+        picture=tangents_chart(
             bent, Heading(title, lines, record.metric.name), ACROSS, f"change of {record.metric.name}"
         ),
         data={

@@ -1,4 +1,4 @@
-"""Write a figure: PNG where matplotlib is installed, SVG, its data as JSON and CSV, and a page of markdown."""
+"""Write a figure: SVG, PNG light and dark, its data as JSON and CSV, and a page of markdown."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edgewise.paper.figure import Cell, Figure, Made, Published
-from edgewise.report.picture.files import scene_files
+from edgewise.report.files import picture_files
 from edgewise.runs.store.results import document, write_files
 
 
@@ -19,7 +19,7 @@ def write_figure(folder: Path, figure: Figure, made: Made) -> tuple[Path, ...]:
         OSError: the folder cannot be written.
     """
     files = {
-        **scene_files(figure.name, made.scene),
+        **picture_files(figure.name, made.picture),
         f"{figure.name}.json": document(made.data),
         f"{figure.name}.csv": _csv(made).encode(),
         # The page comes last: where it stands, all of them do.

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgewise.engine.run.passes import Passes
+from edgewise.report.charts.chart import Chart
+from edgewise.report.charts.comparison import Line, Square, comparison_chart
 from edgewise.report.cost import passes_words, seconds_words
 from edgewise.report.evaluation import CARRY
 from edgewise.report.picture.circuit import Heading
-from edgewise.report.picture.comparison import Line, Square, comparison_scene
-from edgewise.report.picture.scene import Scene
 from edgewise.report.table import table
 from edgewise.runs.compare import StoredComparison
 
@@ -34,7 +34,7 @@ def show_comparison(results: Mapping[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
-def comparison_picture(results: Mapping[str, Any]) -> Scene:
+def comparison_picture(results: Mapping[str, Any]) -> Chart:
     """Return the picture: faithfulness by size of every run, and two matrices."""
     prompts, runs = results["prompts"], results["runs"]
     head = Heading(
@@ -64,7 +64,7 @@ def comparison_picture(results: Mapping[str, Any]) -> Scene:
         Square("Overlap of circuits (Jaccard)", results["overlap"]),
         Square("Rank correlation of |score|", results["rank_correlation_of_sizes"]),
     )
-    return comparison_scene(lines, squares, head)
+    return comparison_chart(lines, squares, head)
 
 
 def _what(results: Mapping[str, Any]) -> str:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from functools import partial
 
 from edgewise.evaluation.ranking import CIRCUITS, EFFECTS, MEASURES, Standing, by_mean, worth_their_cost
+from edgewise.report.charts.chart import Chart
+from edgewise.report.charts.league import Column, Measure, league_chart
 from edgewise.report.cost import passes_words, seconds_words, times_words
+from edgewise.report.files import picture_files
 from edgewise.report.picture.circuit import Heading
-from edgewise.report.picture.files import scene_files
-from edgewise.report.picture.league import Column, Panel, league_scene
-from edgewise.report.picture.scene import Scene
 from edgewise.report.table import table
 from edgewise.runs.league import Cell, Entry, League
 
@@ -46,18 +46,18 @@ def show_advice(league: League) -> str:
 
 
 def league_pictures(league: League) -> dict[str, bytes]:
-    """Return the picture of the league, file name -> content: SVG, and PNG where matplotlib is installed."""
-    return scene_files("league", picture(league))
+    """Return the picture of the league, file name -> content: SVG, and PNG light and dark."""
+    return picture_files("league", picture(league))
 
 
-def picture(league: League) -> Scene:
-    """Return the picture of the league as a scene."""
+def picture(league: League) -> Chart:
+    """Return the picture of the league as a chart."""
     judged = league.standings(league.judged)
     known = [one for one in judged[:-1] if one.cost]
     advised = {one.name for one in league.advice(EFFECTS)}
     columns = [Column(one.name, one.cost or 1.0, one.name in advised) for one in known]
     where = f"mean over {_models(league.judged)}"
-    panels = [
+    measures = [
         _quality(known, "pearson", f"Pearson correlation with exact effects: {where}", "Pearson"),
         _quality(known, "spearman_of_sizes", f"Spearman correlation of sizes: {where}", "Spearman of sizes"),
         _quality(known, "cmd", f"CMD, less is better: {where}", "CMD", judged[-1]),
@@ -67,7 +67,7 @@ def picture(league: League) -> Scene:
         every = {one.name: one for one in league.standings(with_truth)}
         same, exact = [every[one.name] for one in known], every[league.reference]
         title = f"Area under the ROC curve against the known circuit: {_models(with_truth)}"
-        panels.append(_quality(same, "auroc", title, "AUROC", exact))
+        measures.append(_quality(same, "auroc", title, "AUROC", exact))
     n = league.cells[0].n
     heading = Heading(
         "Cost and quality of methods",
@@ -76,10 +76,12 @@ def picture(league: League) -> Scene:
             f" · CMD on {n:,} held-out prompts",
         ),
     )
-    return league_scene(columns, panels, heading)
+    return league_chart(columns, measures, heading)
 
 
-def _quality(methods: Sequence[Standing], measure: str, title: str, label: str, exact: Standing | None = None) -> Panel:
+def _quality(
+    methods: Sequence[Standing], measure: str, title: str, label: str, exact: Standing | None = None
+) -> Measure:
     worth = {one.name for one in worth_their_cost(methods, partial(by_mean, measure=measure))}
     values = [one.known(measure) for one in methods]
     every = [value for of in values for value in of]
@@ -87,7 +89,7 @@ def _quality(methods: Sequence[Standing], measure: str, title: str, label: str, 
     rising = MEASURES[measure][1]
     low = 0.4 if measure == "auroc" else 0.0
     high = 1.02 if rising else 1.05 * max([*every, reached or 0.0], default=1.0)
-    return Panel(title, label, values, [one.name in worth for one in methods], reached, low, high)
+    return Measure(title, label, values, [one.name in worth for one in methods], reached, low, high)
 
 
 def _by_task(cells: Sequence[Cell]) -> list[list[Cell]]:

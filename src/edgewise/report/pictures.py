@@ -7,29 +7,29 @@ from typing import Literal, TypeAlias, get_args
 
 from edgewise.errors import UnknownNameError, did_you_mean
 from edgewise.graph import Circuit, EdgeScores, NodeScores
+from edgewise.report.files import Picture, picture_png, picture_svg
 from edgewise.report.page.page import page
 from edgewise.report.picture.choice import choose
 from edgewise.report.picture.circuit import Heading, circuit_scene
-from edgewise.report.picture.png import png
 from edgewise.report.picture.svg import svg
 from edgewise.report.scenes import run_circuit, run_scores
 from edgewise.runs.store.folder import Run
 from edgewise.runs.store.shown import PAGE
 
-Format: TypeAlias = Literal["svg", "png"]
+Format: TypeAlias = Literal["svg", "png", "png-dark"]
 FORMATS: tuple[Format, ...] = get_args(Format)
+BY_DEFAULT: tuple[Format, ...] = ("svg", "png")
 
 
-def picture_files(run: Run, top: int | None = None, formats: Sequence[Format] = FORMATS) -> dict[str, bytes]:
+def picture_files(run: Run, top: int | None = None, formats: Sequence[Format] = BY_DEFAULT) -> dict[str, bytes]:
     """Return the pictures and the page of a run, file name -> content; the same run gives the same bytes.
 
     Args:
         run: a finished run.
         top: draw so many edges of the circuit, the strongest; at most 300 by default.
-        formats: of the pictures; the page always has both pictures inside it.
+        formats: of the pictures; SVG is light or dark as the reader's screen. The page always has both inside it.
 
     Raises:
-        RunError: png without matplotlib.
         SelectionError: `top` below one.
         UnknownNameError: an unknown format.
     """
@@ -37,13 +37,15 @@ def picture_files(run: Run, top: int | None = None, formats: Sequence[Format] = 
         if given not in FORMATS:
             near = did_you_mean(given, FORMATS) or ";"
             raise UnknownNameError(f"unknown format '{given}'{near} use one of {', '.join(FORMATS)}")
-    scenes = {"circuit": run_circuit(run, top), "scores": run_scores(run)}
     files: dict[str, bytes] = {}
-    for name, scene in scenes.items():
+    pictures: dict[str, Picture] = {"circuit": run_circuit(run, top), "scores": run_scores(run)}
+    for name, picture in pictures.items():
         if "svg" in formats:
-            files[f"{name}.svg"] = svg(scene).encode()
+            files[f"{name}.svg"] = picture_svg(picture).encode()
         if "png" in formats:
-            files[f"{name}.png"] = png(scene)
+            files[f"{name}.png"] = picture_png(picture)
+        if "png-dark" in formats:
+            files[f"{name}-dark.png"] = picture_png(picture, dark=True)
     # The page comes last: where it stands, all of them do.
     return files | {PAGE: page(run, top).encode()}
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from edgewise.evaluation.roc import Front, RocCurve
+from edgewise.report.charts.chart import Chart
+from edgewise.report.charts.roc import Drawn, roc_chart
+from edgewise.report.files import picture_files
 from edgewise.report.picture.circuit import Heading
-from edgewise.report.picture.files import scene_files
-from edgewise.report.picture.roc import Drawn, roc_scene
-from edgewise.report.picture.scene import Scene
 from edgewise.report.table import table
 from edgewise.runs.roc import CONTENDERS, Judged, RocResult
 
@@ -36,12 +36,12 @@ def show_roc(result: RocResult, level: str = "edge") -> str:
 
 
 def roc_pictures(result: RocResult, level: str = "edge") -> dict[str, bytes]:
-    """Return the picture of a comparison, file name -> content: SVG, and PNG where matplotlib is installed."""
-    return scene_files("roc", result_scene(result, level))
+    """Return the picture of a comparison, file name -> content: SVG, and PNG light and dark."""
+    return picture_files("roc", result_chart(result, level))
 
 
-def result_scene(result: RocResult, level: str = "edge") -> Scene:
-    """Return the picture of a comparison as a scene."""
+def result_chart(result: RocResult, level: str = "edge") -> Chart:
+    """Return the picture of a comparison as a chart."""
     places = {name: place for place, name in enumerate(CONTENDERS)}
     drawn = [
         Drawn(_in_key(line.title, judged.roc), judged.roc, places.get(line.name, 0))
@@ -49,7 +49,7 @@ def result_scene(result: RocResult, level: str = "edge") -> Scene:
         if (judged := line.levels.get(level)) is not None
     ]
     about = f"{result.n:,} prompts · {result.metric} · ranked by {result.by}"
-    return roc_scene(
+    return roc_chart(
         drawn, Heading(f"{level.capitalize()}s of {_title(result)}", (about, *_truth(result, level))), level
     )
 

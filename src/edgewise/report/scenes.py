@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from edgewise.report.charts.chart import Chart
+from edgewise.report.charts.scatter import Dot, scatter_chart
+from edgewise.report.charts.scores import scores_chart
 from edgewise.report.picture.choice import Choice, choose
 from edgewise.report.picture.circuit import Heading, circuit_scene
-from edgewise.report.picture.scatter import Dot, scatter_scene
 from edgewise.report.picture.scene import Scene
-from edgewise.report.picture.scores import scores_scene
 from edgewise.runs.store.folder import Run
 from edgewise.runs.verification import DRAWN, VERIFIED, Verification
 from edgewise.tasks.known import node_classes
@@ -35,13 +36,13 @@ def run_circuit(run: Run, top: int | None = None, heading: Heading | None = None
     return circuit_scene(run_choice(run, top), above, classes)
 
 
-def run_scores(run: Run, heading: Heading | None = None) -> Scene:
+def run_scores(run: Run, heading: Heading | None = None) -> Chart:
     """Return the picture of a run's scores."""
     above = heading or Heading(f"Scores of {_what(run)}", (" · ".join(_how(run)),), run.record.metric.name)
-    return scores_scene(run.scores, run.circuit, above)
+    return scores_chart(run.scores, run.circuit, above)
 
 
-def run_verification(run: Run, verification: Verification) -> Scene:
+def run_verification(run: Run, verification: Verification) -> Chart:
     """Return the picture of exact effects against a run's scores."""
     said = verification.agreement
     counts = f"{said.measured:,} of {said.population:,} {verification.level}s measured"
@@ -51,7 +52,7 @@ def run_verification(run: Run, verification: Verification) -> Scene:
     ]
     slope, intercept = said.slope.value, said.intercept.value
     fit = None if slope is None or intercept is None else (slope, intercept)
-    return scatter_scene(dots, fit, above, verification.level)
+    return scatter_chart(dots, fit, above, verification.level)
 
 
 def _what(run: Run) -> str:

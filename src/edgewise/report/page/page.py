@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from html import escape
 
+from edgewise.report.files import picture_svg
 from edgewise.report.page import sections
 from edgewise.report.page.style import style
 from edgewise.report.picture.circuit import Heading
 from edgewise.report.picture.scene import readable
-from edgewise.report.picture.svg import svg
 from edgewise.report.scenes import run_circuit, run_scores
 from edgewise.runs.store.folder import Run
 
@@ -22,8 +22,8 @@ def page(run: Run, top: int | None = None) -> str:
     """
     record = run.record
     metric = record.metric.name
-    circuit = svg(run_circuit(run, top, Heading("The circuit", (), metric)), standalone=False)
-    scores = svg(run_scores(run, Heading("The scores", (), metric)), standalone=False)
+    circuit = picture_svg(run_circuit(run, top, Heading("The circuit", (), metric)), standalone=False)
+    scores = picture_svg(run_scores(run, Heading("The scores", (), metric)), standalone=False)
     parts = (
         sections.head(record),
         sections.figure(circuit, "A pointer over a line or a node tells its name and its score."),

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from edgewise.report.picture.palette import DARK, LIGHT
+from edgewise.report.picture.svg import dark_rules
 
 
 def style() -> str:
     """Return the style sheet; dark only on screens, so that paper stays white."""
-    dark = "".join(
-        f".picture .f-{name}{{fill:{value}}}.picture .s-{name}{{stroke:{value}}}" for name, value in DARK.items()
-    )
+    dark = "".join(dark_rules(".picture ").values())
     return (
         f":root{{color-scheme:light dark;{_variables(LIGHT)}}}\n"
         f"@media screen and (prefers-color-scheme:dark){{:root{{{_variables(DARK)}}}{dark}}}\n{_SHEET}"

@@ -2,7 +2,8 @@
 
 Blue and red stay apart for all common kinds of colour blindness, and their lightness differs from the grey of
 what has no sign. The classes of heads are the "light" scheme of Paul Tol's notes on colour schemes, which was
-made for cells with dark text; lines have the colours of his "muted" scheme, a dash and a mark each.
+made for cells with dark text; lines have colours after his "muted" scheme, a dash and a mark each, three times as
+light or dark as their paper at least.
 """
 
 from __future__ import annotations
@@ -28,6 +29,18 @@ LIGHT: Mapping[str, str] = MappingProxyType(
         "plain": "#7d868e",
         "kept": "#0b7285",
         "other": "#c9d0d6",
+        "line-1": "#cc3311",
+        "line-2": "#332288",
+        "line-3": "#117733",
+        "line-4": "#aa4499",
+        "line-5": "#997700",
+        "line-6": "#0077bb",
+        "line-7": "#882255",
+        "line-8": "#2f8f80",
+        "line-9": "#666666",
+        "line-10": "#d9601a",
+        "line-11": "#111111",
+        "line-12": "#2a9fc9",
     }
 )
 DARK: Mapping[str, str] = MappingProxyType(
@@ -45,33 +58,32 @@ DARK: Mapping[str, str] = MappingProxyType(
         "harms": "#f28b7d",
         "plain": "#8b959d",
         "kept": "#3bb8cc",
-        "other": "#4d575f",
+        "other": "#59646d",
+        "line-1": "#ff7f66",
+        "line-2": "#9d8cf0",
+        "line-3": "#4cc27a",
+        "line-4": "#e080d0",
+        "line-5": "#d6b240",
+        "line-6": "#4db1f0",
+        "line-7": "#e07aa8",
+        "line-8": "#5fd3bf",
+        "line-9": "#a6a6a6",
+        "line-10": "#ffa766",
+        "line-11": "#f5f5f5",
+        "line-12": "#a5e3f7",
     }
 )
 CLASSES = ("#77aadd", "#99ddff", "#ffaabb", "#eedd88", "#44bb99", "#bbcc33", "#ee8866", "#dddddd")
-CURVES = (
-    "#cc3311",
-    "#332288",
-    "#117733",
-    "#aa4499",
-    "#997700",
-    "#0077bb",
-    "#882255",
-    "#44aa99",
-    "#666666",
-    "#ee7733",
-    "#000000",
-    "#66ccee",
-)
+N_LINES = 12
 DASHES: tuple[tuple[float, ...], ...] = ((), (7, 3), (2, 2), (9, 3, 2, 3), (4, 2))
-MARKS = ("circle", "square", "diamond", "triangle")
+MARKS = ("o", "s", "D", "^")
 ON_TINT = "#1b1f23"
 """Text on a class colour, which is the same on light and dark."""
 
 
-def colour(name: str) -> str:
-    """Return ``#rrggbb`` of a colour on light paper."""
-    return LIGHT.get(name, name)
+def colour(name: str, colours: Mapping[str, str] = LIGHT) -> str:
+    """Return ``#rrggbb`` of a colour, on light paper by default."""
+    return colours.get(name, name)
 
 
 def class_colours(classes: tuple[str, ...]) -> dict[str, str]:
@@ -79,9 +91,9 @@ def class_colours(classes: tuple[str, ...]) -> dict[str, str]:
     return {name: CLASSES[index % len(CLASSES)] for index, name in enumerate(classes)}
 
 
-def curve_style(place: int) -> tuple[str, tuple[float, ...], str]:
+def line_style(place: int) -> tuple[str, tuple[float, ...], str]:
     """Return colour, dash and mark of the line in this place of a list; no two of the first twelve have one colour."""
-    return CURVES[place % len(CURVES)], DASHES[place % len(DASHES)], MARKS[place % len(MARKS)]
+    return f"line-{place % N_LINES + 1}", DASHES[place % len(DASHES)], MARKS[place % len(MARKS)]
 
 
 def score_tint(share: float) -> str:
@@ -90,14 +102,6 @@ def score_tint(share: float) -> str:
     end = LIGHT["helps"] if share < 0 else LIGHT["harms"]
     mixed = (round(245 + (int(end[at : at + 2], 16) - 245) * abs(share)) for at in (1, 3, 5))
     return "#" + "".join(f"{value:02x}" for value in mixed)
-
-
-def size_tint(share: float) -> str:
-    """Return the colour of a size: `share` is 0 for the least and 1 for the largest."""
-    share = max(0.0, min(1.0, share))
-    begin, end = LIGHT["node"], LIGHT["kept"]
-    ends = ((int(begin[at : at + 2], 16), int(end[at : at + 2], 16)) for at in (1, 3, 5))
-    return "#" + "".join(f"{round(low + (high - low) * share):02x}" for low, high in ends)
 
 
 def on_tint(tint: str) -> str:

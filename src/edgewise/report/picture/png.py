@@ -6,11 +6,11 @@ Fonts are those that matplotlib carries, so that pictures of one run are equal w
 from __future__ import annotations
 
 import io
-import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from edgewise.errors import RunError
-from edgewise.report.picture.palette import colour
+from edgewise.report.picture.defaults import default_settings
+from edgewise.report.picture.palette import DARK, LIGHT, colour
 from edgewise.report.picture.scene import Scene, Shape, Text, readable
 
 if TYPE_CHECKING:
@@ -20,55 +20,46 @@ _DPI = 96  # a pixel of a scene is a pixel of CSS
 _SHARP = 2.0
 _MOST_PIXELS = 60_000_000
 _SIDES: dict[str, Literal["left", "center", "right"]] = {"start": "left", "middle": "center", "end": "right"}
-MISSING = "PNG pictures need matplotlib; install it with: pip install 'edgewise[plots]', or ask for svg alone"
 
 
-def has_matplotlib() -> bool:
-    """Whether matplotlib can be imported."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        return False
-    return True
-
-
-def png(scene: Scene) -> bytes:
+def png(scene: Scene, *, dark: bool = False) -> bytes:
     """Return a scene as PNG, two pixels for each of the scene's, fewer for a very large one.
 
-    Raises:
-        RunError: matplotlib is not installed.
+    Args:
+        scene: what to paint.
+        dark: for dark screens.
     """
-    if not has_matplotlib():
-        raise RunError(MISSING)
-    import matplotlib
-
     scale = min(_SHARP, (_MOST_PIXELS / max(scene.width * scene.height, 1)) ** 0.5)
-    with warnings.catch_warnings(), matplotlib.rc_context():
-        warnings.simplefilter("ignore")  # of letters that the font does not have
-        matplotlib.rcdefaults()  # the user's own settings must not change the bytes
-        buffer = io.BytesIO()
-        _figure(scene).savefig(buffer, format="png", dpi=_DPI * scale, metadata={"Software": None})
+    with default_settings():
+        return png_of(_figure(scene, DARK if dark else LIGHT), _DPI * scale)
+
+
+def png_of(figure: Figure, dpi: float) -> bytes:
+    """Return a matplotlib figure as PNG, by the canvas alone: `savefig` would draw it twice."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    buffer = io.BytesIO()
+    figure.set_dpi(dpi)
+    FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})
     return buffer.getvalue()
 
 
-def _figure(scene: Scene) -> Figure:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+def _figure(scene: Scene, colours: Mapping[str, str]) -> Figure:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(scene.width / _DPI, scene.height / _DPI), dpi=_DPI, facecolor=colour("paper"))
-    FigureCanvasAgg(figure)
+    figure = Figure(figsize=(scene.width / _DPI, scene.height / _DPI), dpi=_DPI, facecolor=colours["paper"])
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     axes.set_xlim(0, scene.width)
     axes.set_ylim(scene.height, 0)
     for order, item in enumerate(scene.items):
-        artist = _patch(item) if isinstance(item, Shape) else _words(item)
+        artist = _patch(item, colours) if isinstance(item, Shape) else _words(item, colours)
         artist.set_zorder(order)
         axes.add_artist(artist)
     return figure
 
 
-def _patch(shape: Shape) -> Any:
+def _patch(shape: Shape, colours: Mapping[str, str]) -> Any:
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
 
@@ -85,8 +76,8 @@ def _patch(shape: Shape) -> Any:
     points_wide = shape.width * 72 / _DPI
     return PathPatch(
         Path(vertices, codes),
-        facecolor=colour(shape.fill) if shape.fill else "none",
-        edgecolor=colour(shape.stroke) if shape.stroke else "none",
+        facecolor=colour(shape.fill, colours) if shape.fill else "none",
+        edgecolor=colour(shape.stroke, colours) if shape.stroke else "none",
         linewidth=points_wide if shape.stroke else 0.0,
         # matplotlib counts dashes in line widths, SVG in pixels
         linestyle=(0, tuple(length / shape.width for length in shape.dash)) if shape.dash else "solid",
@@ -96,7 +87,7 @@ def _patch(shape: Shape) -> Any:
     )
 
 
-def _words(text: Text) -> Any:
+def _words(text: Text, colours: Mapping[str, str]) -> Any:
     from matplotlib.text import Text as Words
 
     return Words(
@@ -104,7 +95,7 @@ def _words(text: Text) -> Any:
         text.y,
         readable(text.text),
         fontsize=text.size * 72 / _DPI,
-        color=colour(text.colour),
+        color=colour(text.colour, colours),
         horizontalalignment=_SIDES[text.anchor],
         verticalalignment="baseline",
         fontweight="bold" if text.bold else "normal",

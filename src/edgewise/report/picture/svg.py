@@ -1,17 +1,19 @@
 """A scene as SVG text, the same bytes for the same scene.
 
 Colours stand as attributes, for programs without style sheets, and as classes (``f-`` fill, ``s-`` stroke),
-by which a page can show them in its own light or dark.
+by which a page can show them in its own light or dark, and a file of its own is dark where the reader's screen is.
 """
 
 from __future__ import annotations
 
+import re
 from html import escape
 
-from edgewise.report.picture.palette import LIGHT, colour
+from edgewise.report.picture.palette import DARK, LIGHT, colour
 from edgewise.report.picture.scene import Scene, Shape, Text, readable
 
 FONTS = "Helvetica, Arial, 'DejaVu Sans', sans-serif"
+XML = '<?xml version="1.0" encoding="utf-8"?>\n'
 
 
 def svg(scene: Scene, *, standalone: bool = True) -> str:
@@ -24,14 +26,32 @@ def svg(scene: Scene, *, standalone: bool = True) -> str:
     size = f'width="{_number(scene.width)}" height="{_number(scene.height)}"'
     view = f'viewBox="0 0 {_number(scene.width)} {_number(scene.height)}"'
     label = f'role="img" aria-label="{_text(scene.title)}"'
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} {view} {label} font-family="{FONTS}">',
-        f"<title>{_text(scene.title)}</title>",
-        *(_shape(item) if isinstance(item, Shape) else _words(item) for item in scene.items),
-        "</svg>",
-    ]
-    head = ['<?xml version="1.0" encoding="utf-8"?>'] if standalone else []
-    return "\n".join([*head, *lines, ""])
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size} {view} {label} font-family="{FONTS}">\n'
+        f"<title>{_text(scene.title)}</title>\n"
+    )
+    body = "\n".join(_shape(item) if isinstance(item, Shape) else _words(item) for item in scene.items)
+    return f"{XML}{head}{dark_style(body)}{body}\n</svg>\n" if standalone else f"{head}{body}\n</svg>\n"
+
+
+def dark_style(body: str) -> str:
+    """Return the `<style>` of a file of its own: the classes in its text, dark on dark screens; paper stays white."""
+    there = {name for classes in re.findall(r' class="([^"]*)"', body) for name in classes.split()}
+    rules = "".join(rule for name, rule in dark_rules().items() if name in there)
+    return f"<style>@media screen and (prefers-color-scheme:dark){{{rules}}}</style>\n"
+
+
+def dark_rules(within: str = "") -> dict[str, str]:
+    """Return class -> its rule of CSS on a dark screen.
+
+    Args:
+        within: selector of what holds the pictures, with a space behind it.
+    """
+    return {
+        f"{letter}-{name}": f"{within}.{letter}-{name}{{{attribute}:{value}}}"
+        for name, value in DARK.items()
+        for letter, attribute in (("f", "fill"), ("s", "stroke"))
+    }
 
 
 def _shape(shape: Shape) -> str:

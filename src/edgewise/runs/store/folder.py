@@ -23,7 +23,8 @@ from edgewise.runs.store.record import RunRecord
 
 RUN, SCORES, CIRCUIT, TRACE = "run.json", "scores.safetensors", "circuit.json", "trace.jsonl"
 PICTURES, PAGE = ("circuit.svg", "circuit.png", "scores.svg", "scores.png"), "report.html"
-VERIFICATION_PICTURE = "verification.svg"
+ON_REQUEST = ("circuit-dark.png", "scores-dark.png")
+VERIFICATION_PICTURES = ("verification.svg", "verification.png", "verification-dark.png")
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +66,7 @@ def write_run(
     Raises:
         OSError: the folder cannot be written; it is then as it was.
     """
-    for name in (*PICTURES, PAGE, VERIFICATION_PICTURE):
+    for name in (*PICTURES, *ON_REQUEST, PAGE, *VERIFICATION_PICTURES):
         (folder / name).unlink(missing_ok=True)
     forget_analyses(folder)
     commit(
