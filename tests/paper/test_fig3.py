@@ -18,7 +18,7 @@ from edgewise.paper.figure import Request
 from edgewise.paper.material import EXPERIMENTS, base_config, experiments
 from edgewise.paper.store import page
 from edgewise.report.picture.palette import LIGHT
-from edgewise.runs.roc import Judged, RocQuestion, RocResult
+from edgewise.runs.roc import Judged, RocLine, RocQuestion, RocResult
 from report.charts import panels
 
 TRUTH = np.array([True, True, False, False, False])
