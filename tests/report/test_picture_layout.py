@@ -80,7 +80,7 @@ def test_geometry(drawn: tuple[Choice, Layout]) -> None:
     check_no_bend_beside_a_node(drawn[1])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(circuits(), st.integers(0, 2**32 - 1))
 def test_geometry_of_any_circuit(circuit: Circuit, seed: int) -> None:
     scores = EdgeScores(circuit.graph, np.random.default_rng(seed).normal(size=circuit.mask.shape))
