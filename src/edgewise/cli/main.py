@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Sequence
-from importlib.metadata import version as package_version
 
 import typer
 
@@ -40,6 +39,8 @@ app.command("check", epilog=check.EXAMPLES)(check.check)
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version as package_version
+
         typer.echo(f"edgewise {package_version('edgewise')}")
         raise typer.Exit
 
