@@ -3,8 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.edgewise-installed
 OUT ?= runs/demo
+# Bytecode is kept, also where the environment says not to: half of what collection takes is compiling tests.
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: setup demo test lint types train-demo bench clean
+.PHONY: setup demo check test lint types train-demo bench clean
 
 setup: $(STAMP)
 
@@ -25,8 +27,11 @@ lint: setup
 types: setup
 	$(BIN)/mypy
 
+check: setup lint types
+	$(PYTEST) -m "not slow"
+
 test: setup lint types
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	$(PYTEST)
 
 train-demo: setup
 	$(BIN)/python scripts/train_demo.py

@@ -14,6 +14,8 @@ from edgewise.report.picture.png import has_matplotlib
 if TYPE_CHECKING:
     from cli.conftest import Cli
 
+pytestmark = pytest.mark.slow
+
 PLANTED = ("league", "--models", "planted:3", "--n", 4, "--methods", "eap,random")
 
 

@@ -15,6 +15,8 @@ from edgewise.report.picture.png import has_matplotlib
 if TYPE_CHECKING:
     from cli.conftest import Cli
 
+pytestmark = pytest.mark.slow
+
 PLANTED = ("roc", "--model", "planted:3", "--task", "planted", "--n", 5)
 
 

@@ -21,6 +21,8 @@ from edgewise.report.picture.png import has_matplotlib
 from edgewise.report.picture.scene import Shape, Text, text_width
 from edgewise.runs.roc import Judged, Line, Question, RocResult
 
+pytestmark = pytest.mark.slow
+
 TRUTH = np.array([True, True, False, False, False])
 
 

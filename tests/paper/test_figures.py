@@ -24,6 +24,8 @@ from edgewise.paper.interpolated import FAST_SHARES
 from edgewise.paper.material import FAST_N
 from edgewise.report.picture.png import has_matplotlib
 
+pytestmark = pytest.mark.slow
+
 MODEL = "demo"
 
 

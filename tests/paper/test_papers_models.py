@@ -20,6 +20,8 @@ from edgewise.runs.folder import Run
 from edgewise.runs.roc import Truth
 from edgewise.tasks.known import find_known
 
+pytestmark = pytest.mark.slow
+
 CLEAN, CORRUPTED = 3.0, 1.0
 
 

@@ -25,6 +25,8 @@ from edgewise.report.text import show_run
 from edgewise.runs.folder import Run
 from report.conftest import make_checked_run, make_run
 
+pytestmark = pytest.mark.slow
+
 LEVELS = ("edge", "node")
 
 

@@ -33,6 +33,8 @@ from edgewise.search import refining as module
 from edgewise.search.flags import flagged
 from stored import save_model
 
+pytestmark = pytest.mark.slow
+
 RESULTS = ("scores.safetensors", "circuit.json")
 N_EDGES, N_EXACT = 46, 9
 

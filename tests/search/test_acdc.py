@@ -22,6 +22,8 @@ from edgewise.search.trace import WHOLE, AcdcState
 from edgewise.tasks import PromptPair
 from tiny import FAMILIES, prompts
 
+pytestmark = pytest.mark.slow
+
 
 def same(
     model: Model,
