@@ -18,6 +18,8 @@ from edgewise.report.picture.skeleton import layer, skeleton
 from graph.strategies import circuits
 from report.conftest import SPECS, edge_scores
 
+pytestmark = pytest.mark.slow
+
 
 def choice(shape: str, n: int) -> Choice:
     scores = edge_scores(SPECS[shape])

@@ -28,6 +28,8 @@ from edgewise.runs.folder import load_run
 from edgewise.runs.methods import attribution as estimating
 from stored import contents
 
+pytestmark = pytest.mark.slow
+
 RESULTS = ("scores.safetensors", "circuit.json")
 
 
