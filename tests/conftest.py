@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch  # noqa: F401
 import transformers.modeling_utils  # noqa: F401
+from hypothesis import HealthCheck, settings
 
 from shapes import CALLS, check_shapes
 
@@ -15,7 +16,18 @@ from shapes import CALLS, check_shapes
 # Torch and transformers come first: what is imported under the hook is compiled anew, whatever is stored of it.
 check_shapes(("edgewise.engine", "edgewise.metrics", "edgewise.models"))
 
+# The one profile of all property tests: a busy machine fails none of them.
+settings.register_profile("edgewise", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.load_profile("edgewise")
+
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "reference"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A file that is slow as a whole is not even imported where slow tests are left out."""
+    if "not slow" not in config.option.markexpr or collection_path.suffix != ".py":
+        return None
+    return "\npytestmark = pytest.mark.slow\n" in collection_path.read_text(encoding="utf-8") or None
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,8 @@
 """Kill a command again and again at random moments, start it again each time, and see what it ends with.
 
-Processes are forked from one that has imported everything, so that a kill meets the work and not the imports.
+Processes are forked from one that has imported everything, so that a kill meets the work and not the imports. A moment
+is a number of events, not of seconds, so that a slow machine is killed where a fast one is: every other kill meets the
+call of a module of the model, every other one the file system.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import io
 import os
 import shutil
 import signal
-import time
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -30,13 +32,15 @@ PRELOAD = (
     "edgewise.report.text",
     "killing",
 )
-LONGEST = 120.0
+LONGEST = 3600.0
+KINDS = ("modules", "files")
+CONTEXT = get_context("forkserver")
 
 DEMO = ("--model", "demo", "--task", "ioi")
 RESULTS = ("scores.safetensors", "circuit.json")
 # name -> command line without its folder, the file of its state, the files it ends with
 COMMANDS: dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]] = {
-    "eap": (("discover", *DEMO, "--n", "300", "--batch-size", "4", "--no-pictures", "--out"), PROGRESS, RESULTS),
+    "eap": (("discover", *DEMO, "--n", "100", "--batch-size", "4", "--no-pictures", "--out"), PROGRESS, RESULTS),
     "exact": (
         ("discover", *DEMO, "--method", "activation-patching", "--n", "12", "--no-pictures", "--out"),
         PROGRESS,
@@ -48,7 +52,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]] = {
         (*RESULTS, "trace.jsonl"),
     ),
     "hisp": (
-        ("discover", *DEMO, "--method", "hisp", "--n", "120", "--batch-size", "4", "--no-pictures", "--out"),
+        ("discover", *DEMO, "--method", "hisp", "--n", "60", "--batch-size", "4", "--no-pictures", "--out"),
         PROGRESS,
         RESULTS,
     ),
@@ -62,8 +66,8 @@ COMMANDS: dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]] = {
     ),
     "checked": (
         (
-            *("discover", *DEMO, "--exact", "150", "--bootstrap", "20", "--per-prompt"),
-            *("--n", "40", "--batch-size", "8", "--no-pictures", "--out"),
+            *("discover", *DEMO, "--exact", "40", "--bootstrap", "20", "--per-prompt"),
+            *("--n", "24", "--batch-size", "8", "--no-pictures", "--out"),
         ),
         PROGRESS,
         RESULTS,
@@ -86,7 +90,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]] = {
         "evaluation-resample.progress.safetensors",
         ("evaluation-resample.json",),
     ),
-    "verify": (("verify", "--edges", "all"), "verification.progress.safetensors", ("verification.json",)),
+    "verify": (("verify", "--edges", "150"), "verification.progress.safetensors", ("verification.json",)),
 }
 
 
@@ -105,8 +109,23 @@ class Killed:
     lost: int
 
 
-def command(arguments: Sequence[str]) -> None:
-    """Run one command in this process, quietly, and store its state whenever there is one."""
+@dataclass(frozen=True)
+class Moment:
+    """When a process kills itself: at an event of a kind, counted from 1."""
+
+    kind: str
+    number: int
+
+
+def command(arguments: Sequence[str], moment: Moment | None, counted: Any, errors: Path | None) -> None:
+    """Run one command in this process, quietly, and store its state whenever there is one.
+
+    Args:
+        arguments: the command line.
+        moment: when to die.
+        counted: takes how many events of each kind there were.
+        errors: takes what is said on stderr.
+    """
     import torch
 
     from edgewise.cli.main import run
@@ -114,44 +133,63 @@ def command(arguments: Sequence[str]) -> None:
     from edgewise.runs.store.checkpoint import Saver
 
     torch.set_num_threads(1)
+    # Tests that run in the background ignore interrupts, and so would their children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     resume.Saver = lambda save: Saver(save, least=0.0)  # type: ignore[assignment,misc]
+    if errors is not None:
+        os.dup2(os.open(errors, os.O_WRONLY | os.O_CREAT), sys.stderr.fileno())
+    watch(moment, counted)
     with contextlib.redirect_stdout(io.StringIO()):
         code = run(arguments)
     os._exit(code)
 
 
-def run_to_the_end(arguments: Sequence[str]) -> float:
-    """Run a command in a process of its own and return the seconds it took."""
-    process = started(arguments)
-    begun = time.monotonic()
+def watch(moment: Moment | None, counted: Any) -> None:
+    """Count the events of this process from now on, and kill it at a moment."""
+    import torch
+
+    def happened(kind: str) -> None:
+        index = KINDS.index(kind)
+        counted[index] += 1
+        if moment is not None and moment.kind == kind and moment.number == counted[index]:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def audited(event: str, _: Any) -> None:
+        if event == "open" or event.startswith("os."):
+            happened("files")
+
+    sys.addaudithook(audited)
+    torch.nn.modules.module.register_module_forward_pre_hook(lambda *_: happened("modules"))
+
+
+def run_to_the_end(arguments: Sequence[str]) -> dict[str, int]:
+    """Run a command in a process of its own and return how many events it had, by kind."""
+    counted = CONTEXT.RawArray("q", len(KINDS))
+    process = started(arguments, counted=counted)
     process.join(LONGEST)
     assert process.exitcode == 0, f"{' '.join(arguments)}: exit code {process.exitcode}"
-    return time.monotonic() - begun
+    return dict(zip(KINDS, counted, strict=True))
 
 
 def finished_run(folder: Path) -> Path:
     """A finished run, for commands that take one."""
-    run_to_the_end(("discover", *DEMO, "--n", "20", "--no-pictures", "--out", str(folder)))
+    run_to_the_end(("discover", *DEMO, "--n", "8", "--no-pictures", "--out", str(folder)))
     return folder
 
 
 def same_bytes(name: str, finished: Path, home: Path, times: int, rng: Random) -> Killed:
-    """Kill a command so many times, in as many folders as that takes; all must end like an undisturbed one.
-
-    On a busy machine all kills may come before the first state is stored: then it is killed more often.
-    """
+    """Kill a command so many times, in as many folders as that takes; all must end like an undisturbed one."""
     arguments, state, results = COMMANDS[name]
 
     def fresh(folder: Path) -> Path:
         return folder if arguments[0] == "discover" else Path(shutil.copytree(finished, folder))
 
     whole = fresh(home / "whole")
-    seconds = run_to_the_end((*arguments, str(whole)))
+    events = run_to_the_end((*arguments, str(whole)))
     total = Killed(0, 0, 0)
-    while total.kills < times or (not total.went_on and total.kills < 5 * times):
+    while total.kills < times:
         broken = fresh(home / f"killed-{total.kills}-{rng.random()}")
-        left = max(times - total.kills, times // 2)
-        killed = killed_at_random((*arguments, str(broken)), broken / state, left, seconds, rng)
+        killed = killed_at_random((*arguments, str(broken)), broken / state, times - total.kills, events, rng)
         total = Killed(total.kills + killed.kills, total.went_on + killed.went_on, total.lost + killed.lost)
         for file in results:
             assert (broken / file).read_bytes() == (whole / file).read_bytes(), f"{name}: {file} differs"
@@ -159,27 +197,29 @@ def same_bytes(name: str, finished: Path, home: Path, times: int, rng: Random) -
     return total
 
 
-def killed_at_random(arguments: Sequence[str], state: Path, times: int, whole: float, rng: Random) -> Killed:
-    """Kill a command so many times, at moments spread over its time, and let it end then.
+def killed_at_random(
+    arguments: Sequence[str], state: Path, times: int, events: Mapping[str, int], rng: Random
+) -> Killed:
+    """Kill a command so many times, at moments spread over its events, and let it end then.
 
     Args:
         arguments: the command line.
         state: the file of its unfinished state.
         times: how often; fewer where it ends before.
-        whole: seconds that it takes undisturbed.
+        events: how many of each kind it has undisturbed.
         rng: the moments.
     """
     kills = went_on = lost = 0
     before = 0
     while kills < times:
-        process = started(arguments)
-        # Short lives, so that many fit into one run.
-        process.join(rng.uniform(0.0, 3.0 * whole / times))
-        if process.exitcode is not None:
-            assert process.exitcode == 0
-            break
-        os.kill(process.pid or 0, signal.SIGKILL)
+        kind = KINDS[kills % len(KINDS)]
+        # Lives of 0.5 to 1.5 parts of as many as there are kills, and one: long enough to get somewhere.
+        number = 1 + int(events[kind] * rng.uniform(0.5, 1.5) / (times + 1))
+        process = started(arguments, Moment(kind, number))
         process.join(LONGEST)
+        if process.exitcode == 0:
+            return Killed(kills, went_on, lost)
+        assert process.exitcode == -signal.SIGKILL
         kills += 1
         done = _cells(state)
         went_on += done > 0
@@ -189,10 +229,13 @@ def killed_at_random(arguments: Sequence[str], state: Path, times: int, whole: f
     return Killed(kills, went_on, lost)
 
 
-def started(arguments: Sequence[str]):  # type: ignore[no-untyped-def]
-    context = get_context("forkserver")
-    context.set_forkserver_preload(list(PRELOAD))
-    process = context.Process(target=command, args=(tuple(arguments),))
+def started(  # type: ignore[no-untyped-def]
+    arguments: Sequence[str], moment: Moment | None = None, *, counted: Any = None, errors: Path | None = None
+):
+    """Start a command in a process of its own."""
+    CONTEXT.set_forkserver_preload(list(PRELOAD))
+    counted = CONTEXT.RawArray("q", len(KINDS)) if counted is None else counted
+    process = CONTEXT.Process(target=command, args=(tuple(arguments), moment, counted, errors))
     process.start()
     return process
 

@@ -15,6 +15,8 @@ from edgewise.models import load_model
 from edgewise.tasks import PromptPair
 from tiny import EXACT_FAMILIES, FAMILIES, prompts
 
+pytestmark = pytest.mark.slow
+
 PROMPTS = prompts(2, seed=11, max_length=6)
 STEPS = 2
 

@@ -21,6 +21,8 @@ from tiny import EXACT_FAMILIES, FAMILIES, prompts
 from tiny_families import CASES, tiny
 from tiny_lens import checkpoint, dump
 
+pytestmark = pytest.mark.slow
+
 PROMPTS = prompts(3, seed=5, max_length=6)
 SHAPES = ["gpt2", "llama-grouped", "olmo2", "gpt-neox-parallel", "lens-bidirectional-without-norms"]
 PartT = TypeVar("PartT", Attention, Mlp)

@@ -11,6 +11,8 @@ from bruteforce.scores import edge_mask, logit_diff, patched_metric
 from edgewise import Circuit, load_model, make_task, score_edges, top_n
 from edgewise.models import Model
 
+pytestmark = pytest.mark.slow
+
 KEPT = 100
 
 

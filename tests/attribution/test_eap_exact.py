@@ -88,6 +88,7 @@ def test_every_edge_for_every_prompt(family: str, metric: str, dtype: torch.dtyp
     assert error(scores.stderr, truth.std(0, ddof=1) / np.sqrt(len(PROMPTS))) <= allowed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("metric", ["logit-diff"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_node_for_every_prompt(family: str, metric: str) -> None:
@@ -132,6 +133,7 @@ CORNERS = PromptSet(
 positions read; a difference in the last token alone."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [1, 2, 6])
 @pytest.mark.parametrize("family", ["gpt2", "llama-grouped", "gpt-neox-parallel", "lens-bidirectional-without-norms"])
 def test_prompts_at_the_edges_of_what_is_allowed(family: str, batch_size: int) -> None:

@@ -11,6 +11,8 @@ from edgewise.attribution import score_edges
 from edgewise.models import load_model
 from tiny import EXACT_FAMILIES, FAMILIES, prompts
 
+pytestmark = pytest.mark.slow
+
 PROMPTS = prompts(3, seed=4, max_length=7)
 SHAPES = [
     "gpt2",

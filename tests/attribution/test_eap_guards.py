@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import copy
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
-from transformers import GPT2Config, GPT2LMHeadModel
 
 from edgewise.attribution import attribute, eap, score_edges
 from edgewise.engine.gradients import edge_sums as tally
@@ -207,32 +203,3 @@ def test_a_gradient_that_is_not_finite_is_named() -> None:
     model = load_model(FAMILIES["gpt2"]())
     with pytest.raises(ScoreError, match="its gradient is not"):
         score_edges(model, PROMPTS, metric=lambda logits, batch: (logits[:, 0, 1] - logits[:, 0, 1]).sqrt())
-
-
-WITHIN = """
-import sys
-from pathlib import Path
-import torch
-from edgewise import PromptPair, load_model, score_edges
-from edgewise.engine.run import memory
-
-torch.set_num_threads(1)
-model = load_model(sys.argv[1])
-ids = torch.randint(0, 1000, (32, 2, 64)).tolist()
-pairs = [PromptPair(clean, corrupted, (1,), (2,)) for clean, corrupted in ids]
-weights = sum(p.numel() * p.element_size() for p in model.module.parameters())
-each, once = memory.bytes_per_prompt(model, 64, 1), memory.fixed_bytes(model, 64)
-limit = int(memory._used(model.device) + weights + once + 4 * each)
-score_edges(model, pairs, max_memory=limit)
-print(int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) * 1024 / limit)
-"""
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads the peak from /proc")
-def test_a_model_from_disk_stays_within_the_memory_allowed(tmp_path: Path) -> None:
-    """Weights that are mapped from a file count, although nothing has read them yet."""
-    torch.manual_seed(0)
-    config = GPT2Config(n_layer=4, n_embd=512, n_head=8, vocab_size=20_000, bos_token_id=0, eos_token_id=0)
-    GPT2LMHeadModel(config).save_pretrained(tmp_path)
-    done = subprocess.run([sys.executable, "-c", WITHIN, str(tmp_path)], check=True, capture_output=True, text=True)
-    assert float(done.stdout) <= 1.03  # pages of libraries that are read late

@@ -15,6 +15,8 @@ from edgewise.models import Model, load_model
 from edgewise.tasks.prompts import PromptSet
 from tiny import EXACT_FAMILIES, FAMILIES, HF_FAMILIES, prompts
 
+pytestmark = pytest.mark.slow
+
 PROMPTS = prompts(6, seed=1)
 Values = NDArray[np.floating]
 

@@ -21,6 +21,8 @@ from edgewise.models import load_model
 from edgewise.tasks.prompts import PromptPair
 from tiny import gpt2, gpt_neox, llama, prompts
 
+pytestmark = pytest.mark.slow
+
 PROMPTS = prompts(3, seed=2)
 EPSILON = 1e18
 

@@ -22,6 +22,8 @@ from tiny import FAMILIES, gpt2, llama, prompts
 from tiny_families import CASES, WINDOW, tiny
 from traces import leaves_no_trace
 
+pytestmark = pytest.mark.slow
+
 PROMPTS = prompts(4, seed=1)
 FEW: dict[str, dict[str, Any]] = {"eap-ig-activations": {"steps": 1}, "eap-ig-inputs": {"steps": 2}}
 """Settings that keep a method short."""

@@ -20,6 +20,8 @@ from edgewise.models import load_model
 from edgewise.tasks import PromptPair
 from tiny import EXACT_FAMILIES, FAMILIES, prompts
 
+pytestmark = pytest.mark.slow
+
 PROMPTS = prompts(5, seed=9)
 SHAPES = ["gpt2", "llama-grouped", "gpt-neox-parallel", "lens-bidirectional-without-norms"]
 SHARES: dict[str, tuple[dict[str, int | str], list[tuple[float, float]]]] = {

@@ -24,6 +24,8 @@ from edgewise.models import load_model
 from tiny import EXACT_FAMILIES, FAMILIES, prompts
 from tiny_families import tiny
 
+pytestmark = pytest.mark.slow
+
 PROMPTS = prompts(4, seed=5)
 SHAPES = ["gpt2", "llama-grouped", "gpt-neox-parallel", "lens-rotary-gated-grouped", "lens-bidirectional-without-norms"]
 

@@ -122,7 +122,7 @@ def exact_effects(
     With a `step` below one: the central difference (L(+step) - L(-step)) / (2 step) along the edge's change.
     """
     up, edges = single_edge_masks(model, step)
-    down = -up if step < 1 else torch.zeros_like(up)
+    down = -up if step < 1 else torch.zeros_like(up[:1])  # nothing patched is one run for all
     rows = []
     for prompt in prompts:
         effects = torch.full(up.shape[1:], math.nan, dtype=torch.float64)
@@ -139,6 +139,5 @@ def _edge_scores(model: Transformer, prompt: Prompt, metric: PromptMetric) -> Te
     scores = torch.full((len(model.sources), len(model.destinations)), math.nan, dtype=torch.float64)
     for (source, destination), gradient in zip(names, gradients, strict=True):
         change = corrupted.outputs[source] - clean.outputs[source].detach()
-        place = model.sources.index(source), model.destinations.index(destination)
-        scores[place] = (change * gradient).sum()
+        scores[model.places[source, destination]] = (change * gradient).sum()
     return scores

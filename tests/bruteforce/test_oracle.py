@@ -16,6 +16,8 @@ from bruteforce.transformer import Patch, Transformer, run
 from edgewise.graph import Graph, GraphSpec
 from tiny import EXACT_FAMILIES, FAMILIES, HF_FAMILIES, VOCABULARY, gpt2, gpt_neox, llama, prompts
 
+pytestmark = pytest.mark.slow
+
 LENGTH = 8
 SHAPES = {
     "gpt2": GraphSpec(3, 4, 32),

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from jaxtyping import Float, Int
@@ -60,7 +61,7 @@ class Transformer:
         logits = logits if self.unembedding_bias is None else logits + self.unembedding_bias
         return logits if self.softcap is None else self.softcap * torch.tanh(logits / self.softcap)
 
-    @property
+    @cached_property
     def sources(self) -> tuple[str, ...]:
         """`input`, then layer by layer the heads and the MLP."""
         names = ["input"]
@@ -69,7 +70,7 @@ class Transformer:
             names += [f"m{layer}"] if block.mlp is not None else []
         return tuple(names)
 
-    @property
+    @cached_property
     def destinations(self) -> tuple[str, ...]:
         """Layer by layer all q, all k, all v, then the MLP; `logits` last."""
         names: list[str] = []
@@ -78,6 +79,11 @@ class Transformer:
                 names += [f"{name}<{letter}>" for name in reader_names(block, layer, letter)]
             names += [f"m{layer}"] if block.mlp is not None else []
         return (*names, "logits")
+
+    @cached_property
+    def places(self) -> dict[Edge, tuple[int, int]]:
+        """Where an edge stands in a mask; pairs that are no edge have a place too."""
+        return {(s, d): (i, j) for i, s in enumerate(self.sources) for j, d in enumerate(self.destinations)}
 
 
 @dataclass(frozen=True)
@@ -190,6 +196,6 @@ class _Pass:
         current = self.outputs[source]
         if self.patch is None:
             return current.clone()
-        i, j = self.model.sources.index(source), self.model.destinations.index(destination)
+        i, j = self.model.places[source, destination]
         amount = self.patch.mask[..., i, j].reshape(-1, 1, 1)
         return current + amount * (self.patch.replacements[source] - current)

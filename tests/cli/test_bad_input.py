@@ -203,7 +203,7 @@ def test_infinite_scores(cli: Cli, data: Path, tmp_path: Path) -> None:
     with torch.no_grad():
         module.transformer.ln_f.bias[0] = float("inf")
     broken = save_model(tmp_path / "inf", module)
-    refused(cli("discover", "--model", broken, "--data", data, "--out", tmp_path / "run"))
+    refused(cli("discover", "--model", broken, "--data", data, "--no-pictures", "--out", tmp_path / "run"))
 
 
 def test_kl_has_no_gradient_at_the_clean_run(cli: Cli, model: Path, data: Path, tmp_path: Path) -> None:
@@ -234,7 +234,7 @@ def test_more_edges_than_there_are(cli: Cli, model: Path, data: Path, tmp_path: 
 
 
 def test_a_folder_that_holds_another_run(cli: Cli, model: Path, data: Path, tmp_path: Path) -> None:
-    command = ["discover", "--model", model, "--data", data, "--out", tmp_path / "run"]
+    command = ["discover", "--model", model, "--data", data, "--no-pictures", "--out", tmp_path / "run"]
     assert cli(*command).code == 0
     before = contents(tmp_path / "run")
     refused(cli(*command, "--seed", 3), "holds another run", "seed is 0 there, 3 here", "--overwrite")
@@ -282,7 +282,7 @@ def test_invalid_rows_are_dropped_and_counted_on_request(cli: Cli, model: Path, 
     rows = [ROW, ROW | {"corrupted": [1, 5]}, ROW | {"clean": [1, 99, 3]}, ROW]
     data = write_rows(tmp_path / "rows.jsonl", rows)
     command = ["discover", "--model", model, "--data", data, "--drop-invalid", "--out", tmp_path / "run"]
-    result = cli(*command, "--json")
+    result = cli(*command, "--json", "--no-pictures")
     assert result.code == 0
     said = json.loads(result.out)["run"]["prompts"]
     assert (said["n"], said["dropped"]) == (2, 2)
@@ -292,7 +292,7 @@ def test_invalid_rows_are_dropped_and_counted_on_request(cli: Cli, model: Path, 
 
 def test_equal_prompts_are_warned_of_by_row(cli: Cli, model: Path, tmp_path: Path) -> None:
     data = write_rows(tmp_path / "rows.jsonl", [ROW, ROW | {"corrupted": ROW["clean"]}, ROW])
-    result = cli("discover", "--model", model, "--data", data, "--out", tmp_path / "run")
+    result = cli("discover", "--model", model, "--data", data, "--no-pictures", "--out", tmp_path / "run")
     assert result.code == 0
     first, behaviour = result.err.splitlines()
     assert first.startswith("edgewise: warning: ")

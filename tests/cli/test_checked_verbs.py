@@ -6,9 +6,12 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 from safetensors.numpy import load_file
 
 from cli.conftest import Cli
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_checked_run_is_shown_verified_and_selected_from(cli: Cli, model: Path, data: Path, tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ import pytest
 if TYPE_CHECKING:
     from cli.conftest import Cli
 
+pytestmark = pytest.mark.slow
+
 DISCOVER = ("discover", "--model", "planted:0", "--task", "planted", "--n", 6, "--no-pictures")
 PROBING = ("--method", "subnetwork-probing", "--lambda", 1, "--steps", 3, "--lr", 0.1)
 

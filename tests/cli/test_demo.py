@@ -15,6 +15,8 @@ from edgewise import load_model, make_task, score_edges, show, top_n
 if TYPE_CHECKING:
     from cli.conftest import Cli
 
+pytestmark = pytest.mark.slow
+
 
 def test_one_command_from_prompts_to_a_circuit(cli: Cli, tmp_path: Path) -> None:
     result = cli("discover", "--model", "demo", "--task", "ioi", "--out", tmp_path / "run", "--json")

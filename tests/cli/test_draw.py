@@ -22,6 +22,8 @@ from stored import contents, id_rows, save_model, write_rows
 if TYPE_CHECKING:
     from cli.conftest import Cli
 
+pytestmark = pytest.mark.slow
+
 SHOWN = {"circuit.svg", "circuit.png", "scores.svg", "scores.png", "report.html"}
 STORED = {"run.json", "scores.safetensors", "circuit.json"}
 

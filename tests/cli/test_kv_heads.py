@@ -15,6 +15,8 @@ from tiny import llama
 if TYPE_CHECKING:
     from cli.conftest import Cli
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def grouped(tmp_path_factory: pytest.TempPathFactory) -> Path:

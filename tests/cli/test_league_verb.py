@@ -12,6 +12,8 @@ import pytest
 if TYPE_CHECKING:
     from cli.conftest import Cli
 
+pytestmark = pytest.mark.slow
+
 PLANTED = ("league", "--models", "planted:3", "--n", 4, "--methods", "eap,random")
 
 

@@ -17,6 +17,10 @@ from tiny_lens import CONFIGS, LensCheckpoint, checkpoint, dump, hub
 if TYPE_CHECKING:
     from cli.conftest import Cli, Result
 
+pytestmark = pytest.mark.slow
+
+QUIET = ("--json", "--no-pictures")
+
 
 def refused(result: Result, *parts: str) -> None:
     assert (result.code, result.out, result.err.count("\n")) == (2, "", 1), result
@@ -36,7 +40,7 @@ def test_every_invariant_holds(cli: Cli, tmp_path: Path, name: str, dtype: str) 
 
 def test_discover_in_a_folder(cli: Cli, tmp_path: Path) -> None:
     model, data = checkpoint(hub(attn_only=True)).write(tmp_path / "m"), write_rows(tmp_path / "x.jsonl", id_rows())
-    result = cli("discover", "--model", model, "--data", data, "--out", tmp_path / "run", "--top", 9, "--json")
+    result = cli("discover", "--model", model, "--data", data, "--out", tmp_path / "run", "--top", 9, *QUIET)
     assert result.code == 0, result
     run = json.loads(result.out)["run"]
     assert (run["model"]["architecture"], run["prompts"]["bos"]) == ("LensTransformer", False)
@@ -51,7 +55,7 @@ def test_text_gets_the_models_own_bos(cli: Cli, tmp_path: Path) -> None:
     def command(name: str, *more: object, bos_token: str | None = "<s>", **config: Any) -> Result:
         model = checkpoint(dump(**config)).write(tmp_path / name)
         word_tokenizer(**({"bos_token": bos_token} if bos_token else {})).save_pretrained(model)
-        return cli("discover", "--model", model, "--data", data, "--out", tmp_path / f"{name} run", "--json", *more)
+        return cli("discover", "--model", model, "--data", data, "--out", tmp_path / f"{name} run", *QUIET, *more)
 
     def begins_with_bos(result: Result) -> bool:
         return bool(json.loads(result.out)["run"]["prompts"]["bos"])
@@ -77,19 +81,19 @@ def test_a_weights_file_and_its_config(cli: Cli, tmp_path: Path, split: tuple[Pa
     weights, config, data = split
     assert cli("check", weights, "--config", config).code == 0
     command = ["discover", "--model", weights, "--config", config, "--data", data, "--out", tmp_path / "run"]
-    first = cli(*command, "--json")
+    first = cli(*command, *QUIET)
     assert first.code == 0, first
     run = json.loads(first.out)["run"]
     assert run["config"]["config"] == str(config)
     assert len(run["identity"]["config"]) == len(run["identity"]["model"]) == 64
-    assert json.loads(cli(*command, "--json").out)["reused"] is True
+    assert json.loads(cli(*command, *QUIET).out)["reused"] is True
 
 
 def test_another_config_or_other_weights_are_another_run(
     cli: Cli, tmp_path: Path, split: tuple[Path, Path, Path]
 ) -> None:
     weights, config, data = split
-    command = ["discover", "--model", weights, "--data", data, "--out", tmp_path / "run"]
+    command = ["discover", "--model", weights, "--data", data, "--no-pictures", "--out", tmp_path / "run"]
     assert cli(*command, "--config", config).code == 0
     before = contents(tmp_path / "run")
     copy = config.with_name("copy.json")
@@ -119,7 +123,7 @@ def test_an_interrupted_run_is_not_gone_on_from_when_its_config_has_changed(
             raise KeyboardInterrupt
         return step(*arguments, **named)
 
-    command = ["discover", "--model", weights, "--config", config, "--data", data, "--batch-size", 1, "--json"]
+    command = ["discover", "--model", weights, "--config", config, "--data", data, "--batch-size", 1, *QUIET]
     monkeypatch.setattr(loop, "_step", stops)
     assert cli(*command, "--out", tmp_path / "run").code == 130
     config.write_text(json.dumps(json.loads(config.read_text()) | {"attn_scale": 4.0}))

@@ -15,6 +15,8 @@ from planted import planted
 if TYPE_CHECKING:
     from cli.conftest import Cli
 
+pytestmark = pytest.mark.slow
+
 
 def test_discover_finds_the_planted_circuit(cli: Cli, tmp_path: Path) -> None:
     truth = planted(3).circuit

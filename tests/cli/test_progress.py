@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-import time
+import threading
 
 import pytest
 
@@ -21,6 +21,7 @@ class Terminal(io.StringIO):
 def test_short_work_shows_nothing_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr(progress, "BAR_AFTER", 3600.0)
     with ShownProgress() as shown:
         shown(Progress("scoring prompts", 1, 2))
     assert terminal.getvalue() == ""
@@ -35,7 +36,8 @@ def test_long_work_shows_a_bar_and_takes_it_away(
     monkeypatch.setenv("TERM", "xterm")
     with ShownProgress() as shown:
         shown(Progress("scoring prompts", 3, 7))
-        time.sleep(0.4)
+        for timer in (thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)):
+            timer.join()
     assert "scoring prompts" in terminal.getvalue()
     assert "3/7" in terminal.getvalue()
     assert capsys.readouterr().out == ""

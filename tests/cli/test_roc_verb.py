@@ -14,6 +14,8 @@ from edgewise import load_model
 if TYPE_CHECKING:
     from cli.conftest import Cli
 
+pytestmark = pytest.mark.slow
+
 PLANTED = ("roc", "--model", "planted:3", "--task", "planted", "--n", 5)
 
 

@@ -17,6 +17,8 @@ from stored import contents, save_model
 if TYPE_CHECKING:
     from cli.conftest import Cli
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:

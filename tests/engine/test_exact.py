@@ -15,6 +15,8 @@ from edgewise.tasks import PromptPair
 from tiny import EXACT_FAMILIES, FAMILIES, VOCABULARY
 from traces import leaves_no_trace
 
+pytestmark = pytest.mark.slow
+
 READS = ((7,), (2, 7), (5, 6))
 FIRST = (3, 2, 4)
 CASES = [

@@ -18,6 +18,8 @@ from tiny import EXACT_FAMILIES, FAMILIES, prompts
 from tiny_families import CASES, tiny
 from traces import leaves_no_trace
 
+pytestmark = pytest.mark.slow
+
 
 def batch_for(model: Model, first: int = 0) -> Batch:
     """Rows of mixed lengths that read one position or two; from some position on where they differ."""

@@ -20,6 +20,8 @@ from edgewise.tasks import PromptPair
 from tiny import EXACT_FAMILIES, FAMILIES, VOCABULARY
 from traces import leaves_no_trace
 
+pytestmark = pytest.mark.slow
+
 SHARES = (0.02, 0.1, 0.5, 0.9, 0.98, 1.0)
 
 

@@ -33,6 +33,8 @@ from tiny_lens import hub, lens
 from traces import leaves_no_trace
 from without_float32 import without_float32
 
+pytestmark = pytest.mark.slow
+
 METRIC = get_metric("logit-diff")
 PAIRS = prompts(3, seed=4, min_length=6, max_length=8).pairs
 SHIFTED = tuple(

@@ -15,6 +15,8 @@ from edgewise.models import load_model
 from edgewise.tasks.prompts import PromptPair, PromptSet
 from tiny import EXACT_FAMILIES, FAMILIES, HF_FAMILIES, VOCABULARY
 
+pytestmark = pytest.mark.slow
+
 
 def pair(length: int, first: int, reads: tuple[int, ...], seed: int) -> PromptPair:
     """Random ids that differ from `first` on."""

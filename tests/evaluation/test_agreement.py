@@ -12,6 +12,8 @@ from edgewise.evaluation.agreement import Agreement, Estimate, agreement
 from edgewise.evaluation.sampling import Sample, draw
 from edgewise.graph import EdgeScores, Graph, GraphSpec
 
+pytestmark = pytest.mark.slow
+
 NUMBERS = (
     "r2",
     "slope",

@@ -18,6 +18,8 @@ from edgewise import Circuit, EdgeScores, Evaluation, Model, evaluate_circuit, l
 from edgewise.evaluation.ablation import ABLATIONS
 from edgewise.tasks import PromptPair
 
+pytestmark = pytest.mark.slow
+
 ROWS = tiny.prompts(5, seed=3)
 FAMILIES = ("gpt2", "llama-grouped", "gpt-neox-parallel", "lens-bidirectional-without-norms")
 ALLOWED = {"gpt2": 1e-11}
@@ -63,19 +65,20 @@ def by_brute_force(family: str, ablation: str, kept: list[np.ndarray]) -> np.nda
     """Logit difference, KL and accuracy, ``[kept, prompt, 3]``."""
     _, twin = model_and_twin(family)
     exists, carried = edge_mask(twin), replacements(twin, ablation)
+    patched = torch.stack([exists & ~torch.tensor(mask) for mask in kept]).double()  # a row of the batch each
     found = []
-    for mask in kept:
-        patched = (exists & ~torch.tensor(mask)).double()
-        for pair in ROWS:
-            ids, reads = torch.tensor([pair.clean]), list(pair.positions)
-            with torch.no_grad():
-                clean = run(twin, ids).logits[0, reads]
-                logits = run(twin, ids, Patch(patched, carried(pair))).logits[0, reads]
-            p, q = clean.softmax(-1), logits.softmax(-1)
-            kl = (p * (p / q).log()).sum(-1).mean()
+    for pair in ROWS:
+        ids, reads = torch.tensor([pair.clean]), list(pair.positions)
+        with torch.no_grad():
+            clean = run(twin, ids).logits[0, reads]
+            carry = {name: x.expand(len(kept), -1, -1) for name, x in carried(pair).items()}
+            rows = run(twin, ids.expand(len(kept), -1), Patch(patched, carry)).logits[:, reads]
+        p = clean.softmax(-1)
+        for logits in rows:
+            kl = (p * (p / logits.softmax(-1)).log()).sum(-1).mean()
             correct = np.mean([int(row.argmax()) in pair.answers for row in logits])
             found.append([float(logit_diff(logits, pair)), float(kl), float(correct)])
-    return np.array(found).reshape(len(kept), len(ROWS), 3)
+    return np.array(found).reshape(len(ROWS), len(kept), 3).swapaxes(0, 1)
 
 
 @pytest.mark.parametrize("ablation", ABLATIONS)

@@ -19,6 +19,8 @@ from edgewise.settings.evaluation import EvaluationRequest
 from planted import effects, planted, prompts
 from traces import leaves_no_trace
 
+pytestmark = pytest.mark.slow
+
 ROWS = tiny.prompts(5, seed=3)
 MODEL = load_model(tiny.gpt2())
 GRAPH = MODEL.graph

@@ -12,6 +12,8 @@ from edgewise.errors import ScoreError, SelectionError
 from edgewise.evaluation.roc import Front, RocCurve, bootstrap, circuit_roc, curve, front, score_roc
 from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, NodeScores, threshold
 
+pytestmark = pytest.mark.slow
+
 GRAPH = Graph(GraphSpec(2, 2, 8))
 GROUPED = Graph(GraphSpec(2, 4, 8, n_kv_heads=2))
 

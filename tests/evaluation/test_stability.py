@@ -12,6 +12,8 @@ from edgewise.evaluation.stability import intervals, mean_jaccard, stability
 from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, NodeScores
 from edgewise.graph.arrays import FloatArray
 
+pytestmark = pytest.mark.slow
+
 GRAPH = Graph(GraphSpec(n_layers=3, n_heads=4, d_model=8))
 
 

@@ -19,7 +19,7 @@ def columns(rows: list[tuple[float, float, int]]) -> tuple[np.ndarray, np.ndarra
     return x, y, w
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(ROWS)
 def test_repeated_values_and_ties(rows: list[tuple[float, float, int]]) -> None:
     x, y, w = columns(rows)

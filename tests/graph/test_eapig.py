@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 
 from edgewise.errors import FormatError, SelectionError
 from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, NodeScores
@@ -90,14 +90,12 @@ def test_pt_can_be_saved_and_loaded_without_trusting_it() -> None:
     np.testing.assert_array_equal(scores.values, tiny_scores().values)
 
 
-@settings(deadline=None)
 @given(circuits())
 def test_circuits_without_scores_survive_both_formats(circuit: Circuit) -> None:
     assert from_json_dict(json.loads(json.dumps(to_json_dict(circuit)))) == (circuit, None)
     assert from_pt_dict(to_pt_dict(circuit)) == (circuit, None)
 
 
-@settings(deadline=None)
 @given(tied_scores())
 def test_scores_survive_both_formats(scores: EdgeScores) -> None:
     full = Circuit.full(scores.graph)

@@ -23,6 +23,8 @@ from edgewise.tasks import PromptSet, compiled
 from edgewise.tasks.split import is_held_out
 from planted import effects
 
+pytestmark = pytest.mark.slow
+
 ALL = pytest.mark.parametrize("name", PROGRAMS)
 # Worked out by hand from what the program is said to do.
 EDGES = {
@@ -64,7 +66,7 @@ def test_the_transformer_answers_what_the_task_says(name: str, split: str) -> No
 @ALL
 def test_the_circuit_is_exactly_the_edges_whose_patch_changes_the_answer(name: str) -> None:
     model = model_of(name)
-    found, mask = effects(model, prompts_of(name, n=20)), model.circuit.mask
+    found, mask = effects(model, prompts_of(name, n=8)), model.circuit.mask
     assert (np.abs(found[mask]) > 0.4).all()
     assert (np.abs(found[model.graph.mask & ~mask]) < 1e-5).all()
 

@@ -13,6 +13,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GPT2LMHeadModel
 from edgewise.errors import DataError
 from edgewise.tasks import TASKS, make_task
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path(str(files("edgewise.models") / "demo"))
 CARD = (FOLDER / "README.md").read_text(encoding="utf-8")
 ROW = re.compile(
@@ -47,7 +49,7 @@ def last_logits(model, prompts):
     lengths = [len(pair.clean) for pair in prompts]
     for length in set(lengths):
         rows = [i for i, other in enumerate(lengths) if other == length]
-        logits[rows] = model(torch.tensor([prompts[i].clean for i in rows])).logits[:, -1].float()
+        logits[rows] = model(torch.tensor([prompts[i].clean for i in rows]), logits_to_keep=1).logits[:, -1].float()
     return logits
 
 

@@ -40,10 +40,12 @@ from tiny_families import CASES, FIRST_LAYER_WINDOWED, WINDOW, config_of, tiny
 from traces import leaves_no_trace
 from without_float32 import without_float32
 
+pytestmark = pytest.mark.slow
+
 METRIC = get_metric("logit-diff")
 PROMPTS = prompts(3, seed=4, min_length=WINDOW + 1, max_length=WINDOW + 3)
 STEP = 1e-5
-N_EDGES = 240
+N_EDGES = 120
 WINDOWS = ("sliding_window", "window_size")
 WINDOWED = [name for name in FAMILIES if any(getattr(config_of(name), window, None) for window in WINDOWS)]
 EACH = pytest.mark.parametrize("case", CASES)
@@ -112,7 +114,7 @@ def test_nothing_patched_is_the_clean_run_to_the_bit(case: str) -> None:
 
 @EACH
 def test_every_edge_scores_the_slope_of_its_exact_effect(case: str) -> None:
-    """240 random edges of all kinds, in float64 throughout; and in the class's own types, as near as those allow."""
+    """120 random edges of all kinds, in float64 throughout; and in the class's own types, as near as those allow."""
     model = model_of(case)
     batch = batch_of(model)
     edges = torch.tensor(spread(model.graph, N_EDGES))

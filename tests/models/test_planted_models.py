@@ -23,6 +23,8 @@ from edgewise.models.planted.shapes import shapes
 from edgewise.models.planted.weights import build_module
 from planted import SEEDS, planted, prompts
 
+pytestmark = pytest.mark.slow
+
 # Every shape is among them; the truth of the circuits is tested for others too.
 ALL = pytest.mark.parametrize("seed", SEEDS[:8])
 ENDS = {"i": "input", "a": "head", "m": "mlp", "l": "logits"}

@@ -10,6 +10,8 @@ from bruteforce.scores import exact_effects, logit_diff
 from edgewise.attribution import score_edges
 from planted import SEEDS, effects, planted, prompts, with_edges_patched
 
+pytestmark = pytest.mark.slow
+
 SEEN, UNSEEN = 1e-2, 1e-4
 SMALL = (3, 11, 13)  # 75 to 110 edges: every edge is a tensor of the twin
 

@@ -29,6 +29,8 @@ from tiny_families import CASES, tiny
 from traces import leaves_no_trace
 from without_float32 import without_float32
 
+pytestmark = pytest.mark.slow
+
 PROMPTS = prompts(4, seed=3, min_length=6, max_length=8)
 
 

@@ -21,6 +21,8 @@ from edgewise.report.picture.palette import LIGHT
 from edgewise.runs.roc import Judged, RocLine, RocQuestion, RocResult
 from report.charts import panels
 
+pytestmark = pytest.mark.slow
+
 TRUTH = np.array([True, True, False, False, False])
 
 

@@ -16,6 +16,8 @@ from edgewise.models import load_model
 from edgewise.paper.fig3 import FAST_TAUS
 from edgewise.runs.store.folder import load_run
 
+pytestmark = pytest.mark.slow
+
 
 def test_on_a_planted_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["paper", "fig5a", "--model", "planted:3", "--fast", "--out", str(tmp_path)]) == 0

@@ -23,6 +23,8 @@ from edgewise.paper import FIGURES
 from edgewise.paper.interpolated import FAST_SHARES
 from edgewise.paper.material import FAST_N
 
+pytestmark = pytest.mark.slow
+
 MODEL = "demo"
 
 

@@ -22,6 +22,8 @@ from edgewise.tasks.known import find_known
 from report import charts
 from report.charts import laid_out
 
+pytestmark = pytest.mark.slow
+
 CLEAN, CORRUPTED = 3.0, 1.0
 
 

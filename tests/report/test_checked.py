@@ -25,6 +25,8 @@ from edgewise.runs.store.folder import Run
 from report import charts
 from report.conftest import make_checked_run, make_run
 
+pytestmark = pytest.mark.slow
+
 LEVELS = ("edge", "node")
 
 

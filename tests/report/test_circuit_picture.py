@@ -19,6 +19,8 @@ from edgewise.report.picture.svg import svg
 from edgewise.report.scenes import run_circuit
 from report.conftest import SPECS, edge_scores, make_run, node_scores, with_circuit
 
+pytestmark = pytest.mark.slow
+
 NAMESPACE = "{http://www.w3.org/2000/svg}"
 
 

@@ -18,6 +18,8 @@ from edgewise.report.picture.skeleton import layer, skeleton
 from graph.strategies import circuits
 from report.conftest import SPECS, edge_scores
 
+pytestmark = pytest.mark.slow
+
 
 def choice(shape: str, n: int) -> Choice:
     scores = edge_scores(SPECS[shape])
@@ -80,7 +82,7 @@ def test_geometry(drawn: tuple[Choice, Layout]) -> None:
     check_no_bend_beside_a_node(drawn[1])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(circuits(), st.integers(0, 2**32 - 1))
 def test_geometry_of_any_circuit(circuit: Circuit, seed: int) -> None:
     scores = EdgeScores(circuit.graph, np.random.default_rng(seed).normal(size=circuit.mask.shape))

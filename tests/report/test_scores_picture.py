@@ -19,6 +19,8 @@ from edgewise.report.scenes import run_scores
 from report.charts import panels, said
 from report.conftest import SPECS, edge_scores, make_run
 
+pytestmark = pytest.mark.slow
+
 GRAPH = Graph(GraphSpec(1, 1, 4))
 VALUES = np.array([[0.5, -0.25, 0.0, -2.0, 1.0], [0, 0, 0, 2.0, 0.0], [0, 0, 0, 0, -0.125]])
 SCORES = EdgeScores(GRAPH, VALUES)

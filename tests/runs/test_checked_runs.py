@@ -33,6 +33,8 @@ from edgewise.search.exact.flags import flagged
 from edgewise.settings.selection import Selection
 from stored import save_model
 
+pytestmark = pytest.mark.slow
+
 RESULTS = ("scores.safetensors", "circuit.json")
 N_EDGES, N_EXACT = 46, 9
 

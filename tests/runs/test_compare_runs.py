@@ -25,6 +25,8 @@ from edgewise.runs.store.results import write_files
 from edgewise.settings.selection import Selection
 from stored import contents
 
+pytestmark = pytest.mark.slow
+
 PLANTED = RunConfig(model="planted:0", task="planted", n=6, selection=Selection(top=20))
 MADE = {
     "eap": PLANTED,

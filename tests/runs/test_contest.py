@@ -18,6 +18,8 @@ from edgewise.runs.roc import CONTENDERS, RocQuestion, RocResult, contest, read_
 from edgewise.runs.roc.contest import RESULT
 from edgewise.runs.steps import Progress
 
+pytestmark = pytest.mark.slow
+
 PLANTED = RunConfig("planted:3", task="planted", n=6)
 DEMO = RunConfig("demo", task="ioi", n=4)
 TAUS = {"tau": (0.01, 1.0)}

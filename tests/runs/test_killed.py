@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
-import time
-from functools import partial
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
 from edgewise.runs.store.checkpoint import PROGRESS
 from killing import COMMANDS, DEMO, finished_run, same_bytes, started
 
-# Of each command.
-KILLS = 4
+# Of each command: one in the model, one at the file system.
+KILLS = 2
+LONG = ("discover", *DEMO, "--method", "activation-patching", "--n", "200")
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX")]
 
 
 @pytest.fixture(scope="module")
@@ -36,35 +34,34 @@ def test_killed_at_random_moments(name: str, finished: Path, tmp_path: Path) -> 
     assert killed.lost == 0
 
 
+def begun(folder: Path, errors: Path | None = None) -> Any:
+    """A run that has stored its first state and has long to go."""
+    process = started((*LONG, "--out", str(folder)), errors=errors)
+    while process.is_alive() and not (folder / PROGRESS).exists():
+        process.join(0.05)
+    return process
+
+
 def test_an_interrupt_says_how_to_go_on(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "edgewise", "discover", *DEMO, "--method", "activation-patching", "--n", "200"]
-    folder = tmp_path / "run"
-    # Tests that run in the background ignore interrupts, and so would their children.
-    heeding = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    process = subprocess.Popen([*command, "--out", str(folder)], stderr=subprocess.PIPE, text=True, preexec_fn=heeding)
-    deadline = time.monotonic() + 60
-    while not (folder / PROGRESS).exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 130
+    process = begun(tmp_path / "run", tmp_path / "said")
+    os.kill(process.pid, signal.SIGINT)
+    process.join()
+    assert process.exitcode == 130
+    said = (tmp_path / "said").read_text()
     assert said.splitlines()[-1] == "edgewise: interrupted; start the same command again to go on from here"
     assert "Traceback" not in said
-    assert (folder / PROGRESS).exists()
+    assert (tmp_path / "run" / PROGRESS).exists()
 
 
 def test_a_second_process_is_refused(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "edgewise", "discover", *DEMO, "--method", "activation-patching", "--n", "200"]
-    folder = tmp_path / "run"
-    first = started((*command[3:], "--out", str(folder)))
+    first = begun(tmp_path / "run")
     try:
-        deadline = time.monotonic() + 60
-        while not (folder / PROGRESS).exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        second = subprocess.run([*command, "--out", str(folder)], capture_output=True, text=True, check=False)
+        second = started((*LONG, "--out", str(tmp_path / "run")), errors=tmp_path / "said")
+        second.join()
     finally:
         first.kill()
         first.join()
-    assert second.returncode == 2
-    assert "another process is writing to this run folder" in second.stderr
-    assert len(second.stderr.splitlines()) == 1
+    assert second.exitcode == 2
+    said = (tmp_path / "said").read_text()
+    assert "another process is writing to this run folder" in said
+    assert len(said.splitlines()) == 1

@@ -23,6 +23,8 @@ from edgewise.runs.methods import get_method, method_names
 from edgewise.runs.methods.advice import ADVICE, FOR_EFFECTS, nearer
 from edgewise.runs.steps import Progress
 
+pytestmark = pytest.mark.slow
+
 BASE = RunConfig("demo", task="ioi", n=4)
 MODEL = "planted:3"
 METHODS = ("eap", "eap-ig-inputs:steps=2", "random")

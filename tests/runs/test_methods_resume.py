@@ -22,6 +22,8 @@ from edgewise.runs.store.folder import read_record
 from edgewise.settings.selection import Selection
 from traces import leaves_no_trace
 
+pytestmark = pytest.mark.slow
+
 # Settings that a method does not do without, or that make it short.
 SETTINGS: dict[str, dict[str, Any]] = {
     "acdc": {"tau": 0.01},

@@ -16,6 +16,8 @@ from edgewise.runs.discover import discover
 from edgewise.runs.sweep import grid, sweep
 from edgewise.search.acdc.search import acdc
 
+pytestmark = pytest.mark.slow
+
 FILES = ("circuit.json", "scores.safetensors", "trace.jsonl")
 BOTH = RunConfig("planted:1", task="planted", n=4, method="eap-acdc", metric="logit-diff")
 

@@ -22,6 +22,8 @@ from edgewise.search.acdc.sweep import AcdcRule, SweepState, sweep
 from edgewise.tasks import PromptPair
 from tiny import FAMILIES, prompts
 
+pytestmark = pytest.mark.slow
+
 
 def same(
     model: Model,

@@ -26,6 +26,8 @@ from planted import prompts as planted_prompts
 from tiny import EXACT_FAMILIES, FAMILIES, VOCABULARY, prompts
 from traces import leaves_no_trace
 
+pytestmark = pytest.mark.slow
+
 MIXED = prompts(4, seed=3)
 """Of several lengths, read at one position or several."""
 

@@ -19,6 +19,8 @@ from edgewise.tasks import PromptPair
 from node_hooks import hooked, nodes_by_name
 from tiny import FAMILIES, prompts
 
+pytestmark = pytest.mark.slow
+
 
 def slopes(module: nn.Module, pair: PromptPair, metric: str) -> dict[str, float]:
     """Of one prompt alone, from two whole runs; for KL at the corrupted run."""

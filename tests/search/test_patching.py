@@ -23,6 +23,8 @@ from edgewise.settings.selection import Selection
 from stored import id_rows, save_model, write_rows
 from tiny import prompts
 
+pytestmark = pytest.mark.slow
+
 MODEL = load_model(tiny.gpt2(n_layer=2, n_head=2, n_embd=16))
 """46 edges."""
 PROMPTS = prompts(5, seed=3)

@@ -31,6 +31,8 @@ from planted import prompts as planted_prompts
 from tiny import FAMILIES, prompts
 from traces import leaves_no_trace
 
+pytestmark = pytest.mark.slow
+
 BETA, GAMMA, ZETA = 2 / 3, -0.1, 1.1
 
 

@@ -18,6 +18,8 @@ from edgewise.search.exact import refining
 from edgewise.search.exact import refining as module
 from edgewise.search.exact.flags import combined, flagged, second_of
 
+pytestmark = pytest.mark.slow
+
 MODEL, PAIRS = load_model(tiny.gpt2(n_layer=2, n_head=2, n_embd=16)), tiny.prompts(5)
 GRAPH = Graph(GraphSpec(1, 1, 4))
 #   columns: q, k, v of a0.h0, m0, logits; rows: input, a0.h0, m0

@@ -9,6 +9,8 @@ from edgewise.metrics import METRICS
 from edgewise.tasks import TASKS, make_task, validate
 from tasks.small_tokenizers import word_tokenizer
 
+pytestmark = pytest.mark.slow
+
 # Most tasks are in words that the demo model's tokenizer and GPT-2's both know; these are for their own alone.
 OWN_TOKENIZER = {"planted": "planted", "compiled": "compiled"}
 PAIRS = [

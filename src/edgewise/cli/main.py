@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Sequence
-from importlib.metadata import version as package_version
 from typing import Any
 
 import typer
@@ -42,6 +41,8 @@ app.command("check", epilog=check.EXAMPLES)(check.check)
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version as package_version
+
         typer.echo(f"edgewise {package_version('edgewise')}")
         raise typer.Exit
 

@@ -32,6 +32,8 @@ from planted import effects, planted
 from planted import prompts as planted_prompts
 from stored import contents
 
+pytestmark = pytest.mark.slow
+
 N_EDGES, N_NODES, N_PROMPTS = 46, 7, 3
 RESULT, PROGRESS = "verification.json", "verification.progress.safetensors"
 
