@@ -25,6 +25,7 @@ from edgewise import load_model
 from edgewise.engine.run.batches import Batch
 from edgewise.models import Model
 from edgewise.search.acdc.search import search
+from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptPair
 
 # name -> case of eap.py, prompts; metric -> thresholds (each keeps another share of the edges)
@@ -65,7 +66,9 @@ def searched(
     least = [timed(lambda: plain(module, ids)) for _ in range(3)]
     begun, pause = time.perf_counter(), 0.0
     state = None
-    for number, now in enumerate(search(model, pairs, tau, metric=metric, batch_size=len(pairs))):
+    for number, now in enumerate(
+        search(model, pairs, tau, metric=metric, conditions=Conditions(batch_size=len(pairs)))
+    ):
         state = now
         if number % 40 == 0:
             least.append(timed(lambda: plain(module, ids)))

@@ -41,6 +41,7 @@ from transformers import (
 from edgewise import load_model, score_edges
 from edgewise.models.lens import LensTransformer
 from edgewise.models.lens.dialects import read_config
+from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptPair
 
 
@@ -211,7 +212,7 @@ def prepare(case: Case) -> tuple[nn.Module, list[PromptPair], Callable[[], objec
     module = case.build().eval().requires_grad_(False)
     model = load_model(module)
     pairs = prompts(case, model.vocab_size)
-    return module, pairs, lambda: score_edges(model, pairs, batch_size=case.batch_size)
+    return module, pairs, lambda: score_edges(model, pairs, conditions=Conditions(batch_size=case.batch_size))
 
 
 def peak_of(name: str, side: str) -> float:

@@ -17,6 +17,7 @@ from eap import CASES, prompts
 
 from edgewise import load_model, score_edges
 from edgewise.attribution import METHODS
+from edgewise.settings.conditions import Conditions
 
 # By far the dearest: (2 layers + 1) steps gradients, and two runs of attention for every source and layer.
 LEFT_OUT = ("eap", "eap-ig-activations", "atp-star")
@@ -42,7 +43,9 @@ def main() -> None:
     for repeat in range(options.repeats + 1):
         for name, taken in seconds.items():
             start = clock()
-            score_edges(model, pairs, method=name, metric="logit-diff", batch_size=case.batch_size)
+            score_edges(
+                model, pairs, method=name, metric="logit-diff", conditions=Conditions(batch_size=case.batch_size)
+            )
             taken += [clock() - start] if repeat else []  # the first warms up
     base = seconds["eap"]
     for name, taken in seconds.items():

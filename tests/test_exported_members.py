@@ -11,6 +11,7 @@ import edgewise
 
 EXPORTED = [
     "Circuit",
+    "Conditions",
     "EdgeScores",
     "EdgewiseError",
     "Evaluation",

@@ -13,6 +13,7 @@ LEVELS = {
     "errors": 0,
     "registry": 0,
     "settings": 0,
+    "generators": 0,
     "methods": 0,
     "graph": 1,
     "models": 2,

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from edgewise.runs.store.files import read_circuit, read_scores, write_circuit, write_scores
     from edgewise.runs.store.folder import Run, load_run
     from edgewise.search import patch_edges, refine
+    from edgewise.settings.conditions import Conditions
     from edgewise.settings.selection import Selection
     from edgewise.tasks import PromptPair, PromptSet
 
@@ -74,6 +75,7 @@ _HOMES = {
     "edgewise.runs.store.files": ("read_circuit", "read_scores", "write_circuit", "write_scores"),
     "edgewise.runs.store.folder": ("Run", "load_run"),
     "edgewise.runs.prompts": ("make_task", "read_prompts"),
+    "edgewise.settings.conditions": ("Conditions",),
     "edgewise.settings.selection": ("Selection",),
     "edgewise.search": ("patch_edges", "refine"),
     "edgewise.tasks": ("PromptPair", "PromptSet"),
@@ -82,6 +84,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Circuit",
+    "Conditions",
     "EdgeScores",
     "EdgewiseError",
     "Evaluation",

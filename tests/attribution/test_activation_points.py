@@ -12,6 +12,7 @@ from bruteforce.from_hf import from_hf
 from bruteforce.transformer import Patch, Transformer, run
 from edgewise.attribution import score_edges
 from edgewise.models import load_model
+from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptPair
 from tiny import EXACT_FAMILIES, FAMILIES, prompts
 
@@ -59,7 +60,7 @@ def test_every_edge_for_every_prompt(family: str, reading: str) -> None:
         method="eap-ig-activations",
         settings={"steps": STEPS, "reading": reading},
         metric="logit-diff",
-        batch_size=2,
+        conditions=Conditions(batch_size=2),
         per_prompt=True,
     ).per_prompt
     assert ours is not None

@@ -17,6 +17,7 @@ from bruteforce.parts import Attention, Mlp
 from bruteforce.transformer import Block, Patch, Transformer, run
 from edgewise.attribution import score_edges
 from edgewise.models import load_model
+from edgewise.settings.conditions import Conditions
 from tiny import EXACT_FAMILIES, FAMILIES, prompts
 from tiny_families import CASES, tiny
 from tiny_lens import checkpoint, dump
@@ -129,7 +130,12 @@ def error(ours: np.ndarray, theirs: Tensor) -> float:
 def scored(module: nn.Module, *, grad_drop: bool) -> np.ndarray:
     settings = {"grad_drop": grad_drop}
     scores = score_edges(
-        load_model(module), PROMPTS, method="atp-star", settings=settings, batch_size=2, per_prompt=True
+        load_model(module),
+        PROMPTS,
+        method="atp-star",
+        settings=settings,
+        conditions=Conditions(batch_size=2),
+        per_prompt=True,
     )
     assert scores.per_prompt is not None
     return scores.per_prompt

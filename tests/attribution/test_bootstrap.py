@@ -13,6 +13,7 @@ from edgewise.attribution.resamples import Resamples, draws
 from edgewise.errors import DataError
 from edgewise.models import load_model
 from edgewise.search import patch_edges
+from edgewise.settings.conditions import Conditions
 from tiny import prompts
 
 MODEL = load_model(tiny.gpt2(n_layer=2, n_head=2, n_embd=16))
@@ -26,7 +27,7 @@ def test_each_mean_is_that_of_its_prompts(level: str, batch_size: int) -> None:
         MODEL,
         PAIRS,
         level=level,
-        batch_size=batch_size,
+        conditions=Conditions(batch_size=batch_size),
         per_prompt=True,
         bootstrap=20,
         seed=3,  # type: ignore[arg-type]
@@ -63,7 +64,7 @@ def test_draws_are_seeded_and_differ() -> None:
 
 
 def test_a_stopped_pass_goes_on_to_the_same_bits() -> None:
-    states = list(attribute(MODEL, PAIRS, batch_size=2, bootstrap=20, seed=5))
+    states = list(attribute(MODEL, PAIRS, conditions=Conditions(batch_size=2), bootstrap=20, seed=5))
     stored = AttributionState.from_tensors(states[1].tensors(), MODEL.graph, level="edge", per_prompt=False)
     (last,) = deque(attribute(MODEL, PAIRS, state=stored), maxlen=1)
     assert last.resamples is not None
@@ -73,7 +74,7 @@ def test_a_stopped_pass_goes_on_to_the_same_bits() -> None:
 
 def test_what_is_kept_does_not_grow_with_the_prompts() -> None:
     def size(n: int) -> int:
-        *_, last = attribute(MODEL, prompts(n), batch_size=4, bootstrap=20)
+        *_, last = attribute(MODEL, prompts(n), conditions=Conditions(batch_size=4), bootstrap=20)
         kept = last.tensors()
         return sum(array.nbytes for name, array in kept.items() if not name.endswith("_metric"))
 

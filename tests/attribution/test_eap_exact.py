@@ -17,6 +17,7 @@ from bruteforce.transformer import Transformer
 from edgewise.attribution import score_edges
 from edgewise.metrics import MetricBatch
 from edgewise.models import load_model
+from edgewise.settings.conditions import Conditions
 from edgewise.tasks.prompts import PromptPair, PromptSet
 from tiny import EXACT_FAMILIES, FAMILIES, prompts
 
@@ -78,7 +79,9 @@ def error(ours: Values | None, theirs: Values) -> float:
 def test_every_edge_for_every_prompt(family: str, metric: str, dtype: torch.dtype) -> None:
     truth, allowed = expected(family, metric), tolerance(family, dtype)
     model = load_model(FAMILIES[family](dtype=dtype))
-    scores = score_edges(model, PROMPTS, metric=METRICS[metric][0], batch_size=3, per_prompt=True)
+    scores = score_edges(
+        model, PROMPTS, metric=METRICS[metric][0], conditions=Conditions(batch_size=3), per_prompt=True
+    )
     assert scores.graph.sources == twin(family).sources
     assert scores.graph.destinations == twin(family).destinations
     assert scores.n_prompts == len(PROMPTS)
@@ -99,7 +102,7 @@ def test_every_node_for_every_prompt(family: str, metric: str) -> None:
         PROMPTS,
         metric=METRICS[metric][0],
         level="node",
-        batch_size=3,
+        conditions=Conditions(batch_size=3),
         per_prompt=True,
     )
     assert scores.values.shape == (len(twin(family).sources),)
@@ -111,7 +114,7 @@ def test_every_node_for_every_prompt(family: str, metric: str) -> None:
 
 def test_spread_over_prompts_comes_without_keeping_every_prompt() -> None:
     truth = expected("gpt2", "logit-diff")
-    scores = score_edges(load_model(FAMILIES["gpt2"]()), PROMPTS, batch_size=2)
+    scores = score_edges(load_model(FAMILIES["gpt2"]()), PROMPTS, conditions=Conditions(batch_size=2))
     assert scores.per_prompt is None
     assert error(scores.values, truth.mean(0)) <= 1e-10
     assert error(scores.mean_abs, np.abs(truth).mean(0)) <= 1e-10
@@ -139,7 +142,9 @@ positions read; a difference in the last token alone."""
 def test_prompts_at_the_edges_of_what_is_allowed(family: str, batch_size: int) -> None:
     truth = oracle.edge_scores(twin(family), CORNERS, oracle.logit_diff).numpy()
     model = load_model(FAMILIES[family]())
-    scores = score_edges(model, CORNERS, metric="logit-diff", batch_size=batch_size, per_prompt=True)
+    scores = score_edges(
+        model, CORNERS, metric="logit-diff", conditions=Conditions(batch_size=batch_size), per_prompt=True
+    )
     assert scores.per_prompt is not None
     assert error(scores.per_prompt, truth) <= tolerance(family, torch.float64)
     idle = 2 if twin(family).causal else 1  # both directions: what comes after a read position matters too

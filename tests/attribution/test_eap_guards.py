@@ -19,6 +19,7 @@ from edgewise.engine.run.sources import accumulation_dtype
 from edgewise.errors import DataError, ModelError, ScoreError, UnsupportedModelError
 from edgewise.metrics import MetricBatch
 from edgewise.models import load_model
+from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptPair
 from tiny import FAMILIES, prompts
 
@@ -42,7 +43,7 @@ def test_products_are_never_accumulated_in_half_precision():
 
 def test_every_metric_value_belongs_to_its_own_prompt():
     model = load_model(FAMILIES["gpt2"]())
-    *_, together = attribute(model, PROMPTS, metric="logit-diff", batch_size=3)
+    *_, together = attribute(model, PROMPTS, metric="logit-diff", conditions=Conditions(batch_size=3))
     for i, pair in enumerate(PROMPTS):
         *_, alone = attribute(model, [pair], metric="logit-diff")
         assert together.clean_metric[i] == pytest.approx(alone.clean_metric[0], rel=1e-10)
@@ -76,12 +77,15 @@ def test_a_metric_is_flat_only_if_it_is_flat_on_every_prompt():
         calls.append(1)
         return logits[:, 0, 1] * (1.0 if len(calls) == 1 else 0.0)
 
-    assert np.nanmax(np.abs(score_edges(model, PROMPTS, metric=first_only, batch_size=3).values)) > 0
+    assert (
+        np.nanmax(np.abs(score_edges(model, PROMPTS, metric=first_only, conditions=Conditions(batch_size=3)).values))
+        > 0
+    )
 
 
 def test_a_state_of_other_prompts_is_refused():
     model = load_model(FAMILIES["gpt2"]())
-    state = next(attribute(model, PROMPTS, batch_size=2))
+    state = next(attribute(model, PROMPTS, conditions=Conditions(batch_size=2)))
     with pytest.raises(DataError, match="stored state is of 7 prompts, but 6"):
         next(attribute(model, PROMPTS[:6], state=state))
 
@@ -89,7 +93,11 @@ def test_a_state_of_other_prompts_is_refused():
 def test_a_metric_that_is_not_finite_is_refused_at_once():
     model = load_model(FAMILIES["gpt2"]())
     with pytest.raises(ScoreError, match="on a clean prompt"):
-        next(attribute(model, PROMPTS, metric=lambda logits, batch: logits[:, 0, 0] / 0, batch_size=2))
+        next(
+            attribute(
+                model, PROMPTS, metric=lambda logits, batch: logits[:, 0, 0] / 0, conditions=Conditions(batch_size=2)
+            )
+        )
 
 
 def test_buffers_are_let_go_when_memory_runs_out(monkeypatch):
@@ -105,7 +113,7 @@ def test_buffers_are_let_go_when_memory_runs_out(monkeypatch):
 
     monkeypatch.setattr(eap, "EAP", eap.EAP.__class__("eap", "", score))
     with pytest.warns(UserWarning, match="out of memory"):
-        score_edges(load_model(FAMILIES["gpt2"]()), PROMPTS, metric="logit-diff", batch_size=7)
+        score_edges(load_model(FAMILIES["gpt2"]()), PROMPTS, metric="logit-diff", conditions=Conditions(batch_size=7))
     assert seen == [(7, 0), (4, 0), (3, 2)]
 
 
@@ -123,7 +131,7 @@ def test_recorded_outputs_are_let_go_before_the_backward_pass(monkeypatch):
         return products(*args)
 
     monkeypatch.setattr(tally, "edge_products", watched)
-    score_edges(load_model(FAMILIES["gpt2"]()), PROMPTS, metric="logit-diff", batch_size=7)
+    score_edges(load_model(FAMILIES["gpt2"]()), PROMPTS, metric="logit-diff", conditions=Conditions(batch_size=7))
 
 
 def test_which_errors_mean_that_memory_ran_out():
@@ -136,7 +144,7 @@ def test_which_errors_mean_that_memory_ran_out():
 def test_a_micro_batch_has_no_more_tokens_than_make_it_faster(monkeypatch):
     model = load_model(FAMILIES["gpt2"]())
     monkeypatch.setitem(memory.MOST_TOKENS, "cpu", 2 * max(len(pair) for pair in PROMPTS))
-    assert memory.micro_batch(model, PROMPTS.pairs, 10**12) == 2
+    assert memory.micro_batch(model, PROMPTS.pairs, Conditions(max_memory=10**12)) == 2
 
 
 def test_a_model_put_in_training_mode_after_loading_is_refused():
@@ -149,8 +157,8 @@ def test_a_model_put_in_training_mode_after_loading_is_refused():
 def test_the_corrupted_metric_is_the_clean_one_of_the_swapped_pairs():
     model = load_model(FAMILIES["gpt2"]())
     swapped = [PromptPair(p.corrupted, p.clean, p.answers, p.wrong_answers, p.positions) for p in PROMPTS]
-    *_, ours = attribute(model, PROMPTS, metric="logit-diff", batch_size=3)
-    *_, theirs = attribute(model, swapped, metric="logit-diff", batch_size=2)
+    *_, ours = attribute(model, PROMPTS, metric="logit-diff", conditions=Conditions(batch_size=3))
+    *_, theirs = attribute(model, swapped, metric="logit-diff", conditions=Conditions(batch_size=2))
     np.testing.assert_allclose(ours.corrupted_metric, theirs.clean_metric, rtol=1e-10)
     assert not np.allclose(ours.corrupted_metric, ours.clean_metric)
 

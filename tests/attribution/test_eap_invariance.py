@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from edgewise.attribution import score_edges
 from edgewise.models import Model, load_model
+from edgewise.settings.conditions import Conditions
 from edgewise.tasks.prompts import PromptSet
 from tiny import EXACT_FAMILIES, FAMILIES, HF_FAMILIES, prompts
 
@@ -27,7 +28,13 @@ def loaded(family: str, attention: str) -> Model:
 
 
 def per_prompt(family: str, pairs: PromptSet, batch_size: int | None, attention: str = "sdpa") -> Values:
-    scores = score_edges(loaded(family, attention), pairs, metric="logit-diff", batch_size=batch_size, per_prompt=True)
+    scores = score_edges(
+        loaded(family, attention),
+        pairs,
+        metric="logit-diff",
+        conditions=Conditions(batch_size=batch_size),
+        per_prompt=True,
+    )
     assert scores.per_prompt is not None
     assert error(scores.per_prompt.mean(0), scores.values) <= 1e-12
     return scores.per_prompt

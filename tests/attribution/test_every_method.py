@@ -17,6 +17,7 @@ from edgewise.attribution import METHODS, score_edges
 from edgewise.errors import EdgewiseError, UnsupportedModelError
 from edgewise.metrics import MetricBatch
 from edgewise.models import Model, load_model
+from edgewise.settings.conditions import Conditions
 from edgewise.tasks.prompts import PromptSet
 from tiny import FAMILIES, gpt2, llama, prompts
 from tiny_families import CASES, WINDOW, tiny
@@ -54,7 +55,7 @@ def per_prompt(family: str, method: str, pairs: PromptSet, batch_size: int) -> V
         method=method,
         settings=FEW.get(method),
         metric="logit-diff",
-        batch_size=batch_size,
+        conditions=Conditions(batch_size=batch_size),
         per_prompt=True,
     )
     assert scores.per_prompt is not None
@@ -126,7 +127,7 @@ def test_the_model_is_untouched_also_by_what_fails(family: str, method: str) -> 
     module = prepared(family)
     model = load_model(module)
     with leaves_no_trace(module):
-        score_edges(model, PROMPTS, method=method, settings=FEW.get(method), batch_size=3)
+        score_edges(model, PROMPTS, method=method, settings=FEW.get(method), conditions=Conditions(batch_size=3))
     if method != "ifr":
         with leaves_no_trace(module), pytest.raises((RuntimeError, EdgewiseError), match=MESSAGE):
             score_edges(model, PROMPTS, method=method, settings=FEW.get(method), metric=fails_backwards)
@@ -134,7 +135,7 @@ def test_the_model_is_untouched_also_by_what_fails(family: str, method: str) -> 
     for call in (1, 2):
         handle = mlps[1].register_forward_hook(interrupted(call))
         with leaves_no_trace(module), pytest.raises(KeyboardInterrupt, match=MESSAGE):
-            score_edges(model, PROMPTS, method=method, settings=FEW.get(method), batch_size=2)
+            score_edges(model, PROMPTS, method=method, settings=FEW.get(method), conditions=Conditions(batch_size=2))
         handle.remove()
 
 

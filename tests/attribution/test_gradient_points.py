@@ -17,6 +17,7 @@ from edgewise.attribution import score_edges
 from edgewise.engine.gradients.points import riemann
 from edgewise.errors import SettingError, VanishingGradientError
 from edgewise.models import load_model
+from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptPair
 from tiny import EXACT_FAMILIES, FAMILIES, prompts
 
@@ -85,7 +86,12 @@ def test_integrated_gradients_of_the_input(family: str, rule: str) -> None:
     module, (settings, shares) = FAMILIES[family](), SHARES[rule]
     truth = torch.stack([expected(from_hf(module), pair, shares) for pair in PROMPTS])
     ours = score_edges(
-        load_model(module), PROMPTS, method="eap-ig-inputs", settings=settings, batch_size=3, per_prompt=True
+        load_model(module),
+        PROMPTS,
+        method="eap-ig-inputs",
+        settings=settings,
+        conditions=Conditions(batch_size=3),
+        per_prompt=True,
     )
     assert error(ours.per_prompt, truth) <= (1e-10 if family in EXACT_FAMILIES else 1e-5)
 
@@ -101,7 +107,7 @@ def test_the_mean_of_both_ends_and_the_middle(family: str, method: str) -> None:
     shares = [(0.5, 1.0)] if method == "midpoint" else [(0.0, 0.5), (1.0, 0.5)]
     module = FAMILIES[family]()
     truth = torch.stack([expected(from_hf(module), pair, shares) for pair in PROMPTS])
-    ours = score_edges(load_model(module), PROMPTS, method=method, batch_size=2, per_prompt=True)
+    ours = score_edges(load_model(module), PROMPTS, method=method, conditions=Conditions(batch_size=2), per_prompt=True)
     assert error(ours.per_prompt, truth) <= (1e-10 if family in EXACT_FAMILIES else 1e-5)
 
 
@@ -112,7 +118,9 @@ def test_a_metric_that_is_flat_at_the_clean_run_alone(method: str, shares: list[
     """KL has a slope everywhere else; of the two ends that is the corrupted one."""
     module = FAMILIES["gpt2"]()
     truth = torch.stack([expected(from_hf(module), pair, shares, kl=True) for pair in PROMPTS])
-    ours = score_edges(load_model(module), PROMPTS, method=method, metric="kl", batch_size=2, per_prompt=True)
+    ours = score_edges(
+        load_model(module), PROMPTS, method=method, metric="kl", conditions=Conditions(batch_size=2), per_prompt=True
+    )
     assert error(ours.per_prompt, truth) <= 1e-10
 
 

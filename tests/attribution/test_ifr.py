@@ -11,6 +11,7 @@ from bruteforce.from_hf import from_hf
 from bruteforce.transformer import run
 from edgewise.attribution import score_edges
 from edgewise.models import load_model
+from edgewise.settings.conditions import Conditions
 from tiny import EXACT_FAMILIES, FAMILIES, prompts
 
 PROMPTS = prompts(5, seed=6)
@@ -21,7 +22,9 @@ def test_every_edge_for_every_prompt(family: str) -> None:
     module = FAMILIES[family]()
     model = from_hf(module)
     exists = oracle.edge_mask(model)
-    scores = score_edges(load_model(module), PROMPTS, method="ifr", batch_size=3, per_prompt=True)
+    scores = score_edges(
+        load_model(module), PROMPTS, method="ifr", conditions=Conditions(batch_size=3), per_prompt=True
+    )
     assert scores.per_prompt is not None
     for row, pair in enumerate(PROMPTS):
         with torch.no_grad():

@@ -9,6 +9,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from edgewise.attribution import score_edges
 from edgewise.models import load_model
+from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptPair
 
 
@@ -21,5 +22,5 @@ def test_scores_do_not_depend_on_the_chunk(monkeypatch: pytest.MonkeyPatch, at_o
     pairs = [PromptPair(clean, corrupted, (1,), (2,)) for clean, corrupted in ids]
     alone = np.mean([score_edges(model, [pair]).values for pair in pairs], axis=0)
     monkeypatch.setattr("edgewise.engine.gradients.heads.TOKENS_AT_ONCE", at_once)
-    together = score_edges(model, pairs, batch_size=5).values
+    together = score_edges(model, pairs, conditions=Conditions(batch_size=5)).values
     assert np.nanmax(np.abs(together - alone)) <= 1e-12 * np.nanmax(np.abs(alone))

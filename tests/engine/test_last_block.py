@@ -8,6 +8,7 @@ import torch
 from edgewise.attribution import score_edges
 from edgewise.engine.run.answers import Answers
 from edgewise.models import load_model
+from edgewise.settings.conditions import Conditions
 from tiny import FAMILIES, prompts
 
 PADDED = Answers(torch.tensor([[3, 3], [1, 4]]), torch.tensor([[True, False], [True, True]]))
@@ -38,7 +39,7 @@ def test_the_last_mlp_sees_the_answers_alone(family: str) -> None:
         for layer, block in enumerate(model.wiring.blocks)
     ]
     pairs = prompts(4, min_length=6, max_length=6, several_positions=False)
-    score_edges(model, pairs, metric="logit-diff", batch_size=4)
+    score_edges(model, pairs, metric="logit-diff", conditions=Conditions(batch_size=4))
     for handle in handles:
         handle.remove()
     assert seen == {0: {6}, 1: {6}, 2: {1}}

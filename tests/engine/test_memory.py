@@ -7,7 +7,6 @@ import subprocess
 import sys
 import weakref
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +16,15 @@ import torch
 from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from edgewise.attribution import AttributionState, attribute, eap, loop, score_edges
+from edgewise.attribution import AttributionState, attribute, eap, score_edges
 from edgewise.engine.gradients.eap import edge_scores
 from edgewise.engine.run import memory
 from edgewise.engine.run.batches import Batch, arrange, take
 from edgewise.engine.run.buffers import Buffers
 from edgewise.errors import MemoryLimitError
+from edgewise.generators import last_of
 from edgewise.models import load_model
+from edgewise.settings.conditions import Conditions
 from tiny import gpt2, prompts
 
 pytestmark = pytest.mark.slow
@@ -36,7 +37,7 @@ import sys
 from pathlib import Path
 import torch
 from transformers import Gemma2Config, Gemma2ForCausalLM, GPT2Config, GPT2LMHeadModel
-from edgewise import PromptPair, load_model, score_edges
+from edgewise import Conditions, PromptPair, load_model, score_edges
 from edgewise.engine.run import memory
 
 def peak():
@@ -49,7 +50,7 @@ def pairs(n, length):
 def growth(module):
     model, rows, peaks = load_model(module.eval()), pairs(16, 96), []
     for n in (4, 16):
-        score_edges(model, rows[:n], batch_size=n)
+        score_edges(model, rows[:n], conditions=Conditions(batch_size=n))
         peaks.append(peak())
     return (peaks[1] - peaks[0]) / 12 / memory.bytes_per_prompt(model, 96, 1)
 
@@ -65,7 +66,7 @@ def from_disk():
     weights = sum(p.numel() * p.element_size() for p in model.module.parameters())
     each, once = memory.bytes_per_prompt(model, 64, 1), memory.fixed_bytes(model, 64)
     limit = int(memory._used(model.device) + weights + once + 4 * each)
-    score_edges(model, pairs(12, 64), max_memory=limit)
+    score_edges(model, pairs(12, 64), conditions=Conditions(max_memory=limit))
     return peak() / limit
 
 torch.set_num_threads(1)
@@ -101,7 +102,10 @@ def test_the_budget_sets_the_micro_batch(monkeypatch: pytest.MonkeyPatch) -> Non
     model = load_model(gpt2())
     monkeypatch.setattr(memory, "_used", lambda device: 1_000_000)
     each, once = memory.bytes_per_prompt(model, 9, 2), memory.fixed_bytes(model, 9)
-    budget = partial(memory.micro_batch, model, PROMPTS.pairs)
+
+    def budget(max_memory: int | None) -> int:
+        return memory.micro_batch(model, PROMPTS.pairs, Conditions(max_memory=max_memory))
+
     assert budget(1_000_000 + once + 3 * each + 1) == 3
     assert budget(10**12) == len(PROMPTS)
     with pytest.raises(MemoryLimitError, match=r"too little: 1 MB are in use.*give at least"):
@@ -128,7 +132,7 @@ def test_out_of_memory_halves_the_micro_batch_and_changes_no_score(monkeypatch: 
     whole = score_edges(model, PROMPTS, metric="logit-diff")
     monkeypatch.setattr(eap, "EAP", eap.EAP.__class__("eap", "", exhausted))
     with pytest.warns(UserWarning, match="out of memory") as said:
-        *_, state = attribute(model, PROMPTS, metric="logit-diff", batch_size=7)
+        *_, state = attribute(model, PROMPTS, metric="logit-diff", conditions=Conditions(batch_size=7))
     assert exhausted.tried == [7, 4, 2, 2, 2, 1]
     assert len(said) == 2
     assert (state.batch_size, state.planned_batch_size) == (2, 7)
@@ -139,7 +143,7 @@ def test_out_of_memory_halves_the_micro_batch_and_changes_no_score(monkeypatch: 
 def test_one_prompt_too_many_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(eap, "EAP", eap.EAP.__class__("eap", "", Exhausted(most=0)))
     with pytest.raises(torch.OutOfMemoryError), pytest.warns(UserWarning, match="out of memory"):
-        score_edges(load_model(gpt2()), PROMPTS, metric="logit-diff", batch_size=2)
+        score_edges(load_model(gpt2()), PROMPTS, metric="logit-diff", conditions=Conditions(batch_size=2))
 
 
 def test_a_micro_batch_leaves_no_tensor_to_the_garbage_collector() -> None:
@@ -176,8 +180,8 @@ def test_the_order_does_not_depend_on_the_micro_batch(causal: bool) -> None:
         assert done == order
 
 
-def test_earlier_states_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`score_edges` keeps one state, however many micro-batches there are."""
+def test_earlier_states_are_let_go() -> None:
+    """Running to the end keeps one state, however many micro-batches there are."""
     states: list[weakref.ref[AttributionState]] = []
     most = 0
 
@@ -188,7 +192,6 @@ def test_earlier_states_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
             most = max(most, sum(ref() is not None for ref in states))
             yield state
 
-    monkeypatch.setattr(loop, "attribute", watched)
-    score_edges(load_model(gpt2()), PROMPTS, metric="logit-diff", batch_size=1)
+    last_of(watched(load_model(gpt2()), PROMPTS, metric="logit-diff", conditions=Conditions(batch_size=1)))
     assert len(states) == len(PROMPTS)
     assert most <= 2

@@ -12,6 +12,7 @@ from bruteforce import scores as oracle
 from bruteforce.from_hf import from_hf
 from edgewise.attribution import score_edges
 from edgewise.models import load_model
+from edgewise.settings.conditions import Conditions
 from edgewise.tasks.prompts import PromptPair, PromptSet
 from tiny import EXACT_FAMILIES, FAMILIES, HF_FAMILIES, VOCABULARY
 
@@ -63,14 +64,21 @@ TWO_KERNELS = [family for family in HF_FAMILIES if family != "gemma2"]
 )
 def test_scores_with_a_shared_prefix(family: str, batch_size: int, attention: str) -> None:
     model = load_model(FAMILIES[family](attention=attention))
-    scores = score_edges(model, PROMPTS, metric="logit-diff", batch_size=batch_size, per_prompt=True)
+    scores = score_edges(
+        model, PROMPTS, metric="logit-diff", conditions=Conditions(batch_size=batch_size), per_prompt=True
+    )
     assert error(scores.per_prompt, expected(family)) <= (1e-10 if family in EXACT_FAMILIES else 1e-5)
     assert np.nanmax(np.abs(scores.per_prompt[7])) == 0
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_float32_is_as_near_as_without_sharing(family: str) -> None:
-    scores = score_edges(load_model(FAMILIES[family](dtype=torch.float32)), PROMPTS, metric="logit-diff", batch_size=4)
+    scores = score_edges(
+        load_model(FAMILIES[family](dtype=torch.float32)),
+        PROMPTS,
+        metric="logit-diff",
+        conditions=Conditions(batch_size=4),
+    )
     assert error(scores.values, expected(family).mean(0)) <= 2e-5
 
 
@@ -79,6 +87,6 @@ def test_the_clean_run_begins_at_the_first_difference(monkeypatch: pytest.Monkey
     module = FAMILIES["gpt2"]()
     lengths: list[int] = []
     handle = module.transformer.wte.register_forward_hook(lambda _, args, __: lengths.append(args[0].shape[1]))
-    score_edges(load_model(module), PROMPTS[:2], metric="logit-diff", batch_size=2)
+    score_edges(load_model(module), PROMPTS[:2], metric="logit-diff", conditions=Conditions(batch_size=2))
     handle.remove()
     assert lengths == [20, 4]

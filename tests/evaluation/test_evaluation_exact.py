@@ -16,6 +16,7 @@ from bruteforce.scores import edge_mask, logit_diff
 from bruteforce.transformer import Patch, Transformer, run
 from edgewise import Circuit, EdgeScores, Evaluation, Model, evaluate_circuit, load_model
 from edgewise.evaluation.ablation import ABLATIONS
+from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptPair
 
 pytestmark = pytest.mark.slow
@@ -88,7 +89,7 @@ def test_the_four_circuits(family: str, ablation: str) -> None:
     mask = circuit(family).mask
     kept = [model.graph.mask, model.graph.mask & False, mask, model.graph.mask & ~mask]
     expected = by_brute_force(family, ablation, kept)
-    ours = evaluate_circuit(model, ROWS, circuit(family), ablation=ablation, batch_size=2)  # type: ignore[arg-type]
+    ours = evaluate_circuit(model, ROWS, circuit(family), ablation=ablation, conditions=Conditions(batch_size=2))  # type: ignore[arg-type]
     measured = [ours.full, ours.empty, ours.circuit, ours.complement]
     numbers = np.array([[one.metric, one.kl, one.accuracy] for one in measured], dtype=float)
     allowed = ALLOWED.get(family, 1e-4)
@@ -115,7 +116,9 @@ def test_minimality_is_the_difference_of_two_runs() -> None:
         kept.append(without)
     values = by_brute_force("gpt2", "resample", kept)[..., 0]
     effects = values[1:] - values[0]
-    ours = evaluate_circuit(model_and_twin("gpt2")[0], ROWS, some, minimality=True, batch_size=3).minimality
+    ours = evaluate_circuit(
+        model_and_twin("gpt2")[0], ROWS, some, minimality=True, conditions=Conditions(batch_size=3)
+    ).minimality
     assert ours is not None
     expected = {graph.edge_name(i, j): effect for (i, j), effect in zip(edges.tolist(), effects, strict=True)}
     assert {one.edge for one in ours} == set(expected)

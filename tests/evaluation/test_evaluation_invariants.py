@@ -11,10 +11,11 @@ import torch
 
 import tiny
 from edgewise import Circuit, EdgeScores, Evaluation, NodeScores, evaluate_circuit, load_model, make_task, top_nodes
-from edgewise.errors import DataError, MetricError, ScoreError, SelectionError, UnknownNameError
+from edgewise.errors import DataError, MetricError, ScoreError, SelectionError, SettingError, UnknownNameError
 from edgewise.evaluation.ablation import ABLATIONS
 from edgewise.evaluation.evaluate import Evaluator
 from edgewise.evaluation.result import Measured
+from edgewise.settings.conditions import Conditions
 from edgewise.settings.evaluation import EvaluationRequest
 from planted import effects, planted, prompts
 from traces import leaves_no_trace
@@ -95,7 +96,7 @@ def test_the_micro_batch_changes_nothing(batch_size: int) -> None:
     some = Circuit(GRAPH, GRAPH.mask & (np.random.default_rng(5).random(GRAPH.mask.shape) < 0.35))
     for ablation in ("resample", "mean", "mean-positional"):
         ours, whole = (
-            evaluate_circuit(MODEL, ROWS, some, ablation=ablation, batch_size=n)  # type: ignore[arg-type]
+            evaluate_circuit(MODEL, ROWS, some, ablation=ablation, conditions=Conditions(batch_size=n))  # type: ignore[arg-type]
             for n in (batch_size, 3)
         )
         assert ours.circuit.metric == pytest.approx(whole.circuit.metric, abs=1e-11)
@@ -169,12 +170,11 @@ def other_graph() -> Circuit:
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [
-        ({"ablation": "resampel"}, UnknownNameError, "did you mean 'resample'"),
+        ({"ablation": "resampel"}, SettingError, "did you mean 'resample'"),
         ({"circuit": other_graph()}, SelectionError, "the circuit is of Graph"),
         ({"metric": "logit"}, UnknownNameError, "unknown metric 'logit'"),
         ({"prompts": []}, DataError, "no prompts"),
-        ({"random": -1}, DataError, "random is -1"),
-        ({"batch_size": 0}, DataError, "batch size 0"),
+        ({"random": -1}, SettingError, "random is -1"),
     ],
 )
 def test_refusals(given: dict[str, Any], error: type[Exception], message: str) -> None:

@@ -30,6 +30,7 @@ from edgewise.runs.verify import verify
 from edgewise.search import patch_edges
 from edgewise.search.exact import refining as module
 from edgewise.search.exact.flags import flagged
+from edgewise.settings.conditions import Conditions
 from edgewise.settings.selection import Selection
 from stored import save_model
 
@@ -69,9 +70,9 @@ def test_the_files_hold_exact_effects_and_estimates_apart(config: RunConfig, tmp
     assert load_run(run.folder).record == run.record
     model = load_model(config.model, dtype="float64")
     prompts = prompts_of(config, model)
-    kept: dict[str, Any] = {"batch_size": 2, "per_prompt": True, "bootstrap": 20, "seed": 0}
+    kept: dict[str, Any] = {"conditions": Conditions(batch_size=2), "per_prompt": True, "bootstrap": 20, "seed": 0}
     first, exact = score_edges(model, prompts, **kept), patch_edges(model, prompts, **kept)
-    second = score_edges(model, prompts, method="secant", batch_size=2)
+    second = score_edges(model, prompts, method="secant", conditions=Conditions(batch_size=2))
     chosen = flagged(first, second, N_EXACT)
     np.testing.assert_array_equal(run.scores.verified, chosen)
     np.testing.assert_array_equal(run.scores.estimated, first.values)
@@ -94,7 +95,9 @@ def test_the_files_hold_exact_effects_and_estimates_apart(config: RunConfig, tmp
 def test_passes_are_those_of_all_stages(config: RunConfig, tmp_path: Path) -> None:
     run = discover(config, tmp_path / "run")
     model = load_model(config.model, dtype="float64")
-    *_, state = method_of(config).states(settled(config), model, prompts_of(config, model), None, None)
+    *_, state = method_of(config).states(
+        settled(config), model, prompts_of(config, model), Conditions(config.batch_size), None
+    )
     passes = run.record.passes
     assert passes.backward == 2
     assert passes.forward == pytest.approx(2 + 2 + 2 + float(state.exact.targets.costs.sum()))

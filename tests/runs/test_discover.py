@@ -24,6 +24,7 @@ from edgewise.runs.prompts import read_prompts
 from edgewise.runs.steps import Progress
 from edgewise.runs.store.folder import load_run
 from edgewise.runs.store.record import without_timing
+from edgewise.settings.conditions import Conditions
 from edgewise.settings.selection import Selection
 from stored import contents, id_rows, save_model, write_rows
 
@@ -44,7 +45,7 @@ def test_the_stored_scores_are_those_of_the_method(config: RunConfig, tmp_path: 
     run = discover(replace(config, dtype="float64"), tmp_path / "run")
     model = load_model(config.model, dtype="float64")
     assert config.data is not None
-    direct = score_edges(model, read_prompts(config.data, model), batch_size=2)
+    direct = score_edges(model, read_prompts(config.data, model), conditions=Conditions(batch_size=2))
     assert isinstance(direct, EdgeScores)
     assert isinstance(run.scores, EdgeScores)
     np.testing.assert_array_equal(run.scores.values, direct.values)

@@ -27,6 +27,7 @@ from edgewise.runs.evaluated_circuit import subject_of_file, subject_of_run
 from edgewise.runs.prompts import read_prompts
 from edgewise.runs.store.files import write_circuit
 from edgewise.runs.store.folder import load_run
+from edgewise.settings.conditions import Conditions
 from edgewise.settings.evaluation import EvaluationRequest
 from edgewise.settings.selection import Selection
 from stored import contents, id_rows, save_model, write_rows
@@ -82,7 +83,9 @@ def test_the_numbers_are_those_of_python(folder: Path, config: RunConfig) -> Non
     stored = of_run(folder, EvaluationRequest(random=1, minimality=True)).results
     run, model = load_run(folder), load_model(config.model)
     prompts = read_prompts(str(config.data), model)
-    found = evaluate_circuit(model, prompts, run.circuit, scores=run.scores, random=1, minimality=True, batch_size=2)
+    found = evaluate_circuit(
+        model, prompts, run.circuit, scores=run.scores, random=1, minimality=True, conditions=Conditions(batch_size=2)
+    )
     plain = json.loads(json.dumps(found.to_json()))
     del plain["n_prompts"]
     assert {name: stored[name] for name in plain} == plain

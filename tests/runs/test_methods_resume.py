@@ -19,6 +19,7 @@ from edgewise.runs.methods import get_method, method_names, settled
 from edgewise.runs.prompts import prompts_of
 from edgewise.runs.store.checkpoint import PROGRESS
 from edgewise.runs.store.folder import read_record
+from edgewise.settings.conditions import Conditions
 from edgewise.settings.selection import Selection
 from traces import leaves_no_trace
 
@@ -49,7 +50,9 @@ def test_a_run_that_is_stopped_anywhere_ends_with_the_same_bytes(
     method, seen = get_method(name), list[bool]()
     model = load_model(config.model)
     with leaves_no_trace(model.module):
-        for state in method.states(settled(config), model, prompts_of(config, model), None, None):
+        for state in method.states(
+            settled(config), model, prompts_of(config, model), Conditions(config.batch_size), None
+        ):
             seen.append(state.finished)
             last = state
     assert seen == [False] * (len(seen) - 1) + [True]

@@ -19,6 +19,7 @@ from edgewise.search.acdc.present import PresentCircuit
 from edgewise.search.acdc.search import acdc, search
 from edgewise.search.acdc.state import WHOLE, AcdcState
 from edgewise.search.acdc.sweep import AcdcRule, SweepState, sweep
+from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptPair
 from tiny import FAMILIES, prompts
 
@@ -38,7 +39,7 @@ def same(
     graph = model.graph
     begun = None if start is None else {name for i, j, name in graph.edges() if start.mask[i, j]}
     slow = slow_acdc(model, pairs, tau, metric, start=begun, **options)
-    fast = acdc(model, pairs, tau, metric=metric, batch_size=batch_size, start=start, **options)
+    fast = acdc(model, pairs, tau, metric=metric, conditions=Conditions(batch_size=batch_size), start=start, **options)
     names = [
         graph.destinations[step.destination] if step.source == WHOLE else graph.edge_name(step.source, step.destination)
         for step in fast.trace
@@ -122,7 +123,9 @@ def test_a_stopped_search_goes_on_with_the_same_bits(direct_edges: bool) -> None
     model, pairs = load_model("demo"), list(make_task("ioi", load_model("demo"), n=4))
 
     def run(stored: dict[str, np.ndarray] | None = None) -> list[dict[str, np.ndarray]]:
-        states = search(model, pairs, 0.02, batch_size=3, direct_edges=direct_edges, stored=stored)
+        states = search(
+            model, pairs, 0.02, conditions=Conditions(batch_size=3), direct_edges=direct_edges, stored=stored
+        )
         return [state.tensors() for state in states]
 
     whole = run()
@@ -172,7 +175,7 @@ def test_each_search_of_a_sweep_ends_with_the_bits_it_has_alone(metric: str) -> 
     pairs = list(prompts(3))
     half = some_edges(model, 0.5)
     rules = [*map(AcdcRule, TAUS), AcdcRule(0.001, half)]
-    options = {"metric": metric, "batch_size": 2, "absolute": metric != "kl"}
+    options = {"metric": metric, "conditions": Conditions(batch_size=2), "absolute": metric != "kl"}
     states = list(sweep(model, pairs, rules, **options))
     alone = [acdc(model, pairs, rule.tau, start=rule.start, **options) for rule in rules]
     assert bits(states[-1].states) == bits(alone)
@@ -223,7 +226,7 @@ def test_what_is_kept_of_all_prompts_must_fit(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(
         MemoryLimitError, match=r"1,450 bytes .* 5 prompts, which take about 1,500 bytes; give 4 prompts"
     ):
-        acdc(model, pairs, 0.001, max_memory=1450)
+        acdc(model, pairs, 0.001, conditions=Conditions(max_memory=1450))
     assert len(kept) == 1, "it is said after the first of them"
     kept.clear()
-    assert acdc(model, pairs, 0.001, max_memory=1600).finished
+    assert acdc(model, pairs, 0.001, conditions=Conditions(max_memory=1600)).finished

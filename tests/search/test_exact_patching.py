@@ -20,6 +20,7 @@ from edgewise.engine.run.replacement import resample
 from edgewise.metrics import get_metric
 from edgewise.models import Model, load_model
 from edgewise.search import patch_edges
+from edgewise.settings.conditions import Conditions
 from edgewise.tasks.prompts import PromptPair, PromptSet
 from planted import SEEDS, planted
 from planted import prompts as planted_prompts
@@ -105,7 +106,9 @@ def near(ours: np.ndarray, theirs: np.ndarray, family: str) -> bool:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_edges_of_every_kind_and_every_prompt(family: str) -> None:
     """From the input, heads and MLPs to queries, keys, values, MLPs and the logits."""
-    found = patch_edges(model_of(family), MIXED, only=edges_of(family), batch_size=3, per_prompt=True)
+    found = patch_edges(
+        model_of(family), MIXED, only=edges_of(family), conditions=Conditions(batch_size=3), per_prompt=True
+    )
     expected = effects(family, MIXED)
     assert near(found.per_prompt, expected, family)
     assert near(found.values, expected.mean(0), family)
@@ -116,7 +119,9 @@ def test_edges_of_every_kind_and_every_prompt(family: str) -> None:
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_prompts_that_share_a_prefix(family: str) -> None:
-    found = patch_edges(model_of(family), SHARED, only=edges_of(family), batch_size=3, per_prompt=True)
+    found = patch_edges(
+        model_of(family), SHARED, only=edges_of(family), conditions=Conditions(batch_size=3), per_prompt=True
+    )
     assert near(found.per_prompt, effects(family, SHARED), family)
     # A source's own value in its place changes nothing.
     assert np.nanmax(np.abs(found.per_prompt[3])) < (1e-13 if family in EXACT_FAMILIES else 1e-5)
@@ -129,7 +134,7 @@ def test_nodes_are_all_their_edges_together(family: str) -> None:
     masks = torch.cat([torch.zeros_like(rows[:1]), rows])
     values = np.stack([oracle.patched_metric(twin, prompt, oracle.logit_diff, masks).numpy() for prompt in MIXED])
     expected = values[:, 1:] - values[:, :1]
-    found = patch_edges(model_of(family), MIXED, level="node", batch_size=3, per_prompt=True)
+    found = patch_edges(model_of(family), MIXED, level="node", conditions=Conditions(batch_size=3), per_prompt=True)
     assert near(found.per_prompt, expected, family)
     assert near(found.values, expected.mean(0), family)
 
@@ -157,7 +162,9 @@ def test_the_divergence_from_the_clean_run(family: str) -> None:
         with torch.no_grad():
             clean = run(twin, torch.tensor([prompt.clean])).logits[0, list(prompt.positions)]
         expected.append(effects_of(family, prompt, chosen, divergence(clean)))
-    found = patch_edges(model_of(family), MIXED, only=chosen, metric="kl", batch_size=3, per_prompt=True)
+    found = patch_edges(
+        model_of(family), MIXED, only=chosen, metric="kl", conditions=Conditions(batch_size=3), per_prompt=True
+    )
     by_hand = np.stack(expected)
     assert np.abs(found.per_prompt[:, chosen] - by_hand).max() <= 1e-5 * by_hand.max()
     assert np.nanmin(found.per_prompt) > -1e-6
@@ -166,8 +173,12 @@ def test_the_divergence_from_the_clean_run(family: str) -> None:
 @pytest.mark.parametrize("metric", ["prob-diff", "log-prob"])
 def test_other_metrics_and_a_function_of_ones_own(metric: str) -> None:
     chosen = tenth_of("gpt2")
-    by_name = patch_edges(model_of("gpt2"), MIXED, only=chosen, metric=metric, batch_size=3, per_prompt=True)
-    by_function = patch_edges(model_of("gpt2"), MIXED, only=chosen, metric=get_metric(metric).fn, batch_size=2)
+    by_name = patch_edges(
+        model_of("gpt2"), MIXED, only=chosen, metric=metric, conditions=Conditions(batch_size=3), per_prompt=True
+    )
+    by_function = patch_edges(
+        model_of("gpt2"), MIXED, only=chosen, metric=get_metric(metric).fn, conditions=Conditions(batch_size=2)
+    )
     np.testing.assert_allclose(by_name.values, by_function.values, atol=1e-12)
     if metric == "prob-diff":
         expected = np.stack([effects_of("gpt2", prompt, chosen, oracle.prob_diff) for prompt in MIXED])
@@ -218,7 +229,7 @@ def made_by_a_pass(model: Model, monkeypatch: pytest.MonkeyPatch) -> SinglePatch
         return real(self, some)
 
     monkeypatch.setattr(SinglePatches, "edges", edges)
-    patch_edges(model, SHARED, only=["input->logits"], batch_size=len(SHARED))
+    patch_edges(model, SHARED, only=["input->logits"], conditions=Conditions(batch_size=len(SHARED)))
     assert len(made) == 1
     return made[0]
 
@@ -251,4 +262,4 @@ def test_the_model_is_as_it_was(level: Literal["edge", "node"]) -> None:
     module = FAMILIES["gpt2"]()
     model = load_model(module)
     with leaves_no_trace(module):
-        patch_edges(model, MIXED, level=level, batch_size=2)
+        patch_edges(model, MIXED, level=level, conditions=Conditions(batch_size=2))

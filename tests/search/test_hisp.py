@@ -15,6 +15,7 @@ from edgewise.errors import ScoreError, VanishingGradientError
 from edgewise.graph import Graph
 from edgewise.graph.inner import edge_values, inner_nodes, layer_groups
 from edgewise.search.hisp import HispState, hisp, hisp_scores
+from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptPair
 from node_hooks import hooked, nodes_by_name
 from tiny import FAMILIES, prompts
@@ -56,7 +57,7 @@ def slopes(module: nn.Module, pair: PromptPair, metric: str) -> dict[str, float]
 def test_scores_are_the_formula(family: str, metric: str) -> None:
     module = FAMILIES[family]()
     model, pairs = load_model(module), list(prompts(7))
-    states = list(hisp(model, pairs, metric=metric, batch_size=3))
+    states = list(hisp(model, pairs, metric=metric, conditions=Conditions(batch_size=3)))
     by_prompt = [slopes(module, pair, metric) for pair in pairs]
     names = list(inner_nodes(model.graph))
     assert set(names) == set(by_prompt[0])
@@ -120,11 +121,11 @@ def test_a_stopped_pass_goes_on_with_the_same_bits() -> None:
     model, pairs = load_model(FAMILIES["gpt2"]()), list(prompts(7))
 
     def run(stored: dict[str, np.ndarray] | None = None) -> list[dict[str, bytes]]:
-        states = hisp(model, pairs, metric="logit-diff", batch_size=3, stored=stored)
+        states = hisp(model, pairs, metric="logit-diff", conditions=Conditions(batch_size=3), stored=stored)
         return [{name: array.tobytes() for name, array in state.tensors().items()} for state in states]
 
     def tensors(stop: int) -> dict[str, np.ndarray]:
-        for number, state in enumerate(hisp(model, pairs, metric="logit-diff", batch_size=3)):
+        for number, state in enumerate(hisp(model, pairs, metric="logit-diff", conditions=Conditions(batch_size=3))):
             if number == stop:
                 return {name: array.copy() for name, array in state.tensors().items()}
         raise AssertionError
@@ -136,7 +137,9 @@ def test_a_stopped_pass_goes_on_with_the_same_bits() -> None:
 
 def test_the_micro_batch_changes_nothing_and_a_flat_metric_is_refused() -> None:
     model, pairs = load_model(FAMILIES["gpt2"]()), list(prompts(7))
-    first, second = (hisp_scores(model, pairs, metric="logit-diff", batch_size=size) for size in (1, 7))
+    first, second = (
+        hisp_scores(model, pairs, metric="logit-diff", conditions=Conditions(batch_size=size)) for size in (1, 7)
+    )
     np.testing.assert_allclose(first.values, second.values, rtol=0, atol=1e-10)
     with pytest.raises(VanishingGradientError, match="'accuracy' is flat"):
         hisp_scores(model, pairs, metric="accuracy")

@@ -19,6 +19,7 @@ from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
 from edgewise.runs.methods import patching as methods_patching
 from edgewise.search import PatchingState, patch_edges, patching
+from edgewise.settings.conditions import Conditions
 from edgewise.settings.selection import Selection
 from stored import id_rows, save_model, write_rows
 from tiny import prompts
@@ -28,7 +29,7 @@ pytestmark = pytest.mark.slow
 MODEL = load_model(tiny.gpt2(n_layer=2, n_head=2, n_embd=16))
 """46 edges."""
 PROMPTS = prompts(5, seed=3)
-WHOLE = patch_edges(MODEL, PROMPTS, batch_size=2, per_prompt=True)
+WHOLE = patch_edges(MODEL, PROMPTS, conditions=Conditions(batch_size=2), per_prompt=True)
 
 
 def named(scores: EdgeScores) -> dict[str, float]:
@@ -39,7 +40,7 @@ def named(scores: EdgeScores) -> dict[str, float]:
 
 @pytest.mark.parametrize("batch_size", [1, 3, 5, 100, None])
 def test_the_size_of_a_batch_changes_nothing(batch_size: int | None) -> None:
-    found = patch_edges(MODEL, PROMPTS, batch_size=batch_size, per_prompt=True)
+    found = patch_edges(MODEL, PROMPTS, conditions=Conditions(batch_size=batch_size), per_prompt=True)
     for name in ("values", "stderr", "mean_abs", "per_prompt"):
         np.testing.assert_allclose(getattr(found, name), getattr(WHOLE, name), atol=1e-12)
 
@@ -58,7 +59,7 @@ def test_only_some_edges(only: list[str], expected: list[str]) -> None:
         expected = [f"{source}->logits" for source in expected]
     if only[0] == "m0->*":
         expected = [f"m0->{destination}" for destination in expected]
-    found = named(patch_edges(MODEL, PROMPTS, only=only, batch_size=2))
+    found = named(patch_edges(MODEL, PROMPTS, only=only, conditions=Conditions(batch_size=2)))
     assert found.keys() == set(expected)
     whole = named(WHOLE)
     assert found == pytest.approx({name: whole[name] for name in expected}, abs=1e-12)
@@ -66,14 +67,14 @@ def test_only_some_edges(only: list[str], expected: list[str]) -> None:
 
 def test_a_mask_of_edges() -> None:
     chosen = np.random.default_rng(0).random(MODEL.graph.mask.shape) < 0.3
-    found = patch_edges(MODEL, PROMPTS, only=chosen, batch_size=2)
+    found = patch_edges(MODEL, PROMPTS, only=chosen, conditions=Conditions(batch_size=2))
     np.testing.assert_array_equal(~np.isnan(found.values), chosen & MODEL.graph.mask)
     np.testing.assert_allclose(found.values, np.where(chosen, WHOLE.values, np.nan), atol=1e-12)
 
 
 def test_only_some_nodes() -> None:
-    whole = patch_edges(MODEL, PROMPTS, level="node", batch_size=2)
-    found = patch_edges(MODEL, PROMPTS, level="node", only=["a1.*", "input"], batch_size=2)
+    whole = patch_edges(MODEL, PROMPTS, level="node", conditions=Conditions(batch_size=2))
+    found = patch_edges(MODEL, PROMPTS, level="node", only=["a1.*", "input"], conditions=Conditions(batch_size=2))
     rows = [MODEL.graph.source_index(name) for name in ("input", "a1.h0", "a1.h1")]
     assert np.flatnonzero(~np.isnan(found.values)).tolist() == rows
     np.testing.assert_allclose(found.values[rows], whole.values[rows], atol=1e-12)
@@ -89,7 +90,6 @@ def test_only_some_nodes() -> None:
         ({"only": np.zeros(MODEL.graph.mask.shape, dtype=bool)}, DataError, "no edge was chosen"),
         ({"only": MODEL.graph.mask, "level": "node"}, DataError, "a mask chooses edges"),
         ({"level": "head"}, DataError, "level 'head' is not known"),
-        ({"batch_size": 0}, DataError, "give at least 1"),
         ({"metric": lambda logits, batch: logits[:, 0]}, MetricError, "metric"),
     ],
 )
@@ -105,13 +105,16 @@ def test_one_prompt_has_no_standard_error() -> None:
 
 
 def test_states_count_up_to_the_whole() -> None:
-    states = [(state.done, state.total, state.finished) for state in patching(MODEL, PROMPTS, batch_size=2)]
+    states = [
+        (state.done, state.total, state.finished)
+        for state in patching(MODEL, PROMPTS, conditions=Conditions(batch_size=2))
+    ]
     done = [count for count, _, _ in states]
     assert done == sorted(done)
     assert (done[0], states[0][2]) == (0, False)
     assert states[-1] == (states[0][1], states[0][1], True)
     assert sum(finished for _, _, finished in states) == 1
-    unfinished = next(patching(MODEL, PROMPTS, batch_size=2))
+    unfinished = next(patching(MODEL, PROMPTS, conditions=Conditions(batch_size=2)))
     with pytest.raises(ScoreError, match="finish the pass first"):
         unfinished.scores()
 
@@ -119,7 +122,9 @@ def test_states_count_up_to_the_whole() -> None:
 @pytest.mark.parametrize("level", ["edge", "node"])
 def test_a_pass_goes_on_from_any_state_and_ends_with_the_same_bits(level: Any) -> None:
     def go_on(stored: dict[str, np.ndarray] | None) -> list[tuple[dict[str, np.ndarray], PatchingState]]:
-        states = patching(MODEL, PROMPTS, level=level, batch_size=2, per_prompt=True, stored=stored)
+        states = patching(
+            MODEL, PROMPTS, level=level, conditions=Conditions(batch_size=2), per_prompt=True, stored=stored
+        )
         return [({name: array.copy() for name, array in state.tensors().items()}, state) for state in states]
 
     whole = go_on(None)
@@ -134,7 +139,7 @@ def test_a_pass_goes_on_from_any_state_and_ends_with_the_same_bits(level: Any) -
 
 
 def test_a_state_of_other_prompts_is_refused() -> None:
-    stored = dict(next(patching(MODEL, PROMPTS, batch_size=2)).tensors())
+    stored = dict(next(patching(MODEL, PROMPTS, conditions=Conditions(batch_size=2))).tensors())
     with pytest.raises(DataError, match="begin again"):
         list(patching(MODEL, PROMPTS[:3], stored=stored))
     with pytest.raises(DataError, match="begin again"):
@@ -151,7 +156,7 @@ def test_where_memory_runs_out_less_is_run_at_a_time(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(SinglePatches, "edges", edges)
     with pytest.warns(UserWarning, match="out of memory"):
-        *_, last = patching(MODEL, PROMPTS, only=["*->m1", "*->logits"], batch_size=5)
+        *_, last = patching(MODEL, PROMPTS, only=["*->m1", "*->logits"], conditions=Conditions(batch_size=5))
     assert (last.planned_batch_size, last.batch_size) == (5, 2)
     found, whole = named(last.scores()), named(WHOLE)
     assert found == pytest.approx({name: whole[name] for name in found}, abs=1e-12)
@@ -173,7 +178,9 @@ def test_a_run_of_the_method_stores_the_effects_and_can_be_stopped(
         selection=Selection(top=5),
     )
     whole = discover(asked, tmp_path / "whole")
-    expected = patch_edges(load_model(str(model), dtype="float64"), prompts(5, seed=0), batch_size=2)
+    expected = patch_edges(
+        load_model(str(model), dtype="float64"), prompts(5, seed=0), conditions=Conditions(batch_size=2)
+    )
     np.testing.assert_allclose(whole.scores.values, expected.values, atol=1e-12)
 
     class _EveryState:

@@ -24,6 +24,7 @@ from edgewise.search.probing import ProbingState, Training, probe, probing
 from edgewise.search.probing.adam import Adam
 from edgewise.search.probing.concrete import parameter, penalty, sample
 from edgewise.search.probing.masks import masks_of
+from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptPair
 from node_hooks import mixed_logits
 from planted import planted
@@ -148,7 +149,7 @@ def test_a_training_is_the_formula(family: str, masks: Any, metric: str, minibat
     model, pairs = load_model(module), list(prompts(5))
     training = Training(3.0, masks, steps=4, rate=0.1, seed=7, minibatch=minibatch)
     with leaves_no_trace(module):
-        ours = probe(model, pairs, training, metric=metric, batch_size=2)
+        ours = probe(model, pairs, training, metric=metric, conditions=Conditions(batch_size=2))
     run_prompt = partial(nodes_of_prompt if masks == "node" else edges_of_prompt, model)
     weights = torch.tensor(masks_of(masks, model.graph).weights())
     expected, losses = by_hand(run_prompt, pairs, weights, training, metric)
@@ -199,7 +200,9 @@ def test_a_stopped_training_goes_on_with_the_same_bits(masks: Any) -> None:
     training = Training(1.0, masks, steps=6, rate=0.1, minibatch=3)
 
     def tensors(stored: dict[str, np.ndarray] | None = None) -> list[dict[str, np.ndarray]]:
-        return [s.tensors() for s in probing(model, pairs, training, batch_size=2, stored=stored)]
+        return [
+            s.tensors() for s in probing(model, pairs, training, conditions=Conditions(batch_size=2), stored=stored)
+        ]
 
     whole = tensors()
     assert len(whole) == 7
@@ -212,13 +215,15 @@ def test_a_stopped_training_goes_on_with_the_same_bits(masks: Any) -> None:
 def test_the_number_of_prompts_a_run_and_what_is_kept_in_memory_change_nothing() -> None:
     model, pairs = load_model(FAMILIES["gpt2"]()), list(prompts(5))
     training = Training(1.0, steps=4, rate=0.1)
-    one, other = (probe(model, pairs, training, batch_size=size).adam.parameters for size in (1, 5))
+    one, other = (
+        probe(model, pairs, training, conditions=Conditions(batch_size=size)).adam.parameters for size in (1, 5)
+    )
     np.testing.assert_allclose(one, other, rtol=0, atol=1e-9)
 
 
 def test_clean_and_corrupted_metric() -> None:
     model, pairs = load_model(FAMILIES["gpt2"]()), list(prompts(5))
-    state = next(iter(probing(model, pairs, Training(1.0), batch_size=2)))
+    state = next(iter(probing(model, pairs, Training(1.0), conditions=Conditions(batch_size=2))))
     batch = Batch.of(pairs, model.device)
     every = torch.tensor(model.graph.mask)[None]
     clean = patched_logits(model, resample(model, batch), torch.zeros_like(every))[0]

@@ -10,6 +10,7 @@ from scipy import stats
 from edgewise import load_model
 from edgewise.errors import DataError, ScoreError
 from edgewise.search.random import at_random, random_scores
+from edgewise.settings.conditions import Conditions
 from tiny import FAMILIES, prompts
 
 
@@ -29,7 +30,9 @@ def test_the_seed_decides_and_nothing_else() -> None:
 def test_the_metric_is_measured(level: str) -> None:
     module = FAMILIES["gpt2"]()
     model, pairs = load_model(module), list(prompts(7))
-    states = list(at_random(model, pairs, seed=5, metric="logit-diff", level=level, batch_size=3))
+    states = list(
+        at_random(model, pairs, seed=5, metric="logit-diff", level=level, conditions=Conditions(batch_size=3))
+    )
     with pytest.raises(ScoreError, match="0 of 7"):
         next(iter(at_random(model, pairs, metric="logit-diff"))).scores()
     last = states[-1]

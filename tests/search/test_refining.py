@@ -17,6 +17,7 @@ from edgewise.search import patch_edges
 from edgewise.search.exact import refining
 from edgewise.search.exact import refining as module
 from edgewise.search.exact.flags import combined, flagged, second_of
+from edgewise.settings.conditions import Conditions
 
 pytestmark = pytest.mark.slow
 
@@ -105,14 +106,14 @@ def test_a_second_method_that_refuses_leaves_the_sizes(monkeypatch: pytest.Monke
         return original(*args, method=method, **kwargs)  # type: ignore[arg-type]
 
     monkeypatch.setattr(module, "attribute", refuses)
-    states = list(refining.refining(MODEL, PAIRS, 5, batch_size=2))
+    states = list(refining.refining(MODEL, PAIRS, 5, conditions=Conditions(batch_size=2)))
     assert states[-1].refusal == "no rule for this"
     assert {state.stage for state in states} == {"first", "exact"}
-    scores = score_edges(MODEL, PAIRS, batch_size=2)
+    scores = score_edges(MODEL, PAIRS, conditions=Conditions(batch_size=2))
     assert (states[-1].scores().verified == flagged(scores, None, 5)).all()
     # What was stored after it goes on without asking again.
     stored = next(state for state in states if state.refusal).tensors()
-    *_, again = refining.refining(MODEL, PAIRS, 5, batch_size=2, stored=stored)
+    *_, again = refining.refining(MODEL, PAIRS, 5, conditions=Conditions(batch_size=2), stored=stored)
     np.testing.assert_array_equal(again.scores().values, states[-1].scores().values)
 
 

@@ -6,7 +6,6 @@ It is a generator of states: whoever drives it shows the progress, stores the st
 from __future__ import annotations
 
 import warnings
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -21,10 +20,12 @@ from edgewise.engine.run.memory import is_out_of_memory, micro_batch, release
 from edgewise.engine.run.metric_gradient import metric_values
 from edgewise.engine.run.metric_path import MetricPath
 from edgewise.errors import DataError, VanishingGradientError
+from edgewise.generators import at_the_end_of
 from edgewise.graph import EdgeScores, NodeScores
 from edgewise.methods import ESTIMATES as METHODS
 from edgewise.metrics import Metric
 from edgewise.models import Model
+from edgewise.settings.conditions import Conditions
 from edgewise.settings.scoring import Level
 from edgewise.tasks import PromptPair, PromptSet
 
@@ -32,68 +33,6 @@ from edgewise.tasks import PromptPair, PromptSet
 FLAT = 1e-6
 # With fewer resamples the ends of a 95 % interval are extremes.
 FEWEST_RESAMPLES = 20
-
-
-def score_edges(
-    model: Model,
-    prompts: PromptSet | Sequence[PromptPair],
-    *,
-    method: str = "eap",
-    settings: Mapping[str, Any] | None = None,
-    metric: AnyMetric | None = None,
-    level: Level = "edge",
-    batch_size: int | None = None,
-    per_prompt: bool = False,
-    bootstrap: int = 0,
-    seed: int = 0,
-    max_memory: int | None = None,
-) -> EdgeScores | NodeScores:
-    """Score every edge of a model's graph on some prompts.
-
-    A score estimates ``L(patched) - L(clean)``, L the metric averaged over prompts: negative where the edge helps.
-
-    Args:
-        model: a loaded model, in evaluation mode; it is untouched afterwards.
-        prompts: pairs of clean and corrupted prompts.
-        method: a name in ``METHODS``.
-        settings: the method's own, such as ``{"steps": 10}``; its defaults where none are given.
-        metric: a metric's name, a ``Metric``, or a function of (logits ``[batch, n_positions, vocab]``, batch) to
-            ``[batch]``; the prompt set's own by default.
-        level: ``"edge"``, or ``"node"`` for node attribution patching (the paper's footnote 1).
-        batch_size: prompts a micro-batch; by default what memory allows.
-        max_memory: bytes that the process (on CUDA: this device) may use in all; by default what is free. It sets the
-            micro-batch where ``batch_size`` does not. Memory that runs out all the same halves the micro-batch, with a
-            warning; no score changes.
-        per_prompt: keep every prompt's own scores too.
-        bootstrap: keep the means over so many resamples of the prompts too.
-        seed: of these resamples.
-
-    Returns:
-        Mean, standard error and mean of absolutes over prompts, per edge (or per node).
-
-    Raises:
-        UnknownNameError: no such method or metric.
-        SettingError: a setting that the method does not have.
-        DataError: a prompt the model cannot take.
-        MemoryLimitError: ``max_memory`` is too little for one prompt.
-        MetricError: a metric that cannot be computed on these prompts, or whose gradient vanishes.
-        ScoreError: logits or scores that are not finite.
-    """
-    states = attribute(
-        model,
-        prompts,
-        method=method,
-        settings=settings,
-        metric=metric,
-        level=level,
-        batch_size=batch_size,
-        per_prompt=per_prompt,
-        bootstrap=bootstrap,
-        seed=seed,
-        max_memory=max_memory,
-    )
-    (last,) = deque(states, maxlen=1)  # one state at a time: each holds arrays of the graph's size
-    return last.scores()
 
 
 def attribute(
@@ -104,39 +43,43 @@ def attribute(
     settings: Mapping[str, Any] | None = None,
     metric: AnyMetric | None = None,
     level: Level = "edge",
-    batch_size: int | None = None,
     per_prompt: bool = False,
     bootstrap: int = 0,
     seed: int = 0,
-    max_memory: int | None = None,
+    conditions: Conditions = Conditions(),
     state: AttributionState | None = None,
 ) -> Iterator[AttributionState]:
-    """`score_edges` as a generator: yields the state after every micro-batch, the last one finished.
+    """Score every edge: yields the state after every micro-batch, the last one finished.
 
     Args:
-        model: see `score_edges`, as all that follow.
-        prompts: the same prompts in the same order when a pass is resumed.
-        method: likewise.
-        settings: likewise.
-        metric: likewise.
-        level: likewise.
-        batch_size: likewise; a resumed pass uses its own.
-        per_prompt: likewise.
-        bootstrap: likewise.
-        seed: likewise.
-        max_memory: likewise.
+        model: a loaded model, in evaluation mode; it is untouched afterwards.
+        prompts: pairs of clean and corrupted prompts; the same ones in the same order when a pass is resumed.
+        method: a name in ``METHODS``.
+        settings: the method's own, such as ``{"steps": 10}``; its defaults where none are given.
+        metric: a metric's name, a ``Metric``, or a function of (logits ``[batch, n_positions, vocab]``, batch) to
+            ``[batch]``; the prompt set's own by default.
+        level: ``"edge"``, or ``"node"`` for node attribution patching (the paper's footnote 1).
+        per_prompt: keep every prompt's own scores too.
+        bootstrap: keep the means over so many resamples of the prompts too.
+        seed: of these resamples.
+        conditions: how much is run at a time, `Conditions`; by default what memory allows.
         state: where an earlier pass stopped; None to begin.
+
+    Raises:
+        UnknownNameError: no such method or metric.
+        SettingError: a setting that the method does not have.
+        DataError: a prompt the model cannot take.
+        MemoryLimitError: the memory is too little for one prompt.
+        MetricError: a metric that cannot be computed on these prompts, or whose gradient vanishes.
+        ScoreError: logits or scores that are not finite.
     """
     chosen, measured, pairs = _checked(model, prompts, method, metric, level)
     score = chosen.with_settings(settings or {})
     if state is None:
-        rows = micro_batch(model, pairs, max_memory, chosen.activations) if batch_size is None else batch_size
-        if rows < 1:
-            raise DataError(f"batch size {rows}: give at least 1")
         state = AttributionState.start(
             model.graph,
             level=level,
-            batch_size=rows,
+            batch_size=micro_batch(model, pairs, conditions, chosen.activations),
             total=len(pairs),
             per_prompt=per_prompt,
             bootstrap=_resamples(bootstrap),
@@ -165,6 +108,18 @@ def attribute(
         # Only here, where the exception and what it holds are gone, can the memory be given back.
         release(model.device)
         _say_halved(len(rows_at_once), state.batch_size)
+
+
+@at_the_end_of(attribute)
+def score_edges(last: AttributionState) -> EdgeScores | NodeScores:
+    """Score every edge of a model's graph on some prompts.
+
+    A score estimates ``L(patched) - L(clean)``, L the metric averaged over prompts: negative where the edge helps.
+
+    Returns:
+        Mean, standard error and mean of absolutes over prompts, per edge (or per node).
+    """
+    return last.scores()
 
 
 def _resamples(count: int) -> int:

@@ -12,7 +12,6 @@ sizes and the areas: Mueller et al. 2025 (MIB), section 3.
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -31,12 +30,14 @@ from edgewise.evaluation.circuits import EMPTY, Circuits
 from edgewise.evaluation.result import Evaluation
 from edgewise.evaluation.sizes import Ladder
 from edgewise.evaluation.summary import summary
+from edgewise.generators import last_of
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.graph.scores import Ranking
 from edgewise.models import Model
 from edgewise.search.table.cells import Table
 from edgewise.search.table.fill import fill, start
 from edgewise.search.table.tabled import OnTable
+from edgewise.settings.conditions import Conditions
 from edgewise.settings.evaluation import Ablation, EvaluationRequest
 from edgewise.tasks import PromptPair, PromptSet
 
@@ -94,22 +95,16 @@ class Evaluator:
     def states(
         self,
         *,
-        batch_size: int | None = None,
-        max_memory: int | None = None,
+        conditions: Conditions = Conditions(),
         stored: Mapping[str, npt.NDArray[Any]] | None = None,
     ) -> Iterator[EvaluationState]:
         """Measure everything: yields the state before the first run and after every one, the last one finished.
 
         Args:
-            batch_size: prompts a micro-batch; by default what memory allows. A resumed evaluation uses its own.
-            max_memory: bytes to use in all; by default what is free.
+            conditions: how much is run at a time, `Conditions`; by default what memory allows.
             stored: the tensors of the state at which an earlier process stopped; None to begin.
         """
-        if stored is None:
-            names = self._work(1)
-            table = start(self._model, self._pairs, names, batch_size=batch_size, max_memory=max_memory)
-        else:
-            table = Table.from_tensors(stored)
+        table = start(self._model, self._pairs, self._work(1), conditions, stored)
         yield EvaluationState(table)
         for filled in fill(self._model, self._pairs, self._work(table.planned_batch_size), table):
             yield EvaluationState(filled)
@@ -155,8 +150,7 @@ def evaluate_circuit(
     random: int = 3,
     seed: int = 0,
     minimality: bool = False,
-    batch_size: int | None = None,
-    max_memory: int | None = None,
+    conditions: Conditions = Conditions(),
 ) -> Evaluation:
     """Measure how much of a behaviour a circuit keeps when every edge outside it is patched.
 
@@ -175,8 +169,7 @@ def evaluate_circuit(
         random: number of random circuits at each of them.
         seed: of the random circuits.
         minimality: also remove each edge of the circuit in turn.
-        batch_size: prompts a micro-batch; by default what memory allows.
-        max_memory: bytes that the process (on CUDA: this device) may use in all; by default what is free.
+        conditions: how much is run at a time, `Conditions`; by default what memory allows.
 
     Returns:
         Means over prompts of metric, KL and accuracy, faithfulness and completeness with standard errors, and the rest.
@@ -190,8 +183,7 @@ def evaluate_circuit(
     """
     wanted = EvaluationRequest(ablation, curve, random, seed, minimality)
     evaluator = Evaluator(model, prompts, circuit, wanted, metric=metric, scores=scores, by=by)
-    (last,) = deque(evaluator.states(batch_size=batch_size, max_memory=max_memory), maxlen=1)
-    return evaluator.result(last)
+    return evaluator.result(last_of(evaluator.states(conditions=conditions)))
 
 
 def _ladder(

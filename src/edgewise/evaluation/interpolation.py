@@ -11,7 +11,6 @@ the line ``lambda EAP(u, v)`` is the tangent of the curve at 0. How far the two 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,12 +28,14 @@ from edgewise.engine.run.metric_gradient import metric_values, require_finite
 from edgewise.engine.run.replacement import Baseline, resample
 from edgewise.engine.run.sources import accumulation_dtype
 from edgewise.errors import DataError, ScoreError
+from edgewise.generators import at_the_end_of
 from edgewise.graph.arrays import FloatArray
 from edgewise.metrics import Metric
 from edgewise.models import Model
 from edgewise.search.table.cells import Table
 from edgewise.search.table.fill import fill, start
 from edgewise.search.table.tabled import OnTable
+from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptPair, PromptSet
 
 CHANGE, CLEAN = "change", "clean"
@@ -59,36 +60,6 @@ class InterpolationState(OnTable):
         return np.asarray(self.table.values[CHANGE].mean(0).reshape(self.n_edges, -1), dtype=np.float64)
 
 
-def interpolate(
-    model: Model,
-    prompts: PromptSet | Sequence[PromptPair],
-    edges: Sequence[str],
-    shares: Sequence[float],
-    *,
-    metric: AnyMetric | None = None,
-) -> FloatArray:
-    """Patch edges, each alone, by growing shares of the change.
-
-    Args:
-        model: a loaded model; untouched afterwards.
-        prompts: pairs of clean and corrupted prompts.
-        edges: their names.
-        shares: of the change, 0 for the clean run and 1 for the edge patched.
-        metric: a metric's name, a ``Metric``, or a function; the prompt set's own by default.
-
-    Returns:
-        Mean over prompts of L(share) - L(0), in units of the metric, ``[edges, shares]``.
-
-    Raises:
-        SelectionError: no such edge.
-        DataError: no edge or share, or a prompt the model cannot take.
-        MetricError: a metric that cannot be computed on these prompts.
-        ScoreError: logits that are not finite.
-    """
-    (last,) = deque(interpolating(model, prompts, edges, shares, metric=metric), maxlen=1)
-    return last.curves()
-
-
 def interpolating(
     model: Model,
     prompts: PromptSet | Sequence[PromptPair],
@@ -96,19 +67,25 @@ def interpolating(
     shares: Sequence[float],
     *,
     metric: AnyMetric | None = None,
-    max_memory: int | None = None,
+    conditions: Conditions = Conditions(),
     stored: Mapping[str, npt.NDArray[Any]] | None = None,
 ) -> Iterator[InterpolationState]:
-    """`interpolate` as a generator: yields the state before the first run and after every one, the last one finished.
+    """Patch edges by growing shares: yields the state before the first run and after every one, the last one finished.
 
     Args:
-        model: see `interpolate`, as all that follow.
-        prompts: the same prompts in the same order when a pass is resumed.
-        edges: likewise.
-        shares: likewise.
-        metric: likewise.
-        max_memory: bytes that the process (on CUDA: this device) may use in all; by default what is free.
+        model: a loaded model; untouched afterwards.
+        prompts: pairs of clean and corrupted prompts; the same ones in the same order when a pass is resumed.
+        edges: their names.
+        shares: of the change, 0 for the clean run and 1 for the edge patched.
+        metric: a metric's name, a ``Metric``, or a function; the prompt set's own by default.
+        conditions: how much is run at a time, `Conditions`; by default what memory allows.
         stored: the tensors of the state at which an earlier pass stopped; None to begin.
+
+    Raises:
+        SelectionError: no such edge.
+        DataError: no edge or share, or a prompt the model cannot take.
+        MetricError: a metric that cannot be computed on these prompts.
+        ScoreError: logits that are not finite.
     """
     if not edges or not shares:
         raise DataError("interpolation needs at least one edge and one share; give both")
@@ -116,10 +93,20 @@ def interpolating(
     pairs = usable(model, prompts, measured)
     places = tuple(model.graph.edge(name) for name in edges)
     work = _Shares(model, measured, tuple((place, float(share)) for place in places for share in shares))
-    table = start(model, pairs, work, max_memory=max_memory) if stored is None else Table.from_tensors(stored)
+    table = start(model, pairs, work, conditions, stored)
     yield InterpolationState(table, len(edges))
     for filled in fill(model, pairs, work, table):
         yield InterpolationState(filled, len(edges))
+
+
+@at_the_end_of(interpolating)
+def interpolate(last: InterpolationState) -> FloatArray:
+    """Patch edges, each alone, by growing shares of the change.
+
+    Returns:
+        Mean over prompts of L(share) - L(0), in units of the metric, ``[edges, shares]``.
+    """
+    return last.curves()
 
 
 @dataclass(frozen=True, eq=False)

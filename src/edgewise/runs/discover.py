@@ -31,6 +31,7 @@ from edgewise.runs.steps import SCORING, Report, Steps, silent
 from edgewise.runs.store.folder import Run, as_stored, read_record, read_run, refuse_other, require_free, write_run
 from edgewise.runs.store.lock import writing
 from edgewise.runs.store.record import Counts, MetricSummary, RunRecord, StabilitySummary, differences, versions
+from edgewise.settings.conditions import Conditions
 from edgewise.tasks import TASKS
 
 
@@ -71,9 +72,10 @@ def discover(
                 return read_run(folder, reused=True)
         steps = Steps(on_progress or silent)
         setup = prepare(config, None, steps, lambda model: require_fits(config.selection, model.graph, config.level))
+        conditions = Conditions(config.batch_size, max_memory)
         with steps.step("scoring", SCORING):
             state, earlier = run_to_end(
-                lambda stored: method.states(config, setup.model, setup.prompts, max_memory, stored),
+                lambda stored: method.states(config, setup.model, setup.prompts, conditions, stored),
                 folder,
                 setup.key,
                 steps.report,

@@ -24,6 +24,7 @@ from edgewise.runs.setup import Setup, prepare
 from edgewise.runs.steps import Report, Steps, silent
 from edgewise.runs.store.analysis import Analysis, measured
 from edgewise.runs.store.record import versions
+from edgewise.settings.conditions import Conditions
 from edgewise.settings.evaluation import EvaluationRequest
 from edgewise.tasks import TASKS
 
@@ -136,9 +137,10 @@ def _measure(
     evaluator = Evaluator(
         setup.model, setup.prompts, circuit, wanted, metric=setup.config.metric, scores=scores, by=subject.by
     )
+    conditions = Conditions(setup.config.batch_size, max_memory)
     with steps.step("evaluation", EVALUATING):
         state, _ = run_to_end(
-            lambda stored: evaluator.states(batch_size=setup.config.batch_size, max_memory=max_memory, stored=stored),
+            lambda stored: evaluator.states(conditions=conditions, stored=stored),
             analysis.folder,
             {"asked": asked, "prompts": setup.prompts.fingerprint(), "versions": versions()},
             steps.report,

@@ -17,6 +17,7 @@ from edgewise.runs.setup import prepare
 from edgewise.runs.steps import Report, Steps, silent
 from edgewise.runs.store.analysis import FILES, Analysis, measured
 from edgewise.runs.store.record import versions
+from edgewise.settings.conditions import Conditions
 
 INTERPOLATING = "patching edges by shares"
 
@@ -62,7 +63,7 @@ def interpolated(
                     edges,
                     shares,
                     metric=config.metric,
-                    max_memory=max_memory,
+                    conditions=Conditions(config.batch_size, max_memory),
                     stored=stored,
                 ),
                 folder,

@@ -37,6 +37,7 @@ from edgewise.runs.store.folder import (
 )
 from edgewise.runs.store.lock import writing
 from edgewise.runs.store.record import differences
+from edgewise.settings.conditions import Conditions
 
 SWEEP = "sweep.json"
 
@@ -99,9 +100,10 @@ def sweep(
             steps = Steps(on_progress or silent)
             setup = prepare(first, None, steps)
             asked, pace = list(left.values()), method.pace(first, setup.model, setup.prompts)
+            conditions = Conditions(first.batch_size, max_memory)
             with steps.step("scoring", SCORING):
                 state, earlier = run_to_end(
-                    lambda stored: method.together(asked, setup.model, setup.prompts, max_memory, stored),
+                    lambda stored: method.together(asked, setup.model, setup.prompts, conditions, stored),
                     folder,
                     setup.key | {"sweep": [config.to_json() for config in asked]},
                     steps.report,

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from edgewise.engine.run.memory import micro_batch
+from edgewise.engine.run.memory import fits
 from edgewise.errors import RunConflictError, RunError, SelectionError
 from edgewise.evaluation.agreement import agreement
 from edgewise.evaluation.sampling import Sample, draw
@@ -32,6 +32,7 @@ from edgewise.runs.store.record import differences, versions
 from edgewise.runs.verification import DRAWN, LARGEST, NAME, VERIFIED, Effect, Verification
 from edgewise.search import PatchingState, patching
 from edgewise.search.pace import seconds_a_prompt
+from edgewise.settings.conditions import Conditions
 
 DEFAULT_EDGES = 500
 MEASURING = "measuring exact effects"
@@ -192,7 +193,7 @@ def _measure(
     setup = prepare(run.config, run.record.identity, steps)
     _require_same_prompts(run, setup)
     fingerprint = setup.prompts.fingerprint()
-    batch_size, pairs = _fitting(question.batch_size, setup, max_memory), setup.prompts.pairs
+    conditions, pairs = _fitting(question.batch_size, setup, max_memory), setup.prompts.pairs
     state, _ = run_to_end(
         lambda stored: patching(
             setup.model,
@@ -200,8 +201,7 @@ def _measure(
             metric=run.config.metric,
             level=run.config.level,
             only=_only(question),
-            batch_size=batch_size,
-            max_memory=max_memory,
+            conditions=conditions,
             stored=stored,
         ),
         analysis.folder,
@@ -223,11 +223,12 @@ def _require_same_prompts(run: Run, setup: Setup) -> None:
         )
 
 
-def _fitting(batch_size: int | None, setup: Setup, max_memory: int | None) -> int | None:
-    """What was asked for, or less where a memory limit says so."""
+def _fitting(batch_size: int | None, setup: Setup, max_memory: int | None) -> Conditions:
+    """What was asked for, or less at a time where a memory limit says so."""
+    asked = Conditions(batch_size, max_memory)
     if batch_size is None or max_memory is None:
-        return batch_size
-    return min(batch_size, micro_batch(setup.model, setup.prompts.pairs, max_memory))
+        return asked
+    return replace(asked, batch_size=min(batch_size, fits(setup.model, setup.prompts.pairs, asked)))
 
 
 def _only(question: _Question) -> BoolArray | tuple[str, ...]:

@@ -13,7 +13,6 @@ The comparison's public code sums the sizes of the prompts' slopes, not the slop
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -28,6 +27,7 @@ from edgewise.engine.run.batches import Batch
 from edgewise.engine.run.inputs import AnyMetric, metric_for, usable
 from edgewise.engine.run.metric_gradient import metric_at, metric_values, require_finite, require_slope
 from edgewise.errors import ScoreError
+from edgewise.generators import at_the_end_of
 from edgewise.graph import EdgeScores, Graph
 from edgewise.graph.inner import edge_values, layer_groups
 from edgewise.metrics import Metric
@@ -35,6 +35,7 @@ from edgewise.models import Model
 from edgewise.search.table.cells import Array, Table
 from edgewise.search.table.fill import fill, start
 from edgewise.search.table.tabled import CLEAN, CORRUPTED, ScoringOnTable
+from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptPair, PromptSet
 
 SLOPE, STEEPEST = "slope", "steepest"
@@ -89,70 +90,49 @@ class HispState(ScoringOnTable):
         return scores
 
 
-def hisp_scores(
+def hisp(
     model: Model,
     prompts: PromptSet | Sequence[PromptPair],
     *,
     metric: AnyMetric | None = None,
-    batch_size: int | None = None,
-    max_memory: int | None = None,
-) -> EdgeScores:
-    """Score every edge by the node importance at which it goes: two forward passes and one backward pass.
+    conditions: Conditions = Conditions(),
+    stored: Mapping[str, npt.NDArray[Any]] | None = None,
+) -> Iterator[HispState]:
+    """HISP (Michel et al. 2019), as compared with ACDC: q, k, v and MLPs by slope, and edges with their ends.
+
+    Yields the state before the first run and after every one, the last one finished.
 
     Args:
         model: a loaded model, in evaluation mode; it is untouched afterwards.
-        prompts: pairs of clean and corrupted prompts.
+        prompts: pairs of clean and corrupted prompts; the same ones in the same order when a pass is resumed.
         metric: any metric with a slope, ``kl`` too; the prompt set's own by default.
-        batch_size: prompts a micro-batch; by default what memory allows.
-        max_memory: bytes that the process (on CUDA: this device) may use in all; by default what is free.
-
-    Returns:
-        Scores from 0 to 1, without a sign.
+        conditions: how much is run at a time, `Conditions`; by default what memory allows.
+        stored: the tensors of the state at which an earlier pass stopped; None to begin.
 
     Raises:
         DataError: a prompt the model cannot take.
         MetricError: a metric that cannot be computed on these prompts, or that has no slope.
         ScoreError: logits that are not finite.
     """
-    states = hisp(model, prompts, metric=metric, batch_size=batch_size, max_memory=max_memory)
-    (last,) = deque(states, maxlen=1)
-    return last.scores()
-
-
-def hisp(
-    model: Model,
-    prompts: PromptSet | Sequence[PromptPair],
-    *,
-    metric: AnyMetric | None = None,
-    batch_size: int | None = None,
-    max_memory: int | None = None,
-    stored: Mapping[str, npt.NDArray[Any]] | None = None,
-) -> Iterator[HispState]:
-    """HISP (Michel et al. 2019), as compared with ACDC: q, k, v and MLPs by slope, and edges with their ends.
-
-    `hisp_scores` as a generator: yields the state before the first run and after every one, the last one finished.
-
-    Args:
-        model: see `hisp_scores`, as all that follow.
-        prompts: the same prompts in the same order when a pass is resumed.
-        metric: likewise.
-        batch_size: likewise; a resumed pass uses its own.
-        max_memory: likewise.
-        stored: the tensors of the state at which an earlier pass stopped; None to begin.
-    """
     measured = metric_for(prompts, metric)
     pairs = usable(model, prompts, measured)
     work = _Slopes(model, measured)
-    table = (
-        start(model, pairs, work, batch_size=batch_size, max_memory=max_memory)
-        if stored is None
-        else Table.from_tensors(stored)
-    )
+    table = start(model, pairs, work, conditions, stored)
     yield HispState(model.graph, table)
     for filled in fill(model, pairs, work, table):
         if filled.finished:
             require_slope(measured, float(filled.of_prompts[STEEPEST].max()))
         yield HispState(model.graph, filled)
+
+
+@at_the_end_of(hisp)
+def hisp_scores(last: HispState) -> EdgeScores:
+    """Score every edge by the node importance at which it goes: two forward passes and one backward pass.
+
+    Returns:
+        Scores from 0 to 1, without a sign.
+    """
+    return last.scores()
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,6 +27,7 @@ from edgewise.models import Model
 from edgewise.search.table.cells import Array, Table
 from edgewise.search.table.fill import fill, start
 from edgewise.search.table.tabled import CLEAN, CORRUPTED, ScoringOnTable
+from edgewise.settings.conditions import Conditions
 from edgewise.settings.scoring import Level
 from edgewise.tasks import PromptPair, PromptSet
 
@@ -92,8 +93,7 @@ def at_random(
     seed: int = 0,
     metric: AnyMetric | None = None,
     level: Level = "edge",
-    batch_size: int | None = None,
-    max_memory: int | None = None,
+    conditions: Conditions = Conditions(),
     stored: Mapping[str, npt.NDArray[Any]] | None = None,
 ) -> Iterator[RandomState]:
     """Scores drawn at random from a seed, the baseline of every method; the metric is measured all the same.
@@ -104,8 +104,7 @@ def at_random(
         seed: of the scores.
         metric: any metric; the prompt set's own by default.
         level: ``"edge"`` or ``"node"``.
-        batch_size: prompts a micro-batch; by default what memory allows.
-        max_memory: bytes that the process (on CUDA: this device) may use in all; by default what is free.
+        conditions: how much is run at a time, `Conditions`; by default what memory allows.
         stored: the tensors of the state at which an earlier pass stopped; None to begin.
 
     Yields:
@@ -120,11 +119,7 @@ def at_random(
     measured = metric_for(prompts, metric)
     pairs = usable(model, prompts, measured)
     work = _AllPatched(model, measured)
-    table = (
-        start(model, pairs, work, batch_size=batch_size, max_memory=max_memory)
-        if stored is None
-        else Table.from_tensors(stored)
-    )
+    table = start(model, pairs, work, conditions, stored)
     yield RandomState(model.graph, seed, level, table)
     for filled in fill(model, pairs, work, table):
         yield RandomState(model.graph, seed, level, filled)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from edgewise.settings.read import check
 from edgewise.settings.setting import setting
 from edgewise.settings.texts import read_size
 
@@ -33,3 +34,24 @@ class MemorySettings:
         metavar="SIZE",
         changes_result=False,
     )
+
+
+@dataclass(frozen=True)
+class Conditions(MemorySettings, BatchSettings):
+    """What every method that runs the model is given: how much at a time. No result changes but by rounding.
+
+    The device is the model's.
+
+    Args:
+        batch_size: prompts run at a time; by default what memory allows. A method that is resumed goes on with the
+            number that it was begun with.
+        max_memory: bytes that the process (on CUDA: this device) may use in all; by default what is free. It sets the
+            number of prompts where ``batch_size`` does not. Memory that runs out all the same halves that number.
+
+    Raises:
+        SettingError: a number below one.
+    """
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        check(self)

@@ -27,6 +27,7 @@ from edgewise.runs.discover import discover
 from edgewise.runs.prompts import prompts_of
 from edgewise.runs.verify import verify
 from edgewise.search import PatchingState, patch_edges
+from edgewise.settings.conditions import Conditions
 from edgewise.settings.selection import Selection
 from planted import effects, planted
 from planted import prompts as planted_prompts
@@ -75,8 +76,8 @@ def test_all_edges_give_exactly_the_agreement_of_scores_and_exact_effects(config
     found = verify(folder)
     model = load_model(config.model)
     prompts = prompts_of(config, model)
-    exact = patch_edges(model, prompts, batch_size=2)
-    scores = score_edges(model, prompts, batch_size=2)
+    exact = patch_edges(model, prompts, conditions=Conditions(batch_size=2))
+    scores = score_edges(model, prompts, conditions=Conditions(batch_size=2))
     expected = agreement(scores, exact, k=10)
     for name in ("r2", "slope", "pearson", "spearman", "sign_agreement", "recall"):
         mine, theirs = getattr(found.agreement, name), getattr(expected, name)
@@ -129,7 +130,7 @@ def test_nodes(config: RunConfig, tmp_path: Path) -> None:
     discover(replace(config, level="node", selection=Selection(top=3)), tmp_path / "run")
     found = verify(tmp_path / "run")
     model = load_model(config.model)
-    exact = patch_edges(model, prompts_of(config, model), level="node", batch_size=2)
+    exact = patch_edges(model, prompts_of(config, model), level="node", conditions=Conditions(batch_size=2))
     assert {effect.name: effect.exact for effect in found.effects} == dict(
         zip(model.graph.sources, exact.values.tolist(), strict=True)
     )
@@ -232,7 +233,7 @@ def test_another_question_of_the_same_name_is_refused(folder: Path, monkeypatch:
 
 def test_memory_limits_decide_nothing_but_the_micro_batch(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = verify(folder, edges=30)
-    monkeypatch.setattr(module, "micro_batch", lambda *_: 1)
+    monkeypatch.setattr(module, "fits", lambda *_: 1)
     assert verify(folder, edges=30, max_memory=10**12).reused
     again = verify(folder, edges=30, max_memory=10**12, overwrite=True)
     assert (first.batch_size, again.batch_size) == (2, 1)

@@ -29,6 +29,7 @@ from edgewise.errors import MemoryLimitError
 from edgewise.models import Model
 from edgewise.models.quantised import is_quantised, output_width
 from edgewise.models.wiring import Mlp
+from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptPair
 
 Made = TypeVar("Made")
@@ -41,32 +42,39 @@ SHARE_OF_FREE = 0.8
 
 
 def micro_batch(
-    model: Model, pairs: Sequence[PromptPair], max_memory: int | None = None, activations: float = 1.0
+    model: Model, pairs: Sequence[PromptPair], conditions: Conditions = Conditions(), activations: float = 1.0
 ) -> int:
-    """The number of prompts to run at a time.
+    """The number of prompts to run at a time: what was asked for, or what `fits`; raises as that does."""
+    return conditions.batch_size or fits(model, pairs, conditions, activations)
+
+
+def fits(
+    model: Model, pairs: Sequence[PromptPair], conditions: Conditions = Conditions(), activations: float = 1.0
+) -> int:
+    """The number of prompts that memory allows to run at a time.
 
     Args:
         model: the model, loaded.
         pairs: the prompts; the longest counts for all.
-        max_memory: bytes that the process (on CUDA: this device) may use in all; what is free by default.
+        conditions: how much memory may be used.
         activations: how many times the memory of one differentiable run the pass takes.
 
     Raises:
-        MemoryLimitError: ``max_memory`` is too little for one prompt.
+        MemoryLimitError: the memory is too little for one prompt.
     """
     longest = max(len(pair) for pair in pairs)
     reads = max(len(pair.positions) for pair in pairs)
     each, once = int(activations * bytes_per_prompt(model, longest, reads)), fixed_bytes(model, longest)
     _page_in(model)
-    used = _used(model.device)
-    free = SHARE_OF_FREE * _free(model.device) if max_memory is None else max_memory - used
-    fits = int((free - once) // each)
-    if fits < 1 and max_memory is not None:
+    used, limit = _used(model.device), conditions.max_memory
+    free = SHARE_OF_FREE * _free(model.device) if limit is None else limit - used
+    most = int((free - once) // each)
+    if most < 1 and limit is not None:
         raise MemoryLimitError(
-            f"{shown(max_memory)} of memory are too little: {shown(used)} are in use, and one prompt of {longest}"
+            f"{shown(limit)} of memory are too little: {shown(used)} are in use, and one prompt of {longest}"
             f" tokens takes {shown(each + once)}; give at least {shown(used + each + once)}, or shorter prompts"
         )
-    return max(1, min(fits, most_tokens(model.device) // longest, len(pairs)))
+    return max(1, min(most, most_tokens(model.device) // longest, len(pairs)))
 
 
 @dataclass(frozen=True)
@@ -84,10 +92,10 @@ class Allowance:
     before: int
 
     @classmethod
-    def now(cls, device: torch.device, max_memory: int | None = None) -> Allowance:
-        """Before the first prompt; without ``max_memory``, of what is free now."""
-        used = _used(device)
-        return cls(device, used + int(SHARE_OF_FREE * _free(device)) if max_memory is None else max_memory, used)
+    def now(cls, device: torch.device, conditions: Conditions) -> Allowance:
+        """Before the first prompt; where no limit is given, of what is free now."""
+        used, limit = _used(device), conditions.max_memory
+        return cls(device, used + int(SHARE_OF_FREE * _free(device)) if limit is None else limit, used)
 
     def require(self, done: int, total: int) -> None:
         """Refuse, after the first prompts, what will not fit for all.

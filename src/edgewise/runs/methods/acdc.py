@@ -15,6 +15,7 @@ from edgewise.runs.resume import Tensors
 from edgewise.search.acdc.state import AcdcState, trace_lines
 from edgewise.search.acdc.sweep import AcdcRule, SweepState, sweep
 from edgewise.search.pace import seconds_a_prompt
+from edgewise.settings.conditions import Conditions
 from edgewise.settings.methods import AcdcSettings
 from edgewise.tasks import PromptSet
 
@@ -42,11 +43,11 @@ class Acdc(RunMethod[AcdcState]):
             raise RunError(f"method '{self.name}' tests means over prompts; leave {option} out")
 
     def states(
-        self, config: RunConfig, model: Model, prompts: PromptSet, max_memory: int | None, stored: Tensors | None
+        self, config: RunConfig, model: Model, prompts: PromptSet, conditions: Conditions, stored: Tensors | None
     ) -> Iterator[AcdcState]:
         """One state a batch of tests."""
         earlier = None if stored is None else [AcdcState.from_tensors(stored, model.graph)]
-        for now in self._sweep([config], model, prompts, max_memory, earlier):
+        for now in self._sweep([config], model, prompts, conditions, earlier):
             yield now.states[0]
 
     def together(
@@ -54,15 +55,15 @@ class Acdc(RunMethod[AcdcState]):
         configs: Sequence[RunConfig],
         model: Model,
         prompts: PromptSet,
-        max_memory: int | None,
+        conditions: Conditions,
         stored: Tensors | None,
     ) -> Iterator[SweepState]:
         """Searches that are one until they judge a test differently."""
         earlier = None if stored is None else SweepState.from_tensors(stored, model.graph).states
-        return self._sweep(configs, model, prompts, max_memory, earlier)
+        return self._sweep(configs, model, prompts, conditions, earlier)
 
     def starts(
-        self, configs: Sequence[RunConfig], model: Model, prompts: PromptSet, max_memory: int | None
+        self, configs: Sequence[RunConfig], model: Model, prompts: PromptSet, conditions: Conditions
     ) -> list[Circuit | None]:
         """The circuit that each search begins with; None for the whole model."""
         return [None] * len(configs)
@@ -72,12 +73,12 @@ class Acdc(RunMethod[AcdcState]):
         configs: Sequence[RunConfig],
         model: Model,
         prompts: PromptSet,
-        max_memory: int | None,
+        conditions: Conditions,
         earlier: Sequence[AcdcState] | None,
     ) -> Iterator[SweepState]:
         every, config = [self.own(config) for config in configs], configs[0]
         # A search that goes on knows where it began.
-        starts = [None] * len(every) if earlier else self.starts(configs, model, prompts, max_memory)
+        starts = [None] * len(every) if earlier else self.starts(configs, model, prompts, conditions)
         return sweep(
             model,
             prompts,
@@ -85,8 +86,7 @@ class Acdc(RunMethod[AcdcState]):
             metric=config.metric or self.default_metric,
             absolute=every[0].absolute,
             direct_edges=every[0].direct_edges,
-            batch_size=config.batch_size,
-            max_memory=max_memory,
+            conditions=conditions,
             earlier=earlier,
         )
 

@@ -11,6 +11,7 @@ from edgewise.models import Model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.methods.method import RunMethod, scoring
 from edgewise.runs.resume import Tensors
+from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptSet
 
 
@@ -24,7 +25,7 @@ class Estimating(RunMethod[AttributionState]):
         self.no_estimates = self._method.no_estimates
 
     def states(
-        self, config: RunConfig, model: Model, prompts: PromptSet, max_memory: int | None, stored: Tensors | None
+        self, config: RunConfig, model: Model, prompts: PromptSet, conditions: Conditions, stored: Tensors | None
     ) -> Iterator[AttributionState]:
         """One state a micro-batch."""
         state = None
@@ -36,7 +37,7 @@ class Estimating(RunMethod[AttributionState]):
             method=self.name,
             settings=config.settings,
             state=state,
-            **scoring(config, max_memory),
+            **scoring(config, conditions),
         )
 
     def passes(self, config: RunConfig, state: AttributionState) -> Passes | None:

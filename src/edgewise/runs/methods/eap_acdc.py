@@ -13,6 +13,7 @@ from edgewise.runs.config import RunConfig
 from edgewise.runs.methods.acdc import Acdc
 from edgewise.search.acdc.eap_acdc import first_scores
 from edgewise.search.acdc.state import AcdcState
+from edgewise.settings.conditions import Conditions
 from edgewise.settings.methods import EapAcdcSettings
 from edgewise.tasks import PromptSet
 
@@ -25,12 +26,12 @@ class EapAcdc(Acdc):
     settings = EapAcdcSettings
 
     def starts(
-        self, configs: Sequence[RunConfig], model: Model, prompts: PromptSet, max_memory: int | None
+        self, configs: Sequence[RunConfig], model: Model, prompts: PromptSet, conditions: Conditions
     ) -> list[Circuit | None]:
         """What EAP leaves of the model: scored once for all searches."""
         config, every = configs[0], [self.own(config) for config in configs]
         metric = config.metric or self.default_metric
-        scores = first_scores(model, prompts, metric, batch_size=config.batch_size, max_memory=max_memory)
+        scores = first_scores(model, prompts, metric, conditions=conditions)
         return [_left(scores, own) for own in every]
 
     def passes(self, config: RunConfig, state: AcdcState) -> Passes:

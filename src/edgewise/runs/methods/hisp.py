@@ -11,6 +11,7 @@ from edgewise.runs.config import RunConfig
 from edgewise.runs.methods.method import RunMethod
 from edgewise.runs.resume import Tensors
 from edgewise.search.hisp import HispState, hisp
+from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptSet
 
 
@@ -31,15 +32,14 @@ class Hisp(RunMethod[HispState]):
             raise RunError("method 'hisp' gives scores without a sign; leave --by out, or give --by mean-abs")
 
     def states(
-        self, config: RunConfig, model: Model, prompts: PromptSet, max_memory: int | None, stored: Tensors | None
+        self, config: RunConfig, model: Model, prompts: PromptSet, conditions: Conditions, stored: Tensors | None
     ) -> Iterator[HispState]:
         """One state a micro-batch."""
         return hisp(
             model,
             prompts,
             metric=config.metric,
-            batch_size=config.batch_size,
-            max_memory=max_memory,
+            conditions=conditions,
             stored=stored,
         )
 

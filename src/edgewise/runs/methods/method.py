@@ -19,6 +19,7 @@ from edgewise.runs.selection import select
 from edgewise.runs.steps import PASSES, SCORING
 from edgewise.runs.store.record import ExactSummary
 from edgewise.settings import NoSettings, read_settings
+from edgewise.settings.conditions import Conditions
 from edgewise.settings.selection import Selection
 from edgewise.tasks import PromptSet
 
@@ -93,7 +94,7 @@ class RunMethod(ABC, Generic[State]):
 
     @abstractmethod
     def states(
-        self, config: RunConfig, model: Model, prompts: PromptSet, max_memory: int | None, stored: Tensors | None
+        self, config: RunConfig, model: Model, prompts: PromptSet, conditions: Conditions, stored: Tensors | None
     ) -> Iterator[State]:
         """The states of a run, from a stored one on where there is one."""
 
@@ -139,7 +140,7 @@ class RunMethod(ABC, Generic[State]):
         configs: Sequence[RunConfig],
         model: Model,
         prompts: PromptSet,
-        max_memory: int | None,
+        conditions: Conditions,
         stored: Tensors | None,
     ) -> Iterator[Together[State]]:
         """The states of several runs that differ in the method's settings alone, where it can share work among them.
@@ -178,14 +179,13 @@ class RunMethod(ABC, Generic[State]):
         return get_metric(config.metric or self.default_metric or prompts.metric).name
 
 
-def scoring(config: RunConfig, max_memory: int | None) -> dict[str, Any]:
+def scoring(config: RunConfig, conditions: Conditions) -> dict[str, Any]:
     """What a config says to every function that scores all edges, by the names of their arguments."""
     return {
         "metric": config.metric,
         "level": config.level,
-        "batch_size": config.batch_size,
         "per_prompt": config.per_prompt,
         "bootstrap": config.bootstrap,
         "seed": config.seed,
-        "max_memory": max_memory,
+        "conditions": conditions,
     }

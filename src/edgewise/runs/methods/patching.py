@@ -11,6 +11,7 @@ from edgewise.runs.methods.method import RunMethod, scoring
 from edgewise.runs.resume import Tensors
 from edgewise.search.exact.patching import PatchingState, patching
 from edgewise.search.pace import seconds_a_prompt
+from edgewise.settings.conditions import Conditions
 from edgewise.settings.methods import PatchingSettings
 from edgewise.tasks import PromptSet
 
@@ -25,7 +26,7 @@ class ActivationPatching(RunMethod[PatchingState]):
     no_estimates = "measures exact effects itself"
 
     def states(
-        self, config: RunConfig, model: Model, prompts: PromptSet, max_memory: int | None, stored: Tensors | None
+        self, config: RunConfig, model: Model, prompts: PromptSet, conditions: Conditions, stored: Tensors | None
     ) -> Iterator[PatchingState]:
         """One state a chunk of prompts and edges."""
         return patching(
@@ -33,7 +34,7 @@ class ActivationPatching(RunMethod[PatchingState]):
             prompts,
             only=self.own(config).only or None,
             stored=stored,
-            **scoring(config, max_memory),
+            **scoring(config, conditions),
         )
 
     def passes(self, config: RunConfig, state: PatchingState) -> Passes:

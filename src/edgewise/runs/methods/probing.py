@@ -11,6 +11,7 @@ from edgewise.runs.config import RunConfig
 from edgewise.runs.methods.method import RunMethod
 from edgewise.runs.resume import Tensors
 from edgewise.search.probing import ProbingState, Training, probing
+from edgewise.settings.conditions import Conditions
 from edgewise.settings.methods import ProbingSettings
 from edgewise.tasks import PromptSet
 
@@ -27,7 +28,7 @@ class SubnetworkProbing(RunMethod[ProbingState]):
     of_all_prompts = "trains on all prompts together"
 
     def states(
-        self, config: RunConfig, model: Model, prompts: PromptSet, max_memory: int | None, stored: Tensors | None
+        self, config: RunConfig, model: Model, prompts: PromptSet, conditions: Conditions, stored: Tensors | None
     ) -> Iterator[ProbingState]:
         """One state a step."""
         return probing(
@@ -35,8 +36,7 @@ class SubnetworkProbing(RunMethod[ProbingState]):
             prompts,
             _training(self.own(config), config.seed),
             metric=config.metric or self.default_metric,
-            batch_size=config.batch_size,
-            max_memory=max_memory,
+            conditions=conditions,
             stored=stored,
         )
 

@@ -10,6 +10,7 @@ from edgewise.runs.config import RunConfig
 from edgewise.runs.methods.method import RunMethod
 from edgewise.runs.resume import Tensors
 from edgewise.search.random import RandomState, at_random
+from edgewise.settings.conditions import Conditions
 from edgewise.settings.methods import RandomSettings
 from edgewise.tasks import PromptSet
 
@@ -24,7 +25,7 @@ class Random(RunMethod[RandomState]):
     of_all_prompts = "draws its scores whatever the prompts"
 
     def states(
-        self, config: RunConfig, model: Model, prompts: PromptSet, max_memory: int | None, stored: Tensors | None
+        self, config: RunConfig, model: Model, prompts: PromptSet, conditions: Conditions, stored: Tensors | None
     ) -> Iterator[RandomState]:
         """One state a micro-batch, of the metric."""
         own = self.own(config).method_seed
@@ -34,8 +35,7 @@ class Random(RunMethod[RandomState]):
             seed=abs(config.seed) if own is None else own,
             metric=config.metric,
             level=config.level,
-            batch_size=config.batch_size,
-            max_memory=max_memory,
+            conditions=conditions,
             stored=stored,
         )
 

@@ -21,6 +21,7 @@ from edgewise.search.exact.flags import second_of
 from edgewise.search.exact.refining import RefiningState, refining
 from edgewise.search.pace import seconds_a_prompt
 from edgewise.settings import read_settings
+from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptSet
 
 
@@ -33,7 +34,7 @@ class Refined(RunMethod[RefiningState]):
         self.name, self.summary, self.settings = name, self.first.summary, self.first.settings
 
     def states(
-        self, config: RunConfig, model: Model, prompts: PromptSet, max_memory: int | None, stored: Tensors | None
+        self, config: RunConfig, model: Model, prompts: PromptSet, conditions: Conditions, stored: Tensors | None
     ) -> Iterator[RefiningState]:
         """One state a micro-batch, and then a chunk of prompts and edges."""
         return refining(
@@ -43,7 +44,7 @@ class Refined(RunMethod[RefiningState]):
             method=self.name,
             settings=config.settings,
             stored=stored,
-            **scoring(config, max_memory),
+            **scoring(config, conditions),
         )
 
     def stage(self, state: RefiningState) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 
-from edgewise.attribution import attribute
+from edgewise.attribution import score_edges
 from edgewise.engine.run.inputs import AnyMetric
 from edgewise.errors import ScoreError
 from edgewise.graph import EdgeScores
 from edgewise.metrics import get_metric
 from edgewise.models import Model
+from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptPair, PromptSet
 
 
@@ -19,8 +19,7 @@ def first_scores(
     prompts: PromptSet | Sequence[PromptPair],
     metric: AnyMetric,
     *,
-    batch_size: int | None = None,
-    max_memory: int | None = None,
+    conditions: Conditions = Conditions(),
 ) -> EdgeScores:
     """EAP's scores of all edges, by ACDC's metric; by the prompts' own where ACDC's is flat at the clean run, as KL is.
 
@@ -28,12 +27,10 @@ def first_scores(
         model: the model.
         prompts: the prompts that ACDC will be given.
         metric: ACDC's.
-        batch_size: prompts a micro-batch; by default what memory allows.
-        max_memory: bytes that the process (on CUDA: this device) may use in all; by default what is free.
+        conditions: how much is run at a time, `Conditions`; by default what memory allows.
     """
     measured = None if get_metric(metric).flat_at_clean else metric
-    (last,) = deque(attribute(model, prompts, metric=measured, batch_size=batch_size, max_memory=max_memory), maxlen=1)
-    scores = last.scores()
+    scores = score_edges(model, prompts, metric=measured, conditions=conditions)
     if not isinstance(scores, EdgeScores):
         raise ScoreError("EAP scored nodes where edges were asked for")
     return scores

@@ -19,6 +19,7 @@ from edgewise.graph.arrays import BoolArray
 from edgewise.metrics import Metric, MetricBatch
 from edgewise.models import Model
 from edgewise.search.table.cells import Array
+from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptPair
 
 
@@ -38,7 +39,7 @@ class PresentCircuit:
         metric: the metric.
         pairs: the prompts; removed edges carry corrupted values.
         rows: prompts a run.
-        max_memory: bytes that the process (on CUDA: this device) may use in all; by default what is free.
+        conditions: how much memory may be used.
 
     Attributes:
         clean_metric: of every prompt on the clean run, ``[n_prompts]``.
@@ -52,14 +53,14 @@ class PresentCircuit:
         metric: Metric,
         pairs: Sequence[PromptPair],
         rows: int,
-        max_memory: int | None = None,
+        conditions: Conditions,
     ) -> None:
         """Run the prompts clean and corrupted.
 
         Raises:
             MemoryLimitError: the runs of all prompts, which are kept, will not fit.
         """
-        allowance, done = Allowance.now(model.device, max_memory), 0
+        allowance, done = Allowance.now(model.device, conditions), 0
         self._metric, self._parts = metric, list[_Part]()
         self.clean_metric = np.full(len(pairs), np.nan)
         self.corrupted_metric = np.full(len(pairs), np.nan)

@@ -16,68 +16,19 @@ tries the same ones whenever it is resumed.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy.typing as npt
 
 from edgewise.engine.run.inputs import AnyMetric
+from edgewise.generators import at_the_end_of
 from edgewise.graph import Circuit
 from edgewise.models import Model
 from edgewise.search.acdc.state import AcdcState
 from edgewise.search.acdc.sweep import AcdcRule, sweep
+from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptPair, PromptSet
-
-
-def acdc(
-    model: Model,
-    prompts: PromptSet | Sequence[PromptPair],
-    tau: float,
-    *,
-    metric: AnyMetric = "kl",
-    absolute: bool = False,
-    direct_edges: bool = False,
-    start: Circuit | None = None,
-    batch_size: int | None = None,
-    max_memory: int | None = None,
-) -> AcdcState:
-    """Run ACDC to its end.
-
-    Args:
-        model: a loaded model, in evaluation mode; it is untouched afterwards.
-        prompts: pairs of clean and corrupted prompts; removed edges carry corrupted values.
-        tau: the threshold, in units of the metric.
-        metric: ``kl`` or any other; where higher is better its negative is the loss.
-        absolute: compare the size of the change with tau.
-        direct_edges: as the original does, first test for each layer whether q, k and v of its heads can be patched as
-            a whole (v of all heads, then k, then q, highest head first); one that can loses all its edges untested.
-        start: the circuit to remove edges from; the whole model by default.
-        batch_size: prompts a run; by default what memory allows.
-        max_memory: bytes that the process (on CUDA: this device) may use in all; by default what is free.
-
-    Returns:
-        The final state: circuit, scores, and the trace of all tests.
-
-    Raises:
-        DataError: a prompt the model cannot take.
-        MetricError: a metric that cannot be computed on these prompts.
-        ScoreError: logits that are not finite.
-        MemoryLimitError: the runs of all prompts, which are kept, will not fit.
-    """
-    states = search(
-        model,
-        prompts,
-        tau,
-        metric=metric,
-        absolute=absolute,
-        direct_edges=direct_edges,
-        start=start,
-        batch_size=batch_size,
-        max_memory=max_memory,
-    )
-    (last,) = deque(states, maxlen=1)
-    return last
 
 
 def search(
@@ -89,23 +40,29 @@ def search(
     absolute: bool = False,
     direct_edges: bool = False,
     start: Circuit | None = None,
-    batch_size: int | None = None,
-    max_memory: int | None = None,
+    conditions: Conditions = Conditions(),
     stored: Mapping[str, npt.NDArray[Any]] | None = None,
 ) -> Iterator[AcdcState]:
-    """`acdc` as a generator: yields the state before the first run and after every one, the last one finished.
+    """ACDC: yields the state before the first run and after every one, the last one finished.
 
     Args:
-        model: see `acdc`, as all that follow.
-        prompts: the same prompts in the same order when a search is resumed.
-        tau: likewise.
-        metric: likewise.
-        absolute: likewise.
-        direct_edges: likewise.
-        start: likewise; a resumed search knows its own.
-        batch_size: likewise; a resumed search uses its own.
-        max_memory: likewise.
+        model: a loaded model, in evaluation mode; it is untouched afterwards.
+        prompts: pairs of clean and corrupted prompts, removed edges carrying corrupted values; the same ones in the
+            same order when a search is resumed.
+        tau: the threshold, in units of the metric.
+        metric: ``kl`` or any other; where higher is better its negative is the loss.
+        absolute: compare the size of the change with tau.
+        direct_edges: as the original does, first test for each layer whether q, k and v of its heads can be patched as
+            a whole (v of all heads, then k, then q, highest head first); one that can loses all its edges untested.
+        start: the circuit to remove edges from; the whole model by default. A resumed search knows its own.
+        conditions: how much is run at a time, `Conditions`; by default what memory allows.
         stored: the tensors of the state at which an earlier search stopped; None to begin.
+
+    Raises:
+        DataError: a prompt the model cannot take.
+        MetricError: a metric that cannot be computed on these prompts.
+        ScoreError: logits that are not finite.
+        MemoryLimitError: the runs of all prompts, which are kept, will not fit.
     """
     earlier = None if stored is None else [AcdcState.from_tensors(stored, model.graph)]
     for now in sweep(
@@ -115,8 +72,17 @@ def search(
         metric=metric,
         absolute=absolute,
         direct_edges=direct_edges,
-        batch_size=batch_size,
-        max_memory=max_memory,
+        conditions=conditions,
         earlier=earlier,
     ):
         yield now.states[0]
+
+
+@at_the_end_of(search)
+def acdc(last: AcdcState) -> AcdcState:
+    """Run ACDC to its end.
+
+    Returns:
+        The final state: circuit, scores, and the trace of all tests.
+    """
+    return last

@@ -17,13 +17,13 @@ import numpy.typing as npt
 from edgewise.engine.partial.circuit_values import CircuitValues
 from edgewise.engine.run.inputs import AnyMetric, metric_for, usable
 from edgewise.engine.run.memory import is_out_of_memory, micro_batch, release
-from edgewise.errors import DataError
 from edgewise.graph import Circuit, Graph
 from edgewise.metrics import Metric
 from edgewise.models import Model
 from edgewise.search.acdc.order import Visit
 from edgewise.search.acdc.present import PresentCircuit
 from edgewise.search.acdc.state import WHOLE, AcdcState, Step
+from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptPair, PromptSet
 
 
@@ -93,30 +93,21 @@ def sweep(
     metric: AnyMetric = "kl",
     absolute: bool = False,
     direct_edges: bool = False,
-    batch_size: int | None = None,
-    max_memory: int | None = None,
+    conditions: Conditions = Conditions(),
     earlier: Sequence[AcdcState] | None = None,
 ) -> Iterator[SweepState]:
     """Run several ACDC searches; yields before the first run and after every one, the last time finished.
 
+    All other arguments are those of a single `search`.
+
     Args:
-        model: see `acdc`, as all that follow.
-        prompts: the same in the same order when a sweep is resumed.
         rules: the searches.
-        metric: see `acdc`.
-        absolute: likewise.
-        direct_edges: likewise.
-        batch_size: likewise; a resumed sweep uses its own.
-        max_memory: likewise.
         earlier: where an earlier sweep stopped; None to begin.
     """
     measured = metric_for(prompts, metric)
     pairs = usable(model, prompts, measured)
-    rows = micro_batch(model, pairs, max_memory) if batch_size is None else batch_size
-    if rows < 1:
-        raise DataError(f"batch size {rows}: give at least 1")
-    searches = _Searches(model, measured, pairs, rules, absolute, max_memory)
-    yield from searches.run(rows, direct_edges, earlier)
+    searches = _Searches(model, measured, pairs, rules, absolute, conditions)
+    yield from searches.run(micro_batch(model, pairs, conditions), direct_edges, earlier)
 
 
 @dataclass(frozen=True)
@@ -144,10 +135,10 @@ class _Searches:
         pairs: Sequence[PromptPair],
         rules: Sequence[AcdcRule],
         absolute: bool,
-        max_memory: int | None,
+        conditions: Conditions,
     ) -> None:
         self._model, self._metric, self._pairs = model, metric, pairs
-        self._rules, self._absolute, self._max_memory = rules, absolute, max_memory
+        self._rules, self._absolute, self._conditions = rules, absolute, conditions
         self._sign = -1.0 if metric.higher_is_better else 1.0
         self._states: list[AcdcState] = []
         self._circuit: PresentCircuit | None = None
@@ -160,7 +151,7 @@ class _Searches:
         planned = rows
         while True:
             try:
-                self._circuit = PresentCircuit(self._model, self._metric, self._pairs, rows, self._max_memory)
+                self._circuit = PresentCircuit(self._model, self._metric, self._pairs, rows, self._conditions)
                 if not self._states:
                     self._states = [self._begin(rule, planned, direct_edges) for rule in self._rules]
                 self._states = [state if state.finished else replace(state, batch_size=rows) for state in self._states]

@@ -6,7 +6,6 @@ node, all its edges are patched together. A run begins where its patch acts: wha
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -25,6 +24,7 @@ from edgewise.engine.run.inputs import AnyMetric, metric_for, usable
 from edgewise.engine.run.metric_gradient import metric_values, require_finite
 from edgewise.engine.run.replacement import corrupted_run, resample_from
 from edgewise.errors import DataError, ScoreError
+from edgewise.generators import at_the_end_of
 from edgewise.graph import EdgeScores, Graph, NodeScores
 from edgewise.graph.arrays import BoolArray
 from edgewise.metrics import Metric
@@ -33,6 +33,7 @@ from edgewise.search.exact.targets import Targets, named_edges, named_nodes
 from edgewise.search.table.cells import Array, Table
 from edgewise.search.table.fill import fill, start
 from edgewise.search.table.tabled import CLEAN, CORRUPTED, ScoringOnTable
+from edgewise.settings.conditions import Conditions
 from edgewise.settings.scoring import Level
 from edgewise.tasks import PromptPair, PromptSet
 
@@ -103,60 +104,6 @@ class PatchingState(ScoringOnTable):
         return self.targets.spread(resamples.means()), self.targets.spread(widths)
 
 
-def patch_edges(
-    model: Model,
-    prompts: PromptSet | Sequence[PromptPair],
-    *,
-    metric: AnyMetric | None = None,
-    level: Level = "edge",
-    only: Sequence[str] | BoolArray | None = None,
-    batch_size: int | None = None,
-    per_prompt: bool = False,
-    bootstrap: int = 0,
-    seed: int = 0,
-    max_memory: int | None = None,
-) -> EdgeScores | NodeScores:
-    """Measure the exact effect of patching each edge (or node) alone, by its paired corrupted value.
-
-    Args:
-        model: a loaded model, in evaluation mode; it is untouched afterwards.
-        prompts: pairs of clean and corrupted prompts.
-        metric: a metric's name, a ``Metric``, or a function of (logits ``[batch, n_positions, vocab]``, batch) to
-            ``[batch]``; the prompt set's own by default. Any metric will do, ``kl`` too.
-        level: ``"edge"`` or ``"node"``: a node is patched along all its edges together.
-        only: names or patterns of edges (or nodes), such as ``"a0.h1->m3"`` and ``"*->logits"``, or a mask of edges
-            ``[n_sources, n_destinations]``; all by default.
-        batch_size: prompts a micro-batch; by default what memory allows.
-        per_prompt: keep every prompt's own effects too.
-        bootstrap: keep the means over so many resamples of the prompts too.
-        seed: of these resamples.
-        max_memory: bytes that the process (on CUDA: this device) may use in all; by default what is free.
-
-    Returns:
-        ``L(patched) - L(clean)``: mean, standard error and mean of absolutes over prompts; NaN where not asked for.
-
-    Raises:
-        DataError: a prompt the model cannot take.
-        MetricError: a metric that cannot be computed on these prompts.
-        SelectionError: no such edge or node.
-        ScoreError: logits that are not finite.
-    """
-    states = patching(
-        model,
-        prompts,
-        metric=metric,
-        level=level,
-        only=only,
-        batch_size=batch_size,
-        per_prompt=per_prompt,
-        bootstrap=bootstrap,
-        seed=seed,
-        max_memory=max_memory,
-    )
-    (last,) = deque(states, maxlen=1)
-    return last.scores()
-
-
 def patching(
     model: Model,
     prompts: PromptSet | Sequence[PromptPair],
@@ -164,45 +111,56 @@ def patching(
     metric: AnyMetric | None = None,
     level: Level = "edge",
     only: Sequence[str] | BoolArray | None = None,
-    batch_size: int | None = None,
     per_prompt: bool = False,
     bootstrap: int = 0,
     seed: int = 0,
-    max_memory: int | None = None,
+    conditions: Conditions = Conditions(),
     stored: Mapping[str, npt.NDArray[Any]] | None = None,
 ) -> Iterator[PatchingState]:
     """Exact effect of patching each edge alone: about a third of a forward pass for each edge and prompt.
 
-    `patch_edges` as a generator: yields the state before the first run and after every one, the last one finished.
-
-    A state that was yielded is good until the next one is asked for.
+    Yields the state before the first run and after every one, the last one finished. A state that was yielded is good
+    until the next one is asked for.
 
     Args:
-        model: see `patch_edges`, as all that follow.
-        prompts: the same prompts in the same order when a pass is resumed.
-        metric: likewise.
-        level: likewise.
-        only: likewise.
-        batch_size: likewise; a resumed pass uses its own.
-        per_prompt: likewise.
-        bootstrap: likewise.
-        seed: likewise.
-        max_memory: likewise.
+        model: a loaded model, in evaluation mode; it is untouched afterwards.
+        prompts: pairs of clean and corrupted prompts; the same ones in the same order when a pass is resumed.
+        metric: a metric's name, a ``Metric``, or a function of (logits ``[batch, n_positions, vocab]``, batch) to
+            ``[batch]``; the prompt set's own by default. Any metric will do, ``kl`` too.
+        level: ``"edge"`` or ``"node"``: a node is patched along all its edges together.
+        only: names or patterns of edges (or nodes), such as ``"a0.h1->m3"`` and ``"*->logits"``, or a mask of edges
+            ``[n_sources, n_destinations]``; all by default.
+        per_prompt: keep every prompt's own effects too.
+        bootstrap: keep the means over so many resamples of the prompts too.
+        seed: of these resamples.
+        conditions: how much is run at a time, `Conditions`; by default what memory allows.
         stored: the tensors of the state at which an earlier pass stopped; None to begin.
+
+    Raises:
+        DataError: a prompt the model cannot take.
+        MetricError: a metric that cannot be computed on these prompts.
+        SelectionError: no such edge or node.
+        ScoreError: logits that are not finite.
     """
     measured = metric_for(prompts, metric)
     targets = _targets(model.graph, level, only)
     pairs = usable(model, prompts, measured)
     work = Measure(model, measured, targets, level)
-    table = (
-        start(model, pairs, work, batch_size=batch_size, max_memory=max_memory)
-        if stored is None
-        else Table.from_tensors(stored)
-    )
+    table = start(model, pairs, work, conditions, stored)
     state = PatchingState(targets, level, per_prompt, table, bootstrap, seed)
     yield state
     for filled in fill(model, pairs, work, table):
         yield replace(state, table=filled)
+
+
+@at_the_end_of(patching)
+def patch_edges(last: PatchingState) -> EdgeScores | NodeScores:
+    """Measure the exact effect of patching each edge (or node) alone, by its paired corrupted value.
+
+    Returns:
+        ``L(patched) - L(clean)``: mean, standard error and mean of absolutes over prompts; NaN where not asked for.
+    """
+    return last.scores()
 
 
 def _targets(graph: Graph, level: str, only: Sequence[str] | BoolArray | None) -> Targets:

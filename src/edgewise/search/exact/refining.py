@@ -24,6 +24,7 @@ from edgewise.graph.arrays import BoolArray
 from edgewise.models import Model
 from edgewise.search.exact.flags import combined, flagged, second_of
 from edgewise.search.exact.patching import PatchingState, patch_edges, patching
+from edgewise.settings.conditions import Conditions
 from edgewise.settings.scoring import Level
 from edgewise.tasks import PromptPair, PromptSet
 
@@ -126,33 +127,23 @@ def refining(
     settings: Mapping[str, Any] | None = None,
     metric: AnyMetric | None = None,
     level: Level = "edge",
-    batch_size: int | None = None,
     per_prompt: bool = False,
     bootstrap: int = 0,
     seed: int = 0,
-    max_memory: int | None = None,
+    conditions: Conditions = Conditions(),
     stored: Tensors | None = None,
 ) -> Iterator[RefiningState]:
     """Score every edge and check the `n` that are flagged: yields the state after every run, the last one finished.
 
     Where the second method refuses the model, or its gradients vanish, edges are flagged by |score| alone.
 
+    All other arguments are those of `attribute`.
+
     Args:
-        model: see `score_edges`, as all that follow but the last.
-        prompts: the same prompts in the same order when a pass is resumed.
         n: edges (or nodes) to patch exactly at most.
-        method: likewise.
-        settings: likewise.
-        metric: likewise.
-        level: likewise.
-        batch_size: likewise; a resumed pass uses its own.
-        per_prompt: likewise.
-        bootstrap: likewise.
-        seed: likewise.
-        max_memory: likewise.
         stored: the tensors of the state at which an earlier pass stopped; None to begin.
     """
-    shared: dict[str, Any] = {"metric": metric, "level": level, "batch_size": batch_size, "max_memory": max_memory}
+    shared: dict[str, Any] = {"metric": metric, "level": level, "conditions": conditions}
     kept: dict[str, Any] = {"per_prompt": per_prompt, "bootstrap": bootstrap, "seed": seed}
     now = None if stored is None else _estimates(stored, model, level, per_prompt)
     if now is None or not now.first.finished:
@@ -183,9 +174,8 @@ def refine(
     *,
     second: str | EdgeScores | NodeScores | None = "secant",
     metric: AnyMetric | None = None,
-    batch_size: int | None = None,
     seed: int = 0,
-    max_memory: int | None = None,
+    conditions: Conditions = Conditions(),
 ) -> EdgeScores | NodeScores:
     """Replace the scores of which least is certain by exact effects.
 
@@ -199,9 +189,8 @@ def refine(
         second: a method that estimates otherwise (``"eap"`` for scores of a secant method), or its scores; None to go
             by |score| alone.
         metric: that of the scores; the prompt set's own by default.
-        batch_size: prompts a micro-batch; by default what memory allows.
         seed: of the scores' resamples, where they keep any.
-        max_memory: bytes that the process (on CUDA: this device) may use in all; by default what is free.
+        conditions: how much is run at a time, `Conditions`; by default what memory allows.
 
     Returns:
         ``values``: exact effects where ``verified`` says so, the scores elsewhere; ``estimated``: the scores. Standard
@@ -218,7 +207,7 @@ def refine(
     level: Level = "edge" if isinstance(scores, EdgeScores) else "node"
     if scores.graph != model.graph:
         raise ScoreError(f"scores are of {scores.graph.spec}, the model is {model.graph.spec}")
-    shared: dict[str, Any] = {"metric": metric, "level": level, "batch_size": batch_size, "max_memory": max_memory}
+    shared: dict[str, Any] = {"metric": metric, "level": level, "conditions": conditions}
     if isinstance(second, str):
         second = score_edges(model, prompts, method=second, **shared)
     mask = flagged(scores, second, n)

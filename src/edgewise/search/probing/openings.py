@@ -23,12 +23,12 @@ class Openings:
         model: the model; untouched whenever an opening is returned.
         pairs: the prompts.
         masks: what is masked.
-        max_memory: bytes that the process may use in all.
+        limit: bytes that the process may use in all, a share of which is for what is kept; None for a gigabyte of that.
     """
 
-    def __init__(self, model: Model, pairs: Sequence[PromptPair], masks: Masks, max_memory: int | None) -> None:
+    def __init__(self, model: Model, pairs: Sequence[PromptPair], masks: Masks, limit: int | None) -> None:
         self._model, self._pairs, self._masks = model, pairs, masks
-        self._left = MOST if max_memory is None else int(SHARE * max_memory)
+        self._left = MOST if limit is None else int(SHARE * limit)
         self._kept: dict[tuple[int, ...], Opening] = {}
 
     def of(self, rows: tuple[int, ...]) -> Opening:

@@ -12,7 +12,6 @@ seed and the step's number alone, so a training that was stopped goes on with th
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +26,7 @@ from edgewise.engine.run.inputs import AnyMetric, metric_for, usable
 from edgewise.engine.run.memory import halving, micro_batch
 from edgewise.engine.run.metric_gradient import require_slope
 from edgewise.errors import DataError
+from edgewise.generators import at_the_end_of
 from edgewise.metrics import Metric
 from edgewise.models import Model
 from edgewise.search.probing.adam import Adam
@@ -34,6 +34,7 @@ from edgewise.search.probing.concrete import parameter, penalty, sample
 from edgewise.search.probing.masks import Masks, masks_of, require_kind
 from edgewise.search.probing.openings import Openings
 from edgewise.search.probing.state import ProbingState
+from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptPair, PromptSet
 
 STEPS, RATE, FIRST_MASK = 10_000, 0.001, 0.9
@@ -75,77 +76,56 @@ class Training:
                 raise DataError(f"{name} is {value}; give at least {least}")
 
 
-def probe(
-    model: Model,
-    prompts: PromptSet | Sequence[PromptPair],
-    training: Training,
-    *,
-    metric: AnyMetric = "kl",
-    batch_size: int | None = None,
-    max_memory: int | None = None,
-) -> ProbingState:
-    """Train masks to the end.
-
-    Args:
-        model: a loaded model, in evaluation mode; it is untouched afterwards.
-        prompts: pairs of clean and corrupted prompts; what is masked carries corrupted values.
-        training: how masks are trained.
-        metric: ``kl`` or any other with a slope; where higher is better its negative is the loss.
-        batch_size: prompts a run; by default what memory allows.
-        max_memory: bytes that the process (on CUDA: this device) may use in all; by default what is free.
-
-    Returns:
-        The final state: circuit, scores, and the loss of every step.
-
-    Raises:
-        DataError: a prompt the model cannot take.
-        MetricError: a metric that cannot be computed on these prompts.
-        ScoreError: logits that are not finite.
-    """
-    states = probing(model, prompts, training, metric=metric, batch_size=batch_size, max_memory=max_memory)
-    (last,) = deque(states, maxlen=1)
-    return last
-
-
 def probing(
     model: Model,
     prompts: PromptSet | Sequence[PromptPair],
     training: Training,
     *,
     metric: AnyMetric = "kl",
-    batch_size: int | None = None,
-    max_memory: int | None = None,
+    conditions: Conditions = Conditions(),
     stored: Mapping[str, npt.NDArray[Any]] | None = None,
 ) -> Iterator[ProbingState]:
     """Subnetwork probing (Cao et al. 2021): masks on nodes or edges, trained to keep the behaviour with few.
 
-    `probe` as a generator: yields the state before the first step and after every one, the last one finished.
+    Yields the state before the first step and after every one, the last one finished.
 
     Args:
-        model: see `probe`, as all that follow.
-        prompts: the same prompts in the same order when a training is resumed.
-        training: likewise.
-        metric: likewise.
-        batch_size: likewise; a resumed training uses its own.
-        max_memory: likewise.
+        model: a loaded model, in evaluation mode; it is untouched afterwards.
+        prompts: pairs of clean and corrupted prompts, what is masked carrying corrupted values; the same ones in the
+            same order when a training is resumed.
+        training: how masks are trained.
+        metric: ``kl`` or any other with a slope; where higher is better its negative is the loss.
+        conditions: how much is run at a time, `Conditions`; by default what memory allows.
         stored: the tensors of the state at which an earlier training stopped; None to begin.
+
+    Raises:
+        DataError: a prompt the model cannot take.
+        MetricError: a metric that cannot be computed on these prompts.
+        ScoreError: logits that are not finite.
     """
     masks = masks_of(training.masks, model.graph)
     measured = metric_for(prompts, metric)
     pairs = usable(model, prompts, measured)
-    openings = Openings(model, pairs, masks, 0 if _draws_prompts(training, len(pairs)) else max_memory)
+    openings = Openings(model, pairs, masks, 0 if _draws_prompts(training, len(pairs)) else conditions.max_memory)
     trained = _Training(model, pairs, measured, masks, training, openings)
     if stored is not None:
         state = ProbingState.from_tensors(stored, masks)
     else:
-        rows = micro_batch(model, pairs, max_memory, activations=masks.memory) if batch_size is None else batch_size
-        if rows < 1:
-            raise DataError(f"batch size {rows}: give at least 1")
-        state = halving(rows, model.device, trained.start)
+        state = halving(micro_batch(model, pairs, conditions, masks.memory), model.device, trained.start)
     yield state
     while not state.finished:
         state = halving(state.batch_size, model.device, partial(trained.step, state))
         yield state
+
+
+@at_the_end_of(probing)
+def probe(last: ProbingState) -> ProbingState:
+    """Train masks to the end.
+
+    Returns:
+        The final state: circuit, scores, and the loss of every step.
+    """
+    return last
 
 
 def _draws_prompts(training: Training, n_prompts: int) -> bool:

@@ -8,16 +8,18 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from edgewise.engine.run.batches import Batch, arrange, take
-from edgewise.engine.run.memory import is_out_of_memory, micro_batch, most_tokens, release
+from edgewise.engine.run.memory import fits, is_out_of_memory, most_tokens, release
 from edgewise.errors import DataError
 from edgewise.models import Model
 from edgewise.search.table.cells import Table
+from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptPair
 
 Made = TypeVar("Made")
@@ -60,27 +62,25 @@ def start(
     model: Model,
     pairs: Sequence[PromptPair],
     work: Measurement,
-    *,
-    batch_size: int | None = None,
-    max_memory: int | None = None,
+    conditions: Conditions,
+    stored: Mapping[str, npt.NDArray[Any]] | None = None,
 ) -> Table:
-    """An empty table whose sizes fit into memory.
+    """An empty table whose sizes fit into memory, or the stored one.
 
     Args:
         model: the model.
         pairs: the prompts.
         work: what is to be measured.
-        batch_size: prompts a micro-batch; by default what memory allows.
-        max_memory: bytes that the process (on CUDA: this device) may use in all; by default what is free.
+        conditions: how much is run at a time.
+        stored: the tensors of a table that was begun earlier; None for an empty one.
 
     Raises:
-        DataError: a batch size below one.
-        MemoryLimitError: ``max_memory`` is too little for one prompt.
+        MemoryLimitError: the memory is too little for one prompt.
     """
-    fits = micro_batch(model, pairs, max_memory)
-    rows = fits if batch_size is None else batch_size
-    if rows < 1:
-        raise DataError(f"batch size {rows}: give at least 1")
+    if stored is not None:
+        return Table.from_tensors(stored)
+    most = fits(model, pairs, conditions)  # refuses too little memory, whatever number of prompts is asked for
+    rows = conditions.batch_size or most
     longest = max(len(pair) for pair in pairs)
     at_once = max(1, most_tokens(model.device) // (min(rows, len(pairs)) * longest))
     return Table.empty(
