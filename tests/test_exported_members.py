@@ -15,6 +15,7 @@ EXPORTED = [
     "EdgeScores",
     "EdgewiseError",
     "Evaluation",
+    "Execution",
     "Graph",
     "GraphSpec",
     "Metric",

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from edgewise.runs.config import RunConfig
     from edgewise.runs.discover import discover
     from edgewise.runs.prompts import make_task, read_prompts
+    from edgewise.runs.steps import Execution
     from edgewise.runs.store.files import read_circuit, read_scores, write_circuit, write_scores
     from edgewise.runs.store.folder import Run, load_run
     from edgewise.search import patch_edges, refine
@@ -72,6 +73,7 @@ _HOMES = {
     "edgewise.report.text": ("show",),
     "edgewise.runs.config": ("RunConfig",),
     "edgewise.runs.discover": ("discover",),
+    "edgewise.runs.steps": ("Execution",),
     "edgewise.runs.store.files": ("read_circuit", "read_scores", "write_circuit", "write_scores"),
     "edgewise.runs.store.folder": ("Run", "load_run"),
     "edgewise.runs.prompts": ("make_task", "read_prompts"),
@@ -88,6 +90,7 @@ __all__ = [
     "EdgeScores",
     "EdgewiseError",
     "Evaluation",
+    "Execution",
     "Graph",
     "GraphSpec",
     "Metric",

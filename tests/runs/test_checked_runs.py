@@ -22,7 +22,7 @@ from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
 from edgewise.runs.methods import method_of, refined, settled
 from edgewise.runs.prompts import prompts_of
-from edgewise.runs.steps import Progress
+from edgewise.runs.steps import Execution, Progress
 from edgewise.runs.store.checkpoint import PROGRESS
 from edgewise.runs.store.folder import load_run, read_record
 from edgewise.runs.verification import VERIFIED
@@ -148,7 +148,7 @@ def test_stopped_in_any_stage_it_ends_with_the_same_bytes(
 
 def test_progress_names_the_stages_and_says_what_the_last_takes(config: RunConfig, tmp_path: Path) -> None:
     told: list[Progress] = []
-    discover(config, tmp_path / "run", on_progress=told.append)
+    discover(config, tmp_path / "run", execution=Execution(report=told.append))
     steps = list(dict.fromkeys(one.step for one in told))
     start = steps.index("scoring prompts")
     assert steps[start : start + 3] == [
@@ -214,7 +214,7 @@ def test_a_verification_takes_what_the_run_has_measured(config: RunConfig, tmp_p
         assert effect.exact == pytest.approx(float(exact.values[graph.edge(effect.name)]), rel=1e-5, abs=1e-7)
         if effect.chosen == VERIFIED:
             assert (effect.error, effect.exact_stderr) == (0.0, effect.score_stderr)
-    whole = verify(run.folder, edges=None, overwrite=True)
+    whole = verify(run.folder, edges=None, execution=Execution(overwrite=True))
     assert whole.agreement.is_exact
     expected = agreement(run.scores, exact)
     assert whole.agreement.pearson.value == pytest.approx(expected.pearson.value, rel=1e-5)

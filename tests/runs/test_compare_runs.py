@@ -20,6 +20,7 @@ from edgewise.runs.compare import compare
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
 from edgewise.runs.prompts import make_task
+from edgewise.runs.steps import Execution
 from edgewise.runs.store.folder import load_run
 from edgewise.runs.store.results import write_files
 from edgewise.settings.selection import Selection
@@ -93,7 +94,7 @@ def test_found_again_and_refused(runs: dict[str, Path], tmp_path: Path, monkeypa
     assert len(str(refused.value)) < 1500
     with pytest.raises(RunConflictError, match="random is 0 there, 1 here"):
         compare(pair, out, random=1)
-    assert compare(pair, out, random=1, overwrite=True).results["random"] is not None
+    assert compare(pair, out, random=1, execution=Execution(overwrite=True)).results["random"] is not None
     written = write_files(out, {"comparison.svg": b"<svg/>"})
     assert written[0].read_bytes() == b"<svg/>"
 
@@ -103,7 +104,9 @@ def test_a_stopped_comparison_ends_with_the_same_bytes(
 ) -> None:
     three = [runs["eap"], runs["acdc"], runs["random"]]
     said: list[str] = []
-    whole = compare(three, tmp_path / "whole", given={"batch_size": 2}, on_progress=lambda p: said.append(p.step))
+    whole = compare(
+        three, tmp_path / "whole", given={"batch_size": 2}, execution=Execution(report=lambda p: said.append(p.step))
+    )
     assert any(step.startswith(f"2 of 3, {runs['acdc']}: evaluating") for step in said)
     assert sum("loading planted:0" in step for step in said) == 1
     real, states = evaluating.Evaluator.states, [0]

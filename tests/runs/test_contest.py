@@ -16,7 +16,7 @@ from edgewise.runs.config import RunConfig
 from edgewise.runs.methods import settled
 from edgewise.runs.roc import CONTENDERS, RocQuestion, RocResult, contest, read_roc
 from edgewise.runs.roc.contest import RESULT
-from edgewise.runs.steps import Progress
+from edgewise.runs.steps import Execution, Progress
 
 pytestmark = pytest.mark.slow
 
@@ -111,7 +111,7 @@ def test_stopped_anywhere_it_ends_with_the_same_bytes(tmp_path: Path) -> None:
     question = RocQuestion(PLANTED, ("eap", "acdc:kl"), "exact:5%", {"tau": (0.3,)})
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     reports: list[Progress] = []
-    contest(question, whole, on_progress=reports.append)
+    contest(question, whole, execution=Execution(report=reports.append))
     steps = list(dict.fromkeys(report.step for report in reports))
     assert "truth: scoring prompts" in steps
 
@@ -121,7 +121,7 @@ def test_stopped_anywhere_it_ends_with_the_same_bytes(tmp_path: Path) -> None:
                 raise StopError
 
         with pytest.raises(StopError):
-            contest(question, broken, on_progress=told)
+            contest(question, broken, execution=Execution(report=told))
 
     for step in ("truth: selecting the circuit", "eap: scoring prompts", "acdc-kl: scoring prompts"):
         stop_at(step)

@@ -21,7 +21,7 @@ from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
 from edgewise.runs.methods import attribution
 from edgewise.runs.prompts import read_prompts
-from edgewise.runs.steps import Progress
+from edgewise.runs.steps import Execution, Progress
 from edgewise.runs.store.folder import load_run
 from edgewise.runs.store.record import without_timing
 from edgewise.settings.conditions import Conditions
@@ -189,7 +189,7 @@ def test_changed_weights_make_another_run(config: RunConfig, tmp_path: Path) -> 
 def test_overwrite_replaces_another_run(config: RunConfig, tmp_path: Path) -> None:
     discover(config, tmp_path / "run")
     changed = replace(config, metric="prob-diff")
-    run = discover(changed, tmp_path / "run", overwrite=True)
+    run = discover(changed, tmp_path / "run", execution=Execution(overwrite=True))
     assert not run.reused
     assert load_run(tmp_path / "run").config == changed
     fresh = discover(changed, tmp_path / "fresh")
@@ -235,7 +235,7 @@ def test_nan_weights_are_refused(config: RunConfig, tmp_path: Path) -> None:
 
 def test_progress_is_reported_prompt_by_prompt(config: RunConfig, tmp_path: Path) -> None:
     seen: list[Progress] = []
-    discover(config, tmp_path / "run", on_progress=seen.append)
+    discover(config, tmp_path / "run", execution=Execution(report=seen.append))
     scoring = [(at.done, at.total) for at in seen if at.step == "scoring prompts" and at.total]
     assert scoring == [(0, 7), (2, 7), (4, 7), (6, 7), (7, 7)]
     assert seen[0].step == f"loading {config.model}"

@@ -25,6 +25,7 @@ from edgewise.runs.discover import discover
 from edgewise.runs.evaluate import StoredEvaluation, evaluate
 from edgewise.runs.evaluated_circuit import subject_of_file, subject_of_run
 from edgewise.runs.prompts import read_prompts
+from edgewise.runs.steps import Execution
 from edgewise.runs.store.files import write_circuit
 from edgewise.runs.store.folder import load_run
 from edgewise.settings.conditions import Conditions
@@ -53,7 +54,7 @@ BRIEF = EvaluationRequest(curve=False)
 
 
 def of_run(folder: Path, wanted: EvaluationRequest = BRIEF, overwrite: bool = False, **given: Any) -> StoredEvaluation:
-    return evaluate(subject_of_run(folder, given), wanted, folder, overwrite=overwrite)
+    return evaluate(subject_of_run(folder, given), wanted, folder, execution=Execution(overwrite=overwrite))
 
 
 def watch(monkeypatch: pytest.MonkeyPatch, seen: Callable[[int], None]) -> None:
@@ -177,7 +178,7 @@ def test_other_circuits_scores_models_and_data_are_told_apart(config: RunConfig,
     write_circuit(folder / "circuit.json", load_run(folder).circuit.complement())
     with pytest.raises(RunConflictError, match=r"another result \(circuit is '\w{64}' there, '\w{64}' here\)"):
         of_run(folder)
-    discover(own, folder, overwrite=True)
+    discover(own, folder, execution=Execution(overwrite=True))
     of_run(folder)
     save_model(model, tiny.gpt2(seed=1))
     with pytest.raises(
@@ -198,7 +199,7 @@ def test_a_replaced_run_takes_its_analyses_along(folder: Path, config: RunConfig
         (folder / name).write_bytes(b"")
     discover(replace(config, selection=Selection(top=6)), folder)  # found again: nothing goes
     assert (folder / FILE.format("resample")).exists()
-    discover(config, folder, overwrite=True)
+    discover(config, folder, execution=Execution(overwrite=True))
     assert sorted(contents(folder)) == ["circuit.json", "evaluation.txt", "run.json", "scores.safetensors"]
 
 
@@ -239,7 +240,7 @@ def test_memory_that_runs_out_changes_no_number(folder: Path, monkeypatch: pytes
 
 def test_a_run_that_is_replaced_meanwhile_is_not_evaluated(folder: Path, config: RunConfig) -> None:
     subject = subject_of_run(folder, {})
-    discover(config, folder, overwrite=True)
+    discover(config, folder, execution=Execution(overwrite=True))
     with pytest.raises(RunConflictError, match="another run was put there meanwhile"):
         evaluate(subject, EvaluationRequest(), folder)
 

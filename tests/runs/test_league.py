@@ -21,7 +21,7 @@ from edgewise.runs.league import League, LeagueQuestion, default_methods, play, 
 from edgewise.runs.league.entrants import places
 from edgewise.runs.methods import get_method, method_names
 from edgewise.runs.methods.advice import ADVICE, FOR_EFFECTS, nearer
-from edgewise.runs.steps import Progress
+from edgewise.runs.steps import Execution, Progress
 
 pytestmark = pytest.mark.slow
 
@@ -97,7 +97,7 @@ def test_the_same_call_computes_nothing_and_more_can_be_added(folder: Path) -> N
     kept = [path for path in folder.rglob("*.json") if path.parent != folder]
     before = {path: path.stat().st_mtime_ns for path in kept}
     stored, reports = (folder / "league.json").read_bytes(), list[Progress]()
-    play(QUESTION, folder, on_progress=reports.append)
+    play(QUESTION, folder, execution=Execution(report=reports.append))
     assert (folder / "league.json").read_bytes() == stored
     assert not any("scoring" in report.step or report.plan for report in reports)
     more = play(replace(QUESTION, models=(MODEL, "planted:11"), methods=(*METHODS, "hisp")), folder)
@@ -142,7 +142,7 @@ def test_stopped_anywhere_it_ends_with_the_same_numbers(folder: Path, tmp_path: 
                 raise StopError
 
         with pytest.raises(StopError):
-            play(QUESTION, tmp_path, on_progress=told)
+            play(QUESTION, tmp_path, execution=Execution(report=told))
 
     for step in (
         "activation-patching: scoring prompts",

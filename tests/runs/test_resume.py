@@ -24,6 +24,7 @@ from edgewise.runs import resume
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
 from edgewise.runs.methods import attribution as estimating
+from edgewise.runs.steps import Execution
 from edgewise.runs.store.checkpoint import PROGRESS, Checkpoint, Saver, load_checkpoint, save_checkpoint
 from edgewise.runs.store.folder import load_run
 from stored import contents
@@ -135,7 +136,7 @@ def test_an_unfinished_other_run_is_refused(config: RunConfig, tmp_path: Path, m
         discover(replace(config, metric="prob-diff"), tmp_path / "run")
     with pytest.raises(RunError, match="unfinished run; start the same"):
         load_run(tmp_path / "run")
-    run = discover(replace(config, metric="prob-diff"), tmp_path / "run", overwrite=True)
+    run = discover(replace(config, metric="prob-diff"), tmp_path / "run", execution=Execution(overwrite=True))
     assert run.record.metric.name == "prob-diff"
     assert not (tmp_path / "run" / PROGRESS).exists()
 
@@ -162,7 +163,7 @@ def test_progress_of_another_version_is_refused(config: RunConfig, tmp_path: Pat
     save_checkpoint(tmp_path, Checkpoint(key, {"mean": np.zeros(1)}, 1.0))
     with pytest.raises(RunConflictError, match="another unfinished run"):
         discover(config, tmp_path)
-    assert not discover(config, tmp_path, overwrite=True).reused
+    assert not discover(config, tmp_path, execution=Execution(overwrite=True)).reused
 
 
 def test_broken_progress_costs_only_time(config: RunConfig, tmp_path: Path, whole: dict[str, bytes]) -> None:
@@ -218,7 +219,7 @@ def test_a_write_that_fails_leaves_the_old_run_whole(
 
         broken.setattr(os, "replace", replace_file)
         with pytest.raises(OSError, match="No space"):
-            discover(replace(config, metric="prob-diff"), folder, overwrite=True)
+            discover(replace(config, metric="prob-diff"), folder, execution=Execution(overwrite=True))
     assert contents(folder) == before
     assert discover(config, folder).reused
 
@@ -257,7 +258,7 @@ def test_a_killed_process_leaves_a_folder_that_the_same_command_completes(
     else:
         assert load_run(folder).record.metric.name == "prob-diff"  # reading finishes the write
     changed = replace(config, metric="prob-diff")
-    discover(changed, folder, overwrite=True)
+    discover(changed, folder, execution=Execution(overwrite=True))
     discover(changed, tmp_path / "fresh")
     assert results(folder) == results(tmp_path / "fresh")
     assert sorted(contents(folder)) == ["circuit.json", "run.json", "scores.safetensors"]

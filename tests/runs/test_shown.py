@@ -10,6 +10,7 @@ import pytest
 from edgewise.errors import RunConflictError
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
+from edgewise.runs.steps import Execution
 from edgewise.runs.store import folder as folder_module
 from edgewise.runs.store.lock import writing
 from edgewise.runs.store.shown import PAGE, PICTURES, are_shown, write_shown
@@ -40,7 +41,7 @@ def test_files_elsewhere_leave_the_run_alone(config: RunConfig, tmp_path: Path) 
 
 def test_another_run_takes_the_pictures_away(config: RunConfig, tmp_path: Path) -> None:
     write_shown(discover(config, tmp_path / "run"), FILES)
-    discover(replace(config, seed=1), tmp_path / "run", overwrite=True)
+    discover(replace(config, seed=1), tmp_path / "run", execution=Execution(overwrite=True))
     assert not any((tmp_path / "run" / name).exists() for name in FILES)
 
 
@@ -54,7 +55,7 @@ def test_a_kill_while_a_run_is_replaced_leaves_no_picture_of_another_run(
 
     monkeypatch.setattr(folder_module, "commit", killed)
     with pytest.raises(KeyboardInterrupt):
-        discover(replace(config, seed=1), tmp_path / "run", overwrite=True)
+        discover(replace(config, seed=1), tmp_path / "run", execution=Execution(overwrite=True))
     monkeypatch.undo()
     run = discover(config, tmp_path / "run")
     assert run.reused
@@ -63,7 +64,7 @@ def test_a_kill_while_a_run_is_replaced_leaves_no_picture_of_another_run(
 
 def test_pictures_of_a_run_that_was_replaced_meanwhile_are_not_written(config: RunConfig, tmp_path: Path) -> None:
     old = discover(config, tmp_path / "run")
-    discover(replace(config, seed=1), tmp_path / "run", overwrite=True)
+    discover(replace(config, seed=1), tmp_path / "run", execution=Execution(overwrite=True))
     with pytest.raises(RunConflictError, match="another run was put there meanwhile"):
         write_shown(old, FILES)
     assert not are_shown(old.folder, FILES)

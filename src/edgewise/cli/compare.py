@@ -46,18 +46,19 @@ def compare(
     from edgewise.report.comparison import comparison_document, comparison_picture, show_comparison
     from edgewise.report.files import picture_files
     from edgewise.runs.compare import compare as compare_runs
+    from edgewise.runs.steps import Execution
     from edgewise.runs.store.results import write_files
 
     quiet_transformers()
-    how, asked = split(given, ("ablation", "random", "max_memory"))
+    memory = given.pop("max_memory", None)
+    how, asked = split(given, ("ablation", "random"))
     with ShownProgress() as shown:
         stored = compare_runs(
             folders,
             out,
             given=asked,
             **how,
-            overwrite=overwrite,
-            on_progress=shown,
+            execution=Execution(overwrite, memory, shown),
         )
     output.warn(stored.results["warnings"])
     write_files(out, picture_files("comparison", comparison_picture(stored.results)))

@@ -66,6 +66,7 @@ def discover(
     from edgewise.report.sweep import show_sweep
     from edgewise.report.text import show_run
     from edgewise.runs.discover import discover as discover_run
+    from edgewise.runs.steps import Execution
     from edgewise.runs.sweep import grid, sweep, sweep_document
 
     quiet_transformers()
@@ -73,7 +74,7 @@ def discover(
     asked, swept = _asked(given)
     if swept:
         with ShownProgress() as shown:
-            runs = sweep(grid(asked, swept), out, overwrite=overwrite, max_memory=memory, on_progress=shown)
+            runs = sweep(grid(asked, swept), out, Execution(overwrite, memory, shown))
         output.warn(runs[0].record.warnings)
         if as_json:
             output.document(sweep_document(runs))
@@ -83,7 +84,7 @@ def discover(
         output.result(f"{verb} {out}: one folder a run, and the table as sweep.json")
         return
     with ShownProgress() as shown:
-        run = discover_run(asked, out, overwrite=overwrite, max_memory=memory, on_progress=shown)
+        run = discover_run(asked, out, Execution(overwrite, memory, shown))
     output.warn(run.record.warnings)
     page = None if no_pictures else show_in_pictures(run)
     if as_json:

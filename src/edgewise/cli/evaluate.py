@@ -61,6 +61,7 @@ def evaluate(
     from edgewise.cli.quiet import quiet_transformers
     from edgewise.report.evaluation import evaluation_document, show_evaluation
     from edgewise.runs.evaluate import evaluate as evaluate_subject
+    from edgewise.runs.steps import Execution
     from edgewise.settings.evaluation import EvaluationRequest
 
     quiet_transformers()
@@ -70,7 +71,7 @@ def evaluate(
     subject = _subject(folder, circuit, out, given)
     kept = folder or out
     with ShownProgress(STOP if kept else "nothing is kept without --out") as shown:
-        stored = evaluate_subject(subject, wanted, kept, overwrite=overwrite, max_memory=memory, on_progress=shown)
+        stored = evaluate_subject(subject, wanted, kept, Execution(overwrite, memory, shown))
     output.warn(stored.results["warnings"])
     if as_json:
         output.document(evaluation_document(stored))

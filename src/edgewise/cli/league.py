@@ -63,6 +63,7 @@ def league(
     from edgewise.report.league import league_pictures, show_league
     from edgewise.runs.config import RunConfig
     from edgewise.runs.league import DEFAULT_MODELS, LeagueQuestion, play
+    from edgewise.runs.steps import Execution
     from edgewise.runs.store.results import write_files
 
     quiet_transformers()
@@ -76,7 +77,7 @@ def league(
         draws,
     )
     with ShownProgress() as shown:
-        result = play(question, out, overwrite=overwrite, max_memory=memory, on_progress=shown)
+        result = play(question, out, Execution(overwrite, memory, shown))
     write_files(out, league_pictures(result))
     if as_json:
         output.document({"folder": str(out), **result.to_json()})

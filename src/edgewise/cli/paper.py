@@ -46,6 +46,7 @@ def paper(
     from edgewise.paper.figure import Request
     from edgewise.paper.store import published_rows, write_figure
     from edgewise.report.table import table
+    from edgewise.runs.steps import Execution
 
     quiet_transformers()
     memory = given.pop("max_memory", None)
@@ -60,7 +61,7 @@ def paper(
     documents = {}
     for one in wanted:
         with ShownProgress() as shown:
-            made = one.make(Request(out, model, fast, given, memory, shown))
+            made = one.make(Request(out, model, fast, given, Execution(False, memory, shown)))
         written = write_figure(out, one, made)
         documents[one.name] = {"files": [str(path) for path in written], "data": dict(made.data)}
         if not as_json:

@@ -82,6 +82,7 @@ def roc(
     from edgewise.report.roc import roc_pictures, show_roc
     from edgewise.runs.config import RunConfig
     from edgewise.runs.roc import DEFAULT_METHODS, RocQuestion, contest
+    from edgewise.runs.steps import Execution
     from edgewise.runs.store.results import write_files
 
     quiet_transformers()
@@ -102,7 +103,7 @@ def roc(
     )
     level = "node" if nodes else "edge"
     with ShownProgress() as shown:
-        result = contest(question, out, overwrite=overwrite, max_memory=memory, on_progress=shown)
+        result = contest(question, out, Execution(overwrite, memory, shown))
     write_files(out, roc_pictures(result, level))
     if as_json:
         output.document({"folder": str(out), **result.to_json()})

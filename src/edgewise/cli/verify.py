@@ -53,11 +53,13 @@ def verify(
     from edgewise.report.files import picture_files
     from edgewise.report.scenes import run_verification
     from edgewise.report.verification import show_verification, verification_document
+    from edgewise.runs.steps import Execution
     from edgewise.runs.store.folder import VERIFICATION_PICTURES, load_run
     from edgewise.runs.store.shown import are_shown, write_shown
     from edgewise.runs.verify import verify as verify_run
 
     quiet_transformers()
+    memory = given.pop("max_memory", None)
     with ShownProgress() as shown:
         found = verify_run(
             folder,
@@ -65,8 +67,7 @@ def verify(
             top=largest,
             top_k=top_k,
             **given,
-            overwrite=overwrite,
-            on_progress=shown,
+            execution=Execution(overwrite, memory, shown),
         )
     run = load_run(folder)
     if not (found.reused and are_shown(run.folder, VERIFICATION_PICTURES)):

@@ -68,7 +68,7 @@ FIGURE = Figure("fig3", "ROC of EAP, ACDC and activation patching on three tasks
 def _compared(one: Experiment, request: Request) -> RocResult:
     values = {"tau": FAST_TAUS} if request.fast else {}
     question = RocQuestion(base_config(one, request), METHODS, values=values)
-    return contest(question, run_folder(one, request), max_memory=request.max_memory, on_progress=request.report)
+    return contest(question, run_folder(one, request), request.execution)
 
 
 def _drawn(result: RocResult) -> tuple[Drawn, ...]:

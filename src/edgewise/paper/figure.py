@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edgewise.report.files import Picture
-from edgewise.runs.steps import Report, silent
+from edgewise.runs.steps import Execution
 
 Cell = str | int | float | None
 
@@ -22,16 +22,14 @@ class Request:
         model: one model for all; None takes those of the paper.
         fast: fewer prompts and coarser grids.
         machine: how models are loaded and run, by the names of settings.
-        max_memory: bytes to use in all.
-        report: told how far it is.
+        execution: how the runs are carried out.
     """
 
     out: Path
     model: str | None = None
     fast: bool = False
     machine: Mapping[str, Any] = field(default_factory=dict)
-    max_memory: int | None = None
-    report: Report = silent
+    execution: Execution = Execution()
 
 
 @dataclass(frozen=True)

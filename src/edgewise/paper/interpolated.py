@@ -17,7 +17,6 @@ from edgewise.paper.material import Experiment, base_config, run_folder, scored
 from edgewise.report.charts.tangents import Bent, tangents_chart
 from edgewise.report.picture.circuit import Heading
 from edgewise.runs.interpolation import interpolated
-from edgewise.runs.roc import named
 
 SHARES, FAST_SHARES = 101, 11
 HEADER = ("edge", "share", "change", "tangent")
@@ -44,8 +43,7 @@ def curves_of(request: Request, one: Experiment, edges: Sequence[str], name: str
         shares,
         run_folder(one, request) / "interpolation",
         name,
-        max_memory=request.max_memory,
-        on_progress=named(request.report, one.task),
+        request.execution.named(one.task),
     )
     slopes = [float(run.scores.values[graph.edge(edge)]) for edge in edges]
     lines = (

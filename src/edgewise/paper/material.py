@@ -15,7 +15,7 @@ from edgewise.models.built import BUILT, kind_of
 from edgewise.paper.figure import Request
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
-from edgewise.runs.roc import CONTENDERS, Truth, named, truth_of
+from edgewise.runs.roc import CONTENDERS, Truth, truth_of
 from edgewise.runs.store.folder import Run
 
 FAST_N = 6
@@ -93,15 +93,14 @@ def scored(experiment: Experiment, request: Request, method: str) -> Run:
     """
     base = base_config(experiment, request)
     ((name, _, config),) = CONTENDERS[method].configs(base, base.metric or "")
-    report = named(request.report, f"{experiment.task}: {name}")
-    return discover(config, run_folder(experiment, request) / name, max_memory=request.max_memory, on_progress=report)
+    execution = request.execution.named(f"{experiment.task}: {name}")
+    return discover(config, run_folder(experiment, request) / name, execution)
 
 
 def truth(experiment: Experiment, request: Request) -> Truth:
     """The circuit that a comparison of methods holds them against: known, or measured on held-out prompts."""
-    report = named(request.report, f"{experiment.task}: truth")
-    folder, memory = run_folder(experiment, request), request.max_memory
-    return truth_of(base_config(experiment, request), folder, max_memory=memory, on_progress=report)
+    execution = request.execution.named(f"{experiment.task}: truth")
+    return truth_of(base_config(experiment, request), run_folder(experiment, request), execution)
 
 
 @dataclass(frozen=True, eq=False)

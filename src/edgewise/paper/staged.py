@@ -19,7 +19,7 @@ from edgewise.evaluation.roc import Front, RocCurve, circuit_roc, score_roc
 from edgewise.graph import EdgeScores
 from edgewise.paper.figure import Cell, Published, Request
 from edgewise.paper.material import Experiment, base_config, experiment, run_folder, scored, truth
-from edgewise.runs.roc import Truth, named
+from edgewise.runs.roc import Truth
 from edgewise.runs.sweep import grid, sweep
 
 METHOD = "eap-acdc"
@@ -146,8 +146,7 @@ def staged(request: Request) -> Staged:
     runs = sweep(
         grid(config, {"eap_threshold": thresholds, "tau": taus}),
         run_folder(one, request) / METHOD,
-        max_memory=request.max_memory,
-        on_progress=named(request.report, f"{one.task}: {METHOD}"),
+        request.execution.named(f"{one.task}: {METHOD}"),
     )
     found = dict(zip(product(thresholds, taus), (run.circuit for run in runs), strict=True))
     fronts = {

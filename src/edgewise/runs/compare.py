@@ -20,7 +20,7 @@ from edgewise.evaluation.sizes import Ladder
 from edgewise.metrics import get_metric
 from edgewise.runs.evaluate import Loaded, StoredEvaluation, evaluate
 from edgewise.runs.evaluated_circuit import Subject, subject_of_run
-from edgewise.runs.steps import Progress, Report, silent
+from edgewise.runs.steps import Execution
 from edgewise.runs.store.analysis import Analysis, measured
 from edgewise.runs.store.folder import RUN, Run, load_run
 from edgewise.settings.evaluation import Ablation, EvaluationRequest
@@ -52,9 +52,7 @@ def compare(
     given: Mapping[str, Any] | None = None,
     ablation: Ablation = "resample",
     random: int = 3,
-    max_memory: int | None = None,
-    overwrite: bool = False,
-    on_progress: Report | None = None,
+    execution: Execution = Execution(),
 ) -> StoredComparison:
     """Compare finished runs, or read what an earlier comparison found.
 
@@ -65,9 +63,7 @@ def compare(
             run's; the metric is that of the prompts unless given.
         ablation: what patched edges carry in the evaluations.
         random: number of random rankings to evaluate too.
-        max_memory: bytes to use in all; it decides nothing but the micro-batch.
-        overwrite: measure again, in place of what is stored.
-        on_progress: called with the step and how far it is.
+        execution: how it is carried out, `Execution`.
 
     Raises:
         RunError: too few or too many runs, one of them twice or unfinished, or runs of several models.
@@ -79,8 +75,8 @@ def compare(
     subjects = _subjects(names, runs, dict(given or {}))
     wanted = _wanted(runs, ablation, random)
     asked = {"runs": [str(name) for name in names], "ablation": ablation, "random": random} | _asked(subjects)
-    measure = partial(_measure, names, runs, subjects, wanted, out, max_memory, overwrite, on_progress or silent)
-    results, reused = measured(Analysis(out, NAME), asked, measure, overwrite=overwrite)
+    measure = partial(_measure, names, runs, subjects, wanted, out, execution)
+    results, reused = measured(Analysis(out, NAME), asked, measure, overwrite=execution.overwrite)
     return StoredComparison(results, Analysis(out, NAME).path, reused)
 
 
@@ -151,9 +147,7 @@ def _measure(
     subjects: Sequence[Subject],
     wanted: Sequence[EvaluationRequest],
     out: Path,
-    max_memory: int | None,
-    overwrite: bool,
-    on_progress: Report,
+    execution: Execution,
 ) -> dict[str, Any]:
     places = [out / f"{number}-{name.resolve().name}" for number, name in enumerate(names, start=1)]
     loaded = Loaded()
@@ -162,9 +156,7 @@ def _measure(
             subject,
             want,
             place,
-            overwrite=overwrite,
-            max_memory=max_memory,
-            on_progress=partial(_said, on_progress, f"{number} of {len(names)}, {name}: "),
+            execution.named(f"{number} of {len(names)}, {name}"),
             load=loaded.setup,
         )
         for number, (name, subject, want, place) in enumerate(zip(names, subjects, wanted, places, strict=True), 1)
@@ -181,10 +173,6 @@ def _measure(
         "notes": list(_notes(runs)),
         "warnings": list(dict.fromkeys(words for one in evaluations for words in one.results["warnings"])),
     }
-
-
-def _said(report: Report, before: str, progress: Progress) -> None:
-    report(replace(progress, step=before + progress.step))
 
 
 def _run(name: Path, run: Run, evaluation: StoredEvaluation) -> dict[str, Any]:

@@ -27,31 +27,24 @@ from edgewise.runs.methods import RunMethod, ScoringState, method_of, settled
 from edgewise.runs.resume import run_to_end
 from edgewise.runs.selection import require_fits, select
 from edgewise.runs.setup import Setup, describe_model, describe_prompts, prepare
-from edgewise.runs.steps import SCORING, Report, Steps, silent
+from edgewise.runs.steps import SCORING, Execution, Steps
 from edgewise.runs.store.folder import Run, as_stored, read_record, read_run, refuse_other, require_free, write_run
 from edgewise.runs.store.lock import writing
 from edgewise.runs.store.record import Counts, MetricSummary, RunRecord, StabilitySummary, differences, versions
-from edgewise.settings.conditions import Conditions
 from edgewise.tasks import TASKS
 
 
 def discover(
     config: RunConfig,
     folder: str | Path,
-    *,
-    overwrite: bool = False,
-    max_memory: int | None = None,
-    on_progress: Report | None = None,
+    execution: Execution = Execution(),
 ) -> Run:
     """Score every edge, select a circuit and store the result.
 
     Args:
         config: what to do.
         folder: where the result goes; made if need be. One process at a time may write there.
-        overwrite: replace another run, or compute the same one again; the old result stays until then.
-        max_memory: bytes to use in all (see `score_edges`); it decides nothing but the micro-batch, so a run may be
-            continued with another one.
-        on_progress: called with the step and how far it is.
+        execution: how it is carried out, `Execution`.
 
     Returns:
         The run; `reused` says that it was there already.
@@ -64,15 +57,15 @@ def discover(
     config = known(config)
     method = method_of(config)
     with writing(folder):
-        if not overwrite:
+        if not execution.overwrite:
             require_free(folder, config)
             record = read_record(folder)
             if record is not None:
                 refuse_other(folder, differences(record, config))
                 return read_run(folder, reused=True)
-        steps = Steps(on_progress or silent)
+        steps = Steps(execution.report)
         setup = prepare(config, None, steps, lambda model: require_fits(config.selection, model.graph, config.level))
-        conditions = Conditions(config.batch_size, max_memory)
+        conditions = execution.conditions(config.batch_size)
         with steps.step("scoring", SCORING):
             state, earlier = run_to_end(
                 lambda stored: method.states(config, setup.model, setup.prompts, conditions, stored),

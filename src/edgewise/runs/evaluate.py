@@ -21,7 +21,7 @@ from edgewise.runs.evaluated_circuit import HELD_OUT, Subject
 from edgewise.runs.identity import changed
 from edgewise.runs.resume import run_to_end
 from edgewise.runs.setup import Setup, prepare
-from edgewise.runs.steps import Report, Steps, silent
+from edgewise.runs.steps import Execution, Steps
 from edgewise.runs.store.analysis import Analysis, measured
 from edgewise.runs.store.record import versions
 from edgewise.settings.conditions import Conditions
@@ -68,10 +68,8 @@ def evaluate(
     subject: Subject,
     wanted: EvaluationRequest,
     folder: Path | None,
+    execution: Execution = Execution(),
     *,
-    overwrite: bool = False,
-    max_memory: int | None = None,
-    on_progress: Report | None = None,
     load: Callable[[Subject, Steps], Setup] | None = None,
 ) -> StoredEvaluation:
     """Evaluate a circuit, or read what an earlier evaluation found.
@@ -80,9 +78,7 @@ def evaluate(
         subject: the circuit, its model and its prompts.
         wanted: what is measured; its seed is that of the subject's config.
         folder: where the result goes; None stores nothing, and then a stopped evaluation begins again.
-        overwrite: measure again, in place of what the folder holds.
-        max_memory: bytes to use in all; it decides nothing but the micro-batch.
-        on_progress: called with the step and how far it is.
+        execution: how it is carried out, `Execution`.
         load: gives a subject's model and prompts, for callers that evaluate several with the same.
 
     Raises:
@@ -94,7 +90,7 @@ def evaluate(
     if subject.config.task is not None:
         TASKS.load(subject.config.task)
     wanted = replace(wanted, seed=subject.config.seed)
-    steps, setup = Steps(on_progress or silent), None
+    steps, setup = Steps(execution.report), None
     if subject.identity["model"] is None:  # a hub model that is not in the local cache yet
         setup = (load or _load)(subject, steps)
         subject = replace(subject, identity=setup.identity)
@@ -104,9 +100,10 @@ def evaluate(
 
         def measure() -> dict[str, Any]:
             ready = setup or (load or _load)(subject, steps)
-            return _measure(subject, wanted, ready, analysis, asked, max_memory, steps)
+            conditions = execution.conditions(ready.config.batch_size)
+            return _measure(subject, wanted, ready, analysis, asked, conditions, steps)
 
-        results, reused = measured(analysis, asked, measure, overwrite=overwrite)
+        results, reused = measured(analysis, asked, measure, overwrite=execution.overwrite)
     return StoredEvaluation(results, None if folder is None else analysis.path, reused)
 
 
@@ -130,14 +127,13 @@ def _measure(
     setup: Setup,
     analysis: Analysis,
     asked: Mapping[str, Any],
-    max_memory: int | None,
+    conditions: Conditions,
     steps: Steps,
 ) -> dict[str, Any]:
     circuit, scores = subject.read(setup.model.graph.spec)
     evaluator = Evaluator(
         setup.model, setup.prompts, circuit, wanted, metric=setup.config.metric, scores=scores, by=subject.by
     )
-    conditions = Conditions(setup.config.batch_size, max_memory)
     with steps.step("evaluation", EVALUATING):
         state, _ = run_to_end(
             lambda stored: evaluator.states(conditions=conditions, stored=stored),

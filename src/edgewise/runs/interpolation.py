@@ -14,10 +14,9 @@ from edgewise.runs.config import RunConfig
 from edgewise.runs.identity import identity
 from edgewise.runs.resume import run_to_end
 from edgewise.runs.setup import prepare
-from edgewise.runs.steps import Report, Steps, silent
+from edgewise.runs.steps import Execution, Steps
 from edgewise.runs.store.analysis import FILES, Analysis, measured
 from edgewise.runs.store.record import versions
-from edgewise.settings.conditions import Conditions
 
 INTERPOLATING = "patching edges by shares"
 
@@ -28,9 +27,7 @@ def interpolated(
     shares: Sequence[float],
     folder: Path,
     name: str,
-    *,
-    max_memory: int | None = None,
-    on_progress: Report | None = None,
+    execution: Execution = Execution(),
 ) -> FloatArray:
     """Return the curves of some edges, stored or measured now; see `edgewise.evaluation.interpolation`.
 
@@ -40,8 +37,7 @@ def interpolated(
         shares: of the change at each edge.
         folder: where the result goes.
         name: of its file, without the suffix.
-        max_memory: bytes to use in all.
-        on_progress: called with the step and how far it is.
+        execution: how it is carried out, `Execution`.
 
     Returns:
         Mean over prompts of the metric's change, ``[edges, shares]``.
@@ -50,7 +46,7 @@ def interpolated(
         RunConflictError: the folder holds other curves of this name.
         EdgewiseError: anything wrong with the model, the prompts or the edges.
     """
-    analysis, now, steps = Analysis(folder, name), identity(config), Steps(on_progress or silent)
+    analysis, now, steps = Analysis(folder, name), identity(config), Steps(execution.report)
     asked = {"config": config.to_json(), "edges": list(edges), "shares": list(shares), FILES: now}
 
     def measure() -> dict[str, Any]:
@@ -63,7 +59,7 @@ def interpolated(
                     edges,
                     shares,
                     metric=config.metric,
-                    conditions=Conditions(config.batch_size, max_memory),
+                    conditions=execution.conditions(config.batch_size),
                     stored=stored,
                 ),
                 folder,
@@ -74,5 +70,5 @@ def interpolated(
             )
         return {"curves": state.curves().tolist()}
 
-    results, _ = measured(analysis, asked, measure)
+    results, _ = measured(analysis, asked, measure, overwrite=execution.overwrite)
     return np.asarray(results["curves"], dtype=np.float64)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TypeAlias
+
+from edgewise.settings.conditions import Conditions
 
 PASSES = "forward passes of one prompt"
 SCORING = "scoring prompts"
@@ -51,6 +54,34 @@ class Progress:
 Report: TypeAlias = Callable[[Progress], None]
 
 
+def silent(progress: Progress) -> None:
+    """Report nothing."""
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How work is carried out, whatever it is; no part of what it finds.
+
+    Args:
+        overwrite: do it again, in place of what the folder holds; the old result stays until then.
+        max_memory: bytes to use in all, as in `Conditions`. It decides nothing but how many prompts are run at a time,
+            so work that was stopped may go on with another.
+        report: called with the step and how far it is.
+    """
+
+    overwrite: bool = False
+    max_memory: int | None = None
+    report: Report = silent
+
+    def conditions(self, batch_size: int | None) -> Conditions:
+        """What a method is given, where so many prompts are asked for at a time."""
+        return Conditions(batch_size, self.max_memory)
+
+    def named(self, name: str) -> Execution:
+        """The same, but each step says which part of the work it belongs to."""
+        return replace(self, report=partial(_report_named, self.report, name))
+
+
 @dataclass
 class Steps:
     """Announces each step of a run and adds up its seconds.
@@ -82,5 +113,5 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60:,} h {minutes % 60} min"
 
 
-def silent(progress: Progress) -> None:
-    """Report nothing."""
+def _report_named(report: Report, name: str, progress: Progress) -> None:
+    report(replace(progress, step=f"{name}: {progress.step}"))

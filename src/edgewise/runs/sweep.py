@@ -19,7 +19,7 @@ from edgewise.runs.discover import known, record_of
 from edgewise.runs.methods import get_method
 from edgewise.runs.resume import run_to_end
 from edgewise.runs.setup import prepare
-from edgewise.runs.steps import SCORING, Report, Steps, silent
+from edgewise.runs.steps import SCORING, Execution, Steps
 from edgewise.runs.store.atomic import content
 from edgewise.runs.store.checkpoint import PROGRESS
 from edgewise.runs.store.commit import commit
@@ -37,7 +37,6 @@ from edgewise.runs.store.folder import (
 )
 from edgewise.runs.store.lock import writing
 from edgewise.runs.store.record import differences
-from edgewise.settings.conditions import Conditions
 
 SWEEP = "sweep.json"
 
@@ -63,19 +62,14 @@ def grid(config: RunConfig, values: Mapping[str, tuple[Any, ...]]) -> dict[str, 
 def sweep(
     configs: Mapping[str, RunConfig],
     folder: str | Path,
-    *,
-    overwrite: bool = False,
-    max_memory: int | None = None,
-    on_progress: Report | None = None,
+    execution: Execution = Execution(),
 ) -> tuple[Run, ...]:
     """Make all runs.
 
     Args:
         configs: what each is to do, by the name of its folder; they differ in their settings alone.
         folder: where these folders go, and a table of them, ``sweep.json``.
-        overwrite: see `discover`, as all that follow.
-        max_memory: likewise.
-        on_progress: likewise.
+        execution: how it is carried out, `Execution`.
 
     Raises:
         RunConflictError: the folder holds a single run, or one of these folders another run.
@@ -87,20 +81,20 @@ def sweep(
     with writing(folder):
         if (folder / RUN).exists():
             raise RunConflictError(f"{folder}: holds a single run; choose another folder for a sweep")
-        if not overwrite:
+        if not execution.overwrite:
             require_same_files(folder, first, "unfinished sweep")
         left = dict(configs)
-        for name, config in () if overwrite else configs.items():
+        for name, config in () if execution.overwrite else configs.items():
             require_free(folder / name, config)
             record = read_record(folder / name)
             if record is not None:
                 refuse_other(folder / name, differences(record, config))
                 del left[name]
         if left:
-            steps = Steps(on_progress or silent)
+            steps = Steps(execution.report)
             setup = prepare(first, None, steps)
             asked, pace = list(left.values()), method.pace(first, setup.model, setup.prompts)
-            conditions = Conditions(first.batch_size, max_memory)
+            conditions = execution.conditions(first.batch_size)
             with steps.step("scoring", SCORING):
                 state, earlier = run_to_end(
                     lambda stored: method.together(asked, setup.model, setup.prompts, conditions, stored),

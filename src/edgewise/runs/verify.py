@@ -25,7 +25,7 @@ from edgewise.runs.identity import content_digest
 from edgewise.runs.methods import get_method
 from edgewise.runs.resume import run_to_end
 from edgewise.runs.setup import Setup, prepare
-from edgewise.runs.steps import Report, Steps, silent
+from edgewise.runs.steps import Execution, Steps
 from edgewise.runs.store.analysis import FILES, Analysis, measured
 from edgewise.runs.store.folder import SCORES, Run, load_run
 from edgewise.runs.store.record import differences, versions
@@ -98,9 +98,7 @@ def verify(
     top_k: int | None = None,
     seed: int = 0,
     batch_size: int | None = None,
-    max_memory: int | None = None,
-    overwrite: bool = False,
-    on_progress: Report | None = None,
+    execution: Execution = Execution(),
 ) -> Verification:
     """Measure the exact effect of some of a run's edges (or nodes) and compare it with their scores.
 
@@ -112,9 +110,7 @@ def verify(
         top_k: the recall is that of so many; the size of the run's circuit by default.
         seed: of the draw.
         batch_size: prompts a micro-batch; that of the run by default.
-        max_memory: bytes to use in all; it decides nothing but the micro-batch.
-        overwrite: measure again, in place of what is stored.
-        on_progress: called with the step and how far it is.
+        execution: how it is carried out, `Execution`.
 
     Raises:
         RunError: no finished run, or one whose scores are exact already.
@@ -130,8 +126,8 @@ def verify(
     values, reused = measured(
         analysis,
         asked,
-        lambda: _measure(question, asked, analysis, max_memory, Steps(on_progress or silent)),
-        overwrite=overwrite,
+        lambda: _measure(question, asked, analysis, execution),
+        overwrite=execution.overwrite,
     )
     return Verification.from_json(run.folder, values, reused=reused)
 
@@ -186,14 +182,12 @@ def _sample(sizes: FloatArray, verified: BoolArray, edges: int | None, top: int 
     return Sample(certain, drawn)
 
 
-def _measure(
-    question: _Question, asked: dict[str, Any], analysis: Analysis, max_memory: int | None, steps: Steps
-) -> dict[str, Any]:
-    run = question.run
+def _measure(question: _Question, asked: dict[str, Any], analysis: Analysis, execution: Execution) -> dict[str, Any]:
+    run, steps = question.run, Steps(execution.report)
     setup = prepare(run.config, run.record.identity, steps)
     _require_same_prompts(run, setup)
     fingerprint = setup.prompts.fingerprint()
-    conditions, pairs = _fitting(question.batch_size, setup, max_memory), setup.prompts.pairs
+    conditions, pairs = _fitting(execution.conditions(question.batch_size), setup), setup.prompts.pairs
     state, _ = run_to_end(
         lambda stored: patching(
             setup.model,
@@ -223,12 +217,11 @@ def _require_same_prompts(run: Run, setup: Setup) -> None:
         )
 
 
-def _fitting(batch_size: int | None, setup: Setup, max_memory: int | None) -> Conditions:
+def _fitting(asked: Conditions, setup: Setup) -> Conditions:
     """What was asked for, or less at a time where a memory limit says so."""
-    asked = Conditions(batch_size, max_memory)
-    if batch_size is None or max_memory is None:
+    if asked.batch_size is None or asked.max_memory is None:
         return asked
-    return replace(asked, batch_size=min(batch_size, fits(setup.model, setup.prompts.pairs, asked)))
+    return replace(asked, batch_size=min(asked.batch_size, fits(setup.model, setup.prompts.pairs, asked)))
 
 
 def _only(question: _Question) -> BoolArray | tuple[str, ...]:

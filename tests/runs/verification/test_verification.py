@@ -25,6 +25,7 @@ from edgewise.runs import verify as module
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
 from edgewise.runs.prompts import prompts_of
+from edgewise.runs.steps import Execution
 from edgewise.runs.verify import verify
 from edgewise.search import PatchingState, patch_edges
 from edgewise.settings.conditions import Conditions
@@ -99,7 +100,7 @@ def test_all_edges_give_exactly_the_agreement_of_scores_and_exact_effects(config
 
 def test_of_a_sample_the_largest_are_measured_and_some_others(folder: Path) -> None:
     whole = {effect.name: effect for effect in verify(folder).effects}
-    found = verify(folder, edges=30, top=20, seed=3, overwrite=True)
+    found = verify(folder, edges=30, top=20, seed=3, execution=Execution(overwrite=True))
     largest = {effect.name for effect in found.effects if effect.chosen == "largest"}
     by_score = sorted(whole.values(), key=lambda effect: -abs(effect.score))
     assert largest == {effect.name for effect in by_score[:20]}
@@ -110,7 +111,7 @@ def test_of_a_sample_the_largest_are_measured_and_some_others(folder: Path) -> N
     assert found.agreement.population == N_EDGES
     assert found.agreement.r2.low < found.agreement.r2.high
     assert found.asked["seed"] == 3
-    other = verify(folder, edges=30, top=20, seed=4, overwrite=True)
+    other = verify(folder, edges=30, top=20, seed=4, execution=Execution(overwrite=True))
     assert {effect.name for effect in other.effects} != {effect.name for effect in found.effects}
 
 
@@ -228,22 +229,24 @@ def test_another_question_of_the_same_name_is_refused(folder: Path, monkeypatch:
     for other, said in OTHERS:
         with pytest.raises(RunConflictError, match=f"another result .*{said}.*--overwrite"):
             verify(folder, **{"edges": 30} | other)
-    assert not verify(folder, edges=31, overwrite=True).reused
+    assert not verify(folder, edges=31, execution=Execution(overwrite=True)).reused
 
 
 def test_memory_limits_decide_nothing_but_the_micro_batch(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = verify(folder, edges=30)
     monkeypatch.setattr(module, "fits", lambda *_: 1)
-    assert verify(folder, edges=30, max_memory=10**12).reused
-    again = verify(folder, edges=30, max_memory=10**12, overwrite=True)
+    assert verify(folder, edges=30, execution=Execution(max_memory=10**12)).reused
+    again = verify(folder, edges=30, execution=Execution(max_memory=10**12, overwrite=True))
     assert (first.batch_size, again.batch_size) == (2, 1)
     assert again.agreement.r2.value == pytest.approx(first.agreement.r2.value, rel=1e-4)
-    assert not verify(folder, edges=30, batch_size=3, overwrite=True).reused
+    assert not verify(folder, edges=30, batch_size=3, execution=Execution(overwrite=True)).reused
 
 
 def test_a_verification_goes_with_the_run_it_is_of(config: RunConfig, folder: Path) -> None:
     verify(folder, edges=30)
-    discover(replace(config, metric="prob-diff", selection=Selection(top=10)), folder, overwrite=True)
+    discover(
+        replace(config, metric="prob-diff", selection=Selection(top=10)), folder, execution=Execution(overwrite=True)
+    )
     assert not (folder / "verification.json").exists()
     again = verify(folder, edges=30)
     assert (again.metric, again.reused) == ("prob-diff", False)

@@ -35,10 +35,9 @@ from edgewise.runs.league.entrants import (
     places,
 )
 from edgewise.runs.league.result import Cell, Entry, League
-from edgewise.runs.roc import named
 from edgewise.runs.roc.truth import Truth, known_truth
 from edgewise.runs.setup import Setup, prepare
-from edgewise.runs.steps import Forecast, Progress, Report, Steps, silent
+from edgewise.runs.steps import Execution, Forecast, Progress, Steps
 from edgewise.runs.store.folder import RUN, Run
 from edgewise.runs.store.results import document, read_document, write_files
 from edgewise.settings import read_settings
@@ -107,10 +106,7 @@ class LeagueQuestion:
 def play(
     question: LeagueQuestion,
     folder: str | Path,
-    *,
-    overwrite: bool = False,
-    max_memory: int | None = None,
-    on_progress: Report | None = None,
+    execution: Execution = Execution(),
 ) -> League:
     """Run all methods on all models and tasks, and store the result beside their runs.
 
@@ -118,19 +114,17 @@ def play(
         question: what is played.
         folder: where it goes; the same call goes on where an earlier one was stopped. Methods, models and tasks can be
             added later.
-        overwrite: compute every run again, in place of what is there.
-        max_memory: bytes to use in all.
-        on_progress: called with the step and how far it is.
+        execution: how it is carried out, `Execution`.
 
     Raises:
         RunConflictError: the folder holds runs of other prompts.
         EdgewiseError: anything wrong with a model, the prompts or the metric.
     """
-    folder, report = Path(folder), on_progress or silent
+    folder = Path(folder)
     found, ends = [], []
     for number, place in enumerate(question.places, start=1):
         words = f"{place.model} on {place.task} ({number} of {len(question.places)})"
-        table = _Table(question, place, folder, overwrite, max_memory, named(report, words))
+        table = _Table(question, place, folder, execution.named(words))
         found.append(table.cell())
         ends += table.ends
     league = League(TOP, max(ends), tuple(found))
@@ -146,18 +140,15 @@ class _Table:
         question: LeagueQuestion,
         place: ModelAndTask,
         folder: Path,
-        overwrite: bool,
-        max_memory: int | None,
-        report: Report,
+        execution: Execution,
     ) -> None:
         self._methods, self._place, self._folder = question.entrants, place, folder / place.folder
-        self._overwrite, self._max_memory, self._report = overwrite, max_memory, report
-        self._base, self._loaded = base_of(question.base, place), Loaded()
+        self._base, self._loaded, self._execution = base_of(question.base, place), Loaded(), execution
         self.ends: list[str] = []
 
     def cell(self) -> Cell:
         """Play it."""
-        setup = prepare(self._base, None, Steps(self._report))
+        setup = prepare(self._base, None, Steps(self._execution.report))
         truth = known_truth(self._base, setup.model)
         metric = self._base.metric or setup.prompts.metric
         exact = self._run(REFERENCE, metric)
@@ -177,25 +168,19 @@ class _Table:
 
     def _run(self, entrant: Entrant, metric: str) -> Run:
         name, config = entrant.run(self._base, metric)
-        return discover(
-            config,
-            self._folder / name,
-            overwrite=self._overwrite,
-            max_memory=self._max_memory,
-            on_progress=named(self._report, entrant.name),
-        )
+        return discover(config, self._folder / name, self._execution.named(entrant.name))
 
     def _say_what_is_left(self, setup: Setup, exact: Run, metric: str) -> None:
         """About how long the methods will take, by what exact patching took here."""
         record, total = exact.record, 0.0
         for entrant in self._methods:
             name, _ = entrant.run(self._base, metric)
-            if self._overwrite or not (self._folder / name / RUN).is_file():
+            if self._execution.overwrite or not (self._folder / name / RUN).is_file():
                 total += _expected(entrant, setup) + _EVALUATION
         if total and record.passes is not None:
             passes = round(total * record.prompts.n)
             a_pass = record.timing["scoring"] / (record.passes.forward * record.prompts.n)
-            self._report(Progress("methods", plan=Forecast(passes, passes * a_pass)))
+            self._execution.report(Progress("methods", plan=Forecast(passes, passes * a_pass)))
 
     def _entry(self, entrant: Entrant, metric: str, exact: Run, truth: Truth | None) -> Entry:
         """What a method reached, or why it refuses the model or the metric."""
@@ -211,9 +196,7 @@ class _Table:
             subject_of_run(run.folder, {}),
             WANTED,
             run.folder,
-            overwrite=self._overwrite,
-            max_memory=self._max_memory,
-            on_progress=named(self._report, entrant.name),
+            self._execution.named(entrant.name),
             load=self._loaded.setup,
         ).results
         self.ends.append(run.record.finished)

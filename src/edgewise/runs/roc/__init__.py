@@ -7,7 +7,7 @@ each in a run folder of its own, and `result` is what comes out.
 from __future__ import annotations
 
 from edgewise.runs.roc.contenders import CONTENDERS, DEFAULT_METHODS
-from edgewise.runs.roc.contest import RocQuestion, contest, named, read_roc, truth_of
+from edgewise.runs.roc.contest import RocQuestion, contest, read_roc, truth_of
 from edgewise.runs.roc.result import Judged, RocLine, RocResult
 from edgewise.runs.roc.truth import Truth
 
@@ -20,7 +20,6 @@ __all__ = [
     "RocResult",
     "Truth",
     "contest",
-    "named",
     "read_roc",
     "truth_of",
 ]

@@ -9,8 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from edgewise.runs.roc.contenders import DEFAULT_METHODS, Contender, contenders,
 from edgewise.runs.roc.result import Judged, RocLine, RocResult
 from edgewise.runs.roc.truth import Truth, find_truth
 from edgewise.runs.setup import prepare
-from edgewise.runs.steps import Progress, Report, Steps, silent
+from edgewise.runs.steps import Execution, Steps
 from edgewise.runs.store.folder import Run
 from edgewise.runs.store.results import document, read_document, write_files
 from edgewise.runs.sweep import sweep
@@ -72,35 +71,29 @@ class RocQuestion:
 def contest(
     question: RocQuestion,
     folder: str | Path,
-    *,
-    overwrite: bool = False,
-    max_memory: int | None = None,
-    on_progress: Report | None = None,
+    execution: Execution = Execution(),
 ) -> RocResult:
     """Run all methods, judge them, and store the result beside their runs.
 
     Args:
         question: what is compared.
         folder: where it goes; the same call goes on where an earlier one was stopped. Methods can be added later.
-        overwrite: compute every run again, in place of what is there.
-        max_memory: bytes to use in all.
-        on_progress: called with the step and how far it is.
+        execution: how it is carried out, `Execution`.
 
     Raises:
         RunConflictError: the folder holds runs of another model or other prompts.
         EdgewiseError: anything wrong with the model, the prompts, the truth or a method.
     """
-    folder, report = Path(folder), on_progress or silent
+    folder = Path(folder)
     base, rows = question.base, contenders(question.methods)
     for row in rows:
         for _, _, config in row.configs(base, base.metric or "kl", question.values, question.settings):
             settled(config)
-    setup = prepare(base, None, Steps(report))
+    setup = prepare(base, None, Steps(execution.report))
     metric = base.metric or setup.prompts.metric
 
     def run(name: str, config: RunConfig) -> Run:
-        told = named(report, name)
-        return discover(config, folder / name, overwrite=overwrite, max_memory=max_memory, on_progress=told)
+        return discover(config, folder / name, execution.named(name))
 
     truth = find_truth(question.truth, base, setup.model, lambda config: run(TRUTH, config))
     n, task = len(setup.prompts), setup.prompts.name
@@ -112,8 +105,7 @@ def contest(
             return [(name, setting, run(name, config)) for name, setting, config in asked]
         place = Path(asked[0][0]).parent
         configs = {Path(name).name: config for name, _, config in asked}
-        told = named(report, place.name)
-        made = sweep(configs, folder / place, overwrite=overwrite, max_memory=max_memory, on_progress=told)
+        made = sweep(configs, folder / place, execution.named(place.name))
         return [(name, setting, one) for (name, setting, _), one in zip(asked, made, strict=True)]
 
     lines = tuple(_line(row, run_all(row), truth, question.by) for row in rows)
@@ -135,15 +127,10 @@ def contest(
     return result
 
 
-def truth_of(
-    base: RunConfig, folder: Path, *, max_memory: int | None = None, on_progress: Report | None = None
-) -> Truth:
+def truth_of(base: RunConfig, folder: Path, execution: Execution = Execution()) -> Truth:
     """What a comparison in this folder holds methods against where nothing else is asked for; raises as `contest`."""
-    report = on_progress or silent
-    model = prepare(base, None, Steps(report)).model
-    return find_truth(
-        None, base, model, lambda config: discover(config, folder / TRUTH, max_memory=max_memory, on_progress=report)
-    )
+    model = prepare(base, None, Steps(execution.report)).model
+    return find_truth(None, base, model, lambda config: discover(config, folder / TRUTH, execution))
 
 
 def read_roc(folder: str | Path) -> RocResult:
@@ -154,15 +141,6 @@ def read_roc(folder: str | Path) -> RocResult:
         FormatError: it is not ours.
     """
     return read_document(folder, RESULT, "roc", RocResult.from_json)
-
-
-def named(report: Report, name: str) -> Report:
-    """Report as before, saying which run a step belongs to."""
-    return partial(_report_named, report, name)
-
-
-def _report_named(report: Report, name: str, progress: Progress) -> None:
-    report(replace(progress, step=f"{name}: {progress.step}"))
 
 
 def _line(row: Contender, runs: Sequence[tuple[str, str, Run]], truth: Truth, by: Ranking) -> RocLine:
