@@ -38,7 +38,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ModelError(f"config {str(path)!r} cannot be read ({error.strerror}); check the path") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         hint = "write the config out as JSON" if path.suffix in (".pkl", ".pickle") else "save it again"
         raise ModelError(f"config {str(path)!r} is not JSON ({error!s:.80}); {hint}") from None
 
