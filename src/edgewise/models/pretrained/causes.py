@@ -136,7 +136,7 @@ def _kind(facts: Facts) -> str | None:
         kinds = {NUMBER.sub(".*.", name) for name in names}
         if not names or kinds & {NUMBER.sub(".*.", name) for name in others}:
             continue
-        if switches and all(kind.endswith(".bias") for kind in kinds):
+        if switches and all(kind.endswith(".bias") and "*" in kind for kind in kinds):
             return f"these are biases that {verb}; mend {' or '.join(switches)}"
         if not facts.report.missing:
             return f"these are weights that {verb}; give these weights their own config.json"

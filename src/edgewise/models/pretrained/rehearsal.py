@@ -98,7 +98,7 @@ def _found(report: Report) -> str:
         name = next(iter(report.mismatched))
         found, wanted = map(list, report.mismatched[name])
         more = f", and {len(report.mismatched) - 1} more do not fit" if len(report.mismatched) > 1 else ""
-        parts.append(f"{name!r} is {found} in the file and {wanted} by config.json{more}")
+        parts.append(f"{name!r} is {found} in the file and {wanted} by its config{more}")
     if report.unexpected:
         has = "1 weight of the file has" if len(report.unexpected) == 1 else f"{len(report.unexpected)} weights have"
         names = "" if report.missing else f" and would be left out ({listed(report.unexpected)})"
