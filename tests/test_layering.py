@@ -78,6 +78,22 @@ def test_imports_go_only_downward() -> None:
     assert violations(PACKAGE) == []
 
 
+# Wings of the engine, each above those that it may import.
+WINGS = {"run": 0, "partial": 1, "gradients": 2, "rules": 3, "patching": 3, "check": 4}
+
+
+def test_wings_of_the_engine_import_only_downward() -> None:
+    engine, found = PACKAGE / "engine", set()
+    for path in sorted(engine.rglob("*.py")):
+        own = path.relative_to(engine).parts[0]
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            name = (node.module or "") if isinstance(node, ast.ImportFrom) else ""
+            if name.startswith("edgewise.engine.") and (wing := name.split(".")[2]) != own:
+                found.add((own, wing))
+    assert [pair for pair in found if WINGS[pair[0]] <= WINGS[pair[1]]] == []
+    assert len(found) <= 11
+
+
 def test_the_rooms_that_exist_are_read() -> None:
     seen = {room for path in PACKAGE.rglob("*.py") for _, room in imported_rooms(path, PACKAGE)}
     assert {"errors", "graph"} <= seen

@@ -20,6 +20,8 @@ from tiny import FAMILIES, gpt2, llama
 from tiny_families import tiny
 from traces import leaves_no_trace
 
+pytestmark = pytest.mark.slow
+
 Change = Callable[[Block], Block]
 
 

@@ -1,4 +1,4 @@
-"""A loaded module whose weights are not all in memory is refused when it is given."""
+"""A module whose weights are not all in memory, or are no numbers, is refused when it is given."""
 
 from __future__ import annotations
 
@@ -53,3 +53,22 @@ def test_a_device_map_with_a_part_on_disk(tmp_path: Path) -> None:
 def test_a_device_map_with_all_in_memory_is_taken(tmp_path: Path) -> None:
     tiny.llama().save_pretrained(tmp_path)
     load_model(AutoModelForCausalLM.from_pretrained(tmp_path, device_map={"": "cpu"}))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_weights_that_are_no_numbers(value: float, tmp_path: Path) -> None:
+    module = tiny.llama(dtype=torch.float32)
+    module.model.norm.weight.data[3] = value
+    refused(module, "1 of its weights hold NaN or infinity", "'model.norm.weight'")
+    module.save_pretrained(tmp_path)
+    with pytest.raises(ModelError, match="NaN or infinity"):
+        load_model(tmp_path)
+
+
+def test_weights_too_large_for_the_asked_type(tmp_path: Path) -> None:
+    module = tiny.llama(dtype=torch.float32)
+    module.model.norm.weight.data[3] = 1e6
+    module.save_pretrained(tmp_path)
+    assert load_model(tmp_path, dtype="bfloat16").module is not None
+    with pytest.raises(ModelError, match=r"'model\.norm\.weight'.*such as float32"):
+        load_model(tmp_path, dtype="float16")

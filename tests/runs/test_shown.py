@@ -16,6 +16,8 @@ from edgewise.runs.store.lock import writing
 from edgewise.runs.store.shown import PAGE, PICTURES, are_shown, write_shown
 from stored import contents
 
+pytestmark = pytest.mark.slow
+
 FILES = {name: name.encode() for name in (*PICTURES, PAGE)}
 
 

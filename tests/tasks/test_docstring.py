@@ -18,6 +18,8 @@ from edgewise.tasks.docstring import TEMPLATE
 from edgewise.tasks.split import is_held_out
 from edgewise.tasks.words import ARGUMENTS, THINGS
 
+pytestmark = pytest.mark.slow
+
 HEAD = re.compile(r"def (\w+) ?\( ?self ?,([\w ,]+)\) ?:")
 
 

@@ -41,13 +41,17 @@ NormKind = Callable[[Any, nn.Module], Norm]
 
 def rms_norm(config: Any, module: nn.Module) -> Norm:
     """RMSNorm."""
-    return Norm(module, centred=False, eps=config.rms_norm_eps)
+    return Norm(module, centred=False, eps=_eps(module))
 
 
 def layer_norm(config: Any, module: nn.Module) -> Norm:
-    """LayerNorm, whatever the config calls its epsilon."""
-    eps = config.layer_norm_eps if hasattr(config, "layer_norm_eps") else config.layer_norm_epsilon
-    return Norm(module, centred=True, eps=eps)
+    """LayerNorm."""
+    return Norm(module, centred=True, eps=_eps(module))
+
+
+def _eps(module: nn.Module) -> float:
+    """The module's own: a config may hold other classes' names for it too."""
+    return float(module.eps if hasattr(module, "eps") else module.variance_epsilon)  # type: ignore[arg-type]
 
 
 def understood(attributes: str, required: Mapping[str, Any] | None = None, **more: Any) -> Understood:

@@ -150,7 +150,7 @@ def _json(path: Path) -> dict[str, Any]:
     """A file's object, or nothing: who loads it says what is wrong with it."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 

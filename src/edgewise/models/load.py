@@ -16,7 +16,7 @@ from edgewise.models.catalogue import BUNDLED
 from edgewise.models.lens import LensTransformer, sources
 from edgewise.models.lens.load import load_lens
 from edgewise.models.model import Model
-from edgewise.models.placement import require_present
+from edgewise.models.placement import require_finite, require_present
 from edgewise.models.pretrained.adapters import merged, refuse_unmerged, require_adapter
 from edgewise.models.pretrained.config import read_config
 from edgewise.models.pretrained.find import find
@@ -84,6 +84,8 @@ def load_model(
         return _taken(model, tokenizer, ignore_config, kv_heads)
     name = str(model)
     kind, place = _dtype(dtype) or torch.float32, _device(device)
+    if gguf_file is not None and (name in BUNDLED or (kind_of(name) and config is None)):
+        raise ModelError(f"model {name!r} is in no GGUF file; leave gguf_file {gguf_file!r} (--gguf-file) out")
     if kind_of(name) and config is None:
         _require_no_choice(name, attention, adapter)
         return load_built(name, kind, place, tokenizer)
@@ -91,7 +93,9 @@ def load_model(
     checkpoint = None if file is not None or (name in BUNDLED and config is None) else sources.find(name, config)
     if checkpoint is not None:
         _require_no_choice(name, attention, adapter)
-        return load_lens(name, checkpoint, dtype=kind, device=place, tokenizer=tokenizer, ignore_config=ignore_config)
+        lens = load_lens(name, checkpoint, dtype=kind, device=place, tokenizer=tokenizer, ignore_config=ignore_config)
+        require_finite(name, lens.module)
+        return lens
     wanted = None if adapter is None else str(adapter)
     choices: dict[str, Any] = {"dtype": kind, "attention": attention, "ignore_config": ignore_config}
     if file is not None:
@@ -103,6 +107,7 @@ def load_model(
         merging = None if wanted is None else require_adapter(wanted)
         module, own = read_module(name, source, settings, **choices, **trusted), read_tokenizer(source, **trusted)
     module = (module if merging is None else merged(module, merging)).to(place)
+    require_finite(name, module)
     return Model(name, wire(module, ignore_config, kv_heads), tokenizer or own)
 
 
@@ -136,6 +141,7 @@ def _taken(module: nn.Module, tokenizer: Any | None, ignore_config: Collection[s
     """A model from a module that is loaded."""
     refuse_unmerged(_own_name(module), module)
     require_present(_own_name(module), module)
+    require_finite(_own_name(module), module)
     bos = module.config.prepend_bos if isinstance(module, LensTransformer) else None
     model = Model(_own_name(module), wire(module, ignore_config, kv_heads), tokenizer, bos)
     model.require_eval()

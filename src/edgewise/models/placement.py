@@ -1,11 +1,12 @@
-"""Where a loaded module's weights are: a method needs them all, at every moment."""
+"""Whether all of a module's weights are there: in memory, at every moment, and numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import chain
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from edgewise.errors import ModelError
 from edgewise.models.weight_names import listed
@@ -36,6 +37,29 @@ def require_present(name: str, module: nn.Module) -> None:
             f"model {name!r}: {len(absent)} of its weights are on the meta device, without values ({listed(absent)});"
             " load them with from_pretrained, or load_state_dict(..., assign=True)"
         )
+
+
+def require_finite(name: str, module: nn.Module) -> None:
+    """Refuse a module with weights that are no numbers: every score would be none either.
+
+    Args:
+        name: what the user called it.
+        module: the module.
+
+    Raises:
+        ModelError: naming the first weights, how many there are, and what to do.
+    """
+    odd = [place for place, x in module.named_parameters() if x.is_floating_point() and not _finite(x.detach())]
+    if odd:
+        raise ModelError(
+            f"model {name!r}: {len(odd)} of its weights hold NaN or infinity ({listed(odd)}); get them again if they"
+            " are damaged, or load them in a type that holds them, such as float32"
+        )
+
+
+def _finite(x: Tensor) -> bool:
+    """Whether all entries are numbers; the extremes say it, without another tensor of that size."""
+    return x.numel() == 0 or bool(torch.isfinite(torch.stack(torch.aminmax(x))).all())
 
 
 def _offloads(hook: object) -> bool:

@@ -15,10 +15,12 @@ from edgewise.errors import ModelError
 
 PICKLED = (".pth", ".pt")
 SUFFIXES = (".safetensors", *PICKLED)
-# safetensors' names of the types that hold no fractions
-WHOLE = {"I8": torch.int8, "U8": torch.uint8, "I16": torch.int16, "I32": torch.int32, "I64": torch.int64}
-WHOLE["BOOL"] = torch.bool
+# safetensors' names of the types that are not floating-point
+OTHER = {"I8": torch.int8, "U8": torch.uint8, "I16": torch.int16, "I32": torch.int32, "I64": torch.int64}
+OTHER |= {"U16": torch.uint16, "U32": torch.uint32, "U64": torch.uint64, "BOOL": torch.bool, "C64": torch.complex64}
 
+# How files of torch.save begin, now and in old versions.
+PICKLES = (b"PK", b"\x80")
 # The first bytes of what is often saved under a weights file's name -> what it is, and what to do.
 IMPOSTERS = {
     b"version https://git-lfs": "a pointer of git-lfs, not the weights; run `git lfs pull` in its folder",
@@ -70,8 +72,12 @@ def _refuse_imposter(path: Path) -> None:
         raise ModelError(f"weights {str(path)!r} cannot be read: the file is empty; get the file again")
     # The header of a safetensors file is JSON too, behind eight bytes that give its length.
     kind = next((kind for mark, kind in IMPOSTERS.items() if start.startswith(mark)), None)
-    if kind is not None and not _is_safetensors(path):
+    safe = _is_safetensors(path)
+    if kind is not None and not safe:
         raise ModelError(f"weights {str(path)!r} are {kind}")
+    if safe != (path.suffix == ".safetensors") and (safe or start.startswith(PICKLES)):
+        found, ending = ("safetensors", ".safetensors") if safe else ("a file of torch.save", ".bin or .pth")
+        raise ModelError(f"weights {str(path)!r} are {found} under another name; rename the file to end in {ending}")
 
 
 def _is_safetensors(path: Path) -> bool:
@@ -94,6 +100,6 @@ def _shapes(path: Path) -> dict[str, Tensor]:
     with safe_open(path, framework="pt") as file:
         parts = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118  (not a dict)
         return {
-            name: torch.empty(part.get_shape(), dtype=WHOLE.get(part.get_dtype(), torch.float32), device="meta")
+            name: torch.empty(part.get_shape(), dtype=OTHER.get(part.get_dtype(), torch.float32), device="meta")
             for name, part in parts.items()
         }

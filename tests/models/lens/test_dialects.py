@@ -116,6 +116,7 @@ def without(values: dict[str, Any], *keys: str) -> dict[str, Any]:
         (without(dump(), "act_fn"), "act_fn is missing"),
         (dump(d_vocab=-1), "d_vocab is -1; it must be a whole number"),
         (dump(n_ctx="1024"), "n_ctx is '1024'; it must be a whole number"),
+        (dump(n_layers=10**9), "n_layers is 1000000000; mend it"),
         (dump(n_layers=True), "n_layers is True; it must be a whole number"),
         (dump(eps="small"), "eps is 'small'; it must be a number"),
         (dump(attn_only="no"), "attn_only is 'no'; it must be true or false"),

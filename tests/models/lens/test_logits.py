@@ -18,6 +18,8 @@ from edgewise.models import Model, load_model
 from edgewise.models.lens.activations import ACTIVATIONS
 from tiny_lens import CONFIGS, MAX_POSITIONS, LensCheckpoint, checkpoint, dump, hub
 
+pytestmark = pytest.mark.slow
+
 VARIANTS: dict[str, Mapping[str, Any]] = {
     **CONFIGS,
     **{f"activation {name}": dump(act_fn=name) for name in ACTIVATIONS},

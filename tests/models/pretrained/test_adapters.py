@@ -109,6 +109,12 @@ def test_a_folder_with_both_runs_only_where_it_is_said_which(tmp_path: Path) -> 
     assert not torch.allclose(apart, plain)
 
 
+def test_weights_of_an_adapter_alone_are_not_passed_over(tmp_path: Path) -> None:
+    model, folder = base(tmp_path), adapter(tmp_path)
+    shutil.copy(folder / "adapter_model.safetensors", model)
+    refused(model, "adapter_model.safetensors", "without adapter_config.json")
+
+
 def test_adapters_of_other_models(tmp_path: Path) -> None:
     folder = adapter(tmp_path)
     advice = "give the model that it was trained on, 'a/base'"

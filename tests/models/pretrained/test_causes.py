@@ -44,6 +44,17 @@ def test_one_weight_that_is_missing_has_no_cause() -> None:
     assert cause(Facts(Report(missing), names(3) - missing, names(3))) == DEFAULT
 
 
+def test_biases_of_blocks_are_the_switchs_and_that_of_the_head_is_not() -> None:
+    config = {"attention_bias": False, "tie_word_embeddings": True}
+
+    def found(*unexpected: str) -> str:
+        report = Report(unexpected=frozenset(unexpected))
+        return cause(Facts(report, names(2) | set(unexpected), names(2), config=config))
+
+    assert "mend attention_bias" in found("model.layers.0.attn.q.bias", "model.layers.1.attn.q.bias")
+    assert "attention_bias" not in found("lm_head.bias")
+
+
 def test_a_head_that_is_missing_from_an_untied_model() -> None:
     facts = Facts(
         Report(frozenset({"lm_head.weight"})), names(2, head=False), names(2), head="lm_head.weight", config={}

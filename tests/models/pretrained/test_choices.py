@@ -72,3 +72,61 @@ def test_the_command_prints_the_warning(folder: Path, capsys: pytest.CaptureFixt
     run(["check", str(change(folder, attn_implementation="flash_attention_2"))])
     (line,) = [line for line in capsys.readouterr().err.splitlines() if "flash_attention_2" in line]
     assert line.startswith("edgewise: warning: model ")
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"n_layer": 10**9}, "n_layer is 1000000000 in its file"),
+        ({"n_layer": 0}, "n_layer is 0 in its file"),
+        ({"quantization_config": {"quant_method": "modelpot"}}, "quant_method is 'modelpot', which transformers does"),
+        ({"quantization_config": {}}, "quant_method is None"),
+        ({"transformers_weights": 5}, "transformers_weights is 5; name a file"),
+        ({"transformers_weights": "../model.safetensors"}, "transformers_weights is '../model.safetensors'"),
+        ({"auto_map": 5}, "auto_map is 5; it must be an object"),
+        ({"vocab_size": -1}, "mend config.json"),
+    ],
+)
+def test_values_that_no_model_can_be_made_of(folder: Path, values: dict[str, Any], said: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        load_model(change(folder, **values))
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_config_nested_too_deeply_is_one_line(folder: Path) -> None:
+    (folder / "config.json").write_text("[" * 100_000)
+    with pytest.raises(ModelError, match=r"config\.json is not JSON"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("body", ["def (", "raise Exception('this is broken')"])
+def test_code_that_does_not_run_is_one_line(folder: Path, body: str) -> None:
+    (folder / "modeling_own.py").write_text(body)
+    change(folder, auto_map={"AutoModelForCausalLM": "modeling_own.GPT2LMHeadModel"})
+    with pytest.raises(ModelError, match=r"cannot be loaded: (its code is no Python|this is broken)"):
+        load_model(folder, trust_remote_code=True)
+
+
+def test_an_old_spelling_where_no_model_type_is_named(tmp_path: Path) -> None:
+    llama(dtype=torch.float32).save_pretrained(tmp_path)
+    model = load_model(change(tmp_path, model_type=None, architectures=["LLaMAForCausalLM"]))
+    assert model.architecture == "LlamaForCausalLM"
+
+
+def test_other_classes_attributes_do_not_mislead_the_wiring(folder: Path, tmp_path: Path) -> None:
+    """What the class itself never reads, its wiring does not read either."""
+    stray = load_model(change(folder, layer_norm_eps=0.5))
+    assert stray.wiring.blocks[0].attention.norm.eps == gpt2().transformer.h[0].ln_1.eps == 1e-5
+    other = tmp_path / "llama"
+    llama(dtype=torch.float32).save_pretrained(other)
+    ids = torch.arange(6)[None]
+    with torch.no_grad():
+        found = load_model(change(other, residual_multiplier=0.2)).module(ids).logits
+        assert torch.equal(found, llama(dtype=torch.float32)(ids).logits)
+
+
+@pytest.mark.parametrize("name", ["demo", "planted:3"])
+def test_a_file_of_a_model_that_has_none_is_refused(name: str) -> None:
+    with pytest.raises(ModelError, match="is in no GGUF file; leave gguf_file"):
+        load_model(name, gguf_file="a.gguf")

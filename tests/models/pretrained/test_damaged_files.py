@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 import tiny
@@ -153,3 +153,19 @@ def test_a_file_that_hides_shards_beside_it(tmp_path: Path) -> None:
     first = min(tmp_path.glob("*.safetensors"))
     (tmp_path / SINGLE["safetensors"]).write_bytes(first.read_bytes())
     refused(tmp_path, "only model.safetensors is read where it is there", first.name)
+
+
+@pytest.mark.parametrize(("kind", "other"), [("bin", "safetensors"), ("safetensors", "bin")])
+def test_one_format_under_the_others_name(kind: str, other: str, tmp_path: Path) -> None:
+    whole(tmp_path, kind).rename(tmp_path / SINGLE[other])
+    refused(tmp_path, SINGLE[other], "under another name; rename the file")
+
+
+def test_a_tensor_of_two_shards(tmp_path: Path) -> None:
+    sharded(tmp_path)
+    first, second = sorted(tmp_path.glob("*.safetensors"))[:2]
+    name, tensor = next(iter(load_file(first).items()))
+    save_file({**load_file(second), name: tensor}, second, metadata={"format": "pt"})
+    assert load_model(tmp_path, dtype="float64").module is not None
+    save_file({**load_file(second), name: tensor + 1}, second, metadata={"format": "pt"})
+    refused(tmp_path, first.name, second.name, f"another '{name}' each")

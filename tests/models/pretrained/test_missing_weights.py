@@ -178,6 +178,8 @@ SHAPES: dict[str, tuple[Change, dict[str, Any], Any, tuple[str, ...]]] = {
         tiny.llama,
         ("3 weights are whole num",),
     ),
+    "packed": (change_each("down_proj", lambda x: x.to(torch.uint32)), {}, tiny.llama, ("3 weights are whole num",)),
+    "complex": (change_each("1.mlp.down", lambda x: x.to(torch.complex64)), {}, tiny.llama, ("1 weights are complex",)),
 }
 
 

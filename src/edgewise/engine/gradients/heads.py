@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from edgewise.engine.run.buffers import Buffers
 from edgewise.engine.run.hooks import Hooks
+from edgewise.engine.run.memory import TOKENS_AT_ONCE
 from edgewise.engine.run.sources import accumulation_dtype
 from edgewise.models.norms import Norm
 from edgewise.models.wiring import Attention, Projection
@@ -38,8 +39,7 @@ class Upstream:
 # From the stream in front of the norm and the gradients of q, k and v to the gradient at that stream.
 Pullback = Callable[[Tensor, Sequence[Upstream]], Tensor]
 
-# Prompt tokens whose per-head gradients are made at a time: they, and their products, then stay in the cache.
-TOKENS_AT_ONCE = 128
+# On a GPU more tokens than TOKENS_AT_ONCE are handled at a time.
 TOKENS_AT_ONCE_ELSEWHERE = 4096
 
 

@@ -23,7 +23,6 @@ from typing import TypeVar
 import psutil
 import torch
 
-from edgewise.engine.gradients.heads import TOKENS_AT_ONCE
 from edgewise.engine.run.sources import accumulation_dtype
 from edgewise.errors import MemoryLimitError
 from edgewise.models import Model
@@ -32,6 +31,8 @@ from edgewise.models.wiring import Mlp
 from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptPair
 
+# Prompt tokens whose per-head gradients are made at a time: they, and their products, then stay in the cache.
+TOKENS_AT_ONCE = 128
 Made = TypeVar("Made")
 
 MOST_TOKENS = {"cpu": 512}

@@ -85,7 +85,8 @@ def wire(
     """
     config = model.config
     heads, kv_heads, parallel = config.num_attention_heads, config.num_key_value_heads, shared_norm(config)
-    multiplier = float(getattr(config, "residual_multiplier", 1.0))
+    # The layers' own: a config of a class that has none may hold one all the same.
+    multiplier = float(getattr(next(iter(model.model.layers), None), "residual_multiplier", 1.0))
 
     def block(layer: Any) -> Block:
         first = norm(config, layer.input_layernorm)

@@ -22,6 +22,8 @@ from edgewise.models.lens.fields import Fields
 from edgewise.models.lens.keys import HARMLESS, MUST_BE_OFF, MUST_BE_ONE, OF_NEURONS, OTHER_LAYOUTS
 
 NORMALIZATIONS = ("LN", "LNPre", "RMS", "RMSPre")
+# More than any model has; only a damaged file says so.
+MOST_LAYERS = 10_000
 POSITIONS = ("standard", "shortformer", "rotary")
 
 
@@ -38,7 +40,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ModelError(f"config {str(path)!r} cannot be read ({error.strerror}); check the path") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         hint = "write the config out as JSON" if path.suffix in (".pkl", ".pickle") else "save it again"
         raise ModelError(f"config {str(path)!r} is not JSON ({error!s:.80}); {hint}") from None
 
@@ -68,7 +70,7 @@ def _config(fields: Fields, attention_only: bool) -> LensConfig:
     n_heads, d_vocab = _heads(fields, d_model, d_head), fields.count("d_vocab")
     positions = _positions(fields)
     return LensConfig(
-        n_layers=fields.count("n_layers"),
+        n_layers=_layers(fields),
         d_model=d_model,
         n_heads=n_heads,
         d_head=d_head,
@@ -94,6 +96,13 @@ def _config(fields: Fields, attention_only: bool) -> LensConfig:
         prepend_bos=fields.flag("default_prepend_bos", True),
         tokenizer_name=fields.text("tokenizer_name"),
     )
+
+
+def _layers(fields: Fields) -> int:
+    layers = fields.count("n_layers")
+    if layers > MOST_LAYERS:
+        raise ModelError(f"{fields.where}: n_layers is {layers}; mend it, or get the file again")
+    return layers
 
 
 def _normalization(fields: Fields) -> Normalization | None:

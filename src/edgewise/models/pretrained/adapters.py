@@ -53,7 +53,7 @@ class Adapter:
         try:
             values = json.loads(Path(config).read_text(encoding="utf-8"))
             kind, base = str(values["peft_type"]), values.get("base_model_name_or_path")
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise ModelError(f"adapter {source!r}: {CONFIG} is not one of peft's; save the adapter again") from None
         return cls(source, kind, str(base) if base else None)
 
@@ -76,6 +76,12 @@ def refuse_unasked(name: str, source: str, adapter: str | None) -> None:
     """
     found = Adapter.at(source)
     if found is None:
+        alone = next((one for one in WEIGHTS if (Path(source) / one).is_file()), None)
+        if alone is not None:
+            raise ModelError(
+                f"model {name!r} has weights of an adapter ({alone}) without {CONFIG}; get that too, or move them"
+                " elsewhere"
+            )
         return
     if not _has_base(source):
         raise ModelError(

@@ -136,7 +136,7 @@ def _kind(facts: Facts) -> str | None:
         kinds = {NUMBER.sub(".*.", name) for name in names}
         if not names or kinds & {NUMBER.sub(".*.", name) for name in others}:
             continue
-        if switches and all(kind.endswith(".bias") for kind in kinds):
+        if switches and all(kind.endswith(".bias") and "*" in kind for kind in kinds):
             return f"these are biases that {verb}; mend {' or '.join(switches)}"
         if not facts.report.missing:
             return f"these are weights that {verb}; give these weights their own config.json"
@@ -145,7 +145,7 @@ def _kind(facts: Facts) -> str | None:
 
 def _other_class(facts: Facts) -> str | None:
     known = {_bare(name, facts.base) for name in facts.expected}
-    if not facts.report.missing or any(_bare(name, facts.base) in known for name in facts.held):
+    if not facts.held or not facts.report.missing or any(_bare(name, facts.base) in known for name in facts.held):
         return None
     return f"no name in the file is one of this class's ({listed(facts.held, 1)}); config.json belongs to another model"
 

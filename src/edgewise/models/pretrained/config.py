@@ -51,8 +51,11 @@ def _loader(name: str, values: Mapping[str, Any], trust_remote_code: bool) -> An
         raise ModelError(
             f"model {name!r}: config.json: architectures is {architectures!r:.60}; it must be a list of class names"
         )
+    carries = values.get("auto_map") or {}
+    if not isinstance(carries, dict):
+        raise ModelError(f"model {name!r}: config.json: auto_map is {carries!r:.60}; it must be an object, or left out")
     if isinstance(model_type, str) and model_type:
-        carried = "AutoConfig" in (values.get("auto_map") or ())
+        carried = "AutoConfig" in carries
         if model_type not in transformers.CONFIG_MAPPING and not (carried and trust_remote_code):
             its_code = "; the code that it carries runs with trust_remote_code" if carried else ""
             raise ModelError(
@@ -60,7 +63,8 @@ def _loader(name: str, values: Mapping[str, Any], trust_remote_code: bool) -> An
                 f" {transformers.__version__} does not know{its_code}"
             )
         return AutoConfig
-    known = [one for one in architectures or () if one in FAMILIES]
+    spelt = {one.lower(): one for one in FAMILIES}
+    known = [spelt[one.lower()] for one in architectures or () if one.lower() in spelt]
     if model_type is not None or not known:
         said = "missing" if model_type is None else repr(model_type)
         raise ModelError(

@@ -7,14 +7,17 @@ from typing import Any
 
 from transformers.activations import ACT2FN
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
+from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING
 
 from edgewise.errors import ModelError, did_you_mean
 
+# More than any model has, and few enough to be made on the meta device in a moment.
+MOST_LAYERS = 10_000
 ACTIVATIONS = ("hidden_act", "hidden_activation", "activation_function", "activation")
 
 
 def check_fields(name: str, config: Any) -> None:
-    """Refuse activations and kinds of rotary positions that ``transformers`` does not have.
+    """Refuse activations, rotary positions and quantisations that ``transformers`` does not have, and too many layers.
 
     Args:
         name: what the user called the model.
@@ -23,12 +26,43 @@ def check_fields(name: str, config: Any) -> None:
     Raises:
         ModelError: naming the field and what it may be.
     """
+    depth = type(config).attribute_map.get("num_hidden_layers", "num_hidden_layers")
+    require_depth(name, depth, getattr(config, depth, None))
+    _require_quantisation(name, getattr(config, "quantization_config", None))
     for field in ACTIVATIONS:
         value = getattr(config, field, None)
         if value is not None and field in type(config).__dataclass_fields__:
             _require(name, field, value, ACT2FN)
     for kind in _rope_types(getattr(config, "rope_parameters", None)):
         _require(name, "rope_type", kind, {"default", *ROPE_INIT_FUNCTIONS})
+
+
+def require_depth(name: str, field: str, layers: object) -> None:
+    """Refuse a number of layers that only a damaged file has.
+
+    Args:
+        name: what the user called the model.
+        field: what its file calls the number.
+        layers: the number.
+
+    Raises:
+        ModelError: naming the field.
+    """
+    if isinstance(layers, int) and not 0 < layers <= MOST_LAYERS:
+        raise ModelError(f"model {name!r}: {field} is {layers} in its file; mend it, or get the file again")
+
+
+def _require_quantisation(name: str, quantisation: Any) -> None:
+    if quantisation is None:
+        return
+    if not isinstance(quantisation, dict):
+        raise ModelError(
+            f"model {name!r}: config.json: quantization_config is {quantisation!r:.60}; it must be an object"
+        )
+    # Files of bitsandbytes may name no method.
+    if any(quantisation.get(switch) for switch in ("load_in_4bit", "load_in_8bit")):
+        return
+    _require(name, "quant_method", quantisation.get("quant_method"), AUTO_QUANTIZATION_CONFIG_MAPPING)
 
 
 def _rope_types(parameters: Any) -> Iterator[Any]:

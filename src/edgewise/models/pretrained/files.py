@@ -41,8 +41,15 @@ class Files:
         return (self.index or self.read[0]).name
 
     def tensors(self) -> dict[str, Tensor]:
-        """Every tensor, on the meta device: its name and shape."""
-        return {name: tensor for path in self.read for name, tensor in read_tensors(path, shapes_only=True).items()}
+        """Every tensor, on the meta device: its name and shape. Raises ModelError where two files differ in one."""
+        held: dict[str, Tensor] = {}
+        places: dict[str, Path] = {}
+        for path in self.read:
+            for name, tensor in read_tensors(path, shapes_only=True).items():
+                if name in held:
+                    _require_same(name, places[name], path)
+                held[name], places[name] = tensor, path
+        return held
 
 
 def base_weights(folder: Path) -> tuple[Path, ...]:
@@ -62,6 +69,8 @@ def weight_files(folder: Path, named: str | None = None) -> Files:
         ModelError: an index that cannot be read or names a file that is not there, or no file of a known name.
     """
     there = base_weights(folder)
+    if named is not None and not _plain(named):
+        raise ModelError(f"{_where(folder)}: config.json: transformers_weights is {named!r:.60}; name a file in it")
     order = [named] if named else [name for one in SINGLE for name in (one, one + INDEX)]
     chosen = next((folder / name for name in order if (folder / name).is_file()), None)
     if chosen is None:
@@ -85,11 +94,21 @@ def weight_files(folder: Path, named: str | None = None) -> Files:
     return Files(shards, chosen, placed, tuple(path for path in there if path not in shards))
 
 
+def _require_same(name: str, first: Path, second: Path) -> None:
+    """Refuse a tensor of which two files hold another one each; this is so rare that both are read for it."""
+    one, other = (read_tensors(path)[name] for path in (first, second))
+    if one.shape != other.shape or not one.equal(other):
+        raise ModelError(
+            f"{_where(first.parent)}: {first.name} and {second.name} hold another {name!r} each; remove the file that"
+            " does not belong, or get both again"
+        )
+
+
 def _placed(index: Path) -> dict[str, str]:
     try:
         content: Any = json.loads(index.read_text(encoding="utf-8"))
         placed = dict(content["weight_map"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         placed = {}
     if not placed or not all(_plain(name) for name in placed.values()):
         raise ModelError(

@@ -48,7 +48,7 @@ def _check_folder(folder: Path) -> None:
         )
     try:
         values = json.loads(config.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"model folder {str(folder)!r}: config.json is not JSON ({error}); save it again") from None
     if not isinstance(values, dict):
         raise ModelError(

@@ -56,7 +56,7 @@ def told(name: str, source: str) -> Iterator[None]:
             yield
     except EdgewiseError:
         raise
-    except FAILURES as error:
+    except Exception as error:  # code that a checkpoint carries raises what it likes
         raise _load_error(name, source, error) from error
 
 
@@ -83,6 +83,8 @@ def _load_error(name: str, source: str, error: Exception) -> EdgewiseError:
     reason = " ".join(str(error).split())
     if isinstance(error, KeyError) and " " not in str(error.args[0]):
         reason = f"{reason} is missing, or is not known to transformers"
+    if isinstance(error, SyntaxError):
+        reason = f"its code is no Python of this version: {reason}"
     if isinstance(error, ZeroDivisionError):
         reason = f"a size is 0 ({reason})"
     if Path(source).is_dir():

@@ -58,7 +58,7 @@ def rehearse(folder: Path, config: Any) -> None:
     if kind is None or getattr(config, "quantization_config", None) is not None:
         return  # code of the repository's own, or stored otherwise than the model has it: judged after the loading
     where = f"model folder {str(folder)!r}"
-    _refuse_whole_numbers(tensors, where)
+    _refuse_other_numbers(tensors, where)
     _refuse_gaps(tensors, where)
     with quiet():
         try:
@@ -98,7 +98,7 @@ def _found(report: Report) -> str:
         name = next(iter(report.mismatched))
         found, wanted = map(list, report.mismatched[name])
         more = f", and {len(report.mismatched) - 1} more do not fit" if len(report.mismatched) > 1 else ""
-        parts.append(f"{name!r} is {found} in the file and {wanted} by config.json{more}")
+        parts.append(f"{name!r} is {found} in the file and {wanted} by its config{more}")
     if report.unexpected:
         has = "1 weight of the file has" if len(report.unexpected) == 1 else f"{len(report.unexpected)} weights have"
         names = "" if report.missing else f" and would be left out ({listed(report.unexpected)})"
@@ -107,8 +107,10 @@ def _found(report: Report) -> str:
     return "; ".join(parts)
 
 
-def _refuse_whole_numbers(tensors: Mapping[str, Tensor], where: str) -> None:
+def _refuse_other_numbers(tensors: Mapping[str, Tensor], where: str) -> None:
     found = [name for name, x in tensors.items() if not x.is_floating_point() and not BUFFERS.search(name)]
+    if found and tensors[found[0]].is_complex():
+        raise ModelError(f"{where}: {len(found)} weights are complex ({listed(found)}), and no model here has such")
     if found:
         raise ModelError(
             f"{where}: {len(found)} weights are whole numbers ({listed(found)}), as quantised ones are, and config.json"
@@ -141,7 +143,7 @@ def _unconverted(tensors: Mapping[str, Tensor], error: Exception) -> str:
     if few:
         return f"experts are missing ({listed(few)}, where others have {most}); the file is not whole, get it again"
     reason = " ".join(str(error).split())
-    return f"its weights cannot be put together as this class has them ({reason:.160}); get them again"
+    return f"no model can be made of config.json and these weights ({reason:.160}); mend config.json, or get both again"
 
 
 def _alike(names: Collection[str]) -> dict[str, dict[int, str]]:

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from edgewise.models.pretrained.architecture import class_of
+from edgewise.models.pretrained.fields import require_depth
 from edgewise.models.pretrained.gguf.header import read_header
 from edgewise.models.pretrained.weights import read_module
 from edgewise.models.recognise import family_of
@@ -32,6 +33,7 @@ def load_gguf(
         UnsupportedModelError: an architecture, key or tensor that is not understood.
     """
     header = read_header(path)
+    require_depth(name, f"{header.architecture}.block_count", header.own.get("block_count"))
     # The packages that these need are known to be there only now.
     from edgewise.models.pretrained.gguf.reader import reading_quickly
     from edgewise.models.pretrained.gguf.settings import read_settings, require_same
