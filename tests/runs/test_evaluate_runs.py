@@ -221,14 +221,14 @@ def test_a_file_that_changes_meanwhile_is_not_evaluated(folder: Path, config: Ru
 
 def test_memory_that_runs_out_changes_no_number(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = of_run(folder, EvaluationRequest("mean", curve=False), batch_size=4)
-    real = evaluating.Work.open
+    real = evaluating.CircuitRuns.open
 
     def scarce(self: Any, batch: Any) -> Any:
         if batch.n_rows > 2:
             raise MemoryError
         return real(self, batch)
 
-    monkeypatch.setattr(evaluating.Work, "open", scarce)
+    monkeypatch.setattr(evaluating.CircuitRuns, "open", scarce)
     with pytest.warns(UserWarning, match="out of memory"):
         found = of_run(folder, EvaluationRequest("mean", curve=False), batch_size=4, overwrite=True)
     assert (found.results["batch_size"], whole.results["batch_size"]) == (2, 4)
