@@ -63,6 +63,7 @@ def league(
     from edgewise.report.league import league_pictures, show_league
     from edgewise.runs.config import RunConfig
     from edgewise.runs.league import DEFAULT_MODELS, LeagueQuestion, play
+    from edgewise.runs.store.codec import to_json
     from edgewise.runs.store.results import write_files
 
     quiet_transformers()
@@ -79,7 +80,7 @@ def league(
         result = play(question, out, overwrite=overwrite, max_memory=memory, on_progress=shown)
     write_files(out, league_pictures(result))
     if as_json:
-        output.document({"folder": str(out), **result.to_json()})
+        output.document({"folder": str(out), **to_json(result)})
         return
     output.result(show_league(result))
     output.result(f"\nPicture: {out / 'league.svg'}\nWrote {out / 'league.json'}")

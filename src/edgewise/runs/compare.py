@@ -22,6 +22,7 @@ from edgewise.runs.evaluate import Loaded, StoredEvaluation, evaluate
 from edgewise.runs.evaluated_circuit import Subject, subject_of_run
 from edgewise.runs.steps import Progress, Report, silent
 from edgewise.runs.store.analysis import Analysis, measured
+from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.folder import RUN, Run, load_run
 from edgewise.settings.evaluation import Ablation, EvaluationRequest
 
@@ -176,7 +177,7 @@ def _measure(
         "metric": first["metric"],
         "prompts": first["prompts"],
         "runs": [_run(name, run, one) for name, run, one in zip(names, runs, evaluations, strict=True)],
-        **likeness([run.circuit for run in runs], [run.scores for run in runs]).to_json(),
+        **to_json(likeness([run.circuit for run in runs], [run.scores for run in runs])),
         "random": next((_random(one.results) for one in evaluations if one.results["random"]), None),
         "notes": list(_notes(runs)),
         "warnings": list(dict.fromkeys(words for one in evaluations for words in one.results["warnings"])),

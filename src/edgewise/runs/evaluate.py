@@ -23,6 +23,7 @@ from edgewise.runs.resume import run_to_end
 from edgewise.runs.setup import Setup, prepare
 from edgewise.runs.steps import Report, Steps, silent
 from edgewise.runs.store.analysis import Analysis, measured
+from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.record import versions
 from edgewise.settings.evaluation import EvaluationRequest
 from edgewise.tasks import TASKS
@@ -97,7 +98,7 @@ def evaluate(
     if subject.identity["model"] is None:  # a hub model that is not in the local cache yet
         setup = (load or _load)(subject, steps)
         subject = replace(subject, identity=setup.identity)
-    asked = wanted.to_json() | subject.asked
+    asked = to_json(wanted) | subject.asked
     with _kept_in(folder) as place:
         analysis = Analysis(place, f"evaluation-{wanted.ablation}")
 

@@ -16,6 +16,7 @@ from edgewise.runs.resume import run_to_end
 from edgewise.runs.setup import prepare
 from edgewise.runs.steps import Report, Steps, silent
 from edgewise.runs.store.analysis import FILES, Analysis, measured
+from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.record import versions
 
 INTERPOLATING = "patching edges by shares"
@@ -50,7 +51,7 @@ def interpolated(
         EdgewiseError: anything wrong with the model, the prompts or the edges.
     """
     analysis, now, steps = Analysis(folder, name), identity(config), Steps(on_progress or silent)
-    asked = {"config": config.to_json(), "edges": list(edges), "shares": list(shares), FILES: now}
+    asked = {"config": to_json(config), "edges": list(edges), "shares": list(shares), FILES: now}
 
     def measure() -> dict[str, Any]:
         setup = prepare(config, now, steps)

@@ -19,6 +19,7 @@ from edgewise.engine.run.memory import micro_batch
 from edgewise.errors import RunConflictError, RunError, SelectionError
 from edgewise.evaluation.agreement import agreement
 from edgewise.evaluation.sampling import Sample, draw
+from edgewise.evaluation.verdict import verdict
 from edgewise.graph import EdgeScores, NodeScores
 from edgewise.graph.arrays import BoolArray, FloatArray
 from edgewise.runs.identity import content_digest
@@ -26,7 +27,8 @@ from edgewise.runs.methods import get_method
 from edgewise.runs.resume import run_to_end
 from edgewise.runs.setup import Setup, prepare
 from edgewise.runs.steps import Report, Steps, silent
-from edgewise.runs.store.analysis import FILES, Analysis, measured
+from edgewise.runs.store.analysis import FILES, Analysis, measured, results
+from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.folder import SCORES, Run, load_run
 from edgewise.runs.store.record import differences, versions
 from edgewise.runs.verification import DRAWN, LARGEST, NAME, VERIFIED, Effect, Verification
@@ -132,7 +134,7 @@ def verify(
         lambda: _measure(question, asked, analysis, max_memory, Steps(on_progress or silent)),
         overwrite=overwrite,
     )
-    return Verification.from_json(run.folder, values, reused=reused)
+    return replace(results(analysis, values, Verification), folder=run.folder, asked=asked, reused=reused)
 
 
 def _require_estimates(run: Run) -> None:
@@ -211,7 +213,7 @@ def _measure(
         name=analysis.progress,
         pace=lambda state: seconds_a_prompt(setup.model, pairs, state.batch_size),
     )
-    return _compared(question, asked, state)
+    return _compared(question, state)
 
 
 def _require_same_prompts(run: Run, setup: Setup) -> None:
@@ -236,19 +238,20 @@ def _only(question: _Question) -> BoolArray | tuple[str, ...]:
     return tuple(question.run.scores.graph.sources[row] for row in np.flatnonzero(question.chosen))
 
 
-def _compared(question: _Question, asked: dict[str, Any], state: PatchingState) -> dict[str, Any]:
+def _compared(question: _Question, state: PatchingState) -> dict[str, Any]:
     run, exact = question.run, _exact(question, state.scores())
+    said = agreement(run.scores, exact, sample=question.sample, k=question.k)
     found = Verification(
-        run.folder,
-        asked,
         metric=run.record.metric.name,
         n_prompts=run.record.prompts.n,
         batch_size=state.batch_size,
         unscored=_existing(run.scores) - question.sample.n,
-        agreement=agreement(run.scores, exact, sample=question.sample, k=question.k),
+        verdict=verdict(said, run.config.level),
+        agreement=said,
         effects=tuple(_effects(question, exact)),
     )
-    return found.results()
+    stored: dict[str, Any] = to_json(found)
+    return stored
 
 
 def _exact(question: _Question, measured: EdgeScores | NodeScores) -> EdgeScores | NodeScores:

@@ -39,6 +39,7 @@ from edgewise.runs.roc import named
 from edgewise.runs.roc.truth import Truth, known_truth
 from edgewise.runs.setup import Setup, prepare
 from edgewise.runs.steps import Forecast, Progress, Report, Steps, silent
+from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.folder import RUN, Run
 from edgewise.runs.store.results import document, read_document, write_files
 from edgewise.settings import read_settings
@@ -134,7 +135,7 @@ def play(
         found.append(table.cell())
         ends += table.ends
     league = League(TOP, max(ends), tuple(found))
-    write_files(folder, {RESULT: document(league.to_json())})
+    write_files(folder, {RESULT: document(to_json(league))})
     return league
 
 
@@ -256,4 +257,4 @@ def read_league(folder: str | Path) -> League:
         RunError: there is none.
         FormatError: it is not ours.
     """
-    return read_document(folder, RESULT, "league", League.from_json)
+    return read_document(folder, RESULT, "league", League)

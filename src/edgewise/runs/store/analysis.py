@@ -10,12 +10,13 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from edgewise.errors import FormatError, RunConflictError
 from edgewise.runs.identity import changed
 from edgewise.runs.store.atomic import content
 from edgewise.runs.store.checkpoint import load_checkpoint
+from edgewise.runs.store.codec import from_json, read_json
 from edgewise.runs.store.commit import commit
 from edgewise.runs.store.lock import writing
 
@@ -23,8 +24,10 @@ FORMAT = "edgewise-analysis"
 # Names of the analyses of a run, as patterns.
 NAMES = ("evaluation-*", "verification")
 ASKED = "asked"
+_FIX = "use --overwrite to measure again"
 # In what was asked: the fingerprints of the model's, the config's and the data's files.
 FILES = "files"
+Results = TypeVar("Results")
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ def measured(
     with writing(analysis.folder):
         found = None if overwrite else _stored(analysis)
         if found is not None:
-            _refuse_other(analysis, found.get(ASKED, {}), plain, "result")
+            _refuse_other(analysis, found[ASKED], plain, "result")
             return found, True
         checkpoint = load_checkpoint(analysis.folder, analysis.progress)
         if checkpoint is not None and not overwrite:
@@ -85,7 +88,13 @@ def measured(
         results = {"format": FORMAT, ASKED: plain, **measure()}
         text = json.dumps(results, indent=2, allow_nan=False) + "\n"
         commit(analysis.folder, {analysis.path.name: content(text.encode())}, gone=[analysis.progress])
-        return json.loads(analysis.path.read_text(encoding="utf-8")), False
+        return read_json(analysis.path, _FIX), False
+
+
+def results(analysis: Analysis, values: Mapping[str, Any], kind: type[Results]) -> Results:
+    """What `measured` gave, as a value; its fields are all but what was asked. Raises FormatError, naming the field."""
+    own = {name: value for name, value in values.items() if name not in ("format", ASKED)}
+    return from_json(kind, own, str(analysis.path), _FIX)
 
 
 def analyses(folder: Path) -> tuple[Path, ...]:
@@ -103,12 +112,12 @@ def forget_analyses(folder: Path) -> None:
 def _stored(analysis: Analysis) -> dict[str, Any] | None:
     if not analysis.path.is_file():
         return None
-    try:
-        values = json.loads(analysis.path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise FormatError(f"{analysis.path}: not JSON ({error}); use --overwrite to measure again") from error
+    values = read_json(analysis.path, _FIX)
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise FormatError(f"{analysis.path}: not written by edgewise; move it away, or use --overwrite")
+    asked = values.get(ASKED)
+    if not isinstance(asked, dict) or not isinstance(asked.get(FILES, {}), dict):
+        raise FormatError(f"{analysis.path}: field '{ASKED}' does not say what was asked for; {_FIX}")
     return values
 
 
