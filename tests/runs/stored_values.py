@@ -8,8 +8,11 @@ import numpy as np
 
 from edgewise.engine.run.passes import Passes
 from edgewise.evaluation.agreement import Agreement, agreement
+from edgewise.evaluation.result import Curve, Evaluation, Measured, Point, Removal, Spread
 from edgewise.evaluation.roc import RocIntervals, curve, front
+from edgewise.runs.compared import ComparedRun, Comparison, FoundOn, RandomPoint, RandomRankings
 from edgewise.runs.config import RunConfig
+from edgewise.runs.evaluated import Evaluated, EvaluatedPrompts, evaluated
 from edgewise.runs.league import Cell, Entry, League
 from edgewise.runs.roc import Judged, RocLine, RocResult
 from edgewise.runs.store.record import (
@@ -86,6 +89,67 @@ def a_verification() -> Verification:
     return Verification("logit-diff", 7, 4, 0, "Trust it.", an_agreement(), effects)
 
 
+PROMPTS = EvaluatedPrompts("ioi", 7, "held-out", 0, "ab" * 32, "the circuit was found on held-out prompts too")
+SPREAD = Spread(0.25, -0.5, 1.0)
+POINTS = tuple(Point(share, round(30 * share), 5, 0.5, 0.25, None, SPREAD) for share in (0.1, 1.0))
+
+
+def an_evaluation() -> Evaluated:
+    curve = Curve("edges", "abs", POINTS, 0.75, 0.25, SPREAD, SPREAD)
+    of = Measured(1.0, 0.25, 0.5, None)
+    found = Evaluation(
+        metric="kl",
+        ablation="mean",
+        n_prompts=7,
+        graph_edges=30,
+        circuit_edges=5,
+        full=of,
+        empty=of,
+        circuit=Measured(1.0, None, 0.5, 0.75),
+        complement=of,
+        faithfulness=0.75,
+        faithfulness_stderr=0.25,
+        completeness=None,
+        completeness_stderr=None,
+        curve=curve,
+        no_curve=None,
+        minimality=(Removal("m0->logits", -0.5, 0.25),),
+        batch_size=4,
+        warnings=("one",),
+    )
+    return evaluated(found, PROMPTS, {"edgewise": "0.1.0"})
+
+
+def a_comparison() -> Comparison:
+    found = FoundOn("ioi", 7, "ab" * 32)
+    row = ComparedRun(
+        "runs/eap",
+        "eap",
+        {"steps": [1, 2]},
+        "edge",
+        "kl",
+        found,
+        "top 5 by abs",
+        5,
+        Passes(2.0, 1.0),
+        0.5,
+        0.75,
+        0.25,
+        0.75,
+        0.25,
+        None,
+        0.5,
+        "a note",
+        POINTS,
+    )
+    rankings = RandomRankings(SPREAD, SPREAD, tuple(RandomPoint(at.fraction, at.size, 5, SPREAD) for at in POINTS))
+    square = ((1.0, None), (None, 1.0))
+    counts = ((30, 30), (30, 30))
+    return Comparison(
+        "gpt2", 30, "kl", PROMPTS, (row, row), square, square, square, counts, rankings, ("other",), ("one",)
+    )
+
+
 def every() -> dict[str, Any]:
     """File name -> value."""
     return {
@@ -93,4 +157,6 @@ def every() -> dict[str, Any]:
         "roc.json": a_comparison_with_truth(),
         "league.json": a_league(),
         "verification.json": a_verification(),
+        "evaluation-mean.json": an_evaluation(),
+        "comparison.json": a_comparison(),
     }

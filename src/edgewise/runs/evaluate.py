@@ -17,6 +17,7 @@ from typing import Any
 from edgewise.evaluation.evaluate import Evaluator
 from edgewise.evaluation.result import Evaluation
 from edgewise.metrics import get_metric
+from edgewise.runs.evaluated import Evaluated, EvaluatedPrompts, evaluated
 from edgewise.runs.evaluated_circuit import HELD_OUT, Subject
 from edgewise.runs.identity import changed
 from edgewise.runs.resume import run_to_end
@@ -54,12 +55,14 @@ class StoredEvaluation:
     """The numbers of an evaluation.
 
     Args:
-        results: JSON values: those of `Evaluation`, the prompts, and what was asked for.
+        results: what was found.
+        asked: what decided it, JSON values.
         path: where they are stored; None where they are not.
         reused: whether they were there already and nothing was measured.
     """
 
-    results: Mapping[str, Any]
+    results: Evaluated
+    asked: Mapping[str, Any]
     path: Path | None = None
     reused: bool = False
 
@@ -102,12 +105,12 @@ def evaluate(
     with _kept_in(folder) as place:
         analysis = Analysis(place, f"evaluation-{wanted.ablation}")
 
-        def measure() -> dict[str, Any]:
+        def measure() -> Evaluated:
             ready = setup or (load or _load)(subject, steps)
             return _measure(subject, wanted, ready, analysis, asked, max_memory, steps)
 
-        results, reused = measured(analysis, asked, measure, overwrite=overwrite)
-    return StoredEvaluation(results, None if folder is None else analysis.path, reused)
+        results, reused = measured(analysis, asked, Evaluated, measure, overwrite=overwrite)
+    return StoredEvaluation(results, asked, None if folder is None else analysis.path, reused)
 
 
 def _load(subject: Subject, steps: Steps) -> Setup:
@@ -132,7 +135,7 @@ def _measure(
     asked: Mapping[str, Any],
     max_memory: int | None,
     steps: Steps,
-) -> dict[str, Any]:
+) -> Evaluated:
     circuit, scores = subject.read(setup.model.graph.spec)
     evaluator = Evaluator(
         setup.model, setup.prompts, circuit, wanted, metric=setup.config.metric, scores=scores, by=subject.by
@@ -150,14 +153,15 @@ def _measure(
     return _results(subject, setup, evaluator.result(state))
 
 
-def _results(subject: Subject, setup: Setup, evaluation: Evaluation) -> dict[str, Any]:
-    prompts, plain = setup.prompts, evaluation.to_json()
-    said = {
-        "what": prompts.name,
-        "n": plain.pop("n_prompts"),
-        "split": HELD_OUT if setup.config.task is not None else None,
-        "dropped": prompts.dropped,
-        "fingerprint": prompts.fingerprint(),
-        "note": subject.note(prompts),
-    }
-    return plain | {"prompts": said, "warnings": [*prompts.warnings, *evaluation.warnings], "versions": versions()}
+def _results(subject: Subject, setup: Setup, evaluation: Evaluation) -> Evaluated:
+    prompts = setup.prompts
+    said = EvaluatedPrompts(
+        prompts.name,
+        evaluation.n_prompts,
+        HELD_OUT if setup.config.task is not None else None,
+        prompts.dropped,
+        prompts.fingerprint(),
+        subject.note(prompts),
+    )
+    found = replace(evaluation, warnings=(*prompts.warnings, *evaluation.warnings))
+    return evaluated(found, said, versions())

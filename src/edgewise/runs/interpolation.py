@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,6 +20,13 @@ from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.record import versions
 
 INTERPOLATING = "patching edges by shares"
+
+
+@dataclass(frozen=True)
+class _Curves:
+    """What is stored: a row an edge."""
+
+    curves: tuple[tuple[float, ...], ...]
 
 
 def interpolated(
@@ -53,7 +60,7 @@ def interpolated(
     analysis, now, steps = Analysis(folder, name), identity(config), Steps(on_progress or silent)
     asked = {"config": to_json(config), "edges": list(edges), "shares": list(shares), FILES: now}
 
-    def measure() -> dict[str, Any]:
+    def measure() -> _Curves:
         setup = prepare(config, now, steps)
         with steps.step("interpolation", INTERPOLATING):
             state, _ = run_to_end(
@@ -72,7 +79,7 @@ def interpolated(
                 INTERPOLATING,
                 name=analysis.progress,
             )
-        return {"curves": state.curves().tolist()}
+        return _Curves(tuple(map(tuple, state.curves().tolist())))
 
-    results, _ = measured(analysis, asked, measure)
-    return np.asarray(results["curves"], dtype=np.float64)
+    found, _ = measured(analysis, asked, _Curves, measure)
+    return np.asarray(found.curves, dtype=np.float64)

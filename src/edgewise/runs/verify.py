@@ -27,8 +27,7 @@ from edgewise.runs.methods import get_method
 from edgewise.runs.resume import run_to_end
 from edgewise.runs.setup import Setup, prepare
 from edgewise.runs.steps import Report, Steps, silent
-from edgewise.runs.store.analysis import FILES, Analysis, measured, results
-from edgewise.runs.store.codec import to_json
+from edgewise.runs.store.analysis import FILES, Analysis, measured
 from edgewise.runs.store.folder import SCORES, Run, load_run
 from edgewise.runs.store.record import differences, versions
 from edgewise.runs.verification import DRAWN, LARGEST, NAME, VERIFIED, Effect, Verification
@@ -128,13 +127,14 @@ def verify(
     _require_same_files(run)
     question = _question(run, edges, top, top_k, seed, batch_size)
     asked, analysis = question.asked(seed), Analysis(run.folder, NAME)
-    values, reused = measured(
+    found, reused = measured(
         analysis,
         asked,
+        Verification,
         lambda: _measure(question, asked, analysis, max_memory, Steps(on_progress or silent)),
         overwrite=overwrite,
     )
-    return replace(results(analysis, values, Verification), folder=run.folder, asked=asked, reused=reused)
+    return replace(found, folder=run.folder, asked=asked, reused=reused)
 
 
 def _require_estimates(run: Run) -> None:
@@ -189,7 +189,7 @@ def _sample(sizes: FloatArray, verified: BoolArray, edges: int | None, top: int 
 
 def _measure(
     question: _Question, asked: dict[str, Any], analysis: Analysis, max_memory: int | None, steps: Steps
-) -> dict[str, Any]:
+) -> Verification:
     run = question.run
     setup = prepare(run.config, run.record.identity, steps)
     _require_same_prompts(run, setup)
@@ -238,10 +238,10 @@ def _only(question: _Question) -> BoolArray | tuple[str, ...]:
     return tuple(question.run.scores.graph.sources[row] for row in np.flatnonzero(question.chosen))
 
 
-def _compared(question: _Question, state: PatchingState) -> dict[str, Any]:
+def _compared(question: _Question, state: PatchingState) -> Verification:
     run, exact = question.run, _exact(question, state.scores())
     said = agreement(run.scores, exact, sample=question.sample, k=question.k)
-    found = Verification(
+    return Verification(
         metric=run.record.metric.name,
         n_prompts=run.record.prompts.n,
         batch_size=state.batch_size,
@@ -250,8 +250,6 @@ def _compared(question: _Question, state: PatchingState) -> dict[str, Any]:
         agreement=said,
         effects=tuple(_effects(question, exact)),
     )
-    stored: dict[str, Any] = to_json(found)
-    return stored
 
 
 def _exact(question: _Question, measured: EdgeScores | NodeScores) -> EdgeScores | NodeScores:

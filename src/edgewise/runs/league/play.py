@@ -227,8 +227,8 @@ class _Table:
             run.record.passes,
             run.record.timing["scoring"],
             agreement(scores, effects, k=TOP),
-            evaluation["cpr"],
-            evaluation["cmd"],
+            evaluation.cpr,
+            evaluation.cmd,
             None if truth is None else score_roc(scores, truth.circuit).auc,
         )
 
