@@ -145,6 +145,8 @@ def change(values: Any, place: tuple[Any, ...], to: Any) -> Any:
         ("run.json", ("format",), "other", "not written by edgewise (field 'format' is not 'edgewise-run')"),
         ("roc.json", ("lines", 1, "levels", "edge", "points", "settings"), ["a"], "true_positives are no counts of 1"),
         ("roc.json", ("lines", 0, "levels"), {}, "field 'lines': levels of 'eap'"),
+        ("verification.json", ("folder",), "there", "field 'folder': is nothing that is stored"),
+        ("verification.json", ("reused",), True, "field 'reused' is unknown"),
         ("league.json", ("cells",), [], "field 'cells': not the same methods in each"),
         ("league.json", ("cells", 1, "entries", 0, "agreement", "r2", "value"), "1", "field 'cells[1].entries[0]."),
     ],
