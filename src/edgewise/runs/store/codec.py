@@ -112,7 +112,8 @@ def _custom(kind: Any, values: Any) -> Any:
     if get_origin(kind) is np.ndarray:
         return _array(get_args(get_args(kind)[1])[0], values)
     given = set(values) if isinstance(values, dict) else set[str]()
-    kinds: list[type[Any]] = [one for one in kind.__subclasses__() if is_dataclass(one)]
+    below: list[type[Any]] = kind.__subclasses__()
+    kinds = list(filter(is_dataclass, below))
     if not kinds:
         raise ValueError("is nothing that is stored")
     return _inside(max(kinds, key=lambda one: len(given & set(_stored(one)))), values)
