@@ -11,6 +11,7 @@ from edgewise.errors import ScoreError, SelectionError
 from edgewise.evaluation.agreement import Agreement, Estimate, agreement
 from edgewise.evaluation.sampling import Sample, draw
 from edgewise.graph import EdgeScores, Graph, GraphSpec
+from edgewise.runs.store.codec import from_json, to_json
 
 pytestmark = pytest.mark.slow
 
@@ -212,7 +213,7 @@ def test_scores_of_edges_are_compared_where_they_exist() -> None:
 def test_json_is_read_back() -> None:
     x, y = population("normal")
     found = sampled(x, y, 120, 60, 0, 60)
-    assert Agreement.from_json(found.to_json()) == found
+    assert from_json(Agreement, to_json(found), "file") == found
 
 
 def test_bad_arguments_are_refused() -> None:

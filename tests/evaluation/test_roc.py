@@ -11,6 +11,7 @@ from sklearn.metrics import precision_recall_curve, roc_auc_score, roc_curve
 from edgewise.errors import ScoreError, SelectionError
 from edgewise.evaluation.roc import Front, RocCurve, bootstrap, circuit_roc, curve, front, score_roc
 from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, NodeScores, threshold
+from edgewise.runs.store.codec import from_json, to_json
 
 pytestmark = pytest.mark.slow
 
@@ -71,7 +72,7 @@ def test_corners_keep_the_areas_and_the_best(seed: int) -> None:
     assert len(corners.thresholds) < len(whole.thresholds)
     for name in ("auc", "auc_pessimistic", "youden", "youden_threshold"):
         assert getattr(corners, name) == pytest.approx(getattr(whole, name), abs=1e-12)
-    again = RocCurve.from_json(json.loads(json.dumps(corners.to_json())))
+    again = from_json(RocCurve, json.loads(json.dumps(to_json(corners))), "file")
     assert np.array_equal(again.thresholds, corners.thresholds)
     assert again.auc == corners.auc
 
@@ -114,10 +115,10 @@ def test_circuits_as_points_by_hand() -> None:
     assert found.tpr.tolist() == [1.0, 0.5, 0.5]
     assert found.fpr.tolist() == [1 / 3, 1 / 3, 0.0]
     assert found.precision.tolist() == [2 / 3, 0.5, 1.0]
-    assert (found.youden, found.youden_setting) == (pytest.approx(2 / 3), "a")
+    assert (found.youden, found.at) == (pytest.approx(2 / 3), "a")
     assert found.auc_pessimistic == pytest.approx(0.5 + 2 / 3 * 0.5)
     assert found.auc == pytest.approx(1 / 3 * 0.75 + 2 / 3)  # the front is (0, .5), (1/3, 1); (1, 1) is beaten
-    again = Front.from_json(json.loads(json.dumps(found.to_json())))
+    again = from_json(Front, json.loads(json.dumps(to_json(found))), "file")
     assert (again.auc, again.settings) == (found.auc, ("a", "b", "c"))
 
 

@@ -50,7 +50,7 @@ def test_mean_and_worst() -> None:
     assert (one.mean("cmd"), one.worst("cmd")) == (pytest.approx(0.3), 0.4)  # less is better
     assert (one.mean("auroc"), one.worst("auroc")) == (0.8, 0.8)
     assert (one.mean("top"), one.worst("top")) == (None, None)
-    assert one.to_json()["cmd"] == {"mean": pytest.approx(0.3), "worst": 0.4}
+    assert one.summary()["cmd"] == {"mean": pytest.approx(0.3), "worst": 0.4}
 
 
 def test_for_effects_counts_the_worst_of_both_correlations() -> None:

@@ -36,7 +36,7 @@ def a_result(question: RocQuestion, *_: object, **__: object) -> RocResult:
     )
     base = question.base
     known = ("x->y", "y->z")
-    return RocResult(base.model, str(base.task), base.n or 0, "kl", "abs", "known", "known", None, known, 5, lines)
+    return RocResult(base.model, str(base.task), base.n or 0, "kl", "abs", "known", "known", None, 5, known, lines)
 
 
 def test_on_a_planted_model_by_one_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -51,30 +51,30 @@ def test_numbers_are_those_of_each_run_alone(runs: dict[str, Path], tmp_path: Pa
     found = stored.results
     model = load_model("planted:0")
     prompts = make_task("planted", model, n=8, split="held-out")
-    assert (found["metric"], found["edges"], found["prompts"]["n"]) == ("logit-diff", model.graph.n_edges, 8)
-    for row, folder in zip(found["runs"], runs.values(), strict=True):
+    assert (found.metric, found.edges, found.prompts.n) == ("logit-diff", model.graph.n_edges, 8)
+    for row, folder in zip(found.runs, runs.values(), strict=True):
         run = load_run(folder)
         alone = evaluate_circuit(model, prompts, run.circuit, scores=run.scores, random=2)
-        assert row["faithfulness"] == pytest.approx(alone.faithfulness)
-        assert row["circuit_edges"] == run.circuit.n_edges
-        assert row["passes"]["forward"] == run.record.passes.forward
-        assert row["seconds"] == run.record.timing["scoring"]
+        assert row.faithfulness == pytest.approx(alone.faithfulness)
+        assert row.circuit_edges == run.circuit.n_edges
+        assert row.passes.forward == run.record.passes.forward
+        assert row.seconds == run.record.timing["scoring"]
         if alone.curve is None:
-            assert (row["curve"], row["cpr"]) == (None, None)
-            assert "have no score" in row["no_curve"]
+            assert (row.curve, row.cpr) == (None, None)
+            assert "have no score" in row.no_curve
         else:
-            assert row["cpr"] == pytest.approx(alone.curve.cpr)
+            assert row.cpr == pytest.approx(alone.curve.cpr)
             values = [point.faithfulness for point in alone.curve.points]
-            assert [point["faithfulness"] for point in row["curve"]] == pytest.approx(values)
-            assert [point["edges"] for point in row["curve"]] == [point.edges for point in alone.curve.points]
-        if row["method"] == "eap" and row["level"] == "edge":
+            assert [point.faithfulness for point in row.curve] == pytest.approx(values)
+            assert [point.edges for point in row.curve] == [point.edges for point in alone.curve.points]
+        if row.method == "eap" and row.level == "edge":
             of_random = [point.random.mean for point in alone.curve.points]
-            assert [point["random"]["mean"] for point in found["random"]["curve"]] == pytest.approx(of_random)
+            assert [point.mean for point in found.random.curve] == pytest.approx(of_random)
     masks = [load_run(folder).circuit.mask for folder in runs.values()]
-    assert found["overlap"][0][1] == (masks[0] & masks[1]).sum() / (masks[0] | masks[1]).sum()
-    assert [found["rank_correlation"][i][i] for i in range(4)] == pytest.approx([1.0] * 4)
-    assert found["rank_correlation"][0][3] is None
-    said = " ".join(found["notes"])
+    assert found.overlap[0][1] == (masks[0] & masks[1]).sum() / (masks[0] | masks[1]).sum()
+    assert [found.rank_correlation[i][i] for i in range(4)] == pytest.approx([1.0] * 4)
+    assert found.rank_correlation[0][3] is None
+    said = " ".join(found.notes)
     assert "found on different prompts (1: 6 of planted; 2: 6 of planted; 3: 6 of planted; 4: 5 of planted)" in said
     assert "found by different metrics (1: logit-diff; 2: logit-diff; 3: kl; 4: logit-diff)" in said
     assert "scores of edges and of nodes" in said
@@ -85,7 +85,7 @@ def test_numbers_are_those_of_each_run_alone(runs: dict[str, Path], tmp_path: Pa
 def test_found_again_and_refused(runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pair, out = [runs["eap"], runs["random"]], tmp_path / "out"
     first = compare(pair, out, random=0)
-    assert (first.reused, first.results["random"]) == (False, None)
+    assert (first.reused, first.results.random) == (False, None)
     with monkeypatch.context() as patch:
         patch.setattr(comparing, "evaluate", None)
         assert compare(pair, out, random=0).reused
@@ -94,7 +94,7 @@ def test_found_again_and_refused(runs: dict[str, Path], tmp_path: Path, monkeypa
     assert len(str(refused.value)) < 1500
     with pytest.raises(RunConflictError, match="random is 0 there, 1 here"):
         compare(pair, out, random=1)
-    assert compare(pair, out, random=1, execution=Execution(overwrite=True)).results["random"] is not None
+    assert compare(pair, out, random=1, execution=Execution(overwrite=True)).results.random is not None
     written = write_files(out, {"comparison.svg": b"<svg/>"})
     assert written[0].read_bytes() == b"<svg/>"
 

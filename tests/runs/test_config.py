@@ -9,6 +9,7 @@ import pytest
 
 from edgewise.errors import EdgewiseError, FormatError, SelectionError, SettingError
 from edgewise.runs.config import RunConfig
+from edgewise.runs.store.codec import from_json, to_json
 from edgewise.settings.selection import Selection
 
 FULL = RunConfig(
@@ -32,9 +33,9 @@ FULL = RunConfig(
 
 @pytest.mark.parametrize("config", [FULL, RunConfig(model="demo", data="rows.csv", drop_invalid=True)])
 def test_json_and_back(config: RunConfig) -> None:
-    text = json.dumps(config.to_json(), allow_nan=False)
-    assert RunConfig.from_json(json.loads(text)) == config
-    assert hash(RunConfig.from_json(json.loads(text))) == hash(config)
+    text = json.dumps(to_json(config), allow_nan=False)
+    assert from_json(RunConfig, json.loads(text), "run.json") == config
+    assert hash(from_json(RunConfig, json.loads(text), "run.json")) == hash(config)
 
 
 def test_it_is_frozen_and_owns_its_options() -> None:
@@ -79,14 +80,17 @@ def test_what_cannot_be_run_is_refused(fields: dict[str, object], message: str) 
 @pytest.mark.parametrize(
     ("values", "field"),
     [
-        ({"model": "demo", "task": "ioi", "colour": "red"}, "colour"),
-        ({"model": "demo", "task": "ioi", "selection": {"best": 3}}, "selection.best"),
-        ({"task": "ioi"}, "model"),
+        ({"colour": "red"}, "run.json: field 'colour' is unknown"),
+        ({"selection": to_json(Selection()) | {"best": 3}}, "run.json: field 'selection.best' is unknown"),
+        ({"selection": {}}, "run.json: field 'selection.top' is missing"),
+        ({"model": None}, "run.json: field 'model': expected a text, got nothing"),
+        ({"level": "nodes"}, "run.json: field 'level': cannot be 'nodes'"),
+        ({"n": 0}, "run.json: --n is 0; give at least 1"),
     ],
 )
 def test_json_of_something_else_is_refused_by_field(values: dict[str, object], field: str) -> None:
     with pytest.raises(FormatError, match=field):
-        RunConfig.from_json(values)
+        from_json(RunConfig, to_json(RunConfig(model="demo", task="ioi")) | values, "run.json")
 
 
 @pytest.mark.parametrize(

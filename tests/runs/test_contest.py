@@ -17,6 +17,7 @@ from edgewise.runs.methods import settled
 from edgewise.runs.roc import CONTENDERS, RocQuestion, RocResult, contest, read_roc
 from edgewise.runs.roc.contest import RESULT
 from edgewise.runs.steps import Execution, Progress
+from edgewise.runs.store.codec import from_json, to_json
 
 pytestmark = pytest.mark.slow
 
@@ -90,7 +91,7 @@ def test_resamples_give_intervals(demo: Path, planted: Path) -> None:
 def test_it_is_read_back_as_it_was(demo: Path, planted: Path) -> None:
     for folder in (demo, planted):
         text = (folder / RESULT).read_text()
-        assert json.dumps(read_roc(folder).to_json(), indent=1) + "\n" == text
+        assert json.dumps(to_json(read_roc(folder)), indent=1) + "\n" == text
 
 
 def test_the_same_call_computes_nothing_and_methods_can_be_added(planted: Path) -> None:
@@ -187,7 +188,7 @@ def test_questions_that_are_none() -> None:
     with pytest.raises(RunError, match="leave the level out"):
         RocQuestion(replace(PLANTED, level="node"))
     with pytest.raises(FormatError, match="not written by edgewise"):
-        RocResult.from_json({})
+        from_json(RocResult, {}, "roc.json")
 
 
 @pytest.mark.parametrize("name", CONTENDERS)

@@ -22,6 +22,7 @@ from edgewise.runs.discover import discover
 from edgewise.runs.methods import attribution
 from edgewise.runs.prompts import read_prompts
 from edgewise.runs.steps import Execution, Progress
+from edgewise.runs.store.codec import from_json
 from edgewise.runs.store.folder import load_run
 from edgewise.runs.store.record import without_timing
 from edgewise.settings.conditions import Conditions
@@ -78,7 +79,7 @@ def test_per_prompt_scores_on_request(config: RunConfig, tmp_path: Path) -> None
 def test_run_json_says_what_was_run(config: RunConfig, tmp_path: Path) -> None:
     discover(config, tmp_path / "run")
     said = json.loads((tmp_path / "run" / "run.json").read_text())
-    assert RunConfig.from_json(said["config"]) == config
+    assert from_json(RunConfig, said["config"], "run.json") == config
     edges = json.loads((tmp_path / "run" / "circuit.json").read_text())["edges"]
     ends = [end.split("<")[0] for name, edge in edges.items() if edge["in_graph"] for end in name.split("->")]
     assert said["counts"] == {

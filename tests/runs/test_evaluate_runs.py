@@ -23,9 +23,11 @@ from edgewise.runs import resume
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
 from edgewise.runs.evaluate import StoredEvaluation, evaluate
+from edgewise.runs.evaluated import EvaluatedPrompts
 from edgewise.runs.evaluated_circuit import subject_of_file, subject_of_run
 from edgewise.runs.prompts import read_prompts
 from edgewise.runs.steps import Execution
+from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.files import write_circuit
 from edgewise.runs.store.folder import load_run
 from edgewise.settings.conditions import Conditions
@@ -81,24 +83,23 @@ def stop_at(done: int, monkeypatch: pytest.MonkeyPatch, error: BaseException) ->
 
 
 def test_the_numbers_are_those_of_python(folder: Path, config: RunConfig) -> None:
-    stored = of_run(folder, EvaluationRequest(random=1, minimality=True)).results
+    stored = of_run(folder, EvaluationRequest(random=1, minimality=True))
     run, model = load_run(folder), load_model(config.model)
     prompts = read_prompts(str(config.data), model)
     found = evaluate_circuit(
         model, prompts, run.circuit, scores=run.scores, random=1, minimality=True, conditions=Conditions(batch_size=2)
     )
-    plain = json.loads(json.dumps(found.to_json()))
-    del plain["n_prompts"]
-    assert {name: stored[name] for name in plain} == plain
-    assert stored["prompts"] == {
-        "what": "prompts",
-        "n": 7,
-        "split": None,
-        "dropped": 0,
-        "fingerprint": prompts.fingerprint(),
-        "note": "the circuit was found on these prompts, so the numbers say how well it fits them, no more",
-    }
-    assert json.loads((folder / FILE.format("resample")).read_text()) == stored
+    assert found.curve is not None
+    same = ("full", "empty", "circuit", "complement", "faithfulness", "completeness_stderr", "minimality", "batch_size")
+    assert [getattr(stored.results, name) for name in same] == [getattr(found, name) for name in same]
+    assert (stored.results.curve, stored.results.cpr) == (found.curve.points, found.curve.cpr)
+    note = "the circuit was found on these prompts, so the numbers say how well it fits them, no more"
+    assert stored.results.prompts == EvaluatedPrompts("prompts", 7, None, 0, prompts.fingerprint(), note)
+    said = json.loads((folder / FILE.format("resample")).read_text())
+    assert said == {"format": "edgewise-analysis", "asked": stored.asked, **to_json(stored.results)}
+    assert said["edges"] == {"circuit": found.circuit_edges, "graph": found.graph_edges}
+    assert said["random"]["cmd"]["mean"] == found.curve.random_cmd.mean
+    assert said["axes"]["ranking"] == "top edges by abs, not pruned"
 
 
 def test_the_same_question_finds_the_answer_and_loads_no_model(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,7 +167,7 @@ def test_another_question_is_refused_finished_or_not(folder: Path, monkeypatch: 
         "zero"
     )  # another ablation, another file
     assert not of_run(folder, n=3, overwrite=True).reused
-    assert of_run(folder, n=3).results["prompts"]["n"] == 3
+    assert of_run(folder, n=3).results.prompts.n == 3
 
 
 def test_other_circuits_scores_models_and_data_are_told_apart(config: RunConfig, tmp_path: Path) -> None:
@@ -231,11 +232,11 @@ def test_memory_that_runs_out_changes_no_number(folder: Path, monkeypatch: pytes
     monkeypatch.setattr(evaluating.CircuitRuns, "open", scarce)
     with pytest.warns(UserWarning, match="out of memory"):
         found = of_run(folder, EvaluationRequest("mean", curve=False), batch_size=4, overwrite=True)
-    assert (found.results["batch_size"], whole.results["batch_size"]) == (2, 4)
-    assert found.results["faithfulness"] == pytest.approx(whole.results["faithfulness"], abs=1e-4)
-    assert found.results["warnings"] == [
-        "memory ran out with 4 prompts at a time, so 2 were run at a time; no result changed"
-    ]
+    assert (found.results.batch_size, whole.results.batch_size) == (2, 4)
+    assert found.results.faithfulness == pytest.approx(whole.results.faithfulness, abs=1e-4)
+    assert found.results.warnings == (
+        "memory ran out with 4 prompts at a time, so 2 were run at a time; no result changed",
+    )
 
 
 def test_a_run_that_is_replaced_meanwhile_is_not_evaluated(folder: Path, config: RunConfig) -> None:
@@ -248,30 +249,31 @@ def test_a_run_that_is_replaced_meanwhile_is_not_evaluated(folder: Path, config:
 def test_other_data_brings_its_own_rows_and_no_note(folder: Path, tmp_path: Path) -> None:
     other = write_rows(tmp_path / "other.jsonl", id_rows(4, seed=9))
     found = of_run(folder, data=str(other)).results
-    assert (found["prompts"]["n"], found["prompts"]["note"]) == (4, None)
+    assert (found.prompts.n, found.prompts.note) == (4, None)
     same = write_rows(tmp_path / "copy.jsonl", id_rows())
-    note = of_run(folder, data=str(same), overwrite=True).results["prompts"]["note"]
+    note = of_run(folder, data=str(same), overwrite=True).results.prompts.note
     assert note.startswith("the circuit was found on these prompts")
 
 
 def test_a_task_is_evaluated_on_held_out_prompts(tmp_path: Path) -> None:
     config = RunConfig(model="planted:3", task="planted", n=12, seed=4)
     discover(config, tmp_path / "run")
-    found = of_run(tmp_path / "run").results
-    assert found["prompts"]["split"] == "held-out"
-    assert (found["prompts"]["n"], found["prompts"]["note"], found["asked"]["seed"]) == (12, None, 4)
-    assert found["prompts"]["fingerprint"] != load_run(tmp_path / "run").record.prompts.fingerprint
+    stored = of_run(tmp_path / "run")
+    found = stored.results
+    assert found.prompts.split == "held-out"
+    assert (found.prompts.n, found.prompts.note, stored.asked["seed"]) == (12, None, 4)
+    assert found.prompts.fingerprint != load_run(tmp_path / "run").record.prompts.fingerprint
     discover(replace(config, split="held-out"), tmp_path / "other")
-    assert "the circuit was found on these prompts" in of_run(tmp_path / "other").results["prompts"]["note"]
-    moved = of_run(tmp_path / "other", seed=5, overwrite=True).results["prompts"]
-    assert moved["note"] == "the circuit was found on held-out prompts too"
+    assert "the circuit was found on these prompts" in of_run(tmp_path / "other").results.prompts.note
+    moved = of_run(tmp_path / "other", seed=5, overwrite=True).results.prompts
+    assert moved.note == "the circuit was found on held-out prompts too"
 
 
 def test_a_node_level_run_has_a_curve_over_nodes(config: RunConfig, tmp_path: Path) -> None:
     discover(replace(config, level="node", selection=Selection(top=8)), tmp_path / "run")
     found = of_run(tmp_path / "run", EvaluationRequest(random=0)).results
-    assert found["axes"]["x"] == "fraction of nodes, linear"
-    assert found["curve"][8]["faithfulness"] == pytest.approx(found["faithfulness"], abs=1e-5)
+    assert found.axes.x == "fraction of nodes, linear"
+    assert found.curve[8].faithfulness == pytest.approx(found.faithfulness, abs=1e-5)
 
 
 def test_a_file_is_evaluated_with_and_without_a_folder(folder: Path, config: RunConfig, tmp_path: Path) -> None:
@@ -284,9 +286,9 @@ def test_a_file_is_evaluated_with_and_without_a_folder(folder: Path, config: Run
     assert sorted(contents(tmp_path / "kept")) == [FILE.format("resample")]
     assert evaluate(subject, EvaluationRequest(random=1), tmp_path / "kept").reused
     by_run = of_run(folder, EvaluationRequest(random=1)).results
-    assert kept.results["circuit"] == by_run["circuit"]
-    assert kept.results["cpr"] == pytest.approx(by_run["cpr"])  # the scores of the file are those of the run
-    assert kept.results["prompts"]["note"] is None
+    assert kept.results.circuit == by_run.circuit
+    assert kept.results.cpr == pytest.approx(by_run.cpr)  # the scores of the file are those of the run
+    assert kept.results.prompts.note is None
 
 
 def test_a_file_for_a_folder_is_refused(folder: Path) -> None:

@@ -22,6 +22,7 @@ from edgewise.runs.league.entrants import places
 from edgewise.runs.methods import get_method, method_names
 from edgewise.runs.methods.advice import ADVICE, FOR_EFFECTS, nearer
 from edgewise.runs.steps import Execution, Progress
+from edgewise.runs.store.codec import to_json
 
 pytestmark = pytest.mark.slow
 
@@ -85,7 +86,7 @@ def test_every_number_is_that_of_the_stored_runs(folder: Path) -> None:
 def test_it_is_read_back_as_it_was(folder: Path) -> None:
     text = (folder / "league.json").read_text()
     league = read_league(folder)
-    assert json.dumps(league.to_json(), indent=1) + "\n" == text
+    assert json.dumps(to_json(league), indent=1) + "\n" == text
     values = json.loads(text)
     assert league.methods == METHODS
     assert values["standings"]["planted"][0]["pearson"]["mean"] == league.cells[0].entry("eap").number("pearson")

@@ -60,11 +60,11 @@ def compare(
             **how,
             execution=Execution(overwrite, memory, shown),
         )
-    output.warn(stored.results["warnings"])
-    write_files(out, picture_files("comparison", comparison_picture(stored.results)))
+    output.warn(stored.results.warnings)
+    write_files(out, picture_files("comparison", comparison_picture(stored)))
     if as_json:
         output.document(comparison_document(stored))
         return
-    output.result(show_comparison(stored.results))
+    output.result(show_comparison(stored))
     verb = "Found the finished comparison in" if stored.reused else "Wrote"
     output.result(f"\nPicture: {out / 'comparison.svg'}\n{verb} {stored.path}")

@@ -72,11 +72,11 @@ def evaluate(
     kept = folder or out
     with ShownProgress(STOP if kept else "nothing is kept without --out") as shown:
         stored = evaluate_subject(subject, wanted, kept, Execution(overwrite, memory, shown))
-    output.warn(stored.results["warnings"])
+    output.warn(stored.results.warnings)
     if as_json:
         output.document(evaluation_document(stored))
         return
-    output.result(show_evaluation(stored.results))
+    output.result(show_evaluation(stored))
     if stored.path is not None:
         output.result(f"\n{'Found the finished evaluation in' if stored.reused else 'Wrote'} {stored.path}")
 

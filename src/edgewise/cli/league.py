@@ -64,6 +64,7 @@ def league(
     from edgewise.runs.config import RunConfig
     from edgewise.runs.league import DEFAULT_MODELS, LeagueQuestion, play
     from edgewise.runs.steps import Execution
+    from edgewise.runs.store.codec import to_json
     from edgewise.runs.store.results import write_files
 
     quiet_transformers()
@@ -80,7 +81,7 @@ def league(
         result = play(question, out, Execution(overwrite, memory, shown))
     write_files(out, league_pictures(result))
     if as_json:
-        output.document({"folder": str(out), **result.to_json()})
+        output.document({"folder": str(out), **to_json(result)})
         return
     output.result(show_league(result))
     output.result(f"\nPicture: {out / 'league.svg'}\nWrote {out / 'league.json'}")

@@ -83,6 +83,7 @@ def roc(
     from edgewise.runs.config import RunConfig
     from edgewise.runs.roc import DEFAULT_METHODS, RocQuestion, contest
     from edgewise.runs.steps import Execution
+    from edgewise.runs.store.codec import to_json
     from edgewise.runs.store.results import write_files
 
     quiet_transformers()
@@ -106,7 +107,7 @@ def roc(
         result = contest(question, out, Execution(overwrite, memory, shown))
     write_files(out, roc_pictures(result, level))
     if as_json:
-        output.document({"folder": str(out), **result.to_json()})
+        output.document({"folder": str(out), **to_json(result)})
         return
     output.result(show_roc(result, level))
     output.result(f"\nPicture: {out / 'roc.svg'}\nWrote {out / 'roc.json'}")

@@ -17,9 +17,8 @@ what their standard errors are about.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -85,17 +84,6 @@ class Agreement:
     def is_exact(self) -> bool:
         """Whether everything was measured."""
         return self.measured == self.population
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the numbers as JSON values."""
-        return asdict(self) | {"notes": list(self.notes)}
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Agreement:
-        """Read back what `to_json` gave."""
-        plain = {entry.name: values[entry.name] for entry in fields(cls)}
-        numbers = {name: Estimate(**value) for name, value in plain.items() if isinstance(value, Mapping)}
-        return cls(**plain | numbers | {"notes": tuple(plain["notes"])})
 
 
 def agreement(estimated: Values, exact: Values, *, sample: Sample | None = None, k: int | None = None) -> Agreement:

@@ -8,8 +8,8 @@ overlap of two empty circuits, the correlation of scores that do not vary, of fe
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -38,10 +38,6 @@ class Likeness:
     rank_correlation: Matrix
     rank_correlation_of_sizes: Matrix
     both_scored: tuple[tuple[int, ...], ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """The numbers as JSON values."""
-        return asdict(self)
 
 
 def likeness(circuits: Sequence[Circuit], scores: Sequence[Scores]) -> Likeness:

@@ -76,8 +76,8 @@ class Standing:
         """Whether these are known on every task."""
         return all(value is not None for measure in measures for value in self.values[measure])
 
-    def to_json(self) -> dict[str, Any]:
-        """Return means and worst values as JSON values."""
+    def summary(self) -> dict[str, Any]:
+        """Name, cost, means and worst values, as JSON values."""
         numbers = {name: {"mean": self.mean(name), "worst": self.worst(name)} for name in self.values}
         return {"name": self.name, "cost": self.cost, **numbers}
 

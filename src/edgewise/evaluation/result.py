@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from edgewise.settings.evaluation import Ablation
 
@@ -133,28 +132,3 @@ class Evaluation:
     minimality: tuple[Removal, ...] | None
     batch_size: int
     warnings: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """The evaluation as a dict of JSON values; what was not asked for, or is undefined, is None."""
-        plain = asdict(self)
-        curve = plain.pop("curve") or {}
-        graph_edges, circuit_edges = plain.pop("graph_edges"), plain.pop("circuit_edges")
-        random = {"cpr": curve.get("random_cpr"), "cmd": curve.get("random_cmd")} if curve.get("random_cpr") else None
-        return plain | {
-            "edges": {"circuit": circuit_edges, "graph": graph_edges},
-            "curve": list(curve["points"]) if curve else None,
-            "cpr": curve.get("cpr"),
-            "cmd": curve.get("cmd"),
-            "random": random,
-            "axes": _axes(self.curve) if self.curve else None,
-        }
-
-
-def _axes(curve: Curve) -> dict[str, str]:
-    return {
-        "x": f"fraction of {curve.what}, linear",
-        "y": "faithfulness",
-        "ranking": f"top {curve.what} by {curve.by}, not pruned",
-        "cpr": "area under y, trapezoid over the fractions of the curve",
-        "cmd": "area of |1 - y|, likewise",
-    }

@@ -19,6 +19,7 @@ from edgewise.paper.material import Experiment, base_config, experiments, run_fo
 from edgewise.report.charts.roc import Drawn, Panel, panels_chart
 from edgewise.report.picture.circuit import Heading
 from edgewise.runs.roc import CONTENDERS, RocQuestion, RocResult, contest
+from edgewise.runs.store.codec import to_json
 
 METHODS = ("eap", "acdc:task", "acdc:kl", "activation-patching")
 FAST_TAUS = (0.01, 0.3)
@@ -54,7 +55,7 @@ def make(request: Request) -> Made:
     panels = [Panel(one.title, _drawn(result)) for one, result in found]
     return Made(
         picture=panels_chart(panels, heading, "edge"),
-        data={one.task: result.to_json() for one, result in found},
+        data={one.task: to_json(result) for one, result in found},
         header=("task", "model", "method", "metric", "threshold or setting", "tp", "fp", "tpr", "fpr", "precision"),
         rows=tuple(row for one, result in found for row in _rows(one, result)),
         published=tuple(row for one, result in found for row in _published(one, result)),

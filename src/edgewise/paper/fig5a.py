@@ -19,6 +19,7 @@ from edgewise.paper.figure import Figure, Made, Published, Request
 from edgewise.paper.material import experiments, scored
 from edgewise.report.charts.scatter import Dot, scatter_chart
 from edgewise.report.picture.circuit import Heading
+from edgewise.runs.store.codec import to_json
 
 R2, SLOPE = 0.27, 0.531
 QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
@@ -50,7 +51,7 @@ def make(request: Request) -> Made:
             "task": one.task,
             "metric": metric,
             "prompts": estimated.record.prompts.n,
-            "agreement": said.to_json(),
+            "agreement": to_json(said),
             "quantiles": {"at": list(QUANTILES), "eap": _quantiles(x), "exact": _quantiles(y)},
             "edges": {name: [score, effect] for name, score, effect in zip(names, x.tolist(), y.tolist(), strict=True)},
         },

@@ -20,6 +20,7 @@ from edgewise.graph import EdgeScores
 from edgewise.paper.figure import Cell, Published, Request
 from edgewise.paper.material import Experiment, base_config, experiment, run_folder, scored, truth
 from edgewise.runs.roc import Truth
+from edgewise.runs.store.codec import to_json
 from edgewise.runs.sweep import grid, sweep
 
 METHOD = "eap-acdc"
@@ -93,7 +94,7 @@ class Staged:
             "youden": {f"{tau:g}": list(self.js(tau)) for tau in self.fronts},
             "best": {"youden": best, "eap_threshold": at, "tau": tau},
             "eap alone": {"youden": self.eap.youden, "at": self.eap.youden_threshold, "auc": self.eap.auc},
-            "points": {f"{tau:g}": front.to_json() for tau, front in self.fronts.items()},
+            "points": {f"{tau:g}": to_json(front) for tau, front in self.fronts.items()},
         }
 
     def rows(self) -> tuple[tuple[Cell, ...], ...]:

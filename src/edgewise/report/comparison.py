@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from edgewise.engine.run.passes import Passes
+from edgewise.evaluation.result import Point
 from edgewise.report.charts.chart import Chart
 from edgewise.report.charts.comparison import Line, Square, comparison_chart
 from edgewise.report.cost import passes_words, seconds_words
@@ -13,90 +13,93 @@ from edgewise.report.evaluation import CARRY
 from edgewise.report.picture.circuit import Heading
 from edgewise.report.table import table
 from edgewise.runs.compare import StoredComparison
+from edgewise.runs.compared import ComparedRun, Comparison
+from edgewise.runs.evaluated import EvaluatedPrompts
+from edgewise.runs.store.codec import to_json
 
 
 def comparison_document(stored: StoredComparison) -> dict[str, Any]:
     """Return a comparison as JSON values: its numbers, where they are stored, whether they were there already."""
-    results = {name: value for name, value in stored.results.items() if name != "format"}
-    return {"file": str(stored.path), "reused": stored.reused, **results}
+    where = {"file": str(stored.path), "reused": stored.reused}
+    return {**where, "asked": dict(stored.asked), **to_json(stored.results)}
 
 
-def show_comparison(results: Mapping[str, Any]) -> str:
+def show_comparison(stored: StoredComparison) -> str:
     """Return what `edgewise compare` prints: the runs and their cost, overlaps, rank correlations, faithfulness."""
+    results = stored.results
     parts = [
-        _what(results),
-        _runs(results["runs"]),
-        _matrix("Overlap of circuits (Jaccard)", results["overlap"]),
-        _matrix("Rank correlation of |score| (Spearman)", results["rank_correlation_of_sizes"]),
-        _matrix("Rank correlation of score, with its sign", results["rank_correlation"]),
+        _what(stored),
+        _runs(results.runs),
+        _matrix("Overlap of circuits (Jaccard)", results.overlap),
+        _matrix("Rank correlation of |score| (Spearman)", results.rank_correlation_of_sizes),
+        _matrix("Rank correlation of score, with its sign", results.rank_correlation),
         _curves(results),
     ]
     return "\n\n".join(parts)
 
 
-def comparison_picture(results: Mapping[str, Any]) -> Chart:
+def comparison_picture(stored: StoredComparison) -> Chart:
     """Return the picture: faithfulness by size of every run, and two matrices."""
-    prompts, runs = results["prompts"], results["runs"]
+    results, asked = stored.results, stored.asked
+    prompts, runs = results.prompts, results.runs
     head = Heading(
-        f"{len(runs)} runs of {results['model']}",
+        f"{len(runs)} runs of {results.model}",
         (
-            f"evaluated on {_prompts(prompts)}, {results['metric']}, {results['asked']['ablation']} ablation"
-            f" · {results['edges']:,} edges",
-            *results["notes"],
+            f"evaluated on {_prompts(prompts)}, {results.metric}, {asked['ablation']} ablation"
+            f" · {results.edges:,} edges",
+            *results.notes,
         ),
-        results["metric"],
+        results.metric,
     )
     lines = [
         Line(
-            f"{number}  {run['method']}, {run['folder']}: {_cost(run)}",
-            tuple(_points(run["curve"] or [], results["edges"])),
-            _own(run, results["edges"]),
+            f"{number}  {run.method}, {run.folder}: {_cost(run)}",
+            tuple(_points(run.curve or [], results.edges)),
+            _own(run, results.edges),
         )
         for number, run in enumerate(runs, start=1)
     ]
-    rivals = results["random"]
+    rivals = results.random
     if rivals:
-        points = [(point["edges"], (point["random"] or {}).get("mean")) for point in rivals["curve"]]
-        lines.append(
-            Line(f"mean of {results['asked']['random']} random rankings", tuple(_shares(points, results["edges"])))
-        )
+        points = [(point.edges, point.mean) for point in rivals.curve]
+        lines.append(Line(f"mean of {asked['random']} random rankings", tuple(_shares(points, results.edges))))
     squares = (
-        Square("Overlap of circuits (Jaccard)", results["overlap"]),
-        Square("Rank correlation of |score|", results["rank_correlation_of_sizes"]),
+        Square("Overlap of circuits (Jaccard)", results.overlap),
+        Square("Rank correlation of |score|", results.rank_correlation_of_sizes),
     )
     return comparison_chart(lines, squares, head)
 
 
-def _what(results: Mapping[str, Any]) -> str:
-    asked = results["asked"]
+def _what(stored: StoredComparison) -> str:
+    results, asked = stored.results, stored.asked
     lines = [
-        f"{len(results['runs'])} runs of {results['model']}, {results['edges']:,} edges, evaluated on"
-        f" {_prompts(results['prompts'])} by {results['metric']}",
+        f"{len(results.runs)} runs of {results.model}, {results.edges:,} edges, evaluated on"
+        f" {_prompts(results.prompts)} by {results.metric}",
         f"ablation: {asked['ablation']}; patched edges carry {CARRY[asked['ablation']]}",
-        *(f"note: {words}" for words in results["notes"]),
-        *(f"note on {number}: {run['note']}" for number, run in enumerate(results["runs"], start=1) if run["note"]),
+        *(f"note: {words}" for words in results.notes),
+        *(f"note on {number}: {run.note}" for number, run in enumerate(results.runs, start=1) if run.note),
     ]
     return "\n".join(lines)
 
 
-def _prompts(prompts: Mapping[str, Any]) -> str:
-    split = f"{prompts['split']} " if prompts["split"] else ""
-    return f"{prompts['n']:,} {split}prompts of {prompts['what']}"
+def _prompts(prompts: EvaluatedPrompts) -> str:
+    split = f"{prompts.split} " if prompts.split else ""
+    return f"{prompts.n:,} {split}prompts of {prompts.what}"
 
 
-def _runs(runs: Sequence[Mapping[str, Any]]) -> str:
+def _runs(runs: Sequence[ComparedRun]) -> str:
     cells = [
         (
             str(number),
-            run["folder"],
-            run["method"],
-            run["metric"],
-            f"{run['circuit_edges']:,}",
-            _share(run["faithfulness"]),
-            _share(run["cpr"]),
-            _share(run["cmd"]),
-            _passes(run["passes"]),
-            seconds_words(run["seconds"]),
+            run.folder,
+            run.method,
+            run.metric,
+            f"{run.circuit_edges:,}",
+            _share(run.faithfulness),
+            _share(run.cpr),
+            _share(run.cmd),
+            passes_words(run.passes),
+            seconds_words(run.seconds),
         )
         for number, run in enumerate(runs, start=1)
     ]
@@ -111,12 +114,10 @@ def _matrix(title: str, rows: Sequence[Sequence[float | None]]) -> str:
     return f"{title}\n{table(('', *numbers), cells, right=range(1, len(rows) + 1))}"
 
 
-def _curves(results: Mapping[str, Any]) -> str:
-    runs, rivals = results["runs"], results["random"]
-    curves = [run["curve"] for run in runs]
-    lacking = [
-        f"no curve of {number}: {run['no_curve']}" for number, run in enumerate(runs, start=1) if run["curve"] is None
-    ]
+def _curves(results: Comparison) -> str:
+    runs, rivals = results.runs, results.random
+    curves = [run.curve for run in runs]
+    lacking = [f"no curve of {number}: {run.no_curve}" for number, run in enumerate(runs, start=1) if run.curve is None]
     known = next((curve for curve in curves if curve), None)
     if known is None:
         return "\n".join(lacking)
@@ -124,16 +125,16 @@ def _curves(results: Mapping[str, Any]) -> str:
     header = ("fraction", *columns, *(("random",) if rivals else ()))
     cells = []
     for at, point in enumerate(known):
-        chance = [_share((rivals["curve"][at]["random"] or {}).get("mean"))] if rivals else []
-        found = [_share(curve[at]["faithfulness"]) for curve in curves if curve]
-        cells.append((f"{point['fraction']:g}", *found, *chance))
-    counted = {f"{run['level']}s" for run in runs if run["curve"]}
+        chance = [_share(rivals.curve[at].mean)] if rivals else []
+        found = [_share(curve[at].faithfulness) for curve in curves if curve]
+        cells.append((f"{point.fraction:g}", *found, *chance))
+    counted = {f"{run.level}s" for run in runs if run.curve}
     title = f"Faithfulness of the best {' or '.join(sorted(counted))} of each run, by fraction of all"
     return "\n".join([title, table(header, cells, right=range(len(header))), *lacking])
 
 
-def _points(curve: Sequence[Mapping[str, Any]], edges: int) -> list[tuple[float, float]]:
-    return _shares([(point["edges"], point["faithfulness"]) for point in curve], edges)
+def _points(curve: Sequence[Point], edges: int) -> list[tuple[float, float]]:
+    return _shares([(point.edges, point.faithfulness) for point in curve], edges)
 
 
 def _shares(points: Sequence[tuple[int, float | None]], edges: int) -> list[tuple[float, float]]:
@@ -141,18 +142,14 @@ def _shares(points: Sequence[tuple[int, float | None]], edges: int) -> list[tupl
     return [(size / edges, value) for size, value in dict(points).items() if size and value is not None]
 
 
-def _own(run: Mapping[str, Any], edges: int) -> tuple[float, float] | None:
-    size, value = run["circuit_edges"], run["faithfulness"]
+def _own(run: ComparedRun, edges: int) -> tuple[float, float] | None:
+    size, value = run.circuit_edges, run.faithfulness
     return (size / edges, value) if size and value is not None else None
 
 
-def _cost(run: Mapping[str, Any]) -> str:
-    passes = "" if run["passes"] is None else f"{_passes(run['passes'])}, "
-    return f"{passes}{seconds_words(run['seconds'])} s"
-
-
-def _passes(passes: Mapping[str, Any] | None) -> str:
-    return passes_words(None if passes is None else Passes(**passes))
+def _cost(run: ComparedRun) -> str:
+    passes = "" if run.passes is None else f"{passes_words(run.passes)}, "
+    return f"{passes}{seconds_words(run.seconds)} s"
 
 
 def _share(value: float | None) -> str:

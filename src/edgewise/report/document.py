@@ -9,6 +9,7 @@ from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.graph.scores import Ranking
 from edgewise.report.rows import best
 from edgewise.report.text import DEFAULT_TOP
+from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.folder import Run
 
 
@@ -40,6 +41,6 @@ def run_document(run: Run, top: int = DEFAULT_TOP) -> dict[str, Any]:
     return {
         "folder": str(run.folder),
         "reused": run.reused,
-        "run": run.record.to_json(),
+        "run": to_json(run.record),
         f"{config.level}s": rows,
     }

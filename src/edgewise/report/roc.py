@@ -73,7 +73,7 @@ def _row(title: str, one: Judged) -> tuple[str, ...]:
     circuits = f"{len(roc.settings)}" if isinstance(roc, Front) else "all"
     numbers = (roc.auc, roc.auc_pessimistic, roc.youden)
     rates = tuple(_three(one.number(name)) for name in ("tpr", "fpr", "precision"))
-    return (title, circuits, *map(_three, numbers), one.at, *rates)
+    return (title, circuits, *map(_three, numbers), one.roc.at, *rates)
 
 
 def _intervals(judged: list[tuple[str, Judged]]) -> list[tuple[str, ...]]:

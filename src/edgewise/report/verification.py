@@ -9,6 +9,7 @@ from edgewise.evaluation.verdict import is_right
 from edgewise.report.table import table
 from edgewise.report.text import plain
 from edgewise.runs.methods.advice import nearer
+from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.folder import Run
 from edgewise.runs.verification import Verification
 
@@ -44,7 +45,7 @@ def verification_document(verification: Verification) -> dict[str, Any]:
         "reused": verification.reused,
         "exact": verification.agreement.is_exact,
         "asked": dict(verification.asked),
-        **verification.results(),
+        **to_json(verification),
     }
 
 

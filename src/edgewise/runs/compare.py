@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,9 @@ from edgewise.errors import RunError
 from edgewise.evaluation.comparison import likeness
 from edgewise.evaluation.sizes import Ladder
 from edgewise.metrics import get_metric
-from edgewise.runs.evaluate import Loaded, StoredEvaluation, evaluate
+from edgewise.runs.compared import ComparedRun, Comparison, FoundOn, RandomPoint, RandomRankings
+from edgewise.runs.evaluate import Loaded, evaluate
+from edgewise.runs.evaluated import Evaluated
 from edgewise.runs.evaluated_circuit import Subject, subject_of_run
 from edgewise.runs.steps import Execution
 from edgewise.runs.store.analysis import Analysis, measured
@@ -35,12 +37,14 @@ class StoredComparison:
     """The numbers of a comparison.
 
     Args:
-        results: JSON values.
+        results: what was found.
+        asked: what decided it, JSON values.
         path: where they are stored.
         reused: whether they were there already and nothing was measured.
     """
 
-    results: Mapping[str, Any]
+    results: Comparison
+    asked: Mapping[str, Any]
     path: Path
     reused: bool
 
@@ -76,8 +80,8 @@ def compare(
     wanted = _wanted(runs, ablation, random)
     asked = {"runs": [str(name) for name in names], "ablation": ablation, "random": random} | _asked(subjects)
     measure = partial(_measure, names, runs, subjects, wanted, out, execution)
-    results, reused = measured(Analysis(out, NAME), asked, measure, overwrite=execution.overwrite)
-    return StoredComparison(results, Analysis(out, NAME).path, reused)
+    results, reused = measured(Analysis(out, NAME), asked, Comparison, measure, overwrite=execution.overwrite)
+    return StoredComparison(results, asked, Analysis(out, NAME).path, reused)
 
 
 def _runs(names: Sequence[Path], out: Path) -> list[Run]:
@@ -148,7 +152,7 @@ def _measure(
     wanted: Sequence[EvaluationRequest],
     out: Path,
     execution: Execution,
-) -> dict[str, Any]:
+) -> Comparison:
     places = [out / f"{number}-{name.resolve().name}" for number, name in enumerate(names, start=1)]
     loaded = Loaded()
     evaluations = [
@@ -161,43 +165,49 @@ def _measure(
         )
         for number, (name, subject, want, place) in enumerate(zip(names, subjects, wanted, places, strict=True), 1)
     ]
-    first = evaluations[0].results
-    return {
-        "model": runs[0].config.model,
-        "edges": runs[0].circuit.graph.n_edges,
-        "metric": first["metric"],
-        "prompts": first["prompts"],
-        "runs": [_run(name, run, one) for name, run, one in zip(names, runs, evaluations, strict=True)],
-        **likeness([run.circuit for run in runs], [run.scores for run in runs]).to_json(),
-        "random": next((_random(one.results) for one in evaluations if one.results["random"]), None),
-        "notes": list(_notes(runs)),
-        "warnings": list(dict.fromkeys(words for one in evaluations for words in one.results["warnings"])),
-    }
+    first, alike = evaluations[0].results, likeness([run.circuit for run in runs], [run.scores for run in runs])
+    return Comparison(
+        runs[0].config.model,
+        runs[0].circuit.graph.n_edges,
+        first.metric,
+        first.prompts,
+        tuple(_run(name, run, one.results) for name, run, one in zip(names, runs, evaluations, strict=True)),
+        alike.overlap,
+        alike.rank_correlation,
+        alike.rank_correlation_of_sizes,
+        alike.both_scored,
+        next((found for one in evaluations if (found := _random(one.results)) is not None), None),
+        tuple(_notes(runs)),
+        tuple(dict.fromkeys(words for one in evaluations for words in one.results.warnings)),
+    )
 
 
-def _run(name: Path, run: Run, evaluation: StoredEvaluation) -> dict[str, Any]:
-    record, found = run.record, evaluation.results
-    return {
-        "folder": str(name),
-        "method": record.config.method,
-        "settings": dict(record.config.settings),
-        "level": record.config.level,
-        "metric": record.metric.name,
-        "prompts": {"what": record.prompts.name, "n": record.prompts.n, "fingerprint": record.prompts.fingerprint},
-        "rule": record.rule,
-        "circuit_edges": record.counts.circuit_edges,
-        "passes": None if record.passes is None else asdict(record.passes),
-        "seconds": record.timing.get("scoring"),
-        **{key: found[key] for key in ("faithfulness", "faithfulness_stderr", "cpr", "cmd", "no_curve")},
-        "kl": found["circuit"]["kl"],
-        "note": found["prompts"]["note"],
-        "curve": found["curve"] and [{**point, "random": None} for point in found["curve"]],
-    }
+def _run(name: Path, run: Run, found: Evaluated) -> ComparedRun:
+    record = run.record
+    same = ("faithfulness", "faithfulness_stderr", "cpr", "cmd", "no_curve")
+    return ComparedRun(
+        folder=str(name),
+        method=record.config.method,
+        settings=record.config.settings,
+        level=record.config.level,
+        metric=record.metric.name,
+        prompts=FoundOn(record.prompts.name, record.prompts.n, record.prompts.fingerprint),
+        rule=record.rule,
+        circuit_edges=record.counts.circuit_edges,
+        passes=record.passes,
+        seconds=record.timing.get("scoring"),
+        **{key: getattr(found, key) for key in same},
+        kl=found.circuit.kl,
+        note=found.prompts.note,
+        curve=None if found.curve is None else tuple(replace(point, random=None) for point in found.curve),
+    )
 
 
-def _random(found: Mapping[str, Any]) -> dict[str, Any]:
-    points = [{key: point[key] for key in ("fraction", "size", "edges", "random")} for point in found["curve"]]
-    return {**found["random"], "curve": points}
+def _random(found: Evaluated) -> RandomRankings | None:
+    if found.random is None or found.curve is None:
+        return None
+    points = tuple(RandomPoint(point.fraction, point.size, point.edges, point.random) for point in found.curve)
+    return RandomRankings(found.random.cpr, found.random.cmd, points)
 
 
 def _notes(runs: Sequence[Run]) -> Iterator[str]:

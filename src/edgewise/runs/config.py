@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
-from edgewise.errors import FormatError, SettingError
+from edgewise.errors import SettingError
+from edgewise.runs.store.codec import to_json
 from edgewise.settings.conditions import BatchSettings
 from edgewise.settings.model import ModelSettings
 from edgewise.settings.prompts import PromptSettings, json_values
@@ -42,31 +43,6 @@ class RunConfig(BatchSettings, ScoreSettings, PromptSettings, ModelSettings):
             raise SettingError("resamples keep means of the signed score, not of its size; leave --by mean-abs out")
         object.__setattr__(self, "settings", json_values("the method's settings", self.settings))
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the config as a dict of JSON values."""
-        plain = {entry.name: getattr(self, entry.name) for entry in fields(self)}
-        return plain | {
-            "options": dict(self.options),
-            "settings": dict(self.settings),
-            "selection": self.selection.to_json(),
-            "ignore_config": list(self.ignore_config),
-        }
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> RunConfig:
-        """Read back what `to_json` gave.
-
-        Raises:
-            FormatError: a field that is unknown or missing, or has a value that it cannot have.
-        """
-        unknown = sorted(set(values) - {entry.name for entry in fields(cls)})
-        if unknown:
-            raise FormatError(f"config: field '{unknown[0]}' is unknown; was it written by a newer edgewise?")
-        try:
-            return cls(**{**values, "selection": Selection.from_json(values.get("selection", {}))})
-        except (TypeError, SettingError) as error:
-            raise FormatError(f"config: {error}") from error
-
     def differences(self, other: RunConfig) -> tuple[str, ...]:
         """Return one phrase for each field in which `other` differs, e.g. ``"seed is 0 there, 1 here"``.
 
@@ -82,7 +58,7 @@ class RunConfig(BatchSettings, ScoreSettings, PromptSettings, ModelSettings):
 
 
 def _flat(config: RunConfig) -> dict[str, Any]:
-    values = config.to_json()
+    values: dict[str, Any] = to_json(config)
     nested = {name: values.pop(name) for name in ("settings", "selection")}
     settings = {f"setting {name}": value for name, value in nested["settings"].items()}
     return values | settings | {f"selection {name}": value for name, value in nested["selection"].items()}

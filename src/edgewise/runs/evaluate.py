@@ -17,12 +17,14 @@ from typing import Any
 from edgewise.evaluation.evaluate import Evaluator
 from edgewise.evaluation.result import Evaluation
 from edgewise.metrics import get_metric
+from edgewise.runs.evaluated import Evaluated, EvaluatedPrompts, evaluated
 from edgewise.runs.evaluated_circuit import HELD_OUT, Subject
 from edgewise.runs.identity import changed
 from edgewise.runs.resume import run_to_end
 from edgewise.runs.setup import Setup, prepare
 from edgewise.runs.steps import Execution, Steps
 from edgewise.runs.store.analysis import Analysis, measured
+from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.record import versions
 from edgewise.settings.conditions import Conditions
 from edgewise.settings.evaluation import EvaluationRequest
@@ -54,12 +56,14 @@ class StoredEvaluation:
     """The numbers of an evaluation.
 
     Args:
-        results: JSON values: those of `Evaluation`, the prompts, and what was asked for.
+        results: what was found.
+        asked: what decided it, JSON values.
         path: where they are stored; None where they are not.
         reused: whether they were there already and nothing was measured.
     """
 
-    results: Mapping[str, Any]
+    results: Evaluated
+    asked: Mapping[str, Any]
     path: Path | None = None
     reused: bool = False
 
@@ -94,17 +98,17 @@ def evaluate(
     if subject.identity["model"] is None:  # a hub model that is not in the local cache yet
         setup = (load or _load)(subject, steps)
         subject = replace(subject, identity=setup.identity)
-    asked = wanted.to_json() | subject.asked
+    asked = to_json(wanted) | subject.asked
     with _kept_in(folder) as place:
         analysis = Analysis(place, f"evaluation-{wanted.ablation}")
 
-        def measure() -> dict[str, Any]:
+        def measure() -> Evaluated:
             ready = setup or (load or _load)(subject, steps)
             conditions = execution.conditions(ready.config.batch_size)
             return _measure(subject, wanted, ready, analysis, asked, conditions, steps)
 
-        results, reused = measured(analysis, asked, measure, overwrite=execution.overwrite)
-    return StoredEvaluation(results, None if folder is None else analysis.path, reused)
+        results, reused = measured(analysis, asked, Evaluated, measure, overwrite=execution.overwrite)
+    return StoredEvaluation(results, asked, None if folder is None else analysis.path, reused)
 
 
 def _load(subject: Subject, steps: Steps) -> Setup:
@@ -129,7 +133,7 @@ def _measure(
     asked: Mapping[str, Any],
     conditions: Conditions,
     steps: Steps,
-) -> dict[str, Any]:
+) -> Evaluated:
     circuit, scores = subject.read(setup.model.graph.spec)
     evaluator = Evaluator(
         setup.model, setup.prompts, circuit, wanted, metric=setup.config.metric, scores=scores, by=subject.by
@@ -147,14 +151,15 @@ def _measure(
     return _results(subject, setup, evaluator.result(state))
 
 
-def _results(subject: Subject, setup: Setup, evaluation: Evaluation) -> dict[str, Any]:
-    prompts, plain = setup.prompts, evaluation.to_json()
-    said = {
-        "what": prompts.name,
-        "n": plain.pop("n_prompts"),
-        "split": HELD_OUT if setup.config.task is not None else None,
-        "dropped": prompts.dropped,
-        "fingerprint": prompts.fingerprint(),
-        "note": subject.note(prompts),
-    }
-    return plain | {"prompts": said, "warnings": [*prompts.warnings, *evaluation.warnings], "versions": versions()}
+def _results(subject: Subject, setup: Setup, evaluation: Evaluation) -> Evaluated:
+    prompts = setup.prompts
+    said = EvaluatedPrompts(
+        prompts.name,
+        evaluation.n_prompts,
+        HELD_OUT if setup.config.task is not None else None,
+        prompts.dropped,
+        prompts.fingerprint(),
+        subject.note(prompts),
+    )
+    found = replace(evaluation, warnings=(*prompts.warnings, *evaluation.warnings))
+    return evaluated(found, said, versions())

@@ -18,6 +18,7 @@ from edgewise.graph.spec import GraphSpec
 from edgewise.runs.config import RunConfig
 from edgewise.runs.identity import changed, content_digest, identity
 from edgewise.runs.store.analysis import FILES
+from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.files import read_circuit
 from edgewise.runs.store.folder import CIRCUIT, SCORES, Run, load_run, read_run
 from edgewise.settings import described
@@ -59,7 +60,7 @@ class Subject:
     @property
     def asked(self) -> dict[str, Any]:
         """All of it that decides the numbers, as JSON values."""
-        config = self.config.to_json()
+        config = to_json(self.config)
         plain = {name: config[name] for name in _FIELDS} | {"by": self.by} | dict(self.digests)
         return plain | {FILES: dict(self.identity)}
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,9 +16,17 @@ from edgewise.runs.resume import run_to_end
 from edgewise.runs.setup import prepare
 from edgewise.runs.steps import Execution, Steps
 from edgewise.runs.store.analysis import FILES, Analysis, measured
+from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.record import versions
 
 INTERPOLATING = "patching edges by shares"
+
+
+@dataclass(frozen=True)
+class _Curves:
+    """What is stored: a row an edge."""
+
+    curves: tuple[tuple[float, ...], ...]
 
 
 def interpolated(
@@ -47,9 +55,9 @@ def interpolated(
         EdgewiseError: anything wrong with the model, the prompts or the edges.
     """
     analysis, now, steps = Analysis(folder, name), identity(config), Steps(execution.report)
-    asked = {"config": config.to_json(), "edges": list(edges), "shares": list(shares), FILES: now}
+    asked = {"config": to_json(config), "edges": list(edges), "shares": list(shares), FILES: now}
 
-    def measure() -> dict[str, Any]:
+    def measure() -> _Curves:
         setup = prepare(config, now, steps)
         with steps.step("interpolation", INTERPOLATING):
             state, _ = run_to_end(
@@ -68,7 +76,7 @@ def interpolated(
                 INTERPOLATING,
                 name=analysis.progress,
             )
-        return {"curves": state.curves().tolist()}
+        return _Curves(tuple(map(tuple, state.curves().tolist())))
 
-    results, _ = measured(analysis, asked, measure, overwrite=execution.overwrite)
-    return np.asarray(results["curves"], dtype=np.float64)
+    found, _ = measured(analysis, asked, _Curves, measure, overwrite=execution.overwrite)
+    return np.asarray(found.curves, dtype=np.float64)

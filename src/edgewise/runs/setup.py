@@ -14,6 +14,7 @@ from edgewise.runs.config import RunConfig
 from edgewise.runs.identity import changed, given_digests, model_identity
 from edgewise.runs.prompts import prompts_of
 from edgewise.runs.steps import Steps
+from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.record import PromptSummary, versions
 from edgewise.settings import described
 from edgewise.settings.model import ModelSettings
@@ -40,7 +41,7 @@ class Setup:
     def key(self) -> dict[str, Any]:
         """What an unfinished run must share to be continued."""
         return {
-            "config": self.config.to_json(),
+            "config": to_json(self.config),
             "identity": dict(self.identity),
             "prompts": self.prompts.fingerprint(),
             "versions": versions(),

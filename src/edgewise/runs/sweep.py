@@ -22,6 +22,7 @@ from edgewise.runs.setup import prepare
 from edgewise.runs.steps import SCORING, Execution, Steps
 from edgewise.runs.store.atomic import content
 from edgewise.runs.store.checkpoint import PROGRESS
+from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.commit import commit
 from edgewise.runs.store.folder import (
     RUN,
@@ -99,7 +100,7 @@ def sweep(
                 state, earlier = run_to_end(
                     lambda stored: method.together(asked, setup.model, setup.prompts, conditions, stored),
                     folder,
-                    setup.key | {"sweep": [config.to_json() for config in asked]},
+                    setup.key | {"sweep": [to_json(config) for config in asked]},
                     steps.report,
                     SCORING,
                     pace=None if pace is None else lambda now: pace(now.states[0]),

@@ -19,6 +19,7 @@ from edgewise.engine.run.memory import fits
 from edgewise.errors import RunConflictError, RunError, SelectionError
 from edgewise.evaluation.agreement import agreement
 from edgewise.evaluation.sampling import Sample, draw
+from edgewise.evaluation.verdict import verdict
 from edgewise.graph import EdgeScores, NodeScores
 from edgewise.graph.arrays import BoolArray, FloatArray
 from edgewise.runs.identity import content_digest
@@ -123,13 +124,14 @@ def verify(
     _require_same_files(run)
     question = _question(run, edges, top, top_k, seed, batch_size)
     asked, analysis = question.asked(seed), Analysis(run.folder, NAME)
-    values, reused = measured(
+    found, reused = measured(
         analysis,
         asked,
+        Verification,
         lambda: _measure(question, asked, analysis, execution),
         overwrite=execution.overwrite,
     )
-    return Verification.from_json(run.folder, values, reused=reused)
+    return replace(found, folder=run.folder, asked=asked, reused=reused)
 
 
 def _require_estimates(run: Run) -> None:
@@ -182,7 +184,7 @@ def _sample(sizes: FloatArray, verified: BoolArray, edges: int | None, top: int 
     return Sample(certain, drawn)
 
 
-def _measure(question: _Question, asked: dict[str, Any], analysis: Analysis, execution: Execution) -> dict[str, Any]:
+def _measure(question: _Question, asked: dict[str, Any], analysis: Analysis, execution: Execution) -> Verification:
     run, steps = question.run, Steps(execution.report)
     setup = prepare(run.config, run.record.identity, steps)
     _require_same_prompts(run, setup)
@@ -205,7 +207,7 @@ def _measure(question: _Question, asked: dict[str, Any], analysis: Analysis, exe
         name=analysis.progress,
         pace=lambda state: seconds_a_prompt(setup.model, pairs, state.batch_size),
     )
-    return _compared(question, asked, state)
+    return _compared(question, state)
 
 
 def _require_same_prompts(run: Run, setup: Setup) -> None:
@@ -230,19 +232,18 @@ def _only(question: _Question) -> BoolArray | tuple[str, ...]:
     return tuple(question.run.scores.graph.sources[row] for row in np.flatnonzero(question.chosen))
 
 
-def _compared(question: _Question, asked: dict[str, Any], state: PatchingState) -> dict[str, Any]:
+def _compared(question: _Question, state: PatchingState) -> Verification:
     run, exact = question.run, _exact(question, state.scores())
-    found = Verification(
-        run.folder,
-        asked,
+    said = agreement(run.scores, exact, sample=question.sample, k=question.k)
+    return Verification(
         metric=run.record.metric.name,
         n_prompts=run.record.prompts.n,
         batch_size=state.batch_size,
         unscored=_existing(run.scores) - question.sample.n,
-        agreement=agreement(run.scores, exact, sample=question.sample, k=question.k),
+        verdict=verdict(said, run.config.level),
+        agreement=said,
         effects=tuple(_effects(question, exact)),
     )
-    return found.results()
 
 
 def _exact(question: _Question, measured: EdgeScores | NodeScores) -> EdgeScores | NodeScores:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Literal, TypeAlias
+from dataclasses import dataclass
+from typing import ClassVar, Literal, TypeAlias
 
 from edgewise.settings.read import check
 from edgewise.settings.setting import setting
@@ -37,7 +37,3 @@ class EvaluationRequest:
     def __post_init__(self) -> None:
         """Check the values."""
         check(self)
-
-    def to_json(self) -> dict[str, Any]:
-        """The value as a dict of JSON values."""
-        return asdict(self)

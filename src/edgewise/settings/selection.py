@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, ClassVar, Literal, TypeAlias
+from dataclasses import dataclass
+from typing import ClassVar, Literal, TypeAlias
 
-from edgewise.errors import FormatError, SelectionError
+from edgewise.errors import SelectionError
 from edgewise.settings.read import check
 from edgewise.settings.setting import setting
 
@@ -52,18 +51,6 @@ class Selection:
         check(self)
         if self.greedy and self.threshold is not None:
             raise SelectionError("--greedy needs a number of edges; give --top or --fraction, not --threshold")
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the rule as a dict of JSON values."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Selection:
-        """Read back what `to_json` gave. Raises FormatError for an unknown field."""
-        unknown = sorted(set(values) - {entry.name for entry in fields(cls)})
-        if unknown:
-            raise FormatError(f"config: field 'selection.{unknown[0]}' is unknown; was it written by a newer edgewise?")
-        return cls(**values)
 
     def describe(self, level: str = "edge") -> str:
         """Return the rule in words, such as ``"top 1 % by abs"``."""

@@ -72,7 +72,7 @@ def test_no_run_and_strangers_are_refused(folder: Path, tmp_path: Path) -> None:
     verify(folder, edges=30)
     values = json.loads((folder / RESULT).read_text())
     (folder / RESULT).write_text(json.dumps({**values, "effects": [{"name": "x"}]}))
-    with pytest.raises(FormatError, match="another edgewise"):
+    with pytest.raises(FormatError, match=r"verification.json: field 'effects\[0\].score' is missing; use --overwrite"):
         verify(folder, edges=30)
     (folder / RESULT).write_text("{}")
     with pytest.raises(FormatError, match="not written by edgewise"):

@@ -10,9 +10,7 @@ TP / (TP + FP), undefined (NaN) where nothing is kept.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -43,9 +41,13 @@ class RocCurve(Rates):
     negatives: int
 
     def __post_init__(self) -> None:
-        """Freeze copies of the arrays."""
-        for name in ("thresholds", "true_positives", "false_positives"):
+        """Freeze copies of the arrays; a threshold that is NaN, as read from a file, is the infinite one of its end."""
+        ends = np.where(np.arange(len(self.thresholds)) == 0, np.inf, -np.inf)
+        thresholds = np.where(np.isnan(self.thresholds), ends, self.thresholds)
+        object.__setattr__(self, "thresholds", read_only(thresholds))
+        for name in ("true_positives", "false_positives"):
             object.__setattr__(self, name, read_only(np.array(getattr(self, name))))
+        self._require_counts(len(thresholds))
 
     @property
     def auc(self) -> float:
@@ -57,6 +59,11 @@ class RocCurve(Rates):
         """The threshold at which J is reached; inf means that keeping nothing is as good as anything."""
         return float(self.thresholds[self.best])
 
+    @property
+    def at(self) -> str:
+        """The threshold at which J is reached, in words."""
+        return f"{self.youden_threshold:.3g}"
+
     def corners(self) -> RocCurve:
         """Return the same curve without the points inside a level or an upright stretch: the areas are the same."""
         x, y = self.false_positives, self.true_positives
@@ -64,20 +71,6 @@ class RocCurve(Rates):
         kept = np.concatenate(([True], ~inside, [True]))
         kept[self.best] = True
         return RocCurve(self.thresholds[kept], y[kept], x[kept], self.positives, self.negatives)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the counts as JSON values; the first threshold, and -inf, are null."""
-        shown = [value if np.isfinite(value) else None for value in self.thresholds.tolist()]
-        return {**self.counts_json(), "thresholds": shown}
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> RocCurve:
-        """Read back what `to_json` gave."""
-        given = values["thresholds"]
-        ends = [np.inf if at == 0 else -np.inf for at in range(len(given))]
-        thresholds = [end if value is None else value for value, end in zip(given, ends, strict=True)]
-        tp, fp = (np.array(values[name], dtype=np.int64) for name in ("true_positives", "false_positives"))
-        return cls(np.array(thresholds, dtype=np.float64), tp, fp, values["positives"], values["negatives"])
 
 
 def curve(ranks: npt.ArrayLike, truth: npt.ArrayLike) -> RocCurve:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +37,7 @@ class Front(Rates):
         """Freeze copies of the arrays."""
         for name in ("true_positives", "false_positives"):
             object.__setattr__(self, name, read_only(np.array(getattr(self, name))))
+        self._require_counts(len(self.settings))
 
     @property
     def steps(self) -> tuple[FloatArray, FloatArray]:
@@ -50,19 +50,9 @@ class Front(Rates):
         return trapezoid(*self.steps)
 
     @property
-    def youden_setting(self) -> str:
+    def at(self) -> str:
         """What the circuit of largest J was found with."""
         return self.settings[self.best]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the counts as JSON values."""
-        return {**self.counts_json(), "settings": list(self.settings)}
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Front:
-        """Read back what `to_json` gave."""
-        tp, fp = (np.array(values[name], dtype=np.int64) for name in ("true_positives", "false_positives"))
-        return cls(tuple(values["settings"]), tp, fp, values["positives"], values["negatives"])
 
 
 def front(kept: Sequence[npt.ArrayLike], truth: npt.ArrayLike, settings: Sequence[str]) -> Front:

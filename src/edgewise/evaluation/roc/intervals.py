@@ -16,10 +16,9 @@ An interval speaks of the prompts alone: the truth, the model and the kind of pr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -51,16 +50,6 @@ class RocIntervals:
     auc: tuple[float, float]
     auc_pessimistic: tuple[float, float]
     youden: tuple[float, float]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the intervals as JSON values."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> RocIntervals:
-        """Read back what `to_json` gave."""
-        pairs = {name: (value[0], value[1]) for name, value in values.items() if name != "draws"}
-        return cls(draws=values["draws"], **pairs)
 
 
 def bootstrap(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
 
+from edgewise.errors import ScoreError
 from edgewise.evaluation.roc.area import pessimistic, youden
 from edgewise.graph.arrays import FloatArray
 
+_MOST = 2**53  # above it, counts and their shares are not exact
 IntArray = np.ndarray[Any, np.dtype[np.int64]]
 
 
-class Rates:
+class Rates(ABC):
     """Points of the ROC plane; a subclass is a dataclass with these four fields.
 
     Attributes:
@@ -26,6 +29,11 @@ class Rates:
     false_positives: IntArray
     positives: int
     negatives: int
+
+    @property
+    @abstractmethod
+    def at(self) -> str:
+        """Where Youden's J is reached, in words."""
 
     @property
     def tpr(self) -> FloatArray:
@@ -46,6 +54,11 @@ class Rates:
         return np.where(kept > 0, self.true_positives / np.maximum(kept, 1), np.nan)
 
     @property
+    @abstractmethod
+    def auc(self) -> float:
+        """Area by the trapezoid."""
+
+    @property
     def auc_pessimistic(self) -> float:
         """ACDC's area, see `area.pessimistic`."""
         return pessimistic(self.fpr, self.tpr)
@@ -60,11 +73,10 @@ class Rates:
         """Youden's J: the largest TPR - FPR."""
         return youden(self.fpr, self.tpr)[0]
 
-    def counts_json(self) -> dict[str, Any]:
-        """The counts as JSON values."""
-        return {
-            "positives": self.positives,
-            "negatives": self.negatives,
-            "true_positives": self.true_positives.tolist(),
-            "false_positives": self.false_positives.tolist(),
-        }
+    def _require_counts(self, points: int) -> None:
+        """Refuse counts that no curve has: not one for each point, none at all, or more than there are entries."""
+        for name, most in (("true_positives", self.positives), ("false_positives", self.negatives)):
+            kept = getattr(self, name)
+            fits = kept.shape == (points,) and points and 0 < most < _MOST
+            if not fits or kept.min() < 0 or kept.max() > most:
+                raise ScoreError(f"{name} are no counts of {points} points, or positives and negatives none of entries")

@@ -9,6 +9,7 @@ from html import escape
 from edgewise.report.page.command import command_line
 from edgewise.report.rows import Row, best
 from edgewise.report.text import describe_exact, describe_stability, plain, score_is
+from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.folder import Run
 from edgewise.runs.store.record import RunRecord
 
@@ -153,7 +154,7 @@ def _facts(rows: Iterable[tuple[str, str]]) -> str:
 
 def again(record: RunRecord) -> str:
     """Return the command that makes the same run, and its config."""
-    config = json.dumps(record.config.to_json(), indent=2)
+    config = json.dumps(to_json(record.config), indent=2)
     return (
         f"<h2>The same run again</h2>\n<pre>{escape(command_line(record.config, 'runs/again'))}</pre>\n"
         f"<details><summary>the config, as in run.json</summary><pre>{escape(config)}</pre></details>"

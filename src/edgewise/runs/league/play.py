@@ -38,6 +38,7 @@ from edgewise.runs.league.result import Cell, Entry, League
 from edgewise.runs.roc.truth import Truth, known_truth
 from edgewise.runs.setup import Setup, prepare
 from edgewise.runs.steps import Execution, Forecast, Progress, Steps
+from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.folder import RUN, Run
 from edgewise.runs.store.results import document, read_document, write_files
 from edgewise.settings import read_settings
@@ -128,7 +129,7 @@ def play(
         found.append(table.cell())
         ends += table.ends
     league = League(TOP, max(ends), tuple(found))
-    write_files(folder, {RESULT: document(league.to_json())})
+    write_files(folder, {RESULT: document(to_json(league))})
     return league
 
 
@@ -209,8 +210,8 @@ class _Table:
             run.record.passes,
             run.record.timing["scoring"],
             agreement(scores, effects, k=TOP),
-            evaluation["cpr"],
-            evaluation["cmd"],
+            evaluation.cpr,
+            evaluation.cmd,
             None if truth is None else score_roc(scores, truth.circuit).auc,
         )
 
@@ -239,4 +240,4 @@ def read_league(folder: str | Path) -> League:
         RunError: there is none.
         FormatError: it is not ours.
     """
-    return read_document(folder, RESULT, "league", League.from_json)
+    return read_document(folder, RESULT, "league", League)

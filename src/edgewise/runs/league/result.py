@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from edgewise.engine.run.passes import Passes
 from edgewise.errors import FormatError
 from edgewise.evaluation.agreement import Agreement
 from edgewise.evaluation.ranking import MEASURES, PURPOSES, Standing, cost, standings, worth_their_cost
 from edgewise.models.built import BUILT, kind_of
-
-FORMAT = "edgewise-league"
 
 
 @dataclass(frozen=True)
@@ -59,23 +57,9 @@ class Entry:
         value: float | None = getattr(self.agreement, names.get(measure, measure)).value
         return value
 
-    def to_json(self) -> dict[str, Any]:
-        """Return it as JSON values, with what follows from them."""
-        return {
-            **{entry.name: getattr(self, entry.name) for entry in fields(self)},
-            "passes": None if self.passes is None else asdict(self.passes),
-            "cost": self.cost,
-            "agreement": None if self.agreement is None else self.agreement.to_json(),
-        }
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Entry:
-        """Read back what `to_json` gave."""
-        plain = {entry.name: values[entry.name] for entry in fields(cls)}
-        passes, agreement = values["passes"], values["agreement"]
-        plain["passes"] = None if passes is None else Passes(**passes)
-        plain["agreement"] = None if agreement is None else Agreement.from_json(agreement)
-        return cls(**plain)
+    def derived(self) -> dict[str, Any]:
+        """What it costs."""
+        return {"cost": self.cost}
 
 
 @dataclass(frozen=True)
@@ -113,17 +97,6 @@ class Cell:
         """That of a method."""
         return next(entry for entry in self.entries if entry.name == name)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        plain = {entry.name: getattr(self, entry.name) for entry in fields(self)}
-        return plain | {"entries": [entry.to_json() for entry in self.entries]}
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Cell:
-        """Read back what `to_json` gave."""
-        plain = {entry.name: values[entry.name] for entry in fields(cls)}
-        return cls(**plain | {"entries": tuple(map(Entry.from_json, values["entries"]))})
-
 
 @dataclass(frozen=True)
 class League:
@@ -135,9 +108,18 @@ class League:
         cells: models and tasks, draw after draw, in the order asked.
     """
 
+    format: ClassVar[str] = "edgewise-league"
+
     top: int
     finished: str
     cells: tuple[Cell, ...]
+
+    def __post_init__(self) -> None:
+        """Check that there is a table: the same methods everywhere, one of them the reference."""
+        rows = {tuple((entry.name, entry.reference) for entry in cell.entries) for cell in self.cells}
+        names = [name for name, _ in next(iter(rows), ())]
+        if len(rows) != 1 or len(set(names)) < len(names) or [one for _, one in min(rows)].count(True) != 1:
+            raise FormatError("field 'cells': not the same methods in each, one of them the reference")
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -181,28 +163,11 @@ class League:
         """The methods that are worth their cost, the cheapest first; see `edgewise.evaluation.ranking`."""
         return worth_their_cost(self.standings(self.judged)[:-1], PURPOSES[purpose])
 
-    def to_json(self) -> dict[str, Any]:
-        """Return it as JSON values, with what follows from them."""
+    def derived(self) -> dict[str, Any]:
+        """The advice, and means and worst values over all cells of a kind."""
         groups = {"trained": self.trained, **self.built}
         return {
-            "format": FORMAT,
-            **{name: getattr(self, name) for name in _PLAIN},
             "measures": {name: words for name, (words, _) in MEASURES.items()},
             "advice": {purpose: [one.name for one in self.advice(purpose)] for purpose in PURPOSES},
-            "standings": {name: [one.to_json() for one in self.standings(of)] for name, of in groups.items() if of},
-            "cells": [cell.to_json() for cell in self.cells],
+            "standings": {name: [one.summary() for one in self.standings(of)] for name, of in groups.items() if of},
         }
-
-    @classmethod
-    def from_json(cls, values: Any, where: str = "league.json") -> League:
-        """Read back what `to_json` gave. Raises FormatError where it is something else."""
-        if not isinstance(values, dict) or values.get("format") != FORMAT:
-            raise FormatError(f"{where}: not written by edgewise (field 'format' is not '{FORMAT}')")
-        try:
-            plain = {name: values[name] for name in _PLAIN}
-            return cls(**plain, cells=tuple(map(Cell.from_json, values["cells"])))
-        except (KeyError, TypeError) as error:
-            raise FormatError(f"{where}: cannot be read ({error!r}); make it again") from error
-
-
-_PLAIN = ("top", "finished")

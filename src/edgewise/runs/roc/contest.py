@@ -25,6 +25,7 @@ from edgewise.runs.roc.result import Judged, RocLine, RocResult
 from edgewise.runs.roc.truth import Truth, find_truth
 from edgewise.runs.setup import prepare
 from edgewise.runs.steps import Execution, Steps
+from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.folder import Run
 from edgewise.runs.store.results import document, read_document, write_files
 from edgewise.runs.sweep import sweep
@@ -118,12 +119,12 @@ def contest(
         truth.words,
         truth.asked,
         truth.digest,
-        truth.circuit.edges(),
         truth.circuit.graph.n_edges,
+        truth.circuit.edges(),
         lines,
         _notes(lines, truth),
     )
-    write_files(folder, {RESULT: document(result.to_json())})
+    write_files(folder, {RESULT: document(to_json(result))})
     return result
 
 
@@ -140,7 +141,7 @@ def read_roc(folder: str | Path) -> RocResult:
         RunError: there is none.
         FormatError: it is not ours.
     """
-    return read_document(folder, RESULT, "roc", RocResult.from_json)
+    return read_document(folder, RESULT, "roc", RocResult)
 
 
 def _line(row: Contender, runs: Sequence[tuple[str, str, Run]], truth: Truth, by: Ranking) -> RocLine:
@@ -159,10 +160,10 @@ def _judged(row: Contender, runs: Sequence[tuple[str, str, Run]], truth: Truth, 
         settings = [setting for _, setting, _ in runs]
         return Judged(circuit_roc([run.circuit for _, _, run in runs], truth.circuit, settings, level=level))
     run = runs[0][2]
-    roc = score_roc(run.scores, truth.circuit, level=level, by=by)
+    corners = score_roc(run.scores, truth.circuit, level=level, by=by).corners()
     if run.scores.per_prompt is None and run.scores.resampled is None:
-        return Judged(roc)
-    return Judged(roc, bootstrap(run.scores, truth.circuit, level=level, by=by))
+        return Judged(corners)
+    return Judged(corners, bootstrap(run.scores, truth.circuit, level=level, by=by))
 
 
 def _notes(lines: Sequence[RocLine], truth: Truth) -> tuple[str, ...]:

@@ -10,12 +10,13 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from edgewise.errors import FormatError, RunConflictError
 from edgewise.runs.identity import changed
 from edgewise.runs.store.atomic import content
 from edgewise.runs.store.checkpoint import load_checkpoint
+from edgewise.runs.store.codec import from_json, read_json, to_json
 from edgewise.runs.store.commit import commit
 from edgewise.runs.store.lock import writing
 
@@ -23,8 +24,10 @@ FORMAT = "edgewise-analysis"
 # Names of the analyses of a run, as patterns.
 NAMES = ("evaluation-*", "verification")
 ASKED = "asked"
+_FIX = "use --overwrite to measure again"
 # In what was asked: the fingerprints of the model's, the config's and the data's files.
 FILES = "files"
+Results = TypeVar("Results")
 
 
 @dataclass(frozen=True)
@@ -53,39 +56,41 @@ class Analysis:
 def measured(
     analysis: Analysis,
     asked: Mapping[str, Any],
-    measure: Callable[[], Mapping[str, Any]],
+    kind: type[Results],
+    measure: Callable[[], Results],
     *,
     overwrite: bool = False,
-) -> tuple[dict[str, Any], bool]:
+) -> tuple[Results, bool]:
     """Return the results of an analysis, stored or measured now.
 
     Args:
         analysis: where they are kept.
         asked: JSON values that decide the results; equal ones find what is stored.
-        measure: called with the folder held for writing where nothing is stored; its JSON values are stored. It keeps
+        kind: what the results are, a dataclass.
+        measure: called with the folder held for writing where nothing is stored; what it returns is stored. It keeps
             its state in the file ``analysis.progress``, with ``{"asked": asked, ...}`` as the checkpoint's key.
         overwrite: measure again, in place of what is stored.
 
     Returns:
-        The results with ``asked`` among them, and whether they were there already.
+        The results, and whether they were there already.
 
     Raises:
         RunConflictError: the folder holds another question of this name, or another process is writing to it.
-        FormatError: a file of that name that edgewise did not write.
+        FormatError: a file of that name that edgewise did not write, or that is damaged; it names the field.
     """
     plain = json.loads(json.dumps(asked))
     with writing(analysis.folder):
         found = None if overwrite else _stored(analysis)
         if found is not None:
-            _refuse_other(analysis, found.get(ASKED, {}), plain, "result")
-            return found, True
+            _refuse_other(analysis, found[ASKED], plain, "result")
+            return _results(analysis, found, kind), True
         checkpoint = load_checkpoint(analysis.folder, analysis.progress)
         if checkpoint is not None and not overwrite:
             _refuse_other(analysis, checkpoint.key.get(ASKED, {}), plain, "unfinished result")
-        results = {"format": FORMAT, ASKED: plain, **measure()}
+        results = {"format": FORMAT, ASKED: plain, **to_json(measure())}
         text = json.dumps(results, indent=2, allow_nan=False) + "\n"
         commit(analysis.folder, {analysis.path.name: content(text.encode())}, gone=[analysis.progress])
-        return json.loads(analysis.path.read_text(encoding="utf-8")), False
+        return _results(analysis, read_json(analysis.path, _FIX), kind), False
 
 
 def analyses(folder: Path) -> tuple[Path, ...]:
@@ -103,13 +108,18 @@ def forget_analyses(folder: Path) -> None:
 def _stored(analysis: Analysis) -> dict[str, Any] | None:
     if not analysis.path.is_file():
         return None
-    try:
-        values = json.loads(analysis.path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise FormatError(f"{analysis.path}: not JSON ({error}); use --overwrite to measure again") from error
+    values = read_json(analysis.path, _FIX)
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise FormatError(f"{analysis.path}: not written by edgewise; move it away, or use --overwrite")
+    asked = values.get(ASKED)
+    if not isinstance(asked, dict) or not isinstance(asked.get(FILES, {}), dict):
+        raise FormatError(f"{analysis.path}: field '{ASKED}' does not say what was asked for; {_FIX}")
     return values
+
+
+def _results(analysis: Analysis, values: Mapping[str, Any], kind: type[Results]) -> Results:
+    own = {name: value for name, value in values.items() if name not in ("format", ASKED)}
+    return from_json(kind, own, str(analysis.path), _FIX)
 
 
 def _refuse_other(analysis: Analysis, there: Mapping[str, Any], here: Mapping[str, Any], what: str) -> None:

@@ -50,7 +50,7 @@ def load_checkpoint(folder: Path, name: str = PROGRESS) -> Checkpoint | None:
         with safe_open(path, framework="numpy") as file:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
             said = json.loads((file.metadata() or {})[_META])
-        return Checkpoint(said["key"], tensors, float(said["seconds"]))
+        return Checkpoint(dict(said["key"]), tensors, float(said["seconds"]))
     except (SafetensorError, KeyError, TypeError, ValueError):
         return None  # nothing but time is lost by starting again
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from edgewise.runs.identity import changed, identity
 from edgewise.runs.store.analysis import analyses, forget_analyses
 from edgewise.runs.store.atomic import content
 from edgewise.runs.store.checkpoint import PROGRESS, load_checkpoint
+from edgewise.runs.store.codec import from_json, read_json
 from edgewise.runs.store.commit import commit, pending
 from edgewise.runs.store.files import circuit_json, fill_scores, read_circuit, read_scores
 from edgewise.runs.store.lock import writing
@@ -24,6 +24,7 @@ from edgewise.runs.store.record import RunRecord
 RUN, SCORES, CIRCUIT, TRACE = "run.json", "scores.safetensors", "circuit.json", "trace.jsonl"
 PICTURES, PAGE = ("circuit.svg", "circuit.png", "scores.svg", "scores.png"), "report.html"
 ON_REQUEST = ("circuit-dark.png", "scores-dark.png")
+_FIX = "run again with --overwrite"
 VERIFICATION_PICTURES = ("verification.svg", "verification.png", "verification-dark.png")
 
 
@@ -115,11 +116,7 @@ def read_record(folder: Path) -> RunRecord | None:
     path = folder / RUN
     if not path.is_file():
         return None
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise FormatError(f"{path}: not JSON ({error}); run again with --overwrite") from error
-    return RunRecord.from_json(values, str(path))
+    return from_json(RunRecord, read_json(path, _FIX), str(path), _FIX)
 
 
 def require_free(folder: Path, config: RunConfig) -> None:
@@ -176,7 +173,7 @@ def _unfinished_differences(folder: Path, config: RunConfig) -> tuple[str, ...]:
     if checkpoint is None:
         return ()
     try:
-        there = RunConfig.from_json(checkpoint.key["config"])
+        there = from_json(RunConfig, checkpoint.key["config"], "config")
         recorded = dict(checkpoint.key["identity"])
     except (EdgewiseError, KeyError, TypeError, ValueError):
         return ("of another version of edgewise",)

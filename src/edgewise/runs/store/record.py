@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, ClassVar
 
 from edgewise.engine.run.passes import Passes
-from edgewise.errors import EdgewiseError, FormatError
 from edgewise.runs.config import RunConfig
 from edgewise.runs.identity import changed, identity
-
-FORMAT = "edgewise-run"
-FORMAT_VERSION = 1
+from edgewise.runs.store.codec import to_json
 
 
 @dataclass(frozen=True)
@@ -120,6 +117,9 @@ class RunRecord:
         finished: when it ended, UTC.
     """
 
+    format: ClassVar[str] = "edgewise-run"
+    format_version: ClassVar[int] = 1
+
     config: RunConfig
     identity: Mapping[str, str | None] = field(hash=False)
     versions: Mapping[str, str] = field(hash=False)
@@ -136,54 +136,9 @@ class RunRecord:
     warnings: tuple[str, ...]
     finished: str
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the record as a dict of JSON values."""
-        plain = {entry.name: getattr(self, entry.name) for entry in fields(self)}
-        nested: dict[str, Any] = {name: asdict(plain[name]) for name in ("prompts", "metric", "counts")}
-        nested["stability"] = None if self.stability is None else asdict(self.stability)
-        nested["exact"] = None if self.exact is None else asdict(self.exact)
-        mappings = {name: dict(plain[name]) for name in ("identity", "versions", "model", "timing")}
-        head = {"format": FORMAT, "format_version": FORMAT_VERSION}
-        nested["passes"] = None if self.passes is None else asdict(self.passes)
-        return head | plain | nested | mappings | {"config": self.config.to_json(), "warnings": list(self.warnings)}
-
     def to_bytes(self) -> bytes:
         """Return the text of `run.json`."""
-        return (json.dumps(self.to_json(), indent=2, allow_nan=False) + "\n").encode()
-
-    @classmethod
-    def from_json(cls, values: Any, where: str = "run.json") -> RunRecord:
-        """Read back what `to_json` gave.
-
-        Raises:
-            FormatError: not a record of ours; it names the field.
-        """
-        if not isinstance(values, dict) or values.get("format") != FORMAT:
-            raise FormatError(f"{where}: not written by edgewise (field 'format' is not '{FORMAT}')")
-        if values.get("format_version") != FORMAT_VERSION:
-            raise FormatError(
-                f"{where}: field 'format_version' is {values.get('format_version')!r}, and this edgewise "
-                f"reads {FORMAT_VERSION}; use the edgewise that wrote it"
-            )
-        missing = [entry.name for entry in fields(cls) if entry.name not in values]
-        if missing:
-            raise FormatError(f"{where}: field '{missing[0]}' is missing; run again with --overwrite")
-        try:
-            return cls(
-                **{entry.name: values[entry.name] for entry in fields(cls)}
-                | {
-                    "config": RunConfig.from_json(values["config"]),
-                    "prompts": PromptSummary(**values["prompts"]),
-                    "metric": MetricSummary(**values["metric"]),
-                    "counts": Counts(**values["counts"]),
-                    "passes": values["passes"] and Passes(**values["passes"]),
-                    "stability": values["stability"] and StabilitySummary(**values["stability"]),
-                    "exact": values["exact"] and ExactSummary(**values["exact"]),
-                    "warnings": tuple(values["warnings"]),
-                }
-            )
-        except (TypeError, EdgewiseError) as error:
-            raise FormatError(f"{where}: {error}; run again with --overwrite") from error
+        return (json.dumps(to_json(self), indent=2, allow_nan=False) + "\n").encode()
 
 
 def differences(record: RunRecord, config: RunConfig) -> tuple[str, ...]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from edgewise.errors import FormatError, RunError
+from edgewise.errors import RunError
 from edgewise.runs.store.atomic import write_bytes
+from edgewise.runs.store.codec import from_json, read_json
 from edgewise.runs.store.lock import writing
 
 Result = TypeVar("Result")
@@ -32,14 +33,14 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> tuple[Path, ...]:
     return tuple(folder / name for name in files)
 
 
-def read_document(folder: str | Path, name: str, verb: str, build: Callable[[Any, str], Result]) -> Result:
+def read_document(folder: str | Path, name: str, verb: str, kind: type[Result]) -> Result:
     """Read a document of a folder.
 
     Args:
         folder: where it is.
         name: of the file.
         verb: of the command that makes it.
-        build: from its JSON values and its path to what it is; raises FormatError where it is not ours.
+        kind: what it is, a dataclass.
 
     Raises:
         RunError: there is none.
@@ -48,8 +49,4 @@ def read_document(folder: str | Path, name: str, verb: str, build: Callable[[Any
     path = Path(folder) / name
     if not path.is_file():
         raise RunError(f"{folder}: holds no {name}; give the --out of a finished `edgewise {verb}`")
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise FormatError(f"{path}: not JSON ({error}); make it again") from error
-    return build(values, str(path))
+    return from_json(kind, read_json(path), str(path))
