@@ -148,9 +148,9 @@ def test_a_sum_of_points_is_of_weight_one_and_the_clean_run_alone_is_eap() -> No
         ("eap-ig-inputs", {"step": 3}, "has no setting --step; did you mean 'steps'? it has --rule, --steps"),
         ("eap-ig-inputs", {"steps": "3"}, "--steps is '3'; give a whole number"),
         ("eap-ig-inputs", {"steps": 0}, "--steps is 0; give at least 1"),
-        ("eap-ig-inputs", {"rule": "simpson"}, "--rule 'simpson' is not known; use one of left, right"),
+        ("eap-ig-inputs", {"rule": "simpson"}, "--rule is 'simpson'; use one of left, right"),
         ("eap-ig-activations", {"steps": 0}, "--steps is 0; give at least 1"),
-        ("eap-ig-activations", {"reading": "node"}, "--reading 'node' is not known; use one of average, source"),
+        ("eap-ig-activations", {"reading": "node"}, "--reading is 'node'; use one of average, source"),
     ],
 )
 def test_settings_that_mean_nothing_are_refused(method: str, settings: dict[str, int | str], reason: str) -> None:

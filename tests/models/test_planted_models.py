@@ -232,7 +232,9 @@ def forgetful() -> Iterator[None]:
         remembered.cache_clear()
 
 
-@pytest.mark.parametrize(("constant", "value"), [("steady.CONSTANT", 2.0**14), ("planted.draw.LEAST_PLANTED", 20)])
+@pytest.mark.parametrize(
+    ("constant", "value"), [("identity_norms.CONSTANT", 2.0**14), ("planted.draw.LEAST_PLANTED", 20)]
+)
 def test_another_generator_has_another_digest(
     constant: str, value: float, monkeypatch: pytest.MonkeyPatch, forgetful: None
 ) -> None:

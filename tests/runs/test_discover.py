@@ -14,7 +14,7 @@ from safetensors import safe_open
 
 import tiny
 from edgewise.attribution import score_edges
-from edgewise.errors import EdgewiseError, RunConflictError, RunError, ScoreError, SelectionError
+from edgewise.errors import EdgewiseError, ModelError, RunConflictError, RunError, SelectionError
 from edgewise.graph import EdgeScores, NodeScores
 from edgewise.models import load_model
 from edgewise.runs.config import RunConfig
@@ -229,7 +229,7 @@ def test_nan_weights_are_refused(config: RunConfig, tmp_path: Path) -> None:
     with torch.no_grad():
         module.transformer.h[1].mlp.c_fc.weight[0, 0] = float("nan")
     broken = replace(config, model=str(save_model(tmp_path / "nan", module)))
-    with pytest.raises(ScoreError, match="nan"):
+    with pytest.raises(ModelError, match="NaN"):
         discover(broken, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

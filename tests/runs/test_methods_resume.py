@@ -109,7 +109,11 @@ def test_cost_of_steps_with_prompts_of_their_own(config: RunConfig, tmp_path: Pa
     [
         ("subnetwork-probing", {}, "needs the weight of its penalty; give --lambda"),
         ("subnetwork-probing", {"settings": {"lambda_": -1}}, "lambda is -1"),
-        ("subnetwork-probing", {"settings": {"lambda_": 1, "masks": "head"}}, "masks 'head' are not known"),
+        (
+            "subnetwork-probing",
+            {"settings": {"lambda_": 1, "masks": "head"}},
+            "--masks is 'head'; use one of node, edge",
+        ),
         ("subnetwork-probing", {"settings": {"lambda_": 1}, "level": "node"}, "leave --level out"),
         ("subnetwork-probing", {"settings": {"lambda_": 1}, "selection": Selection(top=3)}, "finds its own circuit"),
         ("subnetwork-probing", {"settings": {"lambda_": 1}, "per_prompt": True}, "leave --per-prompt out"),
