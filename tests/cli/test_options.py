@@ -114,6 +114,7 @@ def configs() -> list[RunConfig]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", configs(), ids=lambda one: " ".join(command(one, "x")[2:-2]))
 def test_the_printed_command_asks_for_the_same_run(
     config: RunConfig, cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

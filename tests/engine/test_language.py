@@ -122,9 +122,10 @@ def test_where_the_line_is(monkeypatch: pytest.MonkeyPatch) -> None:
     says = language(loaded(flat))
     assert says.loss == pytest.approx(says.chance)
     assert says.loss > NEAR * says.chance
+    model = loaded(flat)
     with torch.no_grad():
-        flat.lm_head.weight.fill_(math.nan)
-    assert language(loaded(flat)).warning is not None
+        flat.lm_head.weight.fill_(math.nan)  # after the door, which refuses such weights
+    assert language(model).warning is not None
 
 
 @pytest.mark.parametrize("name", ["demo", "planted:3", "compiled:induction"])

@@ -23,6 +23,8 @@ from edgewise.report.picture.palette import DARK, LIGHT, N_LINES, line_style
 from edgewise.runs.roc import CONTENDERS
 from report.charts import CHARTS, laid_out, texts
 
+pytestmark = pytest.mark.slow
+
 EVERY = pytest.mark.parametrize("name", CHARTS)
 
 

@@ -12,6 +12,8 @@ from edgewise.report.picture.circuit import Heading
 from edgewise.report.picture.palette import LIGHT
 from report.charts import comparison, dots, panels, said
 
+pytestmark = pytest.mark.slow
+
 HEADING = Heading("3 runs of demo", ("evaluated",), "logit-diff")
 LINES = [
     Line("1  eap", ((0.01, 0.1), (0.1, 0.5), (1.0, 1.0)), (0.1, 0.5)),

@@ -13,6 +13,8 @@ from edgewise.report.cost import times_words
 from edgewise.report.picture.palette import LIGHT
 from report.charts import HEADING, dots, panels, said
 
+pytestmark = pytest.mark.slow
+
 COSTS = (0.5, 1.0, 1.0, 1.0, 1.25, 4.25, 34.0)
 
 

@@ -18,6 +18,8 @@ from edgewise.settings.texts import read_options
 from report.conftest import make_run, with_circuit
 from report.test_circuit_picture import HOSTILE
 
+pytestmark = pytest.mark.slow
+
 VOID = {"meta", "path", "br", "hr", "img", "link"}
 
 

@@ -24,6 +24,8 @@ from edgewise.report.picture.svg import svg
 from report.charts import dots, panels
 from report.conftest import make_run
 
+pytestmark = pytest.mark.slow
+
 ABOVE = Heading("A title", ("a line",), "logit-diff")
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -13,6 +13,8 @@ from edgewise.report.charts.roc import Drawn, Panel, panels_chart, roc_chart
 from edgewise.report.picture.palette import LIGHT, line_style
 from report.charts import CIRCUITS, HEADING, SCORES, dots, panels, said
 
+pytestmark = pytest.mark.slow
+
 
 def chart(*drawn: Drawn) -> Chart:
     return roc_chart(drawn, HEADING, "edge")

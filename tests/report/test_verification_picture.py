@@ -12,6 +12,8 @@ from edgewise.report.picture.circuit import Heading
 from edgewise.report.picture.palette import LIGHT
 from report.charts import dots, panels, said
 
+pytestmark = pytest.mark.slow
+
 HEADING = Heading("Verification", ("eap",), "logit-diff")
 DOTS = [
     Dot(1.0, 2.0, False, "a"),

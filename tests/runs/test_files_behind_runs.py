@@ -27,6 +27,8 @@ from models.test_files import litter
 from runs.test_resume import Stopped, stop_after
 from stored import contents, save_model, save_text_model
 
+pytestmark = pytest.mark.slow
+
 CODE = "from transformers import GPT2LMHeadModel as Known\nfrom .scale import ONE\n\n\nclass GPT2LMHeadModel(Known):\n"
 CODE += "    one = ONE\n"
 

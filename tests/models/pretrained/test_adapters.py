@@ -19,6 +19,8 @@ import tiny
 from edgewise.errors import ModelError
 from edgewise.models import load_model
 
+pytestmark = pytest.mark.slow
+
 peft = pytest.importorskip("peft")
 IDS = torch.arange(9)[None]
 TARGETS = {"llama": ["q_proj", "down_proj"], "gpt2": ["c_attn", "c_proj"]}

@@ -16,6 +16,8 @@ from edgewise.models.config_reads import reads_of
 from edgewise.models.families import FAMILIES
 from tiny_families import config_of
 
+pytestmark = pytest.mark.slow
+
 IDS = torch.tensor([[5, 3, 9, 3, 7, 1, 4]])
 SOME = [
     "GPT2LMHeadModel",

@@ -19,6 +19,8 @@ from edgewise.models import load_model
 from edgewise.models.pretrained.gguf import header, place
 from tiny_gguf import ARCHITECTURES, END, HEADS, MERGES, TOKENS, WIDTH, module_of, unpacked, write
 
+pytestmark = pytest.mark.slow
+
 IDS = torch.tensor([[5, 80, 200, 7, 131, 42, 260, 3, 99, 64]])
 
 

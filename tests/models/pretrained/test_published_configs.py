@@ -12,6 +12,8 @@ from transformers import AutoConfig, AutoModelForCausalLM, GPT2Config
 from edgewise.models.load import load_model
 from models.pretrained.published_configs import PUBLISHED
 
+pytestmark = pytest.mark.slow
+
 CASES = Path(__file__).resolve().parents[4] / "shared" / "cases" / "configs"
 GIVEN = {path.parent.name: path for path in sorted(CASES.glob("*/config.json"))}
 FILES = PUBLISHED | {f"given-{name}": json.loads(path.read_text()) for name, path in GIVEN.items()}
