@@ -22,6 +22,8 @@ from edgewise.tasks import PromptPair
 from tiny import EXACT_FAMILIES, FAMILIES, VOCABULARY
 from traces import leaves_no_trace
 
+pytestmark = pytest.mark.slow
+
 LENGTH = 8
 READS = ((7,), (2, 7), (5, 6))
 FIRST = (3, 2, 4)

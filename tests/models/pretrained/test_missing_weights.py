@@ -19,6 +19,8 @@ from edgewise.errors import ModelError
 from edgewise.models import load_model
 from tiny_families import tiny as tiny_of
 
+pytestmark = pytest.mark.slow
+
 State = dict[str, Tensor]
 Change = Callable[[State], State]
 IDS = torch.arange(9)[None]
