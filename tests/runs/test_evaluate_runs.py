@@ -24,7 +24,7 @@ from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
 from edgewise.runs.evaluate import StoredEvaluation, evaluate
 from edgewise.runs.evaluated import EvaluatedPrompts
-from edgewise.runs.evaluated_circuit import subject_of_file, subject_of_run
+from edgewise.runs.evaluated_circuit import circuit_of_file, circuit_of_run
 from edgewise.runs.prompts import read_prompts
 from edgewise.runs.steps import Execution
 from edgewise.runs.store.codec import to_json
@@ -56,7 +56,7 @@ BRIEF = EvaluationRequest(curve=False)
 
 
 def of_run(folder: Path, wanted: EvaluationRequest = BRIEF, overwrite: bool = False, **given: Any) -> StoredEvaluation:
-    return evaluate(subject_of_run(folder, given), wanted, folder, execution=Execution(overwrite=overwrite))
+    return evaluate(circuit_of_run(folder, given), wanted, folder, execution=Execution(overwrite=overwrite))
 
 
 def watch(monkeypatch: pytest.MonkeyPatch, seen: Callable[[int], None]) -> None:
@@ -205,7 +205,7 @@ def test_a_replaced_run_takes_its_analyses_along(folder: Path, config: RunConfig
 
 
 def test_a_run_does_not_replace_the_evaluation_of_a_file(folder: Path, config: RunConfig, tmp_path: Path) -> None:
-    subject = subject_of_file(folder / "circuit.json", {"model": config.model, "data": config.data})
+    subject = circuit_of_file(folder / "circuit.json", {"model": config.model, "data": config.data})
     evaluate(subject, BRIEF, tmp_path / "kept")
     with pytest.raises(RunConflictError, match=r"holds evaluation-resample.json of no finished run; choose another"):
         discover(config, tmp_path / "kept")
@@ -214,7 +214,7 @@ def test_a_run_does_not_replace_the_evaluation_of_a_file(folder: Path, config: R
 
 def test_a_file_that_changes_meanwhile_is_not_evaluated(folder: Path, config: RunConfig, tmp_path: Path) -> None:
     path = shutil.copy(folder / "circuit.json", tmp_path / "circuit.json")
-    subject = subject_of_file(path, {"model": config.model, "data": config.data})
+    subject = circuit_of_file(path, {"model": config.model, "data": config.data})
     write_circuit(path, load_run(folder).circuit.complement())
     with pytest.raises(RunConflictError, match="changed meanwhile"):
         evaluate(subject, BRIEF, None)
@@ -240,7 +240,7 @@ def test_memory_that_runs_out_changes_no_number(folder: Path, monkeypatch: pytes
 
 
 def test_a_run_that_is_replaced_meanwhile_is_not_evaluated(folder: Path, config: RunConfig) -> None:
-    subject = subject_of_run(folder, {})
+    subject = circuit_of_run(folder, {})
     discover(config, folder, execution=Execution(overwrite=True))
     with pytest.raises(RunConflictError, match="another run was put there meanwhile"):
         evaluate(subject, EvaluationRequest(), folder)
@@ -278,7 +278,7 @@ def test_a_node_level_run_has_a_curve_over_nodes(config: RunConfig, tmp_path: Pa
 
 def test_a_file_is_evaluated_with_and_without_a_folder(folder: Path, config: RunConfig, tmp_path: Path) -> None:
     given = {"model": config.model, "data": config.data, "batch_size": 2}
-    subject = subject_of_file(folder / "circuit.json", given)
+    subject = circuit_of_file(folder / "circuit.json", given)
     loose = evaluate(subject, EvaluationRequest(random=1), None)
     assert loose.path is None
     kept = evaluate(subject, EvaluationRequest(random=1), tmp_path / "kept")
@@ -293,4 +293,4 @@ def test_a_file_is_evaluated_with_and_without_a_folder(folder: Path, config: Run
 
 def test_a_file_for_a_folder_is_refused(folder: Path) -> None:
     with pytest.raises(RunError, match=r"a file, not a run folder; evaluate a circuit file with --circuit"):
-        subject_of_run(folder / "circuit.json", {})
+        circuit_of_run(folder / "circuit.json", {})

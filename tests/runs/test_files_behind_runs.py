@@ -17,7 +17,7 @@ from edgewise.runs import setup as preparing
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
 from edgewise.runs.evaluate import evaluate
-from edgewise.runs.evaluated_circuit import subject_of_run
+from edgewise.runs.evaluated_circuit import circuit_of_run
 from edgewise.runs.identity import identity, model_digest, model_parts
 from edgewise.runs.store.folder import load_run
 from edgewise.runs.sweep import sweep
@@ -110,7 +110,7 @@ def test_another_file_is_refused_and_named(
     alter(path)
     for go_on in (
         lambda: verify(folder, edges=30),
-        lambda: evaluate(subject_of_run(folder, {}), EvaluationRequest(curve=False), folder),
+        lambda: evaluate(circuit_of_run(folder, {}), EvaluationRequest(curve=False), folder),
         lambda: discover(asked, folder),
         lambda: discover(asked, begun),
     ):
@@ -133,7 +133,7 @@ def test_what_is_not_read_does_not_count(
     litter(model)
     assert discover(asked, folder).reused
     assert not verify(folder, edges=30).reused
-    assert not evaluate(subject_of_run(folder, {}), EvaluationRequest(curve=False), folder).reused
+    assert not evaluate(circuit_of_run(folder, {}), EvaluationRequest(curve=False), folder).reused
     assert (
         discover(asked, begun).scores.values[found.scores.graph.mask] == found.scores.values[found.scores.graph.mask]
     ).all()
@@ -182,7 +182,7 @@ def test_a_model_that_changes_while_it_is_loaded_is_refused(
     monkeypatch.setattr(preparing, "load_model", load)
     for go_on in (
         lambda: verify(tmp_path / "run", edges=30),
-        lambda: evaluate(subject_of_run(tmp_path / "run", {}), EvaluationRequest(curve=False), tmp_path / "run"),
+        lambda: evaluate(circuit_of_run(tmp_path / "run", {}), EvaluationRequest(curve=False), tmp_path / "run"),
     ):
         save_model(model)
         with pytest.raises(RunConflictError, match=r"model.safetensors differs while .*; start the same command again"):

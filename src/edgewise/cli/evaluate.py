@@ -14,7 +14,7 @@ from edgewise.cli.progress import STOP, ShownProgress
 from edgewise.errors import RunError
 
 if TYPE_CHECKING:
-    from edgewise.runs.evaluated_circuit import Subject
+    from edgewise.runs.evaluated_circuit import EvaluatedCircuit
 
 EXAMPLES = """Examples:
 
@@ -81,8 +81,8 @@ def evaluate(
         output.result(f"\n{'Found the finished evaluation in' if stored.reused else 'Wrote'} {stored.path}")
 
 
-def _subject(folder: Path | None, circuit: Path | None, out: Path | None, given: dict[str, Any]) -> Subject:
-    from edgewise.runs.evaluated_circuit import subject_of_file, subject_of_run
+def _subject(folder: Path | None, circuit: Path | None, out: Path | None, given: dict[str, Any]) -> EvaluatedCircuit:
+    from edgewise.runs.evaluated_circuit import circuit_of_file, circuit_of_run
 
     if folder is not None and circuit is not None:
         raise RunError(f"both a run folder ({folder}) and --circuit given; give one of them")
@@ -91,9 +91,9 @@ def _subject(folder: Path | None, circuit: Path | None, out: Path | None, given:
             if value is not None:
                 why = "an evaluation is stored in its run's folder" if name == "--out" else "a run names its own model"
                 raise RunError(f"{name} goes with --circuit: {why}; leave {name} out, or give --circuit FILE")
-        return subject_of_run(folder, given)
+        return circuit_of_run(folder, given)
     if circuit is None:
         raise RunError("nothing to evaluate; give the folder of a finished run, or --circuit FILE with --model")
     if "model" not in given:
         raise RunError(f"--circuit {circuit} needs the model that it is a circuit of; add --model")
-    return subject_of_file(circuit, given)
+    return circuit_of_file(circuit, given)

@@ -21,7 +21,7 @@ from edgewise.metrics import get_metric
 from edgewise.runs.compared import ComparedRun, Comparison, FoundOn, RandomPoint, RandomRankings
 from edgewise.runs.evaluate import Loaded, evaluate
 from edgewise.runs.evaluated import Evaluated
-from edgewise.runs.evaluated_circuit import Subject, subject_of_run
+from edgewise.runs.evaluated_circuit import EvaluatedCircuit, circuit_of_run
 from edgewise.runs.steps import Execution
 from edgewise.runs.store.analysis import Analysis, measured
 from edgewise.runs.store.folder import RUN, Run, load_run
@@ -117,15 +117,15 @@ def _refuse_another_model(first: Run, run: Run) -> None:
         )
 
 
-def _subjects(names: Sequence[Path], runs: Sequence[Run], given: dict[str, Any]) -> list[Subject]:
+def _subjects(names: Sequence[Path], runs: Sequence[Run], given: dict[str, Any]) -> list[EvaluatedCircuit]:
     """Every run's circuit, with one set of prompts for all."""
     if given.get("metric") is not None:
         get_metric(given["metric"])
     shared = {name: getattr(runs[0].config, name) for name in _SHARED} | {"metric": None}
-    return [subject_of_run(name, shared | given) for name in names]
+    return [circuit_of_run(name, shared | given) for name in names]
 
 
-def _asked(subjects: Sequence[Subject]) -> dict[str, Any]:
+def _asked(subjects: Sequence[EvaluatedCircuit]) -> dict[str, Any]:
     """What decides the numbers beside the runs' names: the prompts, once, and of each run its files and its ranking."""
     each = [dict(subject.asked) for subject in subjects]
     own = {name: [one.pop(name) for one in each] for name in ("by", "circuit", "scores")}
@@ -148,7 +148,7 @@ def _wanted(runs: Sequence[Run], ablation: Ablation, random: int) -> list[Evalua
 def _measure(
     names: Sequence[Path],
     runs: Sequence[Run],
-    subjects: Sequence[Subject],
+    subjects: Sequence[EvaluatedCircuit],
     wanted: Sequence[EvaluationRequest],
     out: Path,
     execution: Execution,

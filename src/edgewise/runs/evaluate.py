@@ -18,7 +18,7 @@ from edgewise.evaluation.evaluate import Evaluator
 from edgewise.evaluation.result import Evaluation
 from edgewise.metrics import get_metric
 from edgewise.runs.evaluated import Evaluated, EvaluatedPrompts, evaluated
-from edgewise.runs.evaluated_circuit import HELD_OUT, Subject
+from edgewise.runs.evaluated_circuit import HELD_OUT, EvaluatedCircuit
 from edgewise.runs.identity import changed
 from edgewise.runs.resume import run_to_end
 from edgewise.runs.setup import Setup, prepare
@@ -40,14 +40,14 @@ class Loaded:
         """Begin with none."""
         self._setups: list[Setup] = []
 
-    def setup(self, subject: Subject, steps: Steps) -> Setup:
+    def setup(self, subject: EvaluatedCircuit, steps: Steps) -> Setup:
         """That of a subject; loaded again only where another is wanted."""
         if not self._setups or self._setups[0].config != subject.config or self._changed(subject):
             self._setups[:] = []
             self._setups.append(prepare(subject.config, subject.identity, steps))
         return self._setups[0]
 
-    def _changed(self, subject: Subject) -> bool:
+    def _changed(self, subject: EvaluatedCircuit) -> bool:
         return bool(changed(self._setups[0].identity, subject.identity))
 
 
@@ -69,12 +69,12 @@ class StoredEvaluation:
 
 
 def evaluate(
-    subject: Subject,
+    subject: EvaluatedCircuit,
     wanted: EvaluationRequest,
     folder: Path | None,
     execution: Execution = Execution(),
     *,
-    load: Callable[[Subject, Steps], Setup] | None = None,
+    load: Callable[[EvaluatedCircuit, Steps], Setup] | None = None,
 ) -> StoredEvaluation:
     """Evaluate a circuit, or read what an earlier evaluation found.
 
@@ -111,7 +111,7 @@ def evaluate(
     return StoredEvaluation(results, asked, None if folder is None else analysis.path, reused)
 
 
-def _load(subject: Subject, steps: Steps) -> Setup:
+def _load(subject: EvaluatedCircuit, steps: Steps) -> Setup:
     return prepare(subject.config, subject.identity, steps)
 
 
@@ -126,7 +126,7 @@ def _kept_in(folder: Path | None) -> Iterator[Path]:
 
 
 def _measure(
-    subject: Subject,
+    subject: EvaluatedCircuit,
     wanted: EvaluationRequest,
     setup: Setup,
     analysis: Analysis,
@@ -151,7 +151,7 @@ def _measure(
     return _results(subject, setup, evaluator.result(state))
 
 
-def _results(subject: Subject, setup: Setup, evaluation: Evaluation) -> Evaluated:
+def _results(subject: EvaluatedCircuit, setup: Setup, evaluation: Evaluation) -> Evaluated:
     prompts = setup.prompts
     said = EvaluatedPrompts(
         prompts.name,

@@ -36,7 +36,7 @@ Found = tuple[Circuit, EdgeScores | NodeScores | None]
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class EvaluatedCircuit:
     """A circuit, and the model and the prompts it is evaluated with.
 
     Args:
@@ -77,7 +77,7 @@ class Subject:
         return None
 
 
-def subject_of_run(folder: Path, given: Mapping[str, Any]) -> Subject:
+def circuit_of_run(folder: Path, given: Mapping[str, Any]) -> EvaluatedCircuit:
     """The circuit of a finished run.
 
     Args:
@@ -109,10 +109,10 @@ def subject_of_run(folder: Path, given: Mapping[str, Any]) -> Subject:
         found = read_run(folder)
         return found.circuit, found.scores
 
-    return Subject(str(folder), config, run.config.selection.by, now, before, read, run)
+    return EvaluatedCircuit(str(folder), config, run.config.selection.by, now, before, read, run)
 
 
-def subject_of_file(path: Path, given: Mapping[str, Any]) -> Subject:
+def circuit_of_file(path: Path, given: Mapping[str, Any]) -> EvaluatedCircuit:
     """The circuit of a file in EAP-IG's format, with the scores in it.
 
     Args:
@@ -133,7 +133,7 @@ def subject_of_file(path: Path, given: Mapping[str, Any]) -> Subject:
             raise RunConflictError(f"{path}: changed meanwhile; start the same command again")
         return read_circuit(path, spec)
 
-    return Subject(str(path), config, "abs", identity(config), before, read)
+    return EvaluatedCircuit(str(path), config, "abs", identity(config), before, read)
 
 
 def _config_after(found: RunConfig, given: Mapping[str, Any]) -> RunConfig:

@@ -23,7 +23,7 @@ from edgewise.graph import EdgeScores
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
 from edgewise.runs.evaluate import Loaded, evaluate
-from edgewise.runs.evaluated_circuit import subject_of_run
+from edgewise.runs.evaluated_circuit import circuit_of_run
 from edgewise.runs.league.entrants import (
     DEFAULT_MODELS,
     REFERENCE,
@@ -194,7 +194,7 @@ class _Table:
 
     def _judged(self, entrant: Entrant, run: Run, exact: Run, truth: Truth | None) -> Entry:
         evaluation = evaluate(
-            subject_of_run(run.folder, {}),
+            circuit_of_run(run.folder, {}),
             WANTED,
             run.folder,
             self._execution.named(entrant.name),
