@@ -18,7 +18,7 @@ from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
 from edgewise.runs.evaluate import evaluate
 from edgewise.runs.evaluated_circuit import circuit_of_run
-from edgewise.runs.identity import identity, model_digest, model_parts
+from edgewise.runs.identity import identity, model_identity, model_parts
 from edgewise.runs.store.folder import load_run
 from edgewise.runs.sweep import sweep
 from edgewise.runs.verify import verify
@@ -227,6 +227,11 @@ def test_the_record_names_every_file_with_its_sha256(config: RunConfig, tmp_path
     found = dict(load_run(tmp_path / "run").record.identity)
     assert {name: digest for name, digest in found.items() if "/" in name} == expected
     assert found["model"] == run.record.identity["model"] not in (None, *expected.values())
+
+
+def model_digest(name: str, **more: str) -> str | None:
+    """Fingerprint of all that a run's model is read from."""
+    return model_identity(RunConfig(name, task="ioi", **more))["model"]
 
 
 def test_a_copy_is_the_same_model_and_another_adapter_is_not(tmp_path: Path) -> None:

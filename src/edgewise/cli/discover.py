@@ -101,8 +101,8 @@ def _asked(given: Given) -> tuple[Any, dict[str, tuple[Any, ...]]]:
     from edgewise.runs.config import RunConfig
     from edgewise.settings.selection import Selection
 
-    own, given = split(given, (one.name for one in METHOD_SETTINGS.settings))
-    rule, given = split(given, (one.name for one in CIRCUIT.settings))
+    own, given = split(given, METHOD_SETTINGS.names)
+    rule, given = split(given, CIRCUIT.names)
     several = {one.name for one in METHOD_SETTINGS.settings if one.setting.sweep}
     swept = {name: values for name, values in own.items() if name in several and len(values) > 1}
     settings = {name: value[0] if name in several else value for name, value in own.items() if name not in swept}

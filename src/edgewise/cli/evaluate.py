@@ -66,7 +66,7 @@ def evaluate(
 
     quiet_transformers()
     memory = given.pop("max_memory", None)
-    numbers, given = split(given, (one.name for one in NUMBERS.settings))
+    numbers, given = split(given, NUMBERS.names)
     wanted = EvaluationRequest(**numbers)
     subject = _subject(folder, circuit, out, given)
     kept = folder or out

@@ -38,6 +38,11 @@ class OptionGroup:
     title: str
     settings: tuple[Described, ...]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Their fields' names."""
+        return tuple(one.name for one in self.settings)
+
     def only(self, *names: str) -> OptionGroup:
         """Some of them, in the order named."""
         by_name = {one.name: one for one in self.settings}
@@ -49,8 +54,7 @@ class OptionGroup:
 
     def without(self, *names: str) -> OptionGroup:
         """All but some."""
-        known = [one.name for one in self.settings]
-        missing = [name for name in names if name not in known]
+        missing = [name for name in names if name not in self.names]
         if missing:
             raise ValueError(f"group {self.title!r} has no {missing[0]!r}")
         return replace(self, settings=tuple(one for one in self.settings if one.name not in names))

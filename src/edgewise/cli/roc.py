@@ -88,7 +88,7 @@ def roc(
 
     quiet_transformers()
     memory = given.pop("max_memory", None)
-    own, given = split(given, (one.name for one in _OF_METHODS.settings))
+    own, given = split(given, _OF_METHODS.names)
     by, given = split(given, ("by",))
     fractions = own.pop("eap_fraction", ())
     if len(fractions) > 1:

@@ -19,17 +19,11 @@ from huggingface_hub.errors import HFValidationError
 
 from edgewise.models import catalogue
 from edgewise.models.lens import sources
+from edgewise.models.pretrained import adapters
+from edgewise.models.pretrained.files import INDEX, chosen_weights
 from edgewise.models.weight_file import SUFFIXES
 
-CONFIG, ADAPTER_CONFIG, GGUF = "config.json", "adapter_config.json", ".gguf"
-# The first that a folder has is read, an index with the files that it names.
-WEIGHTS = (
-    "model.safetensors",
-    "model.safetensors.index.json",
-    "pytorch_model.bin",
-    "pytorch_model.bin.index.json",
-)
-ADAPTER_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
+CONFIG, GGUF = "config.json", ".gguf"
 TOKENIZER = (
     "tokenizer.json",
     "tokenizer_config.json",
@@ -41,7 +35,6 @@ TOKENIZER = (
     "*.tiktoken",
     "chat_template.*",
 )
-INDEX = ".index.json"
 
 
 def local(name: str) -> Path | None:
@@ -77,8 +70,8 @@ def model_files(place: Path, config: str | None = None, gguf_file: str | None = 
 
 def adapter_files(folder: Path) -> dict[str, Path]:
     """The files that an adapter is read from."""
-    weights = [folder / name for name in ADAPTER_WEIGHTS if (folder / name).is_file()]
-    return _named([folder / ADAPTER_CONFIG, *weights[:1]], folder)
+    weights = [folder / name for name in adapters.WEIGHTS if (folder / name).is_file()]
+    return _named([folder / adapters.CONFIG, *weights[:1]], folder)
 
 
 def code_files(folder: Path) -> dict[str, Path]:
@@ -120,8 +113,7 @@ def cached(name: str, *files: str) -> Path | None:
 def _weights(folder: Path) -> Iterator[Path]:
     """The weights' files of a folder in Hugging Face's format."""
     chosen = _json(folder / CONFIG).get("transformers_weights")
-    names = (chosen,) if isinstance(chosen, str) else WEIGHTS
-    first = next((folder / name for name in names if (folder / name).is_file()), None)
+    first = chosen_weights(folder, chosen if isinstance(chosen, str) else None)
     if first is None:
         return
     yield first

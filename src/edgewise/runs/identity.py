@@ -94,18 +94,6 @@ def config_digest(path: str) -> str:
         ) from error
 
 
-def model_digest(
-    name: str,
-    *,
-    config: str | None = None,
-    adapter: str | None = None,
-    gguf_file: str | None = None,
-    code: bool = False,
-) -> str | None:
-    """Fingerprint of all that a model is read from; None if not known. Arguments as of `model_parts`."""
-    return _joined(model_parts(name, config=config, adapter=adapter, gguf_file=gguf_file, code=code))
-
-
 def model_parts(
     name: str,
     *,
@@ -157,11 +145,12 @@ def _base(name: str, config: str | None, gguf_file: str | None, code: bool) -> d
 
 def _adapter(name: str) -> dict[str, str]:
     from edgewise.models import files
+    from edgewise.models.pretrained import adapters
 
     if Path(name).is_dir():
         parts = _digests(files.adapter_files(Path(name)))
     else:
-        commit = files.cached_commit(name, files.ADAPTER_CONFIG)
+        commit = files.cached_commit(name, adapters.CONFIG)
         parts = {} if commit is None else {"commit": commit}
     return {f"adapter/{part}": digest for part, digest in parts.items()}
 

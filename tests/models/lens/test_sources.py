@@ -15,7 +15,8 @@ from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, Offl
 from edgewise.errors import EdgewiseError, ModelError, UnknownNameError, UnsupportedModelError
 from edgewise.models import load_model
 from edgewise.models.catalogue import KNOWN, LENS_MODELS
-from edgewise.runs.identity import model_digest
+from edgewise.runs.config import RunConfig
+from edgewise.runs.identity import model_identity
 from tasks.small_tokenizers import word_tokenizer
 from tiny_lens import LensCheckpoint, checkpoint, dump, hub
 
@@ -176,7 +177,7 @@ def test_names_of_the_catalogue_stand_for_hub_repositories(
 def test_a_filled_cache_needs_no_network(cache: Path, given: LensCheckpoint, name: str) -> None:
     fill(cache, REPOSITORY, given)
     assert load_model(name).graph.spec.has_mlp is False
-    assert model_digest(name) == COMMIT
+    assert model_identity(RunConfig(name, task="ioi"))["model"] == COMMIT
 
 
 def test_weights_in_a_subfolder_of_a_repository(cache: Path, given: LensCheckpoint) -> None:

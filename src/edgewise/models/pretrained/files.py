@@ -58,6 +58,17 @@ def base_weights(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(path for path in found if not path.name.startswith((ADAPTER, "training_args"))))
 
 
+def chosen_weights(folder: Path, named: str | None = None) -> Path | None:
+    """The file that ``transformers`` reads weights from, or the index of several; None where there is none.
+
+    Args:
+        folder: the model's folder.
+        named: the file that its config names.
+    """
+    order = [named] if named else [name for one in SINGLE for name in (one, one + INDEX)]
+    return next((folder / name for name in order if (folder / name).is_file()), None)
+
+
 def weight_files(folder: Path, named: str | None = None) -> Files:
     """The files that ``transformers`` reads.
 
@@ -71,8 +82,7 @@ def weight_files(folder: Path, named: str | None = None) -> Files:
     there = base_weights(folder)
     if named is not None and not _plain(named):
         raise ModelError(f"{_where(folder)}: config.json: transformers_weights is {named!r:.60}; name a file in it")
-    order = [named] if named else [name for one in SINGLE for name in (one, one + INDEX)]
-    chosen = next((folder / name for name in order if (folder / name).is_file()), None)
+    chosen = chosen_weights(folder, named)
     if chosen is None:
         names = listed([path.name for path in there])
         if named:
