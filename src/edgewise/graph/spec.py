@@ -43,7 +43,7 @@ class GraphSpec:
             object.__setattr__(self, "n_kv_heads", self.n_heads)
         for field in ("n_layers", "n_heads", "d_model", "n_kv_heads"):
             count = getattr(self, field)
-            if not isinstance(count, Integral) or isinstance(count, bool):
+            if isinstance(count, bool) or not isinstance(count, Integral):
                 raise ModelError(f"graph shape: {field} is {count!r:.40}; it must be a whole number")
             if count < 1:
                 raise ModelError(f"graph shape: {field} is {count}; it must be at least 1")
