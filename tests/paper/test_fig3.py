@@ -18,7 +18,8 @@ from edgewise.paper.figure import Request
 from edgewise.paper.material import EXPERIMENTS, base_config, experiments
 from edgewise.paper.store import page
 from edgewise.report.picture.palette import LIGHT
-from edgewise.runs.roc import Judged, RocLine, RocQuestion, RocResult
+from edgewise.runs.contest.roc import RocQuestion
+from edgewise.runs.contest.roc_result import Judged, RocLine, RocResult
 from report.charts import panels
 
 pytestmark = pytest.mark.slow
@@ -66,7 +67,7 @@ def test_on_a_planted_model_by_one_command(tmp_path: Path, capsys: pytest.Captur
 
 
 def test_the_papers_numbers_stand_beside_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fig3, "contest", a_result)
+    monkeypatch.setattr(fig3, "roc", a_result)
     made = fig3.make(Request(tmp_path))
     ours = {one.what: one for one in made.published}
     # EAP: (0, .5), (1/3, .5), (1/3, 1), (1, 1)
@@ -86,7 +87,7 @@ def test_the_papers_numbers_stand_beside_ours(tmp_path: Path, monkeypatch: pytes
 
 
 def test_three_panels_without_overlap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fig3, "contest", a_result)
+    monkeypatch.setattr(fig3, "roc", a_result)
     drawn = panels(fig3.make(Request(tmp_path)).picture)
     assert [axes.get_title(loc="left") for axes in drawn] == [one.title for one in EXPERIMENTS]
     boxes = [axes.get_window_extent() for axes in drawn]

@@ -1,4 +1,4 @@
-"""What the league found, as values and as JSON."""
+"""What came of methods on several models and tasks, as values and as JSON."""
 
 from __future__ import annotations
 

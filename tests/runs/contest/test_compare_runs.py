@@ -15,9 +15,9 @@ from edgewise.errors import RunConflictError, RunError, UnknownNameError
 from edgewise.evaluation import evaluate as evaluating
 from edgewise.evaluation.evaluate import EvaluationState, evaluate_circuit
 from edgewise.models import load_model
-from edgewise.runs import compare as comparing
-from edgewise.runs.compare import compare
 from edgewise.runs.config import RunConfig
+from edgewise.runs.contest import comparison as comparing
+from edgewise.runs.contest.comparison import compare
 from edgewise.runs.discover import discover
 from edgewise.runs.prompts import make_task
 from edgewise.runs.steps import Execution

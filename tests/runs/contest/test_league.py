@@ -15,14 +15,16 @@ from edgewise import load_model, load_run
 from edgewise.attribution import METHODS as ATTRIBUTION
 from edgewise.errors import EdgewiseError, FormatError, RunConflictError, RunError, SettingError, UnknownNameError
 from edgewise.evaluation.ranking import cost
-from edgewise.report.league import show_league
+from edgewise.report.contest.league import show_league
 from edgewise.runs.config import RunConfig
-from edgewise.runs.league import League, LeagueQuestion, default_methods, play, read_league
-from edgewise.runs.league.entrants import places
+from edgewise.runs.contest.entrants import VARIANTS, scorers
+from edgewise.runs.contest.league import LeagueQuestion, place_folder, play
+from edgewise.runs.contest.league_result import League
 from edgewise.runs.methods import get_method, method_names
 from edgewise.runs.methods.advice import ADVICE, FOR_EFFECTS, nearer
 from edgewise.runs.steps import Execution, Progress
 from edgewise.runs.store.codec import to_json
+from edgewise.runs.store.results import read_result
 
 pytestmark = pytest.mark.slow
 
@@ -50,7 +52,7 @@ def curve_area(of: Path) -> float:
 
 
 def test_every_number_is_that_of_the_stored_runs(folder: Path) -> None:
-    (cell,) = read_league(folder).cells
+    (cell,) = read_result(League, folder).cells
     here = folder / "planted-3-planted-seed-0"
     exact = load_run(here / "activation-patching")
     exists, circuit = exact.scores.graph.mask, load_model(MODEL).circuit
@@ -85,7 +87,7 @@ def test_every_number_is_that_of_the_stored_runs(folder: Path) -> None:
 
 def test_it_is_read_back_as_it_was(folder: Path) -> None:
     text = (folder / "league.json").read_text()
-    league = read_league(folder)
+    league = read_result(League, folder)
     assert json.dumps(to_json(league), indent=1) + "\n" == text
     values = json.loads(text)
     assert league.methods == METHODS
@@ -126,7 +128,7 @@ def test_several_draws_and_measured_edges(tmp_path: Path) -> None:
     assert len(exact) == 2
     assert all(with_exact > alone for alone, with_exact in zip(eap, exact, strict=True))
     assert "Planted models: 1 planted model; 2 draws of prompts each; mean, and the worst" in show_league(league)
-    assert read_league(tmp_path) == league
+    assert read_result(League, tmp_path) == league
 
 
 class StopError(Exception):
@@ -149,8 +151,8 @@ def test_stopped_anywhere_it_ends_with_the_same_numbers(folder: Path, tmp_path: 
         "activation-patching: scoring prompts",
         "activation-patching: selecting the circuit",
         "methods",
-        "eap: evaluating the circuit",
         "random: scoring prompts",
+        "eap: evaluating the circuit",
         "activation-patching: evaluating the circuit",
     ):
         stop_at(step)
@@ -163,7 +165,7 @@ def test_stopped_anywhere_it_ends_with_the_same_numbers(folder: Path, tmp_path: 
         ):
             there = tmp_path / path.relative_to(folder)
             assert not there.exists() or there.read_bytes() == path.read_bytes()
-    assert timeless(read_league(tmp_path)) == timeless(read_league(folder))
+    assert timeless(read_result(League, tmp_path)) == timeless(read_result(League, folder))
 
 
 def timeless(league: League) -> League:
@@ -183,7 +185,7 @@ def test_a_method_that_refuses_is_kept_with_its_reason(tmp_path: Path) -> None:
     assert random.refused is None
     assert random.number("pearson") is not None
     assert [one.name for one in league.advice("effects")] == ["random"]
-    assert read_league(tmp_path) == league
+    assert read_result(League, tmp_path) == league
     assert f"\nRefused:\neap, planted:3 on planted: {eap.refused}\n" in show_league(league)
 
 
@@ -193,8 +195,9 @@ def test_other_prompts_are_refused(folder: Path) -> None:
 
 
 def test_every_method_that_scores_edges_plays() -> None:
-    names = {name.partition(":")[0] for name in default_methods()}
-    assert {"eap", "secant", "eap-secant", "random", "hisp"} <= names
+    names = {one.method for one in LeagueQuestion(BASE).entrants()}
+    assert names == set(scorers()) >= {"eap", "secant", "eap-secant", "random", "hisp"}
+    assert {one.name for one in LeagueQuestion(BASE).entrants()} == {*scorers(), *VARIANTS}
     others = set(method_names()) - names
     assert others >= {"activation-patching", "acdc", "eap-acdc", "subnetwork-probing"}
     assert all(get_method(name).makes_circuit or get_method(name).is_exact for name in others)
@@ -210,15 +213,19 @@ def test_the_advice_is_of_methods_that_there_are_at_their_cost() -> None:
 
 
 def test_models_meet_the_tasks_that_fit_them() -> None:
-    assert [(one.model, one.task) for one in places(("demo", MODEL), ("ioi", "planted", "induction"))] == [
+    def places(models: tuple[str, ...], tasks: tuple[str, ...] | None = None) -> list[tuple[str, str | None, str]]:
+        found = LeagueQuestion(BASE, models, tasks).places()
+        return [(one.model, one.task, place_folder(one)) for one in found]
+
+    assert [place[:2] for place in places(("demo", MODEL), ("ioi", "planted", "induction"))] == [
         ("demo", "ioi"),
         ("demo", "induction"),
         (MODEL, "planted"),
     ]
-    assert [one.task for one in places(("compiled:seen",))] == ["compiled"]
-    assert [one.task for one in places(("demo",))] == ["ioi", "greater-than", "docstring", "induction"]
-    assert [one.folder for one in places(("./my model", "planted:3"))][-1] == "planted-3-planted-seed-0"
-    assert places(("./my model",), ("ioi",))[0].folder == "my-model-ioi-seed-0"
+    assert [task for _, task, _ in places(("compiled:seen",))] == ["compiled"]
+    assert [task for _, task, _ in places(("demo",))] == ["ioi", "greater-than", "docstring", "induction"]
+    assert places(("./my model", "planted:3"))[-1][2] == "planted-3-planted-seed-0"
+    assert places(("./my model",), ("ioi",))[0][2] == "my-model-ioi-seed-0"
 
 
 @pytest.mark.parametrize(
@@ -249,8 +256,8 @@ def test_bad_questions(wrong: dict[str, object], error: type[EdgewiseError], mes
 
 def test_bad_files(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"holds no league\.json"):
-        read_league(tmp_path)
+        read_result(League, tmp_path)
     for text in ("{", "[]", '{"format": "edgewise-roc"}', '{"format": "edgewise-league", "cells": [{}]}'):
         (tmp_path / "league.json").write_text(text)
         with pytest.raises(FormatError, match=r"league\.json"):
-            read_league(tmp_path)
+            read_result(League, tmp_path)

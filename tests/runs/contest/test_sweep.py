@@ -12,8 +12,8 @@ from edgewise import load_model, make_task, score_edges
 from edgewise.errors import RunConflictError, RunError, SettingError
 from edgewise.graph import Circuit
 from edgewise.runs.config import RunConfig
+from edgewise.runs.contest.sweep import grid, sweep
 from edgewise.runs.discover import discover
-from edgewise.runs.sweep import grid, sweep
 from edgewise.search.acdc.search import acdc
 
 pytestmark = pytest.mark.slow
