@@ -103,11 +103,7 @@ def roc(
             RunConfig(**{"model": "demo", **given}),
             ROC_METHODS if methods is None else read_names("--methods", methods),
             truth,
-            {
-                name: read_numbers(f"--{name.rstrip('_')}s", (text,))
-                for name, text in values.items()
-                if text is not None
-            },
+            values,
             {"subnetwork-probing": own, "eap-acdc": {"eap_fraction": fractions[0]} if fractions else {}},
             **by,
         )
