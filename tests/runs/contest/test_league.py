@@ -13,13 +13,14 @@ from sklearn.metrics import roc_auc_score
 
 from edgewise import load_model, load_run
 from edgewise.attribution import METHODS as ATTRIBUTION
+from edgewise.engine.run.passes import Passes
 from edgewise.errors import EdgewiseError, FormatError, RunConflictError, RunError, SettingError, UnknownNameError
 from edgewise.evaluation.ranking import cost
 from edgewise.report.contest.league import show_league
 from edgewise.runs.config import RunConfig
 from edgewise.runs.contest.entrants import VARIANTS, scorers
 from edgewise.runs.contest.league import LeagueQuestion, place_folder, play
-from edgewise.runs.contest.league_result import League
+from edgewise.runs.contest.league_result import Cell, Entry, League
 from edgewise.runs.methods import get_method, method_names
 from edgewise.runs.methods.advice import ADVICE, FOR_EFFECTS, nearer
 from edgewise.runs.steps import Execution, Progress
@@ -201,6 +202,18 @@ def test_every_method_that_scores_edges_plays() -> None:
     others = set(method_names()) - names
     assert others >= {"activation-patching", "acdc", "eap-acdc", "subnetwork-probing"}
     assert all(get_method(name).makes_circuit or get_method(name).is_exact for name in others)
+
+
+def test_a_method_costs_what_it_does_at_most() -> None:
+    def cell(seed: int, *costs: Passes | None) -> Cell:
+        names = ("deep", "unknown", "activation-patching")
+        entries = (Entry(name, name, name == names[2], None, of) for name, of in zip(names, costs, strict=True))
+        return Cell("demo", "ioi", seed, "kl", 4, 30, None, None, tuple(entries))
+
+    cells = (cell(0, Passes(6, 3), None, None), cell(1, Passes(8, 6), None, None))
+    deep, unknown, _ = League(20, "", cells).standings(cells)
+    assert (deep.cost, unknown.cost) == (5.0, None)
+    assert deep.values["pearson"] == (None, None)
 
 
 def test_the_advice_is_of_methods_that_there_are_at_their_cost() -> None:

@@ -31,17 +31,11 @@ def show_league(league: League) -> str:
     refused = _refused(league)
     if refused:
         parts.append("\n".join(("Refused:", *refused)))
-    return "\n\n".join((*parts, _explained(league), show_advice(league)))
-
-
-def show_advice(league: League) -> str:
-    """Return which method to take for which budget, by the league."""
-    return "\n\n".join(
-        (
-            "For effects (the least of Pearson and Spearman |.| over all tasks):\n" + _advised(league, EFFECTS),
-            "For circuits (the mean CMD over all tasks, less is better):\n" + _advised(league, CIRCUITS),
-        )
+    advice = (
+        "For effects (the least of Pearson and Spearman |.| over all tasks):\n" + _advised(league, EFFECTS),
+        "For circuits (the mean CMD over all tasks, less is better):\n" + _advised(league, CIRCUITS),
     )
+    return "\n\n".join((*parts, _explained(league), *advice))
 
 
 def league_picture(league: League) -> Chart:

@@ -24,11 +24,16 @@ from edgewise.runs.evaluated_circuit import EvaluatedCircuit, circuit_of_run
 from edgewise.runs.steps import Execution
 from edgewise.runs.store.analysis import Analysis, measured
 from edgewise.runs.store.folder import RUN, Run, load_run
+from edgewise.settings import described
 from edgewise.settings.evaluation import Ablation, EvaluationRequest
+from edgewise.settings.prompts import PromptSettings
 
 MOST = 12
 # What the first run decides for all: the prompts, and how the model is run on them.
-_SHARED = ("task", "data", "options", "n", "seed", "bos", "drop_invalid", "dtype", "device", "batch_size")
+_SHARED = (
+    *(one.name for one in described(PromptSettings) if one.name != "split"),
+    *("dtype", "device", "batch_size"),
+)
 
 
 @dataclass(frozen=True, eq=False)
