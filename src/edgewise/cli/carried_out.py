@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgewise.cli import output
 from edgewise.cli.options import Given
-from edgewise.cli.progress import ShownProgress
+from edgewise.cli.progress import STOP, ShownProgress
 
 if TYPE_CHECKING:
     from edgewise.report.files import Picture
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def carried_out(given: Given, overwrite: bool) -> Iterator[Execution]:
-    """Show progress within, and take the memory to use out of what was given."""
+def carried_out(given: Given, overwrite: bool, stop: str = STOP) -> Iterator[Execution]:
+    """Show progress within, and take the memory to use out of what was given; `stop` as of `ShownProgress`."""
     from edgewise.cli.quiet import quiet_transformers
     from edgewise.runs.steps import Execution
 
     quiet_transformers()
-    with ShownProgress() as shown:
+    with ShownProgress(stop) as shown:
         yield Execution(overwrite, given.pop("max_memory", None), shown)
 
 
