@@ -9,7 +9,7 @@ import typer
 
 from edgewise.cli import output
 from edgewise.cli.carried_out import carried_out, show_result
-from edgewise.cli.groups import BATCH, MEMORY, NUMBERS, PROMPTS, SCORES
+from edgewise.cli.groups import BATCH, MEMORY, MODEL, NUMBERS, PROMPTS, SCORES
 from edgewise.cli.options import AsJson, Given, Overwrite, split, takes
 
 EXAMPLES = """Examples:
@@ -26,6 +26,7 @@ edgewise compare runs/* --ablation mean --random 0 --json --out runs/by-mean
     PROMPTS.only("n", "seed").default(n="as in the first run", seed="as in the first run"),
     SCORES.only("metric"),
     NUMBERS.only("ablation", "random"),
+    MODEL.only("trust_remote_code"),
     BATCH,
     MEMORY,
 )

@@ -146,6 +146,10 @@ def test_what_cannot_be_compared_is_refused(runs: dict[str, Path], config: RunCo
         compare([eap, tmp_path / "none"], tmp_path / "out")
     with pytest.raises(UnknownNameError, match="unknown metric"):
         compare([eap, runs["random"]], tmp_path / "out", given={"metric": "logit-dif"})
+    discover(replace(PLANTED, trust_remote_code=True), tmp_path / "code")
+    with pytest.raises(RunError, match="add --trust-remote-code to run it"):
+        compare([eap, tmp_path / "code"], tmp_path / "out")
+    assert compare([eap, tmp_path / "code"], tmp_path / "trusted", given={"trust_remote_code": True}).results
     discover(config, tmp_path / "tiny")
     with pytest.raises(RunError, match=r"whose graph has .* edges; .*eap is of planted:0"):
         compare([eap, tmp_path / "tiny"], tmp_path / "out")

@@ -113,7 +113,9 @@ def test_the_same_call_computes_nothing_and_more_can_be_added(folder: Path) -> N
 
 def test_several_draws_and_measured_edges(tmp_path: Path) -> None:
     """Each draw is a table of its own; what is measured exactly is exact, and costs what it costs."""
-    question = replace(QUESTION, methods=("eap", "eap:exact=20"), draws=2, base=replace(BASE, seed=5))
+    question = replace(
+        QUESTION, methods=("eap", "eap:exact=20"), draws=2, base=replace(BASE, seed=5, trust_remote_code=True)
+    )
     league = play(question, tmp_path)
     assert [(cell.model, cell.seed) for cell in league.cells] == [(MODEL, 5), (MODEL, 6)]
     for cell in league.cells:

@@ -185,7 +185,7 @@ def _entry(entrant: Entrant, run: Run | str, exact: Run, truth: Truth | None, gr
     name, place = entrant.name, f"{ground.folder.name}/{entrant.folder}"
     if isinstance(run, str):
         return Entry(name, place, False, refused=run)
-    subject = circuit_of_run(run.folder, {})
+    subject = circuit_of_run(run.folder, {"trust_remote_code": ground.base.trust_remote_code})
     evaluation = evaluate(subject, WANTED, run.folder, ground.execution.named(name), load=loaded.setup).results
     return Entry(
         name,
