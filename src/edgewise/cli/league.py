@@ -60,18 +60,19 @@ def league(
     """
     from edgewise.report.contest.league import league_picture, show_league
     from edgewise.runs.config import RunConfig
-    from edgewise.runs.contest.league import DEFAULT_MODELS, LeagueQuestion, play
+    from edgewise.runs.contest.league import DEFAULT_MODELS, play
     from edgewise.runs.store.codec import to_json
 
     with carried_out(given, overwrite) as execution:
         named = DEFAULT_MODELS if models is None else read_names("--models", models)
-        question = LeagueQuestion(
+        found = play(
             RunConfig(named[0], task="ioi", **given),
+            out,
             named,
             None if tasks is None else read_names("--tasks", tasks),
             None if methods is None else read_names("--methods", methods),
-            draws,
+            draws=draws,
+            execution=execution,
         )
-        found = play(question, out, execution)
     document = {"folder": str(out), **to_json(found)}
     show_result(out, "league", league_picture(found), show_league(found), document, as_json=as_json)

@@ -84,7 +84,6 @@ def roc(
     from edgewise.report.contest.roc import roc_picture, show_roc
     from edgewise.runs.config import RunConfig
     from edgewise.runs.contest.entrants import ROC_METHODS
-    from edgewise.runs.contest.roc import RocQuestion
     from edgewise.runs.contest.roc import roc as hold_against
     from edgewise.runs.store.codec import to_json
 
@@ -99,14 +98,15 @@ def roc(
             for name, text in (("tau", taus), ("lambda_", lambdas))
             if text is not None
         }
-        question = RocQuestion(
+        found = hold_against(
             RunConfig(**{"model": "demo", **given}),
+            out,
             ROC_METHODS if methods is None else read_names("--methods", methods),
             truth,
-            values,
-            {"subnetwork-probing": own, "eap-acdc": {"eap_fraction": fractions[0]} if fractions else {}},
+            values=values,
+            settings={"subnetwork-probing": own, "eap-acdc": {"eap_fraction": fractions[0]} if fractions else {}},
             **by,
+            execution=execution,
         )
-        found = hold_against(question, out, execution)
     level, document = "node" if nodes else "edge", {"folder": str(out), **to_json(found)}
     show_result(out, "roc", roc_picture(found, level), show_roc(found, level), document, as_json=as_json)

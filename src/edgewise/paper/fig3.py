@@ -19,7 +19,7 @@ from edgewise.paper.material import Experiment, base_config, experiments, run_fo
 from edgewise.report.charts.roc import Drawn, Panel, panels_chart
 from edgewise.report.contest.roc import line_places
 from edgewise.report.picture.circuit import Heading
-from edgewise.runs.contest.roc import RocQuestion, roc
+from edgewise.runs.contest.roc import roc
 from edgewise.runs.contest.roc_result import RocResult
 from edgewise.runs.store.codec import to_json
 
@@ -70,8 +70,8 @@ FIGURE = Figure("fig3", "ROC of EAP, ACDC and activation patching on three tasks
 
 def _compared(one: Experiment, request: Request) -> RocResult:
     values = {"tau": FAST_TAUS} if request.fast else {}
-    question = RocQuestion(base_config(one, request), METHODS, values=values)
-    return roc(question, run_folder(one, request), request.execution)
+    folder = run_folder(one, request)
+    return roc(base_config(one, request), folder, METHODS, values=values, execution=request.execution)
 
 
 def _drawn(result: RocResult) -> tuple[Drawn, ...]:

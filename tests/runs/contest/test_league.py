@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,8 +19,8 @@ from edgewise.errors import EdgewiseError, FormatError, RunConflictError, RunErr
 from edgewise.evaluation.ranking import cost
 from edgewise.report.contest.league import show_league
 from edgewise.runs.config import RunConfig
-from edgewise.runs.contest.entrants import VARIANTS, scorers
-from edgewise.runs.contest.league import LeagueQuestion, place_folder, play
+from edgewise.runs.contest.entrants import VARIANTS, entrants, scorers
+from edgewise.runs.contest.league import place_folder, places, play
 from edgewise.runs.contest.league_result import Cell, Entry, League
 from edgewise.runs.methods import get_method, method_names
 from edgewise.runs.methods.advice import ADVICE, FOR_EFFECTS, nearer
@@ -33,13 +34,13 @@ BASE = RunConfig("demo", task="ioi", n=4)
 MODEL = "planted:3"
 METHODS = ("eap", "eap-ig-inputs:steps=2", "random")
 FOLDERS = ("eap", "eap-ig-inputs-steps-2", "random")
-QUESTION = LeagueQuestion(BASE, (MODEL,), methods=METHODS)
+ASKED: dict[str, Any] = {"base": BASE, "models": (MODEL,), "methods": METHODS}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("league") / "out"
-    play(QUESTION, out)
+    play(**ASKED, folder=out)
     return out
 
 
@@ -101,22 +102,20 @@ def test_the_same_call_computes_nothing_and_more_can_be_added(folder: Path) -> N
     kept = [path for path in folder.rglob("*.json") if path.parent != folder]
     before = {path: path.stat().st_mtime_ns for path in kept}
     stored, reports = (folder / "league.json").read_bytes(), list[Progress]()
-    play(QUESTION, folder, execution=Execution(report=reports.append))
+    play(**ASKED, folder=folder, execution=Execution(report=reports.append))
     assert (folder / "league.json").read_bytes() == stored
     assert not any("scoring" in report.step or report.plan for report in reports)
-    more = play(replace(QUESTION, models=(MODEL, "planted:11"), methods=(*METHODS, "hisp")), folder)
+    more = play(BASE, folder, (MODEL, "planted:11"), methods=(*METHODS, "hisp"))
     assert [(cell.model, len(cell.entries)) for cell in more.cells] == [(MODEL, 5), ("planted:11", 5)]
     assert {path: path.stat().st_mtime_ns for path in kept} == before
-    play(QUESTION, folder)
+    play(**ASKED, folder=folder)
     assert (folder / "league.json").read_bytes() == stored
 
 
 def test_several_draws_and_measured_edges(tmp_path: Path) -> None:
     """Each draw is a table of its own; what is measured exactly is exact, and costs what it costs."""
-    question = replace(
-        QUESTION, methods=("eap", "eap:exact=20"), draws=2, base=replace(BASE, seed=5, trust_remote_code=True)
-    )
-    league = play(question, tmp_path)
+    base = replace(BASE, seed=5, trust_remote_code=True)
+    league = play(base, tmp_path, (MODEL,), methods=("eap", "eap:exact=20"), draws=2)
     assert [(cell.model, cell.seed) for cell in league.cells] == [(MODEL, 5), (MODEL, 6)]
     for cell in league.cells:
         here = tmp_path / f"planted-3-planted-seed-{cell.seed}"
@@ -148,7 +147,7 @@ def test_stopped_anywhere_it_ends_with_the_same_numbers(folder: Path, tmp_path: 
                 raise StopError
 
         with pytest.raises(StopError):
-            play(QUESTION, tmp_path, execution=Execution(report=told))
+            play(**ASKED, folder=tmp_path, execution=Execution(report=told))
 
     for step in (
         "activation-patching: scoring prompts",
@@ -161,7 +160,7 @@ def test_stopped_anywhere_it_ends_with_the_same_numbers(folder: Path, tmp_path: 
         stop_at(step)
         assert not (tmp_path / "league.json").exists()
     assert any(plan is not None and plan.seconds > 0 for plan in plans)
-    play(QUESTION, tmp_path)
+    play(**ASKED, folder=tmp_path)
     for path in folder.rglob("*"):
         if path.name in ("scores.safetensors", "circuit.json", "evaluation-resample.json") and "planted-11" not in str(
             path
@@ -180,7 +179,7 @@ def timeless(league: League) -> League:
 
 def test_a_method_that_refuses_is_kept_with_its_reason(tmp_path: Path) -> None:
     """EAP refuses KL, which is flat at the clean run; random scores do not care."""
-    league = play(LeagueQuestion(replace(BASE, metric="kl"), (MODEL,), methods=("eap", "random")), tmp_path)
+    league = play(replace(BASE, metric="kl"), tmp_path, (MODEL,), methods=("eap", "random"))
     eap, random = (league.cells[0].entry(name) for name in ("eap", "random"))
     assert eap.refused is not None
     assert "gradient" in eap.refused
@@ -194,13 +193,12 @@ def test_a_method_that_refuses_is_kept_with_its_reason(tmp_path: Path) -> None:
 
 def test_other_prompts_are_refused(folder: Path) -> None:
     with pytest.raises(RunConflictError, match="holds another run"):
-        play(replace(QUESTION, base=replace(BASE, n=5)), folder)
+        play(replace(BASE, n=5), folder, (MODEL,), methods=METHODS)
 
 
 def test_every_method_that_scores_edges_plays() -> None:
-    names = {one.method for one in LeagueQuestion(BASE).entrants()}
+    names = {one.method for one in entrants((*scorers(), *VARIANTS), BASE, rows={})}
     assert names == set(scorers()) >= {"eap", "secant", "eap-secant", "random", "hisp"}
-    assert {one.name for one in LeagueQuestion(BASE).entrants()} == {*scorers(), *VARIANTS}
     others = set(method_names()) - names
     assert others >= {"activation-patching", "acdc", "eap-acdc", "subnetwork-probing"}
     assert all(get_method(name).makes_circuit or get_method(name).is_exact for name in others)
@@ -228,19 +226,18 @@ def test_the_advice_is_of_methods_that_there_are_at_their_cost() -> None:
 
 
 def test_models_meet_the_tasks_that_fit_them() -> None:
-    def places(models: tuple[str, ...], tasks: tuple[str, ...] | None = None) -> list[tuple[str, str | None, str]]:
-        found = LeagueQuestion(BASE, models, tasks).places()
-        return [(one.model, one.task, place_folder(one)) for one in found]
+    def found(models: tuple[str, ...], tasks: tuple[str, ...] | None = None) -> list[tuple[str, str | None, str]]:
+        return [(one.model, one.task, place_folder(one)) for one in places(BASE, models, tasks)]
 
-    assert [place[:2] for place in places(("demo", MODEL), ("ioi", "planted", "induction"))] == [
+    assert [place[:2] for place in found(("demo", MODEL), ("ioi", "planted", "induction"))] == [
         ("demo", "ioi"),
         ("demo", "induction"),
         (MODEL, "planted"),
     ]
-    assert [task for _, task, _ in places(("compiled:seen",))] == ["compiled"]
-    assert [task for _, task, _ in places(("demo",))] == ["ioi", "greater-than", "docstring", "induction"]
-    assert places(("./my model", "planted:3"))[-1][2] == "planted-3-planted-seed-0"
-    assert places(("./my model",), ("ioi",))[0][2] == "my-model-ioi-seed-0"
+    assert [task for _, task, _ in found(("compiled:seen",))] == ["compiled"]
+    assert [task for _, task, _ in found(("demo",))] == ["ioi", "greater-than", "docstring", "induction"]
+    assert found(("./my model", "planted:3"))[-1][2] == "planted-3-planted-seed-0"
+    assert found(("./my model",), ("ioi",))[0][2] == "my-model-ioi-seed-0"
 
 
 @pytest.mark.parametrize(
@@ -264,9 +261,10 @@ def test_models_meet_the_tasks_that_fit_them() -> None:
         ({"base": replace(BASE, level="node")}, RunError, "scores of edges"),
     ],
 )
-def test_bad_questions(wrong: dict[str, object], error: type[EdgewiseError], message: str) -> None:
+def test_bad_questions(wrong: dict[str, Any], error: type[EdgewiseError], message: str, tmp_path: Path) -> None:
     with pytest.raises(error, match=message):
-        replace(QUESTION, **wrong)  # type: ignore[arg-type]
+        play(**ASKED | wrong, folder=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_bad_files(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from edgewise.errors import (
 from edgewise.report.contest.roc import line_places
 from edgewise.runs.config import RunConfig
 from edgewise.runs.contest.entrants import ROWS, entrants
-from edgewise.runs.contest.roc import RocQuestion, roc
+from edgewise.runs.contest.roc import roc
 from edgewise.runs.contest.roc_result import RocResult
 from edgewise.runs.methods import settled
 from edgewise.runs.steps import Execution, Progress
@@ -47,14 +47,14 @@ def files(folder: Path) -> dict[str, bytes]:
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("planted") / "roc"
-    roc(RocQuestion(PLANTED, ("eap", "acdc:task"), values=TAUS), folder)
+    roc(PLANTED, folder, ("eap", "acdc:task"), values=TAUS)
     return folder
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo") / "roc"
-    roc(RocQuestion(replace(DEMO, bootstrap=50), ("eap", "activation-patching"), "exact:5%"), folder)
+    roc(replace(DEMO, bootstrap=50), folder, ("eap", "activation-patching"), "exact:5%")
     return folder
 
 
@@ -113,9 +113,9 @@ def test_it_is_read_back_as_it_was(demo: Path, planted: Path) -> None:
 def test_the_same_call_computes_nothing_and_methods_can_be_added(planted: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in planted.rglob("run.json")}
     stored = (planted / "roc.json").read_bytes()
-    roc(RocQuestion(PLANTED, ("eap", "acdc:task"), values=TAUS), planted)
+    roc(PLANTED, planted, ("eap", "acdc:task"), values=TAUS)
     assert (planted / "roc.json").read_bytes() == stored
-    more = roc(RocQuestion(PLANTED, ("eap", "acdc:task", "activation-patching"), values=TAUS), planted)
+    more = roc(PLANTED, planted, ("eap", "acdc:task", "activation-patching"), values=TAUS)
     assert more.lines[2].levels["edge"].roc.auc == pytest.approx(1.0)  # by construction
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
@@ -125,10 +125,12 @@ class StopError(Exception):
 
 
 def test_stopped_anywhere_it_ends_with_the_same_bytes(tmp_path: Path) -> None:
-    question = RocQuestion(PLANTED, ("eap", "acdc:kl"), "exact:5%", {"tau": (0.3,)})
+    def asked(folder: Path, execution: Execution = Execution()) -> None:
+        roc(PLANTED, folder, ("eap", "acdc:kl"), "exact:5%", values={"tau": (0.3,)}, execution=execution)
+
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     reports: list[Progress] = []
-    roc(question, whole, execution=Execution(report=reports.append))
+    asked(whole, Execution(report=reports.append))
     steps = list(dict.fromkeys(report.step for report in reports))
     assert "truth: scoring prompts" in steps
 
@@ -138,25 +140,25 @@ def test_stopped_anywhere_it_ends_with_the_same_bytes(tmp_path: Path) -> None:
                 raise StopError
 
         with pytest.raises(StopError):
-            roc(question, broken, execution=Execution(report=told))
+            asked(broken, Execution(report=told))
 
     for step in ("truth: selecting the circuit", "eap: scoring prompts", "acdc:kl: scoring prompts"):
         stop_at(step)
         assert not (broken / "roc.json").exists()
-    roc(question, broken)
+    asked(broken)
     assert files(broken) == files(whole)
 
 
 def test_other_prompts_are_refused(planted: Path) -> None:
     with pytest.raises(RunConflictError, match="holds another run"):
-        roc(RocQuestion(replace(PLANTED, seed=1), ("eap",)), planted)
+        roc(replace(PLANTED, seed=1), planted, ("eap",))
 
 
 def test_a_circuit_of_the_users_own(planted: Path, tmp_path: Path) -> None:
     names = sorted(load_run(planted / "acdc-task" / "tau-1").circuit.edges())
     (tmp_path / "mine.json").write_text(json.dumps(names))
-    by_list = roc(RocQuestion(PLANTED, ("eap",), str(tmp_path / "mine.json")), planted)
-    by_file = roc(RocQuestion(PLANTED, ("eap",), str(planted / "acdc-task" / "tau-1" / "circuit.json")), planted)
+    by_list = roc(PLANTED, planted, ("eap",), str(tmp_path / "mine.json"))
+    by_file = roc(PLANTED, planted, ("eap",), str(planted / "acdc-task" / "tau-1" / "circuit.json"))
     assert set(by_list.truth_edges) == set(by_file.truth_edges) == set(names)
     assert by_list.lines[0].levels["edge"].roc.auc == by_file.lines[0].levels["edge"].roc.auc
     assert by_list.truth_digest != by_file.truth_digest
@@ -181,7 +183,7 @@ def test_no_truth(tmp_path: Path, truth: str, content: str | None, error: type[E
         truth = str(tmp_path / "truth.json")
         Path(truth).write_text(content)
     with pytest.raises(error, match=message):
-        roc(RocQuestion(replace(DEMO, n=2), ("eap",), truth), tmp_path / "out")
+        roc(replace(DEMO, n=2), tmp_path / "out", ("eap",), truth)
     assert not (tmp_path / "out" / "roc.json").exists()
 
 
@@ -189,20 +191,20 @@ def test_exact_patching_needs_prompts_to_itself(tmp_path: Path) -> None:
     rows = tmp_path / "rows.jsonl"
     rows.write_text('{"clean": [1, 2, 3], "corrupted": [1, 2, 4], "answers": [5], "wrong_answers": [6]}\n')
     with pytest.raises(RunError, match="a data file has no held-out part"):
-        roc(RocQuestion(RunConfig("demo", data=str(rows)), ("eap",)), tmp_path / "out")
+        roc(RunConfig("demo", data=str(rows)), tmp_path / "out", ("eap",))
 
 
-def test_questions_that_are_none() -> None:
+def test_questions_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match=r"cannot compare method 'acdc'; did you mean 'acdc:kl'\?|Known here"):
-        RocQuestion(PLANTED, ("acdc",))
+        roc(PLANTED, tmp_path, ("acdc",))
     with pytest.raises(RunError, match="--methods names 'eap' twice"):
-        RocQuestion(PLANTED, ("eap", "eap"))
+        roc(PLANTED, tmp_path, ("eap", "eap"))
     with pytest.raises(RunError, match="--methods is empty"):
-        RocQuestion(PLANTED, ())
+        roc(PLANTED, tmp_path, ())
     with pytest.raises(RunError, match="--taus needs at least one value"):
-        RocQuestion(PLANTED, values={"tau": ()})
+        roc(PLANTED, tmp_path, values={"tau": ()})
     with pytest.raises(RunError, match="leave the level out"):
-        RocQuestion(replace(PLANTED, level="node"))
+        roc(replace(PLANTED, level="node"), tmp_path)
     with pytest.raises(FormatError, match="not written by edgewise"):
         from_json(RocResult, {}, "roc.json")
 
@@ -252,17 +254,17 @@ def test_settings_stand_behind_a_name() -> None:
         ("subnetwork-probing", UnknownNameError, "cannot compare method 'subnetwork-probing'.*Known here: .*relp"),
     ],
 )
-def test_names_that_are_none(name: str, error: type[EdgewiseError], message: str) -> None:
+def test_names_that_are_none(tmp_path: Path, name: str, error: type[EdgewiseError], message: str) -> None:
     with pytest.raises(error, match=message):
-        RocQuestion(PLANTED, (name,))
+        roc(PLANTED, tmp_path, (name,))
 
 
 def test_a_method_without_a_row_takes_part(planted: Path) -> None:
-    result = roc(RocQuestion(PLANTED, ("eap-ig-inputs:steps=2", "eap:exact=5")), planted)
+    result = roc(PLANTED, planted, ("eap-ig-inputs:steps=2", "eap:exact=5"))
     assert [line.runs for line in result.lines] == [("eap-ig-inputs-steps-2",), ("eap-exact-5",)]
     assert [line.label for line in result.lines] == ["eap-ig-inputs: steps=2", "EAP: exact=5"]
     assert load_run(planted / "eap-ig-inputs-steps-2").config.settings["steps"] == 2
     assert sum(load_run(planted / "eap-exact-5").scores.verified.ravel()) == 5
-    places = line_places((*result.lines, *roc(RocQuestion(PLANTED, ("eap",)), planted).lines))
+    places = line_places((*result.lines, *roc(PLANTED, planted, ("eap",)).lines))
     assert places["eap"] == 0
     assert len(set(places.values())) == 3

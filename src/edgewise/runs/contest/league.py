@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from edgewise.attribution import METHODS
@@ -56,60 +56,70 @@ WANTED = EvaluationRequest(random=0)
 _EVALUATION, _UNKNOWN, _A_PATCH = 1.5 * (4 + len(FRACTIONS)), 4.0, 1 / 3
 
 
-@dataclass(frozen=True)
-class LeagueQuestion:
-    """What is played.
+def play(
+    base: RunConfig,
+    folder: str | Path,
+    models: Sequence[str] = DEFAULT_MODELS,
+    tasks: Sequence[str] | None = None,
+    methods: Sequence[str] | None = None,
+    *,
+    draws: int = 1,
+    execution: Execution = Execution(),
+) -> League:
+    """Run all methods on all models and tasks, and store the result beside their runs.
 
     Args:
         base: of the prompts (`n`, `seed`) and the machine (`dtype`, `device`, `batch_size`); its model and task, and
             how edges are scored, do not count.
+        folder: where it goes; the same call goes on where an earlier one was stopped. Methods, models and tasks can be
+            added later.
         models: names.
         tasks: names; all that fit by default.
         methods: names, with settings behind colons; all that score edges, and `VARIANTS`, by default.
         draws: how many draws of prompts of each task, of the seeds from the base's on.
+        execution: how it is carried out, `Execution`.
 
     Raises:
         UnknownNameError: no such task or method.
         RunError: names that are missing, given twice, or do not go together.
-        SettingError: a setting that a method cannot have.
+        RunConflictError: the folder holds runs of other prompts.
+        EdgewiseError: anything wrong with a model, the prompts, the metric or a method's settings.
     """
+    if base.level != "edge":
+        raise RunError("methods are compared by scores of edges; leave the level out")
+    playing = entrants((*scorers(), *VARIANTS) if methods is None else methods, base, rows=NOTHING)
+    found, cells, ends = places(base, models, tasks, draws), list[Cell](), list[str]()
+    for number, place in enumerate(found, start=1):
+        words = f"{place.model} on {place.task} ({number} of {len(found)})"
+        ground, model = ground_of(place, Path(folder) / place_folder(place), execution.named(words))
+        runs = _runs(playing, ground, model.graph)
+        cells.append(_cell(runs, ground, known_truth(place, model)))
+        ends += [run.record.finished for _, run in runs if isinstance(run, Run)]
+    league = League(TOP, max(ends), tuple(cells))
+    write_result(Path(folder), league)
+    return league
 
-    base: RunConfig
-    models: Sequence[str] = DEFAULT_MODELS
-    tasks: Sequence[str] | None = None
-    methods: Sequence[str] | None = None
-    draws: int = 1
 
-    def __post_init__(self) -> None:
-        """Check what can be checked without a model."""
-        if self.base.level != "edge":
-            raise RunError("methods are compared by scores of edges; leave the level out")
-        if self.draws < 1:
-            raise RunError(f"--draws is {self.draws}; give at least 1")
-        self.entrants()
-        self.places()
+def places(
+    base: RunConfig, models: Sequence[str], tasks: Sequence[str] | None = None, draws: int = 1
+) -> tuple[RunConfig, ...]:
+    """Model and prompts of every model on every task that fits it, draw after draw.
 
-    def entrants(self) -> tuple[Entrant, ...]:
-        """The methods."""
-        names = (*scorers(), *VARIANTS) if self.methods is None else self.methods
-        return entrants(names, self.base, rows=NOTHING)
-
-    def places(self) -> tuple[RunConfig, ...]:
-        """Model and prompts of every model on every task that fits it, draw after draw.
-
-        Models that are built by hand are asked the task of their name, others the rest.
-        """
-        asked = tuple(TASKS) if self.tasks is None else tuple(self.tasks)
-        refuse_none_or_twice("--models", self.models)
-        refuse_none_or_twice("--tasks", asked)
-        for task in asked:
-            TASKS.load(task)
-        return tuple(
-            replace(self.base, model=model, task=task, seed=self.base.seed + draw, n=self.base.n or DEFAULT_N)
-            for model in self.models
-            for task in _fitting(model, asked)
-            for draw in range(self.draws)
-        )
+    Models that are built by hand are asked the task of their name, others the rest. Args and raises as of `play`.
+    """
+    if draws < 1:
+        raise RunError(f"--draws is {draws}; give at least 1")
+    asked = tuple(TASKS) if tasks is None else tuple(tasks)
+    refuse_none_or_twice("--models", models)
+    refuse_none_or_twice("--tasks", asked)
+    for task in asked:
+        TASKS.load(task)
+    return tuple(
+        replace(base, model=model, task=task, seed=base.seed + draw, n=base.n or DEFAULT_N)
+        for model in models
+        for task in _fitting(model, asked)
+        for draw in range(draws)
+    )
 
 
 def _fitting(model: str, tasks: Sequence[str]) -> list[str]:
@@ -124,31 +134,6 @@ def _fitting(model: str, tasks: Sequence[str]) -> list[str]:
 def place_folder(place: RunConfig) -> str:
     """Name of the folder of a place's runs."""
     return re.sub(r"[^A-Za-z0-9_.]+", "-", f"{place.model} {place.task} seed {place.seed}").strip("-.")
-
-
-def play(question: LeagueQuestion, folder: str | Path, execution: Execution = Execution()) -> League:
-    """Run all methods on all models and tasks, and store the result beside their runs.
-
-    Args:
-        question: what is played.
-        folder: where it goes; the same call goes on where an earlier one was stopped. Methods, models and tasks can be
-            added later.
-        execution: how it is carried out, `Execution`.
-
-    Raises:
-        RunConflictError: the folder holds runs of other prompts.
-        EdgewiseError: anything wrong with a model, the prompts or the metric.
-    """
-    places, cells, ends = question.places(), list[Cell](), list[str]()
-    for number, place in enumerate(places, start=1):
-        words = f"{place.model} on {place.task} ({number} of {len(places)})"
-        ground, model = ground_of(place, Path(folder) / place_folder(place), execution.named(words))
-        runs = _runs(question.entrants(), ground, model.graph)
-        cells.append(_cell(runs, ground, known_truth(place, model)))
-        ends += [run.record.finished for _, run in runs if isinstance(run, Run)]
-    league = League(TOP, max(ends), tuple(cells))
-    write_result(Path(folder), league)
-    return league
 
 
 def _runs(methods: Sequence[Entrant], ground: Ground, graph: Graph) -> list[tuple[Entrant, Run | str]]:

@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from edgewise.evaluation.roc import bootstrap, circuit_roc, score_roc
 from edgewise.graph.scores import Ranking
 from edgewise.metrics import get_metric
 from edgewise.runs.config import RunConfig
-from edgewise.runs.contest.entrants import ROC_METHODS, Entrant, distinct, entrants
+from edgewise.runs.contest.entrants import NOTHING, ROC_METHODS, Entrant, distinct, entrants
 from edgewise.runs.contest.play import ground_of
 from edgewise.runs.contest.roc_result import LEVELS, Judged, RocLine, RocResult
 from edgewise.runs.contest.truth import Truth, find_truth
@@ -28,74 +27,57 @@ from edgewise.runs.store.results import write_result
 from edgewise.settings.selection import Selection
 
 
-@dataclass(frozen=True)
-class RocQuestion:
-    """What is compared.
+def roc(
+    base: RunConfig,
+    folder: str | Path,
+    methods: Sequence[str] = ROC_METHODS,
+    truth: str | None = None,
+    *,
+    values: Mapping[str, Sequence[float]] = NOTHING,
+    settings: Mapping[str, Mapping[str, Any]] = NOTHING,
+    by: Ranking = "abs",
+    execution: Execution = Execution(),
+) -> RocResult:
+    """Run all methods, judge them, and store the result beside their runs.
 
     Args:
         base: model and prompts; its `bootstrap`, or `per_prompt`, also asks for intervals over prompts.
+        folder: where it goes; the same call goes on where an earlier one was stopped. Methods can be added later.
         methods: names, see `edgewise.runs.contest.entrants`.
         truth: ``"known"``, ``"exact:X"`` or a file; None takes what is known, else ``exact:2%``.
         values: setting -> the values it takes, where a method is swept; others than those of `ROWS`.
         settings: method -> its other settings.
         by: what scores are ranked by.
-
-    Raises:
-        UnknownNameError: no such method or ranking.
-        SettingError: a setting that a method cannot have.
-        RunError: no method, one twice, or values that are none.
-    """
-
-    base: RunConfig
-    methods: Sequence[str] = ROC_METHODS
-    truth: str | None = None
-    values: Mapping[str, Sequence[float]] = field(default_factory=dict)
-    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    by: Ranking = "abs"
-
-    def __post_init__(self) -> None:
-        """Check what can be checked without a model."""
-        if self.base.level != "edge":
-            raise RunError("methods are compared by scores of edges, which rank nodes too; leave the level out")
-        Selection(by=self.by)  # refuses what is no ranking
-        object.__setattr__(self, "values", {name: distinct(name, given) for name, given in self.values.items()})
-        self.entrants()
-
-    def entrants(self) -> tuple[Entrant, ...]:
-        """The methods."""
-        return entrants(self.methods, self.base, values=self.values, settings=self.settings)
-
-
-def roc(question: RocQuestion, folder: str | Path, execution: Execution = Execution()) -> RocResult:
-    """Run all methods, judge them, and store the result beside their runs.
-
-    Args:
-        question: what is compared.
-        folder: where it goes; the same call goes on where an earlier one was stopped. Methods can be added later.
         execution: how it is carried out, `Execution`.
 
     Raises:
+        UnknownNameError: no such method or ranking.
+        RunError: no method, one twice, or values that are none.
         RunConflictError: the folder holds runs of another model or other prompts.
         EdgewiseError: anything wrong with the model, the prompts, the truth or a method.
     """
-    base = question.base
+    if base.level != "edge":
+        raise RunError("methods are compared by scores of edges, which rank nodes too; leave the level out")
+    Selection(by=by)  # refuses what is no ranking
+    rising = {name: distinct(name, given) for name, given in values.items()}
+    taking_part = entrants(methods, base, values=rising, settings=settings)
     ground, model = ground_of(base, Path(folder), execution)
-    truth = find_truth(question.truth, base, model, ground.folder, execution)
+    true = find_truth(truth, base, model, ground.folder, execution)
     del model
-    lines = tuple(_line(one, ground.runs(one), truth, question.by) for one in question.entrants())
+    lines = tuple(_line(one, ground.runs(one), true, by) for one in taking_part)
     result = RocResult(
         base.model,
         ground.task,
         ground.n,
         get_metric(ground.metric).name,
-        question.by,
-        truth.words,
-        truth.asked,
-        truth.digest,
-        truth.circuit.graph.n_edges,
-        truth.circuit.edges(),
+        by,
+        true.words,
+        true.asked,
+        true.digest,
+        true.circuit.graph.n_edges,
+        true.circuit.edges(),
         lines,
-        _notes(lines, truth),
+        _notes(lines, true),
     )
     write_result(ground.folder, result)
     return result
