@@ -16,14 +16,13 @@ from damage import damaged
 from edgewise.cli.main import run
 from edgewise.errors import EdgewiseError, EdgewiseWarning
 from edgewise.runs.config import RunConfig
+from edgewise.runs.contest import truth
 from edgewise.runs.discover import discover
 from edgewise.runs.evaluate import evaluate
 from edgewise.runs.evaluated_circuit import circuit_of_run
-from edgewise.runs.league import read_league
 from edgewise.runs.methods import get_method
-from edgewise.runs.roc import read_roc, truth
 from edgewise.runs.store.checkpoint import PROGRESS, Checkpoint, load_checkpoint, save_checkpoint
-from edgewise.runs.store.codec import to_json
+from edgewise.runs.store.codec import from_json, read_json, to_json
 from edgewise.runs.store.files import read_circuit, read_scores, write_circuit
 from edgewise.runs.store.folder import load_run
 from edgewise.runs.verify import verify
@@ -104,13 +103,10 @@ def test_verifications(finished: Path, tmp_path: Path) -> None:
     survives(path, path.read_bytes(), lambda: verify(folder, edges=30))
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "read"), [("roc.json", a_comparison_with_truth, read_roc), ("league.json", a_league, read_league)]
-)
-def test_results_of_several_runs(
-    tmp_path: Path, name: str, value: Callable[[], Any], read: Callable[[Path], object]
-) -> None:
-    survives(tmp_path / name, json.dumps(to_json(value())).encode(), lambda: read(tmp_path))
+@pytest.mark.parametrize("value", [a_comparison_with_truth(), a_league()], ids=["roc", "league"])
+def test_results_of_several_runs(tmp_path: Path, value: Any) -> None:
+    path = tmp_path / "results.json"
+    survives(path, json.dumps(to_json(value)).encode(), lambda: from_json(type(value), read_json(path), str(path)))
 
 
 def test_truths(finished: Path, tmp_path: Path) -> None:

@@ -15,12 +15,12 @@ import tiny
 from edgewise.errors import ModelError, RunConflictError, RunError
 from edgewise.runs import setup as preparing
 from edgewise.runs.config import RunConfig
+from edgewise.runs.contest.sweep import sweep
 from edgewise.runs.discover import discover
 from edgewise.runs.evaluate import evaluate
 from edgewise.runs.evaluated_circuit import circuit_of_run
 from edgewise.runs.identity import identity, model_identity, model_parts
 from edgewise.runs.store.folder import load_run
-from edgewise.runs.sweep import sweep
 from edgewise.runs.verify import verify
 from edgewise.settings.evaluation import EvaluationRequest
 from models.test_files import litter
