@@ -14,7 +14,7 @@ from edgewise.graph import EdgeScores
 from edgewise.models.built import BUILT, kind_of
 from edgewise.paper.figure import Request
 from edgewise.runs.config import RunConfig
-from edgewise.runs.discover import discover
+from edgewise.runs.discover import find_circuit
 from edgewise.runs.roc import CONTENDERS, Truth, truth_of
 from edgewise.runs.store.folder import Run
 
@@ -94,7 +94,7 @@ def scored(experiment: Experiment, request: Request, method: str) -> Run:
     base = base_config(experiment, request)
     ((name, _, config),) = CONTENDERS[method].configs(base, base.metric or "")
     execution = request.execution.named(f"{experiment.task}: {name}")
-    return discover(config, run_folder(experiment, request) / name, execution)
+    return find_circuit(config, run_folder(experiment, request) / name, execution)
 
 
 def truth(experiment: Experiment, request: Request) -> Truth:

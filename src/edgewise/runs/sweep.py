@@ -100,7 +100,7 @@ def sweep(
                 state, earlier = run_to_end(
                     lambda stored: method.together(asked, setup.model, setup.prompts, conditions, stored),
                     folder,
-                    setup.key | {"sweep": [to_json(config) for config in asked]},
+                    setup.key | {"sweep": [to_json(config.deciding) for config in asked]},
                     steps.report,
                     SCORING,
                     pace=None if pace is None else lambda now: pace(now.states[0]),

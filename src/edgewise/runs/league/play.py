@@ -21,7 +21,7 @@ from edgewise.evaluation.roc import score_roc
 from edgewise.evaluation.sizes import FRACTIONS
 from edgewise.graph import EdgeScores
 from edgewise.runs.config import RunConfig
-from edgewise.runs.discover import discover
+from edgewise.runs.discover import find_circuit
 from edgewise.runs.evaluate import Loaded, evaluate
 from edgewise.runs.evaluated_circuit import circuit_of_run
 from edgewise.runs.league.entrants import (
@@ -169,7 +169,7 @@ class _Table:
 
     def _run(self, entrant: Entrant, metric: str) -> Run:
         name, config = entrant.run(self._base, metric)
-        return discover(config, self._folder / name, self._execution.named(entrant.name))
+        return find_circuit(config, self._folder / name, self._execution.named(entrant.name))
 
     def _say_what_is_left(self, setup: Setup, exact: Run, metric: str) -> None:
         """About how long the methods will take, by what exact patching took here."""

@@ -18,7 +18,7 @@ from edgewise.evaluation.roc import bootstrap, circuit_roc, score_roc
 from edgewise.graph.scores import Ranking
 from edgewise.metrics import get_metric
 from edgewise.runs.config import RunConfig
-from edgewise.runs.discover import discover
+from edgewise.runs.discover import find_circuit
 from edgewise.runs.methods import get_method, settled
 from edgewise.runs.roc.contenders import DEFAULT_METHODS, Contender, contenders, distinct
 from edgewise.runs.roc.result import Judged, RocLine, RocResult
@@ -94,7 +94,7 @@ def contest(
     metric = base.metric or setup.prompts.metric
 
     def run(name: str, config: RunConfig) -> Run:
-        return discover(config, folder / name, execution.named(name))
+        return find_circuit(config, folder / name, execution.named(name))
 
     truth = find_truth(question.truth, base, setup.model, lambda config: run(TRUTH, config))
     n, task = len(setup.prompts), setup.prompts.name
@@ -131,7 +131,7 @@ def contest(
 def truth_of(base: RunConfig, folder: Path, execution: Execution = Execution()) -> Truth:
     """What a comparison in this folder holds methods against where nothing else is asked for; raises as `contest`."""
     model = prepare(base, None, Steps(execution.report)).model
-    return find_truth(None, base, model, lambda config: discover(config, folder / TRUTH, execution))
+    return find_truth(None, base, model, lambda config: find_circuit(config, folder / TRUTH, execution))
 
 
 def read_roc(folder: str | Path) -> RocResult:
