@@ -8,6 +8,7 @@ import numpy as np
 
 from edgewise.engine.run.passes import Passes
 from edgewise.evaluation.agreement import Agreement, agreement
+from edgewise.evaluation.criteria import criteria
 from edgewise.evaluation.result import Curve, Evaluation, Measured, Point, Removal, Spread
 from edgewise.evaluation.roc import RocIntervals, curve, front
 from edgewise.runs.config import RunConfig
@@ -86,7 +87,7 @@ def a_league() -> League:
 
 def a_verification() -> Verification:
     effects = (Effect("m0->logits", 1.0, 0.25, 2.0, None, "drawn", True),)
-    return Verification("logit-diff", 7, 4, 0, "Trust it.", an_agreement(), effects)
+    return Verification("logit-diff", 7, 4, 0, "Trust it.", criteria(an_agreement()), an_agreement(), effects)
 
 
 PROMPTS = EvaluatedPrompts("ioi", 7, "held-out", 0, "ab" * 32, "the circuit was found on held-out prompts too")

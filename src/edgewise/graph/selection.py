@@ -106,6 +106,11 @@ def prune(circuit: Circuit) -> Circuit:
     return Circuit(graph, mask & fed[:, None] & heard[None, :])
 
 
+def has_path(circuit: Circuit) -> bool:
+    """Whether any path of the circuit's edges leads from ``input`` to ``logits``."""
+    return bool(prune(circuit).mask.any())
+
+
 def top_nodes(scores: NodeScores, n: int, by: Ranking = "abs") -> Circuit:
     """Return all edges among the `n` nodes of highest rank, and from them to the logits.
 

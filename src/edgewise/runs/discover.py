@@ -5,6 +5,7 @@
 2. Load the model, make or read the prompts, check that the selection can be satisfied.
 3. Score; the state goes to the disk now and then, and a run that was killed goes on from there.
 4. Select the circuit from the scores as they are stored, and write everything in one step.
+5. Measure the faithfulness of that circuit, unless the config says not to; the same command again does what is missing.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.metrics import get_metric
 from edgewise.runs.cautions import cautions
 from edgewise.runs.config import RunConfig
+from edgewise.runs.faithfulness import with_faithfulness
 from edgewise.runs.methods import RunMethod, ScoringState, method_of, settled
 from edgewise.runs.resume import run_to_end
 from edgewise.runs.selection import require_fits, select
@@ -39,7 +41,7 @@ def discover(
     folder: str | Path,
     execution: Execution = Execution(),
 ) -> Run:
-    """Score every edge, select a circuit and store the result.
+    """Score every edge, select a circuit, store the result, and measure the faithfulness of the circuit.
 
     Args:
         config: what to do.
@@ -47,13 +49,23 @@ def discover(
         execution: how it is carried out, `Execution`.
 
     Returns:
-        The run; `reused` says that it was there already.
+        The run; `reused` says that it was there already, `unmeasured` why its circuit could not be measured.
 
     Raises:
         RunConflictError: the folder holds another run, or another process is writing to it.
         EdgewiseError: anything wrong with the model, the prompts, the metric, the scores or the selection.
     """
-    folder = Path(folder)
+    run, setup = _found(config, Path(folder), execution)
+    return with_faithfulness(run, setup, execution) if config.evaluate else run
+
+
+def find_circuit(config: RunConfig, folder: str | Path, execution: Execution = Execution()) -> Run:
+    """Do the same, and measure nothing of the circuit: for comparisons, which evaluate circuits themselves."""
+    return _found(config, Path(folder), execution)[0]
+
+
+def _found(config: RunConfig, folder: Path, execution: Execution) -> tuple[Run, Setup | None]:
+    """The run, and its model and prompts where they were needed."""
     config = known(config)
     method = method_of(config)
     with writing(folder):
@@ -62,7 +74,7 @@ def discover(
             record = read_record(folder)
             if record is not None:
                 refuse_other(folder, differences(record, config))
-                return read_run(folder, reused=True)
+                return read_run(folder, reused=True), None
         steps = Steps(execution.report)
         setup = prepare(config, None, steps, lambda model: require_fits(config.selection, model.graph, config.level))
         conditions = execution.conditions(config.batch_size)
@@ -84,7 +96,7 @@ def discover(
             circuit = method.circuit(config, state, scores)
         record = record_of(setup, method, state, scores, circuit, steps.seconds)
         write_run(folder, record, scores, circuit, method.trace(state))
-        return read_run(folder)
+        return read_run(folder), setup
 
 
 def known(config: RunConfig) -> RunConfig:

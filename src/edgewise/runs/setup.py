@@ -41,7 +41,7 @@ class Setup:
     def key(self) -> dict[str, Any]:
         """What an unfinished run must share to be continued."""
         return {
-            "config": to_json(self.config),
+            "config": to_json(self.config.deciding),
             "identity": dict(self.identity),
             "prompts": self.prompts.fingerprint(),
             "versions": versions(),

@@ -25,13 +25,13 @@ def page(run: Run, top: int | None = None) -> str:
     circuit = picture_svg(run_circuit(run, top, Heading("The circuit", (), metric)), standalone=False)
     scores = picture_svg(run_scores(run, Heading("The scores", (), metric)), standalone=False)
     parts = (
-        sections.head(record),
+        sections.head(run),
         sections.figure(circuit, "A pointer over a line or a node tells its name and its score."),
         sections.sign(run),
         sections.figure(scores, f"Both figures count in powers of ten; |score| is in units of {metric}."),
         sections.table(run),
-        sections.facts(record),
-        sections.again(record),
+        sections.facts(run),
+        sections.again(run),
         sections.files(),
     )
     body = "\n".join(parts)

@@ -22,7 +22,7 @@ from edgewise.runs.store.lock import writing
 
 FORMAT = "edgewise-analysis"
 # Names of the analyses of a run, as patterns.
-NAMES = ("evaluation-*", "verification")
+NAMES = ("faithfulness", "evaluation-*", "verification")
 ASKED = "asked"
 _FIX = "use --overwrite to measure again"
 # In what was asked: the fingerprints of the model's, the config's and the data's files.
@@ -91,6 +91,12 @@ def measured(
         text = json.dumps(results, indent=2, allow_nan=False) + "\n"
         commit(analysis.folder, {analysis.path.name: content(text.encode())}, gone=[analysis.progress])
         return _results(analysis, read_json(analysis.path, _FIX), kind), False
+
+
+def stored(analysis: Analysis, kind: type[Results]) -> Results | None:
+    """Read the results of an analysis; None where there are none. Raises FormatError as `measured`."""
+    found = _stored(analysis)
+    return None if found is None else _results(analysis, found, kind)
 
 
 def analyses(folder: Path) -> tuple[Path, ...]:

@@ -11,8 +11,9 @@ from edgewise.errors import EdgewiseError, FormatError, RunConflictError, RunErr
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.graph.scores import ARRAYS
 from edgewise.runs.config import RunConfig
+from edgewise.runs.evaluated import Evaluated
 from edgewise.runs.identity import changed, identity
-from edgewise.runs.store.analysis import analyses, forget_analyses
+from edgewise.runs.store.analysis import Analysis, analyses, forget_analyses, stored
 from edgewise.runs.store.atomic import content
 from edgewise.runs.store.checkpoint import PROGRESS, load_checkpoint
 from edgewise.runs.store.codec import from_json, read_json
@@ -24,6 +25,8 @@ from edgewise.runs.store.record import RunRecord
 RUN, SCORES, CIRCUIT, TRACE = "run.json", "scores.safetensors", "circuit.json", "trace.jsonl"
 PICTURES, PAGE = ("circuit.svg", "circuit.png", "scores.svg", "scores.png"), "report.html"
 ON_REQUEST = ("circuit-dark.png", "scores-dark.png")
+# What `discover` measures of the circuit that it found, beside the run.
+FAITHFULNESS = "faithfulness"
 _FIX = "run again with --overwrite"
 VERIFICATION_PICTURES = ("verification.svg", "verification.png", "verification-dark.png")
 
@@ -38,6 +41,8 @@ class Run:
         scores: of every edge, or of every node.
         circuit: the edges selected.
         reused: whether it was there already and nothing was computed.
+        evaluated: what was measured of the circuit right after; None where that was not done.
+        unmeasured: why it could not be done just now; None where nothing was in the way.
     """
 
     folder: Path
@@ -45,6 +50,8 @@ class Run:
     scores: EdgeScores | NodeScores
     circuit: Circuit
     reused: bool = False
+    evaluated: Evaluated | None = None
+    unmeasured: str | None = None
 
     @property
     def config(self) -> RunConfig:
@@ -115,7 +122,7 @@ def read_run(folder: Path, *, reused: bool = False) -> Run:
             raise RunError(f"{folder}: {name} is missing beside run.json; run again with --overwrite")
     scores = read_scores(folder / SCORES)
     circuit, _ = read_circuit(folder / CIRCUIT, scores.graph.spec)
-    return Run(folder, record, scores, circuit, reused)
+    return Run(folder, record, scores, circuit, reused, stored(Analysis(folder, FAITHFULNESS), Evaluated))
 
 
 def read_record(folder: Path) -> RunRecord | None:
