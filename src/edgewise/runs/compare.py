@@ -29,7 +29,19 @@ from edgewise.settings.evaluation import Ablation, EvaluationRequest
 
 NAME, MOST = "comparison", 12
 # What the first run decides for all: the prompts, and how the model is run on them.
-_SHARED = ("task", "data", "options", "n", "seed", "bos", "drop_invalid", "dtype", "device", "batch_size")
+_SHARED = (
+    "task",
+    "data",
+    "options",
+    "n",
+    "seed",
+    "bos",
+    "drop_invalid",
+    "first_token",
+    "dtype",
+    "device",
+    "batch_size",
+)
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,7 @@ from edgewise.models import Model
 from edgewise.runs.config import RunConfig
 from edgewise.tasks import PromptSet, TextEncoder, validate
 from edgewise.tasks import files as task_files
+from edgewise.tasks.validation import require_differences
 
 DEFAULT_N = 100
 
@@ -55,9 +56,10 @@ def read_prompts(
     n: int | None = None,
     bos: bool | None = None,
     drop_invalid: bool = False,
+    first_token: bool = False,
     require_answers: bool = True,
 ) -> PromptSet:
-    """Read a CSV, JSONL or Parquet file of prompts, as text or as token ids, for a model.
+    """Read a CSV, JSON, JSONL or Parquet file of prompts, as text or as token ids, for a model.
 
     Args:
         path: the file: fields `clean`, `corrupted`, `answers`, `wrong_answers` and optionally `positions`.
@@ -65,6 +67,7 @@ def read_prompts(
         n: use the first `n` usable rows; None uses all.
         bos: put BOS before every prompt; None means as the tokenizer does for text, and never for ids.
         drop_invalid: leave out unusable rows and count them, instead of refusing the file.
+        first_token: of answers that are several tokens, take the first.
         require_answers: refuse rows without answers; some metrics need none.
 
     Raises:
@@ -75,16 +78,16 @@ def read_prompts(
         Path(path),
         encoder,
         drop_invalid=drop_invalid,
+        first_token=first_token,
         bos=bos,
         vocab_size=model.vocab_size,
         output_size=model.output_size,
         max_positions=model.max_positions,
         require_answers=require_answers,
     )
-    if n is None:
-        return prompts
-    if n > len(prompts):
+    if n is not None and n > len(prompts):
         raise DataError(f"{path}: {n} prompts asked for, but it has {len(prompts)} usable rows; give a smaller --n")
+    require_differences(prompts[:n].pairs, str(path))
     return prompts[:n]
 
 
@@ -97,6 +100,7 @@ def prompts_of(config: RunConfig, model: Model) -> PromptSet:
             n=config.n,
             bos=config.bos,
             drop_invalid=config.drop_invalid,
+            first_token=config.first_token,
             require_answers=config.metric is None or "answers" in get_metric(config.metric).needs,
         )
     return make_task(
