@@ -9,7 +9,7 @@ from typing import Any
 from edgewise import tasks
 from edgewise.errors import DataError
 from edgewise.metrics import get_metric
-from edgewise.models import Model
+from edgewise.models import Model, Reader
 from edgewise.runs.config import RunConfig
 from edgewise.tasks import PromptSet, TextEncoder, validate
 from edgewise.tasks import files as task_files
@@ -23,7 +23,7 @@ def make_task(name: str, model: Any, *, n: int = DEFAULT_N, seed: int = 0, **opt
 
     Args:
         name: a task's name; `edgewise list tasks` shows them.
-        model: a `Model`, or a Hugging Face tokenizer where there is none yet.
+        model: a `Model`, its `Reader`, or a Hugging Face tokenizer where there is none yet.
         n: number of prompts.
         seed: seed of the generator.
         **options: `split`, `bos` and the task's own options.
@@ -35,7 +35,7 @@ def make_task(name: str, model: Any, *, n: int = DEFAULT_N, seed: int = 0, **opt
         UnknownNameError: no such task.
         DataError: no tokenizer, words that are not single tokens, prompts longer than the context.
     """
-    if not isinstance(model, Model):
+    if not isinstance(model, Model | Reader):
         return tasks.make_task(name, model, n=n, seed=seed, **options)
     options["bos"] = _bos(model, options.get("bos"))
     prompts = tasks.make_task(name, model.tokenizer, n=n, seed=seed, **options)
@@ -51,7 +51,7 @@ def make_task(name: str, model: Any, *, n: int = DEFAULT_N, seed: int = 0, **opt
 
 def read_prompts(
     path: str | Path,
-    model: Model,
+    model: Model | Reader,
     *,
     n: int | None = None,
     bos: bool | None = None,
@@ -63,7 +63,7 @@ def read_prompts(
 
     Args:
         path: the file: fields `clean`, `corrupted`, `answers`, `wrong_answers` and optionally `positions`.
-        model: whose tokenizer, vocabulary and context they are for.
+        model: whose tokenizer, vocabulary and context they are for; its weights are not needed.
         n: use the first `n` usable rows; None uses all.
         bos: put BOS before every prompt; None means as the tokenizer does for text, and never for ids.
         drop_invalid: leave out unusable rows and count them, instead of refusing the file.
@@ -91,7 +91,7 @@ def read_prompts(
     return prompts[:n]
 
 
-def prompts_of(config: RunConfig, model: Model) -> PromptSet:
+def prompts_of(config: RunConfig, model: Model | Reader) -> PromptSet:
     """Make or read the prompts that a run asks for; raises as `make_task` and `read_prompts`."""
     if config.data is not None:
         return read_prompts(
@@ -114,6 +114,6 @@ def prompts_of(config: RunConfig, model: Model) -> PromptSet:
     )
 
 
-def _bos(model: Model, asked: bool | None) -> bool | None:
+def _bos(model: Model | Reader, asked: bool | None) -> bool | None:
     """The user's choice for text, else the model's own, else None: as the tokenizer does."""
     return model.bos if asked is None else asked

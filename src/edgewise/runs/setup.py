@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from edgewise.errors import RunConflictError
-from edgewise.models import Model, load_model
+from edgewise.models import Model, Opened, open_model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.identity import changed, given_digests, model_identity
 from edgewise.runs.prompts import prompts_of
@@ -54,25 +54,26 @@ def prepare(
     steps: Steps,
     check: Callable[[Model], None] = lambda model: None,
 ) -> Setup:
-    """Load the model and the prompts of a config.
+    """Make or read the prompts of a config, and load the model: its weights last, which a mistake need not wait for.
 
     Args:
         config: what is asked for.
         expected: the fingerprints that its files must have, those of a run that is gone on from; None for any.
         steps: told what is being done.
-        check: called with the model before the prompts are made.
+        check: called with the model once it is loaded.
 
     Raises:
         RunConflictError: the model that was loaded, or the data, are not those expected.
         EdgewiseError: anything wrong with the model or the prompts.
     """
     given = given_digests(config)
-    with steps.step("model", f"loading {config.model}"):
-        asked = {one.name: getattr(config, one.name) for one in described(ModelSettings)}
-        model = load_model(asked.pop("model"), **asked)
-    check(model)
+    with steps.step("model", f"reading the config and the tokenizer of {config.model}"):
+        opened = opened_model(config)
     with steps.step("prompts", "preparing prompts"):
-        prompts = prompts_of(config, model)
+        prompts = prompts_of(config, opened.reader)
+    with steps.step("model", f"loading {config.model}"):
+        model = opened.load()
+    check(model)
     # Taken once the model is there: a hub model may have been fetched, or fetched anew, by loading it.
     with steps.step("files", "reading the model's files again, for their fingerprints"):
         found = given | model_identity(config)
@@ -82,6 +83,12 @@ def prepare(
             f"model {config.model}: {'; '.join(other)} while the command ran; start the same command again"
         )
     return Setup(config, model, prompts, found)
+
+
+def opened_model(config: RunConfig) -> Opened:
+    """The model of a config, its weights not read yet; raises as `open_model`."""
+    asked = {one.name: getattr(config, one.name) for one in described(ModelSettings)}
+    return open_model(asked.pop("model"), **asked)
 
 
 def describe_model(model: Model) -> dict[str, Any]:
