@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.graph.scores import Ranking
+from edgewise.report.prompts import show_briefly
 from edgewise.report.rows import Row, best
 from edgewise.report.table import table
 from edgewise.runs.store.folder import Run
@@ -29,7 +30,8 @@ def show_run(run: Run, top: int = DEFAULT_TOP) -> str:
     record = run.record
     exact = () if record.exact is None else (describe_exact(record), "")
     stable = () if record.stability is None else (describe_stability(record), "")
-    head = "\n".join((_what(record), _how(record), "", _metric(record), "", *exact, *stable))
+    prompts = () if record.prompts.shown is None else (show_briefly(record.prompts.shown), "")
+    head = "\n".join((_what(record), _how(record), "", *prompts, _metric(record), "", *exact, *stable))
     return f"{head}\n{show(run.circuit, run.scores, top, record.config.selection.by)}"
 
 

@@ -13,6 +13,7 @@ from edgewise.models import Model, Opened, open_model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.identity import changed, given_digests, model_identity
 from edgewise.runs.prompts import prompts_of
+from edgewise.runs.shown_prompts import ShownPrompts
 from edgewise.runs.steps import Steps
 from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.record import PromptSummary, versions
@@ -53,6 +54,7 @@ def prepare(
     expected: Mapping[str, str | None] | None,
     steps: Steps,
     check: Callable[[Model], None] = lambda model: None,
+    read: Callable[[PromptSet], None] = lambda prompts: None,
 ) -> Setup:
     """Make or read the prompts of a config, and load the model: its weights last, which a mistake need not wait for.
 
@@ -61,6 +63,7 @@ def prepare(
         expected: the fingerprints that its files must have, those of a run that is gone on from; None for any.
         steps: told what is being done.
         check: called with the model once it is loaded.
+        read: called with the prompts before that.
 
     Raises:
         RunConflictError: the model that was loaded, or the data, are not those expected.
@@ -71,6 +74,7 @@ def prepare(
         opened = opened_model(config)
     with steps.step("prompts", "preparing prompts"):
         prompts = prompts_of(config, opened.reader)
+        read(prompts)
     with steps.step("model", f"loading {config.model}"):
         model = opened.load()
     check(model)
@@ -103,7 +107,7 @@ def describe_model(model: Model) -> dict[str, Any]:
     }
 
 
-def describe_prompts(prompts: PromptSet) -> PromptSummary:
+def describe_prompts(prompts: PromptSet, shown: ShownPrompts) -> PromptSummary:
     """Return what a record says of prompts."""
-    fingerprint = prompts.fingerprint()
-    return PromptSummary(prompts.name, len(prompts), prompts.dropped, prompts.bos, fingerprint, dict(prompts.info))
+    fingerprint, info = prompts.fingerprint(), dict(prompts.info)
+    return PromptSummary(prompts.name, len(prompts), prompts.dropped, prompts.bos, fingerprint, info, shown)
