@@ -19,7 +19,7 @@ from stored import contents
 if TYPE_CHECKING:
     from cli.conftest import Cli
 
-VERBS = ("discover", "draw", "evaluate", "list", "select", "show", "verify", "check")
+VERBS = ("discover", "draw", "evaluate", "list", "prompts", "select", "show", "verify", "check")
 
 
 @pytest.fixture

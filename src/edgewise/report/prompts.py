@@ -62,7 +62,7 @@ def show_row(row: ShownRow, width: int = WIDTH) -> str:
     said = [] if row.answer is None else [f"  model      {_said(row.answer)}"]
     lines = [_head(row), *said]
     columns = list(zip(map(visible, row.clean.texts), map(visible, row.corrupted.texts), strict=True))
-    label = max(map(len, _NAMES)) + 3
+    label = max(map(len, _NAMES)) + 4
     for start, stop in _lines([max(map(cell_len, column)) for column in columns], width - label):
         lines += _block(columns, range(start, stop), set(row.differs))
     return "\n".join(lines)

@@ -16,7 +16,7 @@ from edgewise.errors import SettingError
 from edgewise.metrics import get_metric
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
-from edgewise.runs.prompts import prompts_of
+from edgewise.runs.prompts import prompts_of, require_data
 from edgewise.runs.setup import opened_model
 from edgewise.runs.shown_prompts import RowAnswer, ShownPrompts, show_prompts, tokens
 from edgewise.runs.steps import Execution, Progress, Steps
@@ -46,6 +46,7 @@ def look(
     if rows < 1:
         raise SettingError(f"--rows is {rows}; give at least 1")
     steps = Steps(execution.report)
+    require_data(config)
     with steps.step("model", f"reading the config and the tokenizer of {config.model}"):
         opened = opened_model(config)
     prompts = prompts_of(config, opened.reader)

@@ -101,7 +101,7 @@ def prompts_of(config: RunConfig, model: Model | Reader) -> PromptSet:
             bos=config.bos,
             drop_invalid=config.drop_invalid,
             first_token=config.first_token,
-            require_answers=config.metric is None or "answers" in get_metric(config.metric).needs,
+            require_answers=_needs_answers(config),
         )
     return make_task(
         str(config.task),  # a config holds exactly one of the two
@@ -112,6 +112,16 @@ def prompts_of(config: RunConfig, model: Model | Reader) -> PromptSet:
         bos=config.bos,
         **config.options,
     )
+
+
+def require_data(config: RunConfig) -> None:
+    """Refuse a data file of which no row can be read, whatever the model; raises as `read_prompts`."""
+    if config.data is not None:
+        task_files.require_readable(config.data, require_answers=_needs_answers(config))
+
+
+def _needs_answers(config: RunConfig) -> bool:
+    return config.metric is None or "answers" in get_metric(config.metric).needs
 
 
 def _bos(model: Model | Reader, asked: bool | None) -> bool | None:

@@ -12,7 +12,7 @@ from edgewise.errors import RunConflictError
 from edgewise.models import Model, Opened, open_model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.identity import changed, given_digests, model_identity
-from edgewise.runs.prompts import prompts_of
+from edgewise.runs.prompts import prompts_of, require_data
 from edgewise.runs.shown_prompts import ShownPrompts
 from edgewise.runs.steps import Steps
 from edgewise.runs.store.codec import to_json
@@ -70,6 +70,7 @@ def prepare(
         EdgewiseError: anything wrong with the model or the prompts.
     """
     given = given_digests(config)
+    require_data(config)
     with steps.step("model", f"reading the config and the tokenizer of {config.model}"):
         opened = opened_model(config)
     with steps.step("prompts", "preparing prompts"):

@@ -56,10 +56,7 @@ def read_prompts(
             them, the field and the fix.
     """
     path, limits = Path(path), Limits(vocab_size, output_size, max_positions, require_answers)
-    table = read_table(path)
-    dialect = recognise(table)
-    required = tuple(name for name in dialect.required if require_answers or name != "answers")
-    _check_columns(path, table, required)
+    table, dialect, required = _understood(path, require_answers)
     rows = _build_rows(table, dialect, required, PairBuilder(encoder, bos, first_token))
     kept, unusable = sort_out(rows.pairs, limits)
     problems = sorted((*rows.problems, *unusable), key=lambda problem: problem.row)
@@ -76,6 +73,24 @@ def read_prompts(
         warnings=(*notes, *remarks, *checked.warnings),
         info={"file": str(path), "dialect": dialect.name, "rows": len(table.records)},
     )
+
+
+def require_readable(path: str | os.PathLike[str], *, require_answers: bool = True) -> None:
+    """Refuse a file that is not there, not in its format, without rows or without a field: no tokenizer is needed.
+
+    Raises:
+        DataError: as `read_prompts`.
+    """
+    _understood(Path(path), require_answers)
+
+
+def _understood(path: Path, require_answers: bool) -> tuple[FileTable, Dialect, tuple[str, ...]]:
+    """A file's rows, whose they are, and the fields that each must have."""
+    table = read_table(path)
+    dialect = recognise(table)
+    required = tuple(name for name in dialect.required if require_answers or name != "answers")
+    _check_columns(path, table, required)
+    return table, dialect, required
 
 
 @dataclass(frozen=True)
