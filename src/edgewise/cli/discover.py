@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from edgewise.cli import output
+from edgewise.cli.data import refuse_unreadable
 from edgewise.cli.groups import BATCH, CIRCUIT, MEMORY, METHOD_SETTINGS, MODEL, PROMPTS, SCORES
 from edgewise.cli.options import AsJson, Given, Overwrite, split, takes
 from edgewise.cli.progress import ShownProgress
@@ -61,6 +62,8 @@ def discover(
     where it was.
     """
     from edgewise.cli.pictures import show_in_pictures
+
+    refuse_unreadable(given)
     from edgewise.cli.quiet import quiet_transformers
     from edgewise.report.document import run_document
     from edgewise.report.sweep import show_sweep

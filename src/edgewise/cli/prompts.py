@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from edgewise.cli import output
+from edgewise.cli.data import refuse_unreadable
 from edgewise.cli.groups import BATCH, MEMORY, MODEL, PROMPTS, SCORES
 from edgewise.cli.options import AsJson, Given, Rows, takes
 from edgewise.cli.progress import ShownProgress
@@ -38,6 +39,7 @@ def prompts(
     spaces as dots, ends of lines as arrows, special tokens as they are. Below are the numbers of all prompts: how often
     the model prefers a right answer to the wrong ones, its mean logit differences, and the rows it gets wrong.
     """
+    refuse_unreadable(given)
     from edgewise.cli.quiet import quiet_transformers
     from edgewise.report.prompts import prompts_document, show_prompts, show_what
     from edgewise.runs.asked_prompts import look

@@ -61,7 +61,7 @@ def read_table(path: Path) -> FileTable:
         content = path.read_bytes()
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise DataError(f"{path}: cannot be read ({reason}); check the path") from error
+        raise DataError(f"{path}: cannot be read ({reason}); check the path (--data)") from error
     records = reader(path, content)
     if not records:
         raise DataError(f"{path}: no rows; give at least one prompt")
