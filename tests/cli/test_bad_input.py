@@ -290,6 +290,13 @@ def test_invalid_rows_are_dropped_and_counted_on_request(cli: Cli, model: Path, 
     assert "row 3" in result.err
 
 
+def test_prompts_that_are_all_equal_are_refused(cli: Cli, model: Path, tmp_path: Path) -> None:
+    data = write_rows(tmp_path / "rows.jsonl", [ROW | {"corrupted": ROW["clean"]}] * 3)
+    result = cli("discover", "--model", model, "--data", data, "--no-pictures", "--out", tmp_path / "run")
+    assert result.code == 2
+    assert "rows.jsonl: clean and corrupted are the same tokens in all 3 rows" in result.err
+
+
 def test_equal_prompts_are_warned_of_by_row(cli: Cli, model: Path, tmp_path: Path) -> None:
     data = write_rows(tmp_path / "rows.jsonl", [ROW, ROW | {"corrupted": ROW["clean"]}, ROW])
     result = cli("discover", "--model", model, "--data", data, "--no-pictures", "--out", tmp_path / "run")

@@ -26,6 +26,7 @@ SETTINGS = {one.flag: one for group in GROUPS for one in group.settings}
 LOADING = {
     "discover": set(),
     "evaluate": set(),
+    "prompts": set(),
     "roc": set(),
     "check": {"--model"},
     "league": {"--model", "--config", "--gguf-file", "--adapter"},

@@ -239,7 +239,7 @@ def test_progress_is_reported_prompt_by_prompt(config: RunConfig, tmp_path: Path
     discover(config, tmp_path / "run", execution=Execution(report=seen.append))
     scoring = [(at.done, at.total) for at in seen if at.step == "scoring prompts" and at.total]
     assert scoring == [(0, 7), (2, 7), (4, 7), (6, 7), (7, 7)]
-    assert seen[0].step == f"loading {config.model}"
+    assert seen[0].step == f"reading the config and the tokenizer of {config.model}"
 
 
 @pytest.mark.parametrize("name", ["scores.safetensors", "circuit.json"])

@@ -12,7 +12,21 @@ from typing import Any
 
 import typer
 
-from edgewise.cli import check, compare, discover, draw, evaluate, league, listing, paper, roc, select, show, verify
+from edgewise.cli import (
+    check,
+    compare,
+    discover,
+    draw,
+    evaluate,
+    league,
+    listing,
+    paper,
+    prompts,
+    roc,
+    select,
+    show,
+    verify,
+)
 from edgewise.cli.output import note, warn
 from edgewise.cli.quiet import quiet_libraries
 from edgewise.errors import EdgewiseError, EdgewiseWarning
@@ -32,6 +46,7 @@ app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command("league", epilog=league.EXAMPLES)(league.league)
 app.command("list", epilog=listing.EXAMPLES)(listing.list_names)
 app.command("paper", epilog=paper.EXAMPLES)(paper.paper)
+app.command("prompts", epilog=prompts.EXAMPLES)(prompts.prompts)
 app.command("roc", epilog=roc.EXAMPLES)(roc.roc)
 app.command("select", epilog=select.EXAMPLES)(select.select)
 app.command("show", epilog=show.EXAMPLES)(show.show)

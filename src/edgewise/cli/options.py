@@ -23,7 +23,7 @@ Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Compute again, in place of what is stored.")]
-Rows = Annotated[int, typer.Option("--rows", help="Edges (or nodes) to list.", min=1)]
+Rows = Annotated[int, typer.Option("--rows", help="Rows to list.", min=1)]
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.graph.scores import Ranking
 from edgewise.graph.selection import has_path
+from edgewise.report.prompts import show_briefly
 from edgewise.report.rows import Row, best
 from edgewise.report.table import table
 from edgewise.runs.evaluated import Evaluated
@@ -34,7 +35,8 @@ def show_run(run: Run, top: int = DEFAULT_TOP) -> str:
     record = run.record
     exact = () if record.exact is None else (describe_exact(record), "")
     stable = () if record.stability is None else (describe_stability(record), "")
-    head = "\n".join((_what(record), _how(record), "", _metric(record), "", *exact, *stable))
+    prompts = () if record.prompts.shown is None else (show_briefly(record.prompts.shown), "")
+    head = "\n".join((_what(record), _how(record), "", *prompts, _metric(record), "", *exact, *stable))
     circuit = "\n".join((_circuit_line(run.circuit), describe_faithfulness(run), *noted(notes_of(run))))
     return f"{head}\n{circuit}\n\n{_rows(best(run.scores, run.circuit, top, record.config.selection.by), run.scores)}"
 

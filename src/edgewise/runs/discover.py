@@ -21,7 +21,7 @@ import numpy as np
 from edgewise.errors import ScoreError
 from edgewise.evaluation.stability import intervals, stability
 from edgewise.graph import Circuit, EdgeScores, NodeScores
-from edgewise.metrics import get_metric
+from edgewise.metrics import Metric, get_metric
 from edgewise.runs.cautions import cautions
 from edgewise.runs.config import RunConfig
 from edgewise.runs.faithfulness import with_faithfulness
@@ -29,11 +29,15 @@ from edgewise.runs.methods import RunMethod, ScoringState, method_of, settled
 from edgewise.runs.resume import run_to_end
 from edgewise.runs.selection import require_fits, select
 from edgewise.runs.setup import Setup, describe_model, describe_prompts, prepare
+from edgewise.runs.shown_prompts import ShownPrompts, show_prompts
 from edgewise.runs.steps import SCORING, Execution, Steps
 from edgewise.runs.store.folder import Run, as_stored, read_record, read_run, refuse_other, require_free, write_run
 from edgewise.runs.store.lock import writing
 from edgewise.runs.store.record import Counts, MetricSummary, RunRecord, StabilitySummary, differences, versions
 from edgewise.tasks import TASKS
+
+# Prompts of which a run keeps the tokens, to be looked at.
+SHOWN = 3
 
 
 def discover(
@@ -76,7 +80,13 @@ def _found(config: RunConfig, folder: Path, execution: Execution) -> tuple[Run, 
                 refuse_other(folder, differences(record, config))
                 return read_run(folder, reused=True), None
         steps = Steps(execution.report)
-        setup = prepare(config, None, steps, lambda model: require_fits(config.selection, model.graph, config.level))
+        setup = prepare(
+            config,
+            None,
+            steps,
+            check=lambda model: require_fits(config.selection, model.graph, config.level),
+            read=lambda prompts: get_metric(method.metric(config, prompts)).check(prompts.pairs),
+        )
         conditions = execution.conditions(config.batch_size)
         with steps.step("scoring", SCORING):
             state, earlier = run_to_end(
@@ -126,7 +136,7 @@ def record_of(
         identity=setup.identity,
         versions=versions(),
         model=describe_model(setup.model),
-        prompts=describe_prompts(prompts),
+        prompts=describe_prompts(prompts, _shown(setup, get_metric(metric), state)),
         metric=_metric(metric, state),
         counts=Counts(graph.n_edges, graph.n_sources, graph.n_destinations, circuit.n_edges, len(circuit.nodes())),
         rule=method.rule(config),
@@ -149,6 +159,15 @@ def _stability(config: RunConfig, scores: EdgeScores | NodeScores, circuit: Circ
     return StabilitySummary(
         found.n_resamples, int(kept.sum()), int(certain.sum()), found.jaccard, found.target, found.prompts_for_target
     )
+
+
+def _shown(setup: Setup, metric: Metric, state: ScoringState) -> ShownPrompts:
+    shown = show_prompts(setup.prompts, setup.model.tokenizer, SHOWN)
+    if not {"answers", "wrong_answers"} <= set(metric.needs):
+        return shown
+    values = zip(setup.prompts, state.clean_metric, strict=True)
+    against = tuple(pair.row or place for place, (pair, value) in enumerate(values, start=1) if not value > 0)
+    return replace(shown, against=against)
 
 
 def _metric(name: str, state: ScoringState) -> MetricSummary:

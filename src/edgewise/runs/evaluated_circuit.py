@@ -146,7 +146,8 @@ def _config_after(found: RunConfig, given: Mapping[str, Any], split: str) -> Run
     """The config of an evaluation: the run's, but for what is given; other prompts bring their own settings."""
     of_run = {entry.name: getattr(found, entry.name) for entry in fields(found) if entry.name in _FIELDS}
     if any(name in given and given[name] != of_run[name] for name in ("task", "data")):
-        of_run |= {"task": None, "data": None, "options": {}, "n": None, "bos": None, "drop_invalid": False}
+        of_run |= {"task": None, "data": None, "options": {}, "n": None, "bos": None}
+        of_run |= {"drop_invalid": False, "first_token": False}
     return RunConfig(**{**of_run, **given, "split": split})
 
 

@@ -6,6 +6,7 @@ from html import escape
 
 from edgewise.report.files import picture_svg
 from edgewise.report.page import sections
+from edgewise.report.page.prompts import prompts
 from edgewise.report.page.style import style
 from edgewise.report.picture.circuit import Heading
 from edgewise.report.scenes import run_circuit, run_scores
@@ -30,6 +31,7 @@ def page(run: Run, top: int | None = None) -> str:
         sections.sign(run),
         sections.figure(scores, f"Both figures count in powers of ten; |score| is in units of {metric}."),
         sections.table(run),
+        prompts(record.prompts.shown),
         sections.facts(run),
         sections.again(run),
         sections.files(),
