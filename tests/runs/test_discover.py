@@ -154,7 +154,6 @@ def test_an_identical_run_is_not_computed_twice(finished: Path, config: RunConfi
     [
         ({"metric": "prob-diff"}, 'metric is not set there, "prob-diff" here'),
         ({"seed": 5}, "seed is 0 there, 5 here"),
-        ({"selection": Selection(top=3)}, "selection top is not set there, 3 here"),
         ({"dtype": "float64"}, "dtype"),
         ({"batch_size": 3}, "batch_size is 2 there, 3 here"),
     ],

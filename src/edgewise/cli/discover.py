@@ -92,8 +92,8 @@ def discover(
         return
     output.result(show_run(run))
     output.result(f"\nPictures and numbers on one page: {page}" if page else "")
-    verb = "Found the finished run in" if run.reused else "Wrote"
-    output.result(f"{verb} {run.folder}")
+    anew = "Wrote another circuit of the scores in" if run.selected_anew else "Wrote"
+    output.result(f"{'Found the finished run in' if run.reused else anew} {run.folder}")
 
 
 def _asked(given: Given) -> tuple[Any, dict[str, tuple[Any, ...]]]:

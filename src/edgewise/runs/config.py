@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from edgewise.errors import SettingError
@@ -42,6 +42,10 @@ class RunConfig(BatchSettings, ScoreSettings, PromptSettings, ModelSettings):
         if self.bootstrap and self.selection.by == "mean-abs":
             raise SettingError("resamples keep means of the signed score, not of its size; leave --by mean-abs out")
         object.__setattr__(self, "settings", json_values("the method's settings", self.settings))
+
+    def whatever_is_kept(self) -> RunConfig:
+        """The same with the selection of the default: equal for two runs that differ in nothing that is scored."""
+        return replace(self, selection=Selection())
 
     def differences(self, other: RunConfig) -> tuple[str, ...]:
         """Return one phrase for each field in which `other` differs, e.g. ``"seed is 0 there, 1 here"``.

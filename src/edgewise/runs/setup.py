@@ -39,9 +39,9 @@ class Setup:
 
     @property
     def key(self) -> dict[str, Any]:
-        """What an unfinished run must share to be continued."""
+        """What an unfinished run must share to be continued: all but which edges are kept in the end."""
         return {
-            "config": to_json(self.config),
+            "config": to_json(self.config.whatever_is_kept()),
             "identity": dict(self.identity),
             "prompts": self.prompts.fingerprint(),
             "versions": versions(),
