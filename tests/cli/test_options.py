@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +15,15 @@ import pytest
 from typer.main import get_command
 
 from cli.conftest import Cli
+from edgewise.attribution import attribute, score_edges
 from edgewise.cli.groups import BATCH, CIRCUIT, MEMORY, METHOD_SETTINGS, MODEL, NUMBERS, PROMPTS, SCORES
 from edgewise.cli.main import app
 from edgewise.methods import method_names, settings_class
 from edgewise.report.page.command import command
 from edgewise.runs.config import RunConfig
+from edgewise.search.exact.refining import refining
 from edgewise.settings import described
+from edgewise.settings.scoring import DEFAULT_METHOD
 
 VERBS: dict[str, Any] = dict(get_command(app).commands)  # type: ignore[attr-defined]
 GROUPS = (MODEL, PROMPTS, SCORES, METHOD_SETTINGS, CIRCUIT, NUMBERS, BATCH, MEMORY)
@@ -199,3 +205,67 @@ def test_a_method_of_another_package_is_one_file_and_one_row(tmp_path: Path) -> 
     assert "--power" in done.stdout
     assert "--power is -1.0; give a number above 0" in done.stderr
     assert json.loads((tmp_path / "run" / "run.json").read_text())["config"]["settings"] == {"power": 2.0}
+
+
+def test_top_keeps_edges_and_nothing_else() -> None:
+    """In the words of help, as a user reads them: rows, samples and recalls have other names."""
+    said = {
+        verb: " ".join((options_of(verb)["--top"].help or "").split()) for verb in VERBS if "--top" in options_of(verb)
+    }
+    assert set(said) == {"discover", "select"}
+    assert set(said.values()) == {"Keep so many edges (or nodes)."}
+
+
+def test_every_way_to_score_begins_with_the_same_method() -> None:
+    """In Python, in a config, and in each verb that takes a method."""
+    for function in (score_edges, attribute, refining):
+        assert inspect.signature(function).parameters["method"].default == DEFAULT_METHOD
+    assert RunConfig("demo", task="ioi").method == DEFAULT_METHOD
+    for verb in VERBS:
+        if "--method" in options_of(verb):
+            assert options_of(verb)["--method"].help.endswith(f"by default {DEFAULT_METHOD}.")
+
+
+@pytest.mark.parametrize("verb", ["", *sorted(VERBS)])
+def test_help_says_what_is_written_and_no_emoji(verb: str, cli: Cli) -> None:
+    """`:x:` and `[name]` in a text would be taken for an emoji and for a style."""
+    said = cli(*([verb] if verb else []), "--help")
+    assert said.code == 0
+    assert {letter for letter in said.out if ord(letter) > 126} <= set("╭╮╰╯─│")
+    drawn = "".join(letter for letter in said.out if letter.isalnum() or letter in ".:[]")
+    for option in VERBS[verb].params if verb else ():
+        for word in (option.help or "").split():
+            assert "".join(letter for letter in word if letter.isalnum() or letter in ".:[]") in drawn, word
+
+
+def test_the_version_has_two_names(cli: Cli) -> None:
+    long, short = cli("--version"), cli("-V")
+    assert (short.code, short.out) == (0, long.out)
+    assert long.out == f"edgewise {version('edgewise')}\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("edgewise ver", ["verify"]),
+        ("edgewise list met", ["metrics", "methods"]),
+        ("edgewise discover --method eap-s", ["eap-secant"]),
+        ("edgewise discover --dtype float", ["float32", "float64", "float16"]),
+        ("edgewise evaluate --task gr", ["greater-than"]),
+        ("edgewise evaluate --metric log", ["logit-diff", "logit-diff-max", "log-prob"]),
+        ("edgewise select --by he", ["helpful"]),
+        ("edgewise paper fig1", ["fig10", "fig11"]),
+        ("edgewise check --dev", ["--device"]),
+    ],
+)
+def test_a_shell_completes_names_and_values(typed: str, offered: list[str]) -> None:
+    """As bash asks for it, and without torch."""
+    words = typed.split()
+    asked = {"_EDGEWISE_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(len(words) - 1)}
+    code = "import sys\nfrom edgewise.cli.main import run\nrun()\nassert 'torch' not in sys.modules\n"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env={**os.environ, **asked}
+    )
+    assert done.stderr == ""
+    assert done.stdout.split() == offered

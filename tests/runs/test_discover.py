@@ -46,7 +46,7 @@ def test_the_stored_scores_are_those_of_the_method(config: RunConfig, tmp_path: 
     run = discover(replace(config, dtype="float64"), tmp_path / "run")
     model = load_model(config.model, dtype="float64")
     assert config.data is not None
-    direct = score_edges(model, read_prompts(config.data, model), conditions=Conditions(batch_size=2))
+    direct = score_edges(model, read_prompts(config.data, model), conditions=Conditions(batch_size=2), method="eap")
     assert isinstance(direct, EdgeScores)
     assert isinstance(run.scores, EdgeScores)
     np.testing.assert_array_equal(run.scores.values, direct.values)

@@ -10,6 +10,7 @@ from typing import Any
 from edgewise.errors import SettingError
 from edgewise.runs.store.codec import to_json
 from edgewise.settings.conditions import BatchSettings
+from edgewise.settings.device import taken
 from edgewise.settings.model import ModelSettings
 from edgewise.settings.prompts import PromptSettings, json_values
 from edgewise.settings.scoring import ScoreSettings
@@ -23,7 +24,8 @@ _NESTED = {"nested": True}
 class RunConfig(BatchSettings, ScoreSettings, PromptSettings, ModelSettings):
     """Everything that decides a run's result, apart from the contents of the files it names.
 
-    Its fields are those of the groups it is made of (`edgewise.settings`), and:
+    Its fields are those of the groups it is made of (`edgewise.settings`), ``device="auto"`` with what it stands for
+    here in its place, and:
 
     Args:
         settings: the method's own settings, JSON values by name.
@@ -39,6 +41,7 @@ class RunConfig(BatchSettings, ScoreSettings, PromptSettings, ModelSettings):
     def __post_init__(self) -> None:
         """Check what can be checked without a model, and freeze the collections."""
         super().__post_init__()
+        object.__setattr__(self, "device", taken(self.device))
         if self.bootstrap and self.selection.by == "mean-abs":
             raise SettingError("resamples keep means of the signed score, not of its size; leave --by mean-abs out")
         object.__setattr__(self, "settings", json_values("the method's settings", self.settings))
