@@ -85,8 +85,8 @@ def discover(
         return
     with ShownProgress() as shown:
         run = discover_run(asked, out, Execution(overwrite, memory, shown))
-    output.warn(run.record.warnings)
-    page = None if no_pictures else show_in_pictures(run)
+        output.warn(run.record.warnings)
+        page = None if no_pictures else show_in_pictures(run, shown)
     if as_json:
         output.document(run_document(run))
         return

@@ -68,9 +68,9 @@ def evaluate(
     memory = given.pop("max_memory", None)
     numbers, given = split(given, NUMBERS.names)
     wanted = EvaluationRequest(**numbers)
-    subject = _subject(folder, circuit, out, given)
     kept = folder or out
     with ShownProgress(STOP if kept else "nothing is kept without --out") as shown:
+        subject = _subject(folder, circuit, out, given)
         stored = evaluate_subject(subject, wanted, kept, Execution(overwrite, memory, shown))
     output.warn(stored.results.warnings)
     if as_json:

@@ -15,7 +15,9 @@ import typer
 
 from edgewise.cli import check, compare, discover, draw, evaluate, league, listing, paper, roc, select, show, verify
 from edgewise.cli.output import warn
+from edgewise.cli.progress import loading
 from edgewise.cli.quiet import quiet_libraries
+from edgewise.cli.usage import about_usage, refuse_empty
 from edgewise.errors import EdgewiseError, EdgewiseWarning
 
 app = typer.Typer(
@@ -79,7 +81,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
             warnings.simplefilter("default", EdgewiseWarning)
         warnings.showwarning = _show_warning
         try:
-            code = app(given, standalone_mode=False, prog_name="edgewise")
+            refuse_empty(given)
+            with loading(given):
+                code = app(given, standalone_mode=False, prog_name="edgewise")
         except EdgewiseError as error:
             return _fail(str(error))
         except (KeyboardInterrupt, typer.Abort):
@@ -87,7 +91,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         except OSError as error:
             return _fail(_about_file(error))
         except Exception as error:
-            return _fail(_about_usage(error, given))
+            return _fail(about_usage(error, given, {command.name for command in app.registered_commands}))
     if code == 130:
         _say(_interrupted(given))
     return code if isinstance(code, int) else 0
@@ -111,16 +115,6 @@ def _about_file(error: OSError) -> str:
     if error.filename is None:
         return f"{error.strerror or error}; check the paths given, and the space left on the disk"
     return f"{error.filename}: {error.strerror}; check the path and its permissions"
-
-
-def _about_usage(error: Exception, given: Sequence[str]) -> str:
-    """One line for typer's own usage errors; raises again what is no usage error."""
-    message = getattr(error, "format_message", None)
-    if message is None:
-        raise error
-    verb = next((word for word in given if not word.startswith("-")), "")
-    known = {command.name for command in app.registered_commands}
-    return f"{message().rstrip('.')}; see `edgewise {f'{verb} ' if verb in known else ''}--help`"
 
 
 def _interrupted(given: Sequence[str]) -> str:

@@ -9,14 +9,18 @@ from typing import Any
 
 import typer
 
+from edgewise.cli.progress import clear
+
 
 def result(text: str) -> None:
     """Print a result for people."""
+    clear()
     typer.echo(text)
 
 
 def document(values: Any) -> None:
     """Print one JSON document; numbers that JSON does not have become null."""
+    clear()
     typer.echo(json.dumps(_finite(values), indent=2, allow_nan=False))
 
 

@@ -10,7 +10,10 @@ from edgewise.cli import output
 
 if TYPE_CHECKING:
     from edgewise.report.pictures import Format
+    from edgewise.runs.steps import Report
     from edgewise.runs.store.folder import Run
+
+DRAWING = "drawing pictures"
 
 
 def draw_run(
@@ -31,10 +34,12 @@ def draw_run(
     return written
 
 
-def show_in_pictures(run: Run) -> Path:
+def show_in_pictures(run: Run, report: Report) -> Path:
     """Draw a run that `discover` has finished, unless its pictures are there; return the page's path."""
+    from edgewise.runs.steps import Progress
     from edgewise.runs.store.shown import PAGE, PICTURES, are_shown
 
     if not (run.reused and are_shown(run.folder, (*PICTURES, PAGE))):
+        report(Progress(DRAWING))
         draw_run(run)
     return run.folder / PAGE

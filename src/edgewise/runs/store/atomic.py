@@ -43,7 +43,11 @@ def write_through(path: Path, writer: Callable[[Path], None]) -> None:
     Raises:
         OSError: the folder cannot be written; `path` is then as it was.
     """
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_SUFFIX, dir=path.parent)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_SUFFIX, dir=path.parent)
+    except OSError as error:
+        error.filename = str(path)  # the one that the user named, not the temporary one
+        raise
     os.close(handle)
     temporary = Path(name)
     try:
