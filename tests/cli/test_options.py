@@ -5,8 +5,11 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,11 +22,12 @@ from edgewise.attribution import attribute, score_edges
 from edgewise.cli.groups import BATCH, CIRCUIT, MEMORY, METHOD_SETTINGS, MODEL, NUMBERS, PROMPTS, SCORES
 from edgewise.cli.main import app
 from edgewise.methods import method_names, settings_class
-from edgewise.report.page.command import command
+from edgewise.report.page.command import command, command_line
 from edgewise.runs.config import RunConfig
 from edgewise.search.exact.refining import refining
 from edgewise.settings import described
 from edgewise.settings.scoring import DEFAULT_METHOD
+from edgewise.settings.selection import Selection
 
 VERBS: dict[str, Any] = dict(get_command(app).commands)  # type: ignore[attr-defined]
 GROUPS = (MODEL, PROMPTS, SCORES, METHOD_SETTINGS, CIRCUIT, NUMBERS, BATCH, MEMORY)
@@ -120,15 +124,45 @@ def configs() -> list[RunConfig]:
     return found
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("config", configs(), ids=lambda one: " ".join(command(one, "x")[2:-2]))
-def test_the_printed_command_asks_for_the_same_run(
-    config: RunConfig, cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """The command of the page, run, gives the very config back: no option is dropped or misspelt."""
+ODD = (
+    "my models/a model",
+    'it\'s "quoted" `here` $HOME',
+    "*->logits",
+    "a0.h?<q> [x] {y,z} !1 #2 ; & |",
+    "Übergröße/模型",
+    "two\nlines\tand a tab",
+    "back\\slash\\",
+    "-begins like an option",
+    "--top",
+    "-",
+    "~/models",
+    "a=b=c",
+    " ends with a blank ",
+)
+
+
+def odd_configs() -> list[tuple[RunConfig, str]]:
+    """Every text that a run can be given, as each odd one; numbers below zero; and the folder of the result."""
+    found = [
+        (RunConfig(word, data=word, adapter=word, config=word, ignore_config=(word, "x"), attention=word), word)
+        for word in ODD
+    ]
+    for word in ODD:
+        named = {"text": word, word.replace("=", ""): -1, "list": [word, 1.5, None], "json": json.dumps(word)}
+        patched = {"method": "activation-patching", "settings": {"only": [word, "a->b"]}}
+        found.append((RunConfig("demo", task=word, options=named, **patched), word))
+    below = Selection(threshold=-0.5, by="signed")
+    return [
+        *found,
+        (RunConfig("demo", task="ioi", seed=-3, selection=below), "out"),
+        *((one, "x") for one in configs()),
+    ]
+
+
+def caught_by(cli: Cli, monkeypatch: pytest.MonkeyPatch, words: Sequence[str]) -> RunConfig:
+    """What `discover` is asked by these words of a command line."""
     import edgewise.runs.discover as runs
     from edgewise.errors import RunError
-    from edgewise.runs.methods import settled
 
     asked: list[RunConfig] = []
 
@@ -137,9 +171,40 @@ def test_the_printed_command_asks_for_the_same_run(
         raise RunError("enough")
 
     monkeypatch.setattr(runs, "discover", caught)
-    said = cli(*command(config, str(tmp_path))[1:])
-    assert "enough" in said.err
-    assert settled(asked[0]) == settled(config)
+    said = cli(*words)
+    assert "enough" in said.err, said
+    return asked[0]
+
+
+@pytest.mark.slow
+def test_a_shell_reads_the_printed_command_as_it_was_meant(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All lines as a shell reads them, at once, in a folder whose files no glob may find; and each asks for its run."""
+    every = odd_configs()
+    lines = "\n".join(f"{command_line(config, out)}\nprintf '\\1'" for config, out in every)
+    script = f"set -e\nedgewise() {{ printf '%s\\0' \"$@\"; }}\n{lines}\n"
+    done = subprocess.run(["sh", "-c", script], capture_output=True, check=True, cwd=Path(__file__).parent)
+    read = [part.split("\0")[:-1] for part in done.stdout.decode().split("\1")[:-1]]
+    assert len(read) == len(every)
+    for words, (config, out) in zip(read, every, strict=True):
+        assert words == list(command(config, out)[1:])
+        assert shlex.split(command_line(config, out).replace(" \\\n  ", " ")) == ["edgewise", *words]
+        assert (words[-1] == out and words[-2] == "--out") or words[-1] == f"--out={out}"
+    for words, (config, _) in zip(read[: 2 * len(ODD) + 1], every, strict=False):
+        found = caught_by(cli, monkeypatch, words)
+        assert replace(found, settings={}) == replace(config, settings={})
+        assert {name: list(value) for name, value in found.settings.items()} == dict(config.settings)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("config", configs(), ids=lambda one: " ".join(command(one, "x")[2:-2]))
+def test_the_printed_command_asks_for_the_same_run(
+    config: RunConfig, cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The command of the page, run, gives the very config back: no option is dropped or misspelt."""
+    from edgewise.runs.methods import settled
+
+    asked = caught_by(cli, monkeypatch, command(config, str(tmp_path))[1:])
+    assert settled(asked) == settled(config)
 
 
 def test_help_of_every_verb_comes_without_torch() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +30,7 @@ def draw_run(
     if choice.left_out and top is None:
         output.note(
             f"the picture shows the {len(choice.edges):,} strongest of {choice.total:,} edges; "
-            f"`edgewise draw {run.folder} --strongest N` draws another number"
+            f"`edgewise draw {shlex.quote(str(run.folder))} --strongest N` draws another number"
         )
     return written
 

@@ -104,8 +104,7 @@ def _verification(run: Run, circuit: Circuit) -> dict[str, bytes]:
     if not path.is_file():
         return {}
     values = read_json(path, "use `edgewise verify --overwrite`")
-    graph, mask = circuit.graph, circuit.mask
-    nodes = {name for name, kept in zip(graph.sources, mask.any(axis=1), strict=True) if kept}
+    nodes = {circuit.graph.sources[row] for row in np.flatnonzero(circuit.mask.any(axis=1))}
     kept = nodes if isinstance(run.scores, NodeScores) else set(circuit.edges())
     for effect in values["effects"]:
         effect["in_circuit"] = effect["name"] in kept
