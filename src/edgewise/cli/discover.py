@@ -76,8 +76,8 @@ def discover(
     with carried_out(given, overwrite) as execution:
         asked, swept = _asked(given)
         runs = sweep(grid(asked, swept), out, execution) if swept else (discover_run(asked, out, execution),)
-    output.warn(runs[0].record.warnings if swept else warnings(runs[0]))
-    page = None if no_pictures or swept else show_in_pictures(runs[0])
+        output.warn(runs[0].record.warnings if swept else warnings(runs[0]))
+        page = None if no_pictures or swept else show_in_pictures(runs[0], execution.report)
     if as_json:
         output.document(to_json(sweep_table(runs)) if swept else run_document(runs[0]))
         return
@@ -89,7 +89,8 @@ def discover(
         return
     output.result(show_run(runs[0]))
     output.result(f"\nPictures and numbers on one page: {page}" if page else "")
-    output.result(f"{'Found the finished run in' if found else 'Wrote'} {out}")
+    anew = "Wrote another circuit of the scores in" if runs[0].selected_anew else "Wrote"
+    output.result(f"{'Found the finished run in' if found else anew} {out}")
 
 
 def _asked(given: Given) -> tuple[Any, dict[str, tuple[Any, ...]]]:

@@ -57,7 +57,7 @@ def roc(
         str | None,
         typer.Option(
             "--truth",
-            help="known, FILE.json, or exact:X: edges of exact effect X or X% of clean - corrupted; by default what"
+            help="known, FILE.json, or exact:X, edges of exact effect X or X% of clean - corrupted; by default what"
             " is known, else exact:2%.",
         ),
     ] = None,

@@ -28,6 +28,7 @@ from edgewise.models.pretrained.tokenizer import read_tokenizer
 from edgewise.models.pretrained.weights import read_module
 from edgewise.models.reader import Opened, Reader
 from edgewise.models.recognise import wire
+from edgewise.settings.device import taken
 from edgewise.settings.model import DType, KvHeads
 
 DTYPES: dict[str, torch.dtype] = {name: getattr(torch, name) for name in get_args(DType)}
@@ -59,7 +60,7 @@ def load_model(
             loaded module.
         config: the ``config.json`` of a weights file or folder in TransformerLens's format, where it lies elsewhere.
         dtype: its floating-point type; float32 by default, a loaded module's own.
-        device: where it runs; the CPU by default, a loaded module's own.
+        device: where it runs, ``"auto"`` for CUDA where there is one; the CPU by default, a loaded module's own.
         tokenizer: a Hugging Face tokenizer; by default the one stored with the model, if there is one.
         ignore_config: config attributes that are not understood but that you know to change nothing.
         trust_remote_code: run code that the folder or hub repository carries, and kernels of the hub; off by default.
@@ -239,7 +240,7 @@ def _dtype(dtype: str | torch.dtype | None) -> torch.dtype | None:
 
 def _device(device: str | torch.device | None) -> torch.device:
     try:
-        chosen = torch.device(device or "cpu")
+        chosen = torch.device(taken(device) if isinstance(device, str) else device or "cpu")
         torch.empty(0, device=chosen)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]

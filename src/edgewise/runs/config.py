@@ -11,6 +11,7 @@ from edgewise.errors import SettingError
 from edgewise.runs.store.codec import to_json
 from edgewise.settings import described
 from edgewise.settings.conditions import BatchSettings
+from edgewise.settings.device import taken
 from edgewise.settings.evaluation import MeasureSettings
 from edgewise.settings.model import ModelSettings
 from edgewise.settings.prompts import PromptSettings, json_values
@@ -25,7 +26,8 @@ _NESTED = {"nested": True}
 class RunConfig(MeasureSettings, BatchSettings, ScoreSettings, PromptSettings, ModelSettings):
     """Everything that decides a run's result, apart from the contents of the files it names, and what is done with it.
 
-    Its fields are those of the groups it is made of (`edgewise.settings`), and:
+    Its fields are those of the groups it is made of (`edgewise.settings`), ``device="auto"`` with what it stands for
+    here in its place, and:
 
     Args:
         settings: the method's own settings, JSON values by name.
@@ -41,6 +43,7 @@ class RunConfig(MeasureSettings, BatchSettings, ScoreSettings, PromptSettings, M
     def __post_init__(self) -> None:
         """Check what can be checked without a model, and freeze the collections."""
         super().__post_init__()
+        object.__setattr__(self, "device", taken(self.device))
         if self.bootstrap and self.selection.by == "mean-abs":
             raise SettingError("resamples keep means of the signed score, not of its size; leave --by mean-abs out")
         object.__setattr__(self, "settings", json_values("the method's settings", self.settings))
@@ -50,6 +53,11 @@ class RunConfig(MeasureSettings, BatchSettings, ScoreSettings, PromptSettings, M
         """The same result asked for in the plainest way: what does not decide it is as by default."""
         idle = {one.name: one.default for one in described(RunConfig) if not one.setting.changes_result}
         return replace(self, **idle)
+
+    @property
+    def scored(self) -> RunConfig:
+        """The same scores asked for in the plainest way: what decides only which edges are kept is as by default."""
+        return replace(self.deciding, selection=Selection())
 
     def differences(self, other: RunConfig) -> tuple[str, ...]:
         """Return one phrase for each deciding field in which `other` differs, e.g. ``"seed is 0 there, 1 here"``.

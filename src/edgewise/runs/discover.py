@@ -1,8 +1,8 @@
 """From a config to a run folder.
 
-1. A finished run of the same config, model files and data is read and handed back; anything else in the
-   folder is refused, unless the user overwrites it.
-2. Load the model, make or read the prompts, check that the selection can be satisfied.
+1. A finished run of the same config, model files and data is read and handed back; where only the selection is another,
+   the circuit is selected anew from its scores. Anything else in the folder is refused, unless the user overwrites it.
+2. Load the model, check that the selection can be made of what will be scored, make or read the prompts.
 3. Score; the state goes to the disk now and then, and a run that was killed goes on from there.
 4. Select the circuit from the scores as they are stored, and write everything in one step.
 5. Measure the faithfulness of that circuit, unless the config says not to; the same command again does what is missing.
@@ -19,22 +19,22 @@ from typing import Any
 import numpy as np
 
 from edgewise.errors import ScoreError
-from edgewise.evaluation.stability import intervals, stability
-from edgewise.graph import Circuit, EdgeScores, NodeScores
+from edgewise.graph import Circuit, EdgeScores, Graph, NodeScores
 from edgewise.metrics import Metric, get_metric
 from edgewise.runs.cautions import cautions
 from edgewise.runs.config import RunConfig
 from edgewise.runs.faithfulness import with_faithfulness
 from edgewise.runs.methods import RunMethod, ScoringState, method_of, settled
+from edgewise.runs.reselect import select_anew
 from edgewise.runs.resume import run_to_end
-from edgewise.runs.selection import require_fits, select
+from edgewise.runs.selection import require_fits, require_spread, stability_of
 from edgewise.runs.setup import Setup, describe_model, describe_prompts, prepare
 from edgewise.runs.shown_prompts import ShownPrompts, show_prompts
 from edgewise.runs.steps import SCORING, Execution, Steps
 from edgewise.runs.store.folder import Run, as_stored, read_record, read_run, refuse_other, require_free, write_run
 from edgewise.runs.store.lock import writing
-from edgewise.runs.store.record import Counts, MetricSummary, RunRecord, StabilitySummary, differences, versions
-from edgewise.tasks import TASKS
+from edgewise.runs.store.record import Counts, MetricSummary, RunRecord, differences, versions
+from edgewise.tasks import TASKS, PromptSet
 
 # Prompts of which a run keeps the tokens, to be looked at.
 SHOWN = 3
@@ -53,7 +53,8 @@ def discover(
         execution: how it is carried out, `Execution`.
 
     Returns:
-        The run; `reused` says that it was there already, `unmeasured` why its circuit could not be measured.
+        The run; `reused` says that it was there already, `selected_anew` that its scores were, `unmeasured` why its
+        circuit could not be measured.
 
     Raises:
         RunConflictError: the folder holds another run, or another process is writing to it.
@@ -77,15 +78,17 @@ def _found(config: RunConfig, folder: Path, execution: Execution) -> tuple[Run, 
             require_free(folder, config)
             record = read_record(folder)
             if record is not None:
-                refuse_other(folder, differences(record, config))
-                return read_run(folder, reused=True), None
+                refuse_other(folder, differences(record, replace(config, selection=record.config.selection)))
+                run = read_run(folder, reused=True)
+                same = record.config.selection == config.selection
+                return (run if same else select_anew(run, config.selection)), None
         steps = Steps(execution.report)
         setup = prepare(
             config,
             None,
             steps,
-            check=lambda model: require_fits(config.selection, model.graph, config.level),
-            read=lambda prompts: get_metric(method.metric(config, prompts)).check(prompts.pairs),
+            check=lambda model: _require_fits(method, config, model.graph),
+            read=lambda prompts: _check_prompts(method, config, prompts),
         )
         conditions = execution.conditions(config.batch_size)
         with steps.step("scoring", SCORING):
@@ -107,6 +110,17 @@ def _found(config: RunConfig, folder: Path, execution: Execution) -> tuple[Run, 
         record = record_of(setup, method, state, scores, circuit, steps.seconds)
         write_run(folder, record, scores, circuit, method.trace(state))
         return read_run(folder), setup
+
+
+def _require_fits(method: RunMethod[Any], config: RunConfig, graph: Graph) -> None:
+    """Refuse a selection that cannot be made of what the method will score, before it does."""
+    require_fits(config.selection, graph, method.scored(config, graph))
+
+
+def _check_prompts(method: RunMethod[Any], config: RunConfig, prompts: PromptSet) -> None:
+    """Refuse prompts that do not suffice for the metric or the selection, before the model's weights are read."""
+    get_metric(method.metric(config, prompts)).check(prompts.pairs)
+    require_spread(config.selection, len(prompts))
 
 
 def known(config: RunConfig) -> RunConfig:
@@ -140,24 +154,13 @@ def record_of(
         metric=_metric(metric, state),
         counts=Counts(graph.n_edges, graph.n_sources, graph.n_destinations, circuit.n_edges, len(circuit.nodes())),
         rule=method.rule(config),
-        stability=_stability(config, scores, circuit),
+        stability=stability_of(config, scores, circuit),
         exact=method.exact(config, state, scores),
         batch_size=state.batch_size,
         passes=method.passes(config, state),
         timing=rounded | {"total": round(sum(seconds.values()), 3)},
         warnings=(*prompts.warnings, *cautions(setup, metric, state), *method.warnings(state)),
         finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-    )
-
-
-def _stability(config: RunConfig, scores: EdgeScores | NodeScores, circuit: Circuit) -> StabilitySummary | None:
-    if scores.resampled is None:
-        return None
-    found = stability(scores, lambda one: select(one, replace(config.selection, stable=False)))
-    kept = circuit.mask if isinstance(scores, EdgeScores) else circuit.node_mask
-    certain = intervals(scores).sign_is_certain & kept
-    return StabilitySummary(
-        found.n_resamples, int(kept.sum()), int(certain.sum()), found.jaccard, found.target, found.prompts_for_target
     )
 
 

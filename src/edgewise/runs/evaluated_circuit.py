@@ -6,6 +6,7 @@ the precision of its own config, unless something else is given.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -95,7 +96,10 @@ def circuit_of_run(
         EdgewiseError: settings that do not go together.
     """
     if folder.is_file():
-        raise RunError(f"{folder}: a file, not a run folder; evaluate a circuit file with --circuit {folder} --model M")
+        raise RunError(
+            f"{folder}: a file, not a run folder; evaluate a circuit file with"
+            f" --circuit {shlex.quote(str(folder))} --model M"
+        )
     run = load_run(folder)
     require_trust(str(folder), run.config, bool(given.get("trust_remote_code")))
     config = _config_after(run.config, given, split)

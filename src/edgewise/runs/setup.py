@@ -40,9 +40,9 @@ class Setup:
 
     @property
     def key(self) -> dict[str, Any]:
-        """What an unfinished run must share to be continued."""
+        """What an unfinished run must share to be continued: all but which edges are kept in the end."""
         return {
-            "config": to_json(self.config.deciding),
+            "config": to_json(self.config.scored),
             "identity": dict(self.identity),
             "prompts": self.prompts.fingerprint(),
             "versions": versions(),

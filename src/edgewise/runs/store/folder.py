@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from edgewise.graph.scores import ARRAYS
 from edgewise.runs.config import RunConfig
 from edgewise.runs.evaluated import Evaluated
 from edgewise.runs.identity import changed, identity
-from edgewise.runs.store.analysis import Analysis, analyses, forget_analyses, stored
+from edgewise.runs.store.analysis import EVALUATIONS, Analysis, analyses, forget_analyses, stored
 from edgewise.runs.store.atomic import content
 from edgewise.runs.store.checkpoint import PROGRESS, load_checkpoint
 from edgewise.runs.store.codec import from_json, read_json
@@ -43,6 +44,7 @@ class Run:
         reused: whether it was there already and nothing was computed.
         evaluated: what was measured of the circuit right after; None where that was not done.
         unmeasured: why it could not be done just now; None where nothing was in the way.
+        selected_anew: whether its scores were there already and only the circuit is new.
     """
 
     folder: Path
@@ -52,6 +54,7 @@ class Run:
     reused: bool = False
     evaluated: Evaluated | None = None
     unmeasured: str | None = None
+    selected_anew: bool = False
 
     @property
     def config(self) -> RunConfig:
@@ -81,8 +84,7 @@ def write_run(
     Raises:
         OSError: the folder cannot be written; it is then as it was.
     """
-    for name in (*PICTURES, *ON_REQUEST, PAGE, *VERIFICATION_PICTURES):
-        (folder / name).unlink(missing_ok=True)
+    _forget_pictures(folder)
     forget_analyses(folder)
     commit(
         folder,
@@ -94,6 +96,39 @@ def write_run(
         },
         gone=(PROGRESS, *([TRACE] if trace is None else [])),
     )
+
+
+def replace_circuit(run: Run, record: RunRecord, circuit: Circuit, beside: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Put another circuit of a run's scores into its folder; the caller holds its lock.
+
+    Its evaluations go first, for they are of the circuit before.
+
+    Args:
+        run: as it is.
+        record: its new record.
+        circuit: its new circuit.
+        beside: other files that change with it.
+
+    Returns:
+        The names of the files of results that went.
+    """
+    folder = run.folder
+    gone = tuple(path.name for path in forget_analyses(folder, EVALUATIONS) if path.suffix == ".json")
+    _forget_pictures(folder)
+    commit(
+        folder,
+        {
+            CIRCUIT: content(circuit_json(circuit, run.scores)),
+            **{name: content(text) for name, text in beside.items()},
+            RUN: content(record.to_bytes()),
+        },
+    )
+    return gone
+
+
+def _forget_pictures(folder: Path) -> None:
+    for name in (*PICTURES, *ON_REQUEST, PAGE, *VERIFICATION_PICTURES):
+        (folder / name).unlink(missing_ok=True)
 
 
 def load_run(folder: str | Path) -> Run:
@@ -191,7 +226,7 @@ def _unfinished_differences(folder: Path, config: RunConfig) -> tuple[str, ...]:
         recorded = dict(checkpoint.key["identity"])
     except (EdgewiseError, KeyError, TypeError, ValueError):
         return ("of another version of edgewise",)
-    return there.differences(config) or changed(recorded, identity(config))
+    return there.differences(config.scored) or changed(recorded, identity(config))
 
 
 def _unfinished(folder: Path) -> str:
