@@ -173,13 +173,13 @@ def test_a_model_that_changes_while_it_is_loaded_is_refused(
     model = save_model(tmp_path / "model")
     asked = replace(config, model=str(model))
     discover(asked, tmp_path / "run")
-    real = preparing.load_model
+    real = preparing.open_model
 
     def load(*args: object, **kwargs: object) -> object:
         save_model(model, tiny.gpt2(seed=1))
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(preparing, "load_model", load)
+    monkeypatch.setattr(preparing, "open_model", load)
     for go_on in (
         lambda: verify(tmp_path / "run", edges=30),
         lambda: evaluate(circuit_of_run(tmp_path / "run", {}), EvaluationRequest(curve=False), tmp_path / "run"),

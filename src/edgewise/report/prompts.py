@@ -70,15 +70,12 @@ def show_row(row: ShownRow, width: int = WIDTH) -> str:
 
 def describe(shown: ShownPrompts) -> Iterator[str]:
     """The numbers of all prompts, a line each."""
-    lengths = _span(shown.shortest, shown.longest, "token")
+    all_of_them = f"in all, {_count(shown.n, 'prompt')} of {_span(shown.shortest, shown.longest, 'token')}"
     if not shown.differs:
-        yield f"{_count(shown.n, 'prompt')} of {lengths}; clean and corrupted are the same"
+        yield f"{all_of_them}; clean and corrupted are the same"
     else:
         differing = _span(shown.least_differing, shown.most_differing, "token")
-        yield (
-            f"{_count(shown.n, 'prompt')} of {lengths}; clean and corrupted differ in {differing},"
-            f" at {_positions(shown.differs)}"
-        )
+        yield f"{all_of_them}; clean and corrupted differ in {differing}, at {_positions(shown.differs)}"
     if shown.against is not None:
         yield _describe_against(shown.n, shown.against)
     if shown.answer is not None:
