@@ -9,13 +9,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgewise.errors import FormatError, RunError, SelectionError
 from edgewise.graph import Circuit, Graph, threshold
+from edgewise.json_text import parse_json
 from edgewise.models import Model
 from edgewise.models.built import kind_of
 from edgewise.runs.config import RunConfig
@@ -147,7 +147,6 @@ def _of_file(asked: str, graph: Graph) -> Truth:
 
 def _json(path: Path) -> object:
     try:
-        content: object = json.loads(path.read_text(encoding="utf-8"))
+        return parse_json(path.read_bytes())
     except ValueError as error:
-        raise FormatError(f"{path}: not JSON ({error})") from error
-    return content
+        raise FormatError(f"{path}: not JSON ({error}); write it again") from error
