@@ -11,12 +11,14 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from edgewise.evaluation.ranking import MEASURES, Standing
 from edgewise.evaluation.roc import curve, front
 from edgewise.report.charts.chart import Chart, figure, stacked
-from edgewise.report.charts.comparison import Line, Square, comparison_chart
+from edgewise.report.charts.comparison import Line, comparison_chart
 from edgewise.report.charts.heat import Grid, heat_chart
-from edgewise.report.charts.league import Column, Measure, league_chart
-from edgewise.report.charts.roc import Drawn, Panel, panels_chart, roc_chart
+from edgewise.report.charts.league import Panel, league_chart
+from edgewise.report.charts.roc import Drawn, panels_chart, roc_chart
+from edgewise.report.charts.roc import Panel as Task
 from edgewise.report.charts.scatter import Dot, scatter_chart
 from edgewise.report.charts.scores import scores_chart
 from edgewise.report.charts.strips import Group, strips_chart
@@ -56,20 +58,24 @@ def _roc() -> Chart:
 
 
 def _panels() -> Chart:
-    return panels_chart([Panel(f"task {at}", (SCORES, CIRCUITS)) for at in range(4)], HEADING, "edge")
+    return panels_chart([Task(f"task {at}", (SCORES, CIRCUITS)) for at in range(4)], HEADING, "edge")
+
+
+def standing(name: str, cost: float, **values: tuple[float, ...]) -> Standing:
+    """A method of which some measures are known."""
+    return Standing(name, cost, {measure: values.get(measure, ()) for measure in MEASURES})
 
 
 def league(n: int = 20) -> Chart:
-    columns = [Column(f"method-{at}", 0.5 * 1.2**at, at == 1) for at in range(n)]
-    values = [(0.2, 0.5 + 0.01 * at) for at in range(n)]
-    measures = [Measure("Pearson: mean", label, values, [at == 1 for at in range(n)], 0.8) for label in ("r", "AUROC")]
-    return league_chart(columns, measures, HEADING)
+    methods = [standing(f"method-{at}", 0.5 * 1.2**at, pearson=(0.2, 0.5 + 0.01 * at)) for at in range(n)]
+    panels = [Panel("Pearson: mean", label, "pearson", methods, 0.8) for label in ("r", "AUROC")]
+    return league_chart(panels, ["method-1"], HEADING)
 
 
 def comparison(n: int = 12) -> Chart:
     lines = [Line(f"{i}  run", ((0.1, 0.05 * i), (1.0, 1.0)), (0.2, 0.3)) for i in range(n)]
     rows = tuple(tuple(1.0 if i == j else -0.123 for j in range(n)) for i in range(n))
-    return comparison_chart(lines, (Square("Overlap", rows), Square("Ranks", rows)), HEADING)
+    return comparison_chart(lines, {"Overlap": rows, "Ranks": rows}, HEADING)
 
 
 def _heat() -> Chart:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from edgewise.report.charts.comparison import Line, Square, comparison_chart
+from edgewise.report.charts.comparison import Line, comparison_chart
 from edgewise.report.charts.style import TINT
 from edgewise.report.picture.circuit import Heading
 from edgewise.report.picture.palette import LIGHT
@@ -24,7 +24,7 @@ LINES = [
 ROWS = ((1.0, 0.25, -0.5), (0.25, 1.0, None), (-0.5, None, 1.0))
 
 
-CHART = comparison_chart(LINES, (Square("Overlap", ROWS), Square("Ranks", ROWS)), HEADING)
+CHART = comparison_chart(LINES, {"Overlap": ROWS, "Ranks": ROWS}, HEADING)
 
 
 def test_own_circuits_stand_at_their_share_and_faithfulness() -> None:
@@ -41,7 +41,7 @@ def test_lines_pass_through_their_points() -> None:
 
 def test_a_run_far_off_does_not_press_the_others_together() -> None:
     lines = [*LINES[:2], Line("3  far", ((0.1, -40.0), (1.0, 1.0)), (0.2, 70.0))]
-    axes, *_ = panels(comparison_chart(lines, (Square("Overlap", ROWS),), HEADING))
+    axes, *_ = panels(comparison_chart(lines, {"Overlap": ROWS}, HEADING))
     assert axes.get_ylim() == pytest.approx((-1.05, 2.05))
 
 

@@ -8,21 +8,19 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 
 from edgewise.report.charts.chart import Chart
-from edgewise.report.charts.league import Column, Measure, league_chart
+from edgewise.report.charts.league import Panel, league_chart
 from edgewise.report.cost import times_words
 from edgewise.report.picture.palette import LIGHT
-from report.charts import HEADING, dots, panels, said
+from report.charts import HEADING, dots, panels, said, standing
 
 pytestmark = pytest.mark.slow
 
 COSTS = (0.5, 1.0, 1.0, 1.0, 1.25, 4.25, 34.0)
 
 
-def chart(costs: tuple[float, ...] = COSTS, **of: object) -> Chart:
-    columns = [Column(f"method-{at}", cost, at == 1) for at, cost in enumerate(costs)]
-    values = [(0.2, 0.5 + 0.01 * at) for at in range(len(costs))]
-    worth = [at == 1 for at in range(len(costs))]
-    return league_chart(columns, [Measure("Pearson", "r", values, worth, **of)], HEADING)  # type: ignore[arg-type]
+def chart(costs: tuple[float, ...] = COSTS) -> Chart:
+    methods = [standing(f"method-{at}", cost, pearson=(0.2, 0.5 + 0.01 * at)) for at, cost in enumerate(costs)]
+    return league_chart([Panel("Pearson", "r", "pearson", methods)], ["method-1"], HEADING)
 
 
 def places(axes: Axes) -> list[float]:
@@ -61,13 +59,14 @@ def test_marks_stand_at_the_mean_and_lines_reach_the_worst_and_best() -> None:
 def test_what_is_worth_its_cost_is_told_apart_without_colour() -> None:
     (axes,) = panels(chart())
     fills = [to_hex(of.get_facecolor()[0]) for of in axes.collections if len(of.get_offsets())]
-    assert fills[:3] == [LIGHT["paper"], LIGHT["kept"], LIGHT["paper"]]
+    # Each is better than the one before; of those that cost as much as EAP, or less, the last is the best.
+    assert fills[: len(COSTS)] == [LIGHT["paper"]] * 3 + [LIGHT["kept"]] * 4
     assert [label.get_fontweight() for label in axes.get_xticklabels()][:3] == ["normal", "bold", "normal"]
 
 
 def test_values_below_the_axis_stand_at_its_end_and_the_exact_ones_are_a_line() -> None:
-    columns = [Column("below", 1.0), Column("unknown", 2.0)]
-    of = league_chart(columns, [Measure("r", "r", [(-0.4,), ()], [False, False], exact=0.25)], HEADING)
+    methods = [standing("below", 1.0, pearson=(-0.4,)), standing("unknown", 2.0)]
+    of = league_chart([Panel("r", "r", "pearson", methods, exact=0.25)], (), HEADING)
     (axes,) = panels(of)
     ((name, _, y),) = dots(axes)
     assert name == "below: mean -0.400, from -0.400 to -0.400"

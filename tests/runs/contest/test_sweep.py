@@ -135,3 +135,21 @@ def test_a_state_of_fewer_runs_does_not_stand_in_the_way(tmp_path: Path, monkeyp
     assert (tmp_path / "s" / PROGRESS).exists()
     runs = sweep(grid(acdc_alone, {"tau": (0.0001, 0.1)}), tmp_path / "s")
     assert [run.config.settings["tau"] for run in runs] == [0.0001, 0.1]
+
+
+def test_a_state_of_more_runs_than_are_asked_for_is_not_gone_on_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resume, "Saver", AlwaysSaving)
+    configs = grid(replace(BOTH, method="acdc"), {"tau": (0.0001, 0.1)})
+
+    def told(progress: Progress) -> None:
+        if progress.total and progress.done > progress.total / 2:
+            raise StopError
+
+    with pytest.raises(StopError):
+        sweep(configs, tmp_path / "s", Execution(report=told))
+    seen = list[Progress]()
+    (run,) = sweep({"tau-0.0001": configs["tau-0.0001"]}, tmp_path / "s", Execution(report=seen.append))
+    assert min(one.done for one in seen if one.total) == 0
+    assert run.folder.name == "tau-0.0001"

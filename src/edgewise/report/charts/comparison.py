@@ -5,13 +5,14 @@ Lines are told apart by colour, by dashes and by the form of their marks, and nu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edgewise.evaluation.comparison import Matrix
 from edgewise.report.charts.cells import cells
 from edgewise.report.charts.chart import Chart, chart, key
 from edgewise.report.charts.style import LABEL, SMALL, Colours, dashes
@@ -43,29 +44,21 @@ class Line:
     own: tuple[float, float] | None = None
 
 
-@dataclass(frozen=True)
-class Square:
-    """A matrix of numbers from -1 to 1, None where there is none."""
-
-    title: str
-    rows: Sequence[Sequence[float | None]]
-
-
-def comparison_chart(lines: Sequence[Line], squares: Sequence[Square], heading: Heading) -> Chart:
+def comparison_chart(lines: Sequence[Line], squares: Mapping[str, Matrix], heading: Heading) -> Chart:
     """Return the chart.
 
     Args:
         lines: of the runs in the order of the matrices; one more is that of random rankings.
-        squares: the matrices.
+        squares: title -> a matrix of numbers from -1 to 1.
         heading: what stands above.
     """
     return chart(heading, (_WIDTH, _TALL + _ROW * len(lines)), partial(_fill, lines, squares))
 
 
-def _fill(lines: Sequence[Line], squares: Sequence[Square], figure: SubFigure, colours: Colours) -> None:
+def _fill(lines: Sequence[Line], squares: Mapping[str, Matrix], figure: SubFigure, colours: Colours) -> None:
     grid = figure.add_gridspec(len(squares), 2, width_ratios=(5, 2))
     axes = figure.add_subplot(grid[:, 0])
-    n_runs = len(squares[0].rows)
+    n_runs = len(next(iter(squares.values())))
     looks = [_look(number, n_runs, colours) for number in range(len(lines))]
     for line, look in reversed(list(zip(lines, looks, strict=True))):
         axes.plot(*_across(line.points), **look)
@@ -78,8 +71,8 @@ def _fill(lines: Sequence[Line], squares: Sequence[Square], figure: SubFigure, c
     axes.set(
         title="Faithfulness by size; ringed: the run's own circuit", xlabel="share of edges kept", ylabel="faithfulness"
     )
-    for row, square in enumerate(squares):
-        _matrix(square, figure.add_subplot(grid[row, 1], box_aspect=1), colours)
+    for row, (title, matrix) in enumerate(squares.items()):
+        _matrix(title, matrix, figure.add_subplot(grid[row, 1], box_aspect=1), colours)
     shown = (look if len(line.points) > 1 else look | {"lw": 0} for line, look in zip(lines, looks, strict=True))
     handles = [axes.plot([], [], **look)[0] for look in shown]
     words = [fitted(" ".join(line.words.split()), LABEL, _WIDTH - 100) for line in lines]
@@ -104,16 +97,16 @@ def _scale(axes: Axes, points: Sequence[tuple[float, float]]) -> None:
     powers_of_ten(axes.xaxis, least, 1.1)
 
 
-def _matrix(square: Square, axes: Axes, colours: Colours) -> None:
-    n = len(square.rows)
-    shares = np.array([[np.nan if value is None else value for value in row] for row in square.rows])
-    words = [["–" if value is None else _two(value) for value in row] for row in square.rows]
+def _matrix(title: str, matrix: Matrix, axes: Axes, colours: Colours) -> None:
+    n = len(matrix)
+    shares = np.array([[np.nan if value is None else value for value in row] for row in matrix])
+    words = [["–" if value is None else _two(value) for value in row] for row in matrix]
     # Four signs, the widest being "−.12", with a little room at their sides.
     cells(axes, shares, colours, words, ("harms", "helps"), min(SMALL, (_SIDE / n - 3) / 2.5))
     numbers = [str(number) for number in range(1, n + 1)]
     axes.set_xticks(np.arange(n) + 0.5, numbers)
     axes.set_yticks(np.arange(n) + 0.5, numbers)
-    axes.set(title=square.title, ylim=(n, 0))
+    axes.set(title=title, ylim=(n, 0))
 
 
 def _two(value: float) -> str:

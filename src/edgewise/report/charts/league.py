@@ -6,13 +6,14 @@ the best. Methods that are worth their cost have a full mark in colour, the othe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edgewise.evaluation.ranking import MEASURES, Standing, by_mean, worth_their_cost
 from edgewise.report.charts.chart import Chart, chart, key
 from edgewise.report.charts.style import POINT, SMALL, Colours, dashes
 from edgewise.report.charts.tips import marks
@@ -31,76 +32,72 @@ _EXACT: dict[str, Any] = {"lw": 0.9, "ls": dashes((6, 3))}
 
 
 @dataclass(frozen=True)
-class Column:
-    """One method.
-
-    Args:
-        name: as people know it.
-        cost: passes by EAP's, above 0.
-        bold: whether it is among those advised.
-    """
-
-    name: str
-    cost: float
-    bold: bool = False
-
-    @property
-    def words(self) -> str:
-        """What stands below it."""
-        return f"{self.name}   {times_words(self.cost)}"
-
-
-@dataclass(frozen=True)
-class Measure:
+class Panel:
     """One panel.
 
     Args:
         title: what it is, and which way is better.
         label: of its axis.
-        values: of every column, one a task; empty where nothing is known.
-        worth: of every column, whether it is better than all that cost less.
+        measure: one of `MEASURES`.
+        methods: the same in every panel, as they stand on the tasks that this one is about.
         exact: what the exact effects themselves reach; None where that says nothing.
-        low: least value of the axis; what is below stands at its end.
-        high: the largest.
     """
 
     title: str
     label: str
-    values: Sequence[Sequence[float]]
-    worth: Sequence[bool]
+    measure: str
+    methods: Sequence[Standing]
     exact: float | None = None
-    low: float = 0.0
-    high: float = 1.0
+
+    @property
+    def worth(self) -> set[str]:
+        """Names of the methods that are better than all that cost less."""
+        return {one.name for one in worth_their_cost(self.methods, partial(by_mean, measure=self.measure))}
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Of the axis; what is below stands at its end."""
+        if MEASURES[self.measure][1]:
+            return (0.4 if self.measure == "auroc" else 0.0), 1.02
+        known = [value for one in self.methods for value in one.known(self.measure)]
+        return 0.0, 1.05 * max([*known, self.exact or 0.0], default=1.0)
 
 
-def league_chart(columns: Sequence[Column], measures: Sequence[Measure], heading: Heading) -> Chart:
+def league_chart(panels: Sequence[Panel], advised: Collection[str], heading: Heading) -> Chart:
     """Return the chart.
 
     Args:
-        columns: the methods, one at least.
-        measures: what is measured of them.
+        panels: what is measured of the methods, whose costs are known and above 0.
+        advised: names of the methods that stand out.
         heading: what stands above.
     """
-    names = max(text_width(column.words, SMALL, column.bold) for column in columns)
-    size = _WIDTH, _REST + _PANEL * len(measures) + names
-    return chart(heading, size, partial(_fill, columns, measures))
+    names = max(text_width(_words(one), SMALL, one.name in advised) for one in panels[0].methods)
+    size = _WIDTH, _REST + _PANEL * len(panels) + names
+    return chart(heading, size, partial(_fill, panels, advised))
 
 
-def _fill(columns: Sequence[Column], measures: Sequence[Measure], figure: SubFigure, colours: Colours) -> None:
-    places = _places([column.cost for column in columns])
-    panels = figure.subplots(len(measures), 1, sharex=True, squeeze=False)[:, 0]
-    for measure, axes in zip(measures, panels, strict=True):
-        _measure(measure, columns, places, axes, colours)
-    below = panels[-1]
+def _words(method: Standing) -> str:
+    """What stands below its column."""
+    return f"{method.name}   {times_words(method.cost)}"
+
+
+def _fill(panels: Sequence[Panel], advised: Collection[str], figure: SubFigure, colours: Colours) -> None:
+    methods = panels[0].methods
+    places = _places([one.cost or 1.0 for one in methods])
+    drawn = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    for panel, axes in zip(panels, drawn, strict=True):
+        _panel(panel, places, axes, colours)
+    below = drawn[-1]
     below.set_xlim(0, _ROOM)
-    below.set_xticks(places, [column.words for column in columns], size=SMALL * POINT, rotation=90)
-    for column, words in zip(columns, below.get_xticklabels(), strict=True):
+    below.set_xticks(places, [_words(one) for one in methods], size=SMALL * POINT, rotation=90)
+    for one, words in zip(methods, below.get_xticklabels(), strict=True):
+        bold = one.name in advised
         words.set(rotation_mode="anchor", ha="right", va="center_baseline")
-        words.set(color=colours["kept" if column.bold else "ink"], weight="bold" if column.bold else "normal")
+        words.set(color=colours["kept" if bold else "ink"], weight="bold" if bold else "normal")
     below.set_xlabel(
         "cost in passes, by EAP's; the scale is of powers of ten, and methods of like cost stand side by side"
     )
-    _explain(figure, below, any(measure.exact is not None for measure in measures), colours)
+    _explain(figure, below, any(panel.exact is not None for panel in panels), colours)
 
 
 def _places(costs: Sequence[float]) -> list[float]:
@@ -117,23 +114,21 @@ def _places(costs: Sequence[float]) -> list[float]:
     return [float(place) for place in found]
 
 
-def _measure(
-    measure: Measure, columns: Sequence[Column], places: Sequence[float], axes: Axes, colours: Colours
-) -> None:
-    for column, values, worth, x in zip(columns, measure.values, measure.worth, places, strict=True):
-        if not values:
+def _panel(panel: Panel, places: Sequence[float], axes: Axes, colours: Colours) -> None:
+    worth, (low, high) = panel.worth, panel.ends
+    for one, x in zip(panel.methods, places, strict=True):
+        values, mean = one.known(panel.measure), one.mean(panel.measure)
+        if mean is None:
             continue
-        colour, heights = colours["kept" if worth else "plain"], np.clip(values, measure.low, measure.high)
-        mean = sum(values) / len(values)
+        colour, heights = colours["kept" if one.name in worth else "plain"], np.clip(values, low, high)
         if len(values) > 1:
             axes.plot([x, x], [heights.min(), heights.max()], color=colour, lw=1.2)
             axes.plot([x] * len(values), heights, "_", color=colour, ms=6, mew=1.2)
-        said = f"{column.name}: mean {mean:.3f}, from {min(values):.3f} to {max(values):.3f}"
-        at = min(max(mean, measure.low), measure.high)
-        marks(axes, [x], [at], [said], zorder=3, **_look(worth, colours))
-    if measure.exact is not None:
-        axes.axhline(measure.exact, color=colours["ink"], **_EXACT)
-    axes.set(title=measure.title, ylabel=measure.label, ylim=(measure.low, measure.high))
+        said = f"{one.name}: mean {mean:.3f}, from {min(values):.3f} to {max(values):.3f}"
+        marks(axes, [x], [min(max(mean, low), high)], [said], zorder=3, **_look(one.name in worth, colours))
+    if panel.exact is not None:
+        axes.axhline(panel.exact, color=colours["ink"], **_EXACT)
+    axes.set(title=panel.title, ylabel=panel.label, ylim=(low, high))
     axes.grid(True, axis="x", lw=0.45, ls=dashes((1, 3)))
 
 

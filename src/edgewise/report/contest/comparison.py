@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from edgewise.report.charts.chart import Chart
-from edgewise.report.charts.comparison import Line, Square, comparison_chart
+from edgewise.report.charts.comparison import Line, comparison_chart
 from edgewise.report.cost import passes_words, seconds_words
 from edgewise.report.evaluation import CARRY
 from edgewise.report.picture.circuit import Heading
@@ -62,10 +62,10 @@ def comparison_picture(stored: StoredComparison) -> Chart:
     if rivals:
         points = _shares([(point.edges, point.mean) for point in rivals.curve], results.edges)
         lines.append(Line(f"mean of {asked['random']} random rankings", points))
-    squares = (
-        Square("Overlap of circuits (Jaccard)", results.overlap),
-        Square("Rank correlation of |score|", results.rank_correlation_of_sizes),
-    )
+    squares = {
+        "Overlap of circuits (Jaccard)": results.overlap,
+        "Rank correlation of |score|": results.rank_correlation_of_sizes,
+    }
     return comparison_chart(lines, squares, head)
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from functools import partial
 
-from edgewise.evaluation.ranking import CIRCUITS, EFFECTS, MEASURES, Standing, by_mean, worth_their_cost
+from edgewise.evaluation.ranking import CIRCUITS, EFFECTS
 from edgewise.report.charts.chart import Chart
-from edgewise.report.charts.league import Column, Measure, league_chart
+from edgewise.report.charts.league import Panel, league_chart
 from edgewise.report.cost import passes_words, seconds_words, times_words
 from edgewise.report.picture.circuit import Heading
 from edgewise.report.table import fixed, table
@@ -40,22 +39,20 @@ def show_league(league: League) -> str:
 
 def league_picture(league: League) -> Chart:
     """Return the picture of the league."""
-    judged = league.standings(league.judged)
-    known = [one for one in judged[:-1] if one.cost]
-    advised = {one.name for one in league.advice(EFFECTS)}
-    columns = [Column(one.name, one.cost or 1.0, one.name in advised) for one in known]
+    *every, exact = league.standings(league.judged)
+    known = [one for one in every if one.cost]
     where = f"mean over {_models(league.judged)}"
-    measures = [
-        _quality(known, "pearson", f"Pearson correlation with exact effects: {where}", "Pearson"),
-        _quality(known, "spearman_of_sizes", f"Spearman correlation of sizes: {where}", "Spearman of sizes"),
-        _quality(known, "cmd", f"CMD, less is better: {where}", "CMD", judged[-1]),
+    panels = [
+        Panel(f"Pearson correlation with exact effects: {where}", "Pearson", "pearson", known),
+        Panel(f"Spearman correlation of sizes: {where}", "Spearman of sizes", "spearman_of_sizes", known),
+        Panel(f"CMD, less is better: {where}", "CMD", "cmd", known, exact.mean("cmd")),
     ]
     with_truth = [cell for cell in league.cells if cell.truth_edges is not None]
     if with_truth:
-        every = {one.name: one for one in league.standings(with_truth)}
-        same, exact = [every[one.name] for one in known], every[league.reference]
+        there = {one.name: one for one in league.standings(with_truth)}
         title = f"Area under the ROC curve against the known circuit: {_models(with_truth)}"
-        measures.append(_quality(same, "auroc", title, "AUROC", exact))
+        same = [there[one.name] for one in known]
+        panels.append(Panel(title, "AUROC", "auroc", same, there[league.reference].mean("auroc")))
     n = league.cells[0].n
     heading = Heading(
         "Cost and quality of methods",
@@ -64,20 +61,7 @@ def league_picture(league: League) -> Chart:
             f" · CMD on {n:,} held-out prompts",
         ),
     )
-    return league_chart(columns, measures, heading)
-
-
-def _quality(
-    methods: Sequence[Standing], measure: str, title: str, label: str, exact: Standing | None = None
-) -> Measure:
-    worth = {one.name for one in worth_their_cost(methods, partial(by_mean, measure=measure))}
-    values = [one.known(measure) for one in methods]
-    every = [value for of in values for value in of]
-    reached = None if exact is None else exact.mean(measure)
-    rising = MEASURES[measure][1]
-    low = 0.4 if measure == "auroc" else 0.0
-    high = 1.02 if rising else 1.05 * max([*every, reached or 0.0], default=1.0)
-    return Measure(title, label, values, [one.name in worth for one in methods], reached, low, high)
+    return league_chart(panels, [one.name for one in league.advice(EFFECTS)], heading)
 
 
 def _by_task(cells: Sequence[Cell]) -> list[list[Cell]]:

@@ -2,14 +2,14 @@
 
 1. Runs that are there already are kept, whatever was killed in the middle of writing them being brought to its end.
 2. The model and the prompts are loaded once, and the method shares among the runs that are left what is common; every
-   run ends as it would alone. A state on the disk of these runs, or of more of them, is gone on from.
+   run ends as it would alone. A state on the disk is gone on from, also where some of its runs are finished since.
 3. Each run is written in one step, and a table of all goes to ``sweep.json``.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
@@ -43,7 +43,7 @@ from edgewise.runs.store.record import differences
 
 SWEEP = "sweep.json"
 # In the key of an unfinished sweep: the configs of its runs.
-_TOGETHER = "sweep"
+_RUNS = "sweep"
 
 
 def grid(config: RunConfig, values: Mapping[str, tuple[Any, ...]]) -> dict[str, RunConfig]:
@@ -91,7 +91,8 @@ def sweep(
             left = {name: config for name, config in configs.items() if not _is_there(folder / name, config)}
         if left:
             steps = Steps(execution.report)
-            _make(left, prepare(first, None, steps), folder, execution, steps)
+            setup = prepare(first, None, steps)
+            _make(left, _together(left, configs, folder, setup), setup, folder, execution, steps)
         runs = tuple(read_run(folder / name, reused=name not in left) for name in configs)
         text = json.dumps(to_json(sweep_table(runs)), indent=1) + "\n"
         commit(folder, {SWEEP: content(text.encode())}, gone=[PROGRESS])
@@ -108,18 +109,23 @@ def _is_there(folder: Path, config: RunConfig) -> bool:
         return record is not None
 
 
-def _make(left: Mapping[str, RunConfig], setup: Setup, folder: Path, execution: Execution, steps: Steps) -> None:
-    """Make the runs that are left, in one go, and write each into its folder."""
+def _make(
+    left: Mapping[str, RunConfig],
+    together: Sequence[RunConfig],
+    setup: Setup,
+    folder: Path,
+    execution: Execution,
+    steps: Steps,
+) -> None:
+    """Make the runs that are left, in one go with those that share their state, and write each into its folder."""
     first = setup.config
-    method, together = get_method(first.method), _begun(folder, setup) or list(left.values())
-    if not all(config in together for config in left.values()):
-        together = list(left.values())
+    method = get_method(first.method)
     pace, conditions = method.pace(first, setup.model, setup.prompts), execution.conditions(first.batch_size)
     with steps.step("scoring", SCORING):
         state, earlier = run_to_end(
             lambda stored: method.together(together, setup.model, setup.prompts, conditions, stored),
             folder,
-            setup.key | {_TOGETHER: [to_json(config.deciding) for config in together]},
+            setup.key | {_RUNS: [to_json(config.deciding) for config in together]},
             steps.report,
             SCORING,
             pace=None if pace is None else lambda now: pace(now.states[0]),
@@ -136,15 +142,21 @@ def _make(left: Mapping[str, RunConfig], setup: Setup, folder: Path, execution: 
             write_run(folder / name, record, scores, circuit, method.trace(its))
 
 
-def _begun(folder: Path, setup: Setup) -> list[RunConfig]:
-    """The runs that an unfinished sweep of the same prompts was making; some of them may be finished since."""
-    checkpoint = load_checkpoint(folder)
-    if checkpoint is None or {**checkpoint.key, _TOGETHER: None} != {**setup.key, _TOGETHER: None}:
-        return []
+def _together(
+    left: Mapping[str, RunConfig], configs: Mapping[str, RunConfig], folder: Path, setup: Setup
+) -> list[RunConfig]:
+    """The runs of the state on the disk, where it is one of these prompts and some of the runs are finished since."""
+    checkpoint, alone = load_checkpoint(folder), list(left.values())
+    if checkpoint is None or {**checkpoint.key, _RUNS: None} != {**setup.key, _RUNS: None}:
+        return alone
     try:
-        return [from_json(RunConfig, values, PROGRESS) for values in checkpoint.key[_TOGETHER]]
+        begun = [from_json(RunConfig, values, PROGRESS) for values in checkpoint.key[_RUNS]]
     except (EdgewiseError, TypeError, KeyError):
-        return []
+        return alone
+    every = list(configs.values())
+    asked = [config.deciding for config in every]
+    known = all(config in asked for config in begun) and all(config.deciding in begun for config in alone)
+    return [every[asked.index(config)] for config in begun] if known else alone
 
 
 @dataclass(frozen=True)
