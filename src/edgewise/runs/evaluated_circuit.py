@@ -91,8 +91,9 @@ def circuit_of_run(folder: Path, given: Mapping[str, Any]) -> EvaluatedCircuit:
         EdgewiseError: settings that do not go together.
     """
     if folder.is_file():
+        given_as = shlex.quote(str(folder))
         raise RunError(
-            f"{folder}: a file, not a run folder; evaluate a circuit file with --circuit {shlex.quote(str(folder))} --model M"
+            f"{folder}: a file, not a run folder; evaluate a circuit file with --circuit {given_as} --model M"
         )
     run = load_run(folder)
     config = _config_after(run.config, given)
