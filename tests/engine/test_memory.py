@@ -50,7 +50,7 @@ def pairs(n, length):
 def growth(module):
     model, rows, peaks = load_model(module.eval()), pairs(16, 96), []
     for n in (4, 16):
-        score_edges(model, rows[:n], conditions=Conditions(batch_size=n))
+        score_edges(model, rows[:n], conditions=Conditions(batch_size=n), method="eap")
         peaks.append(peak())
     return (peaks[1] - peaks[0]) / 12 / memory.bytes_per_prompt(model, 96, 1)
 
@@ -66,7 +66,7 @@ def from_disk():
     weights = sum(p.numel() * p.element_size() for p in model.module.parameters())
     each, once = memory.bytes_per_prompt(model, 64, 1), memory.fixed_bytes(model, 64)
     limit = int(memory._used(model.device) + weights + once + 4 * each)
-    score_edges(model, pairs(12, 64), conditions=Conditions(max_memory=limit))
+    score_edges(model, pairs(12, 64), conditions=Conditions(max_memory=limit), method="eap")
     return peak() / limit
 
 torch.set_num_threads(1)

@@ -96,9 +96,9 @@ def circuit_of_run(
         EdgewiseError: settings that do not go together.
     """
     if folder.is_file():
+        given_as = shlex.quote(str(folder))
         raise RunError(
-            f"{folder}: a file, not a run folder; evaluate a circuit file with"
-            f" --circuit {shlex.quote(str(folder))} --model M"
+            f"{folder}: a file, not a run folder; evaluate a circuit file with --circuit {given_as} --model M"
         )
     run = load_run(folder)
     require_trust(str(folder), run.config, bool(given.get("trust_remote_code")))

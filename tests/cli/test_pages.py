@@ -1,0 +1,193 @@
+"""Every command, and every piece of Python, of README.md and docs/: in order, in one folder, as printed.
+
+What is named there and is not here stands in the folder under that name: models of the hub are the bundled one, files
+of prompts and weights are small ones. What takes minutes is given some more options (`SHORTER`). What sets up, fetches
+or needs a published model's own file is not run (`NOT_RUN`), but what it names must be there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import re
+import shlex
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from cli.conftest import Cli
+from edgewise import load_model, make_task
+from edgewise.models import catalogue
+from stored import id_rows, write_rows
+from tiny_lens import checkpoint, hub
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).resolve().parents[2]
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+PAGES = ("README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")))
+PROGRAMS = ("edgewise", "make", "pip", "python", "source")
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# Models that are fetched: a folder of that name comes before the hub.
+OF_THE_HUB = ("gpt2", "attn-only-4l", "EleutherAI/pythia-160m")
+# How a command begins -> what is added to it, and why. Of an option that is given twice the last one counts.
+SHORTER = {
+    "edgewise verify ": ("--edges 20", "all edges of a hundred prompts take a minute"),
+    "edgewise evaluate runs/gpt2-ioi ": ("--n 8", "400 edges are removed in turn"),
+    "edgewise roc --task ": ("--n 6 --methods eap,acdc:task --taus 0.1", "all methods and thresholds take minutes"),
+    "edgewise roc --model gpt2 ": (
+        "--n 6 --truth exact:2%",
+        "the published circuit is of the model that another stands for",
+    ),
+    "edgewise league ": ("--models demo --tasks ioi --methods eap,secant --draws 1 --n 6", "all methods take minutes"),
+    "edgewise paper fig3 --model demo": ("--fast", "ACDC at all thresholds takes minutes"),
+    "edgewise discover --model attn-only-4l --task docstring --method": ("--n 6", "searches of a hundred prompts"),
+    "edgewise discover --model attn-only-4l --task docstring --method subnetwork": ("--steps 20", "10,000 steps"),
+    "edgewise compare ": ("--n 8", "three circuits at ten sizes of a hundred prompts"),
+}
+# What a command has in it -> why it is not run.
+NOT_RUN = {
+    "models/": "weights of 98 or 253 MB; `make real` runs these commands on them",
+    "paper all": "every figure: tests/paper makes each",
+    "paper fig3 --out": "the paper's own models, whose 32,491 edges take hours",
+}
+# Pages whose Python is a part of a file.
+FRAGMENTS = ("docs/adding-a-family.md",)
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A command or some Python, where it stands, and what is printed below it."""
+
+    page: str
+    line: int
+    text: str
+    python: bool = False
+    printed: str = ""
+
+    @property
+    def words(self) -> list[str]:
+        return shlex.split(self.text, comments=True)
+
+    def __str__(self) -> str:
+        return f"{self.page}:{self.line}: {self.text}"
+
+
+def pieces(page: str) -> Iterator[Piece]:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    blocks = list(BLOCK.finditer(text))
+    for number, block in enumerate(blocks):
+        first = text[: block.start(2)].count("\n") + 1
+        if block[1] == "python":
+            below = blocks[number + 1][2] if number + 1 < len(blocks) else ""
+            yield Piece(page, first, block[2], True, below)
+            continue
+        lines = block[2].splitlines()
+        bare = all(line.split(" ")[0] in PROGRAMS for line in lines if line)
+        for place, line in enumerate(lines):
+            if line.startswith("$ ") or (bare and line):
+                yield Piece(page, first + place, line.removeprefix("$ "))
+
+
+def stand_ins(folder: Path) -> None:
+    """What the pages' commands name, besides the runs that they make."""
+    for name in OF_THE_HUB:
+        shutil.copytree(Path(catalogue.__file__).parent / "demo", folder / name)
+    model = load_model("demo")
+    assert model.tokenizer is not None
+    fields = ("clean", "corrupted", "answers", "wrong_answers")
+    with (folder / "prompts.csv").open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(fields)
+        for pair in make_task("ioi", model, n=8):
+            table.writerow(model.tokenizer.decode(list(getattr(pair, field))) for field in fields)
+    checkpoint(hub()).write(folder, "weights.pth")
+    write_rows(folder / "prompts.jsonl", id_rows())
+
+
+def made_by(target: str) -> list[str]:
+    """The words of the `edgewise` command of a target of the Makefile."""
+    recipe = MAKEFILE.partition(f"\n{target}: ")[2]
+    (line,) = re.findall(r"^\t\$\(BIN\)/edgewise (.*)$", recipe.partition("\n\n")[0], re.MULTILINE)
+    values = dict(re.findall(r"^(\w+) \?= (.*)$", MAKEFILE, re.MULTILINE))
+    return shlex.split(re.sub(r"\$\((\w+)\)", lambda found: values[found[1]], line))
+
+
+def names_what_is_there(piece: Piece) -> None:
+    """A command that is not run: its target, its script, its extra."""
+    program, *words = piece.words
+    if program == "make":
+        assert re.search(rf"^{words[0]}:", MAKEFILE, re.MULTILINE), piece
+    elif program == "source":
+        assert words == [".venv/bin/activate"], piece
+        assert "-m venv .venv\n" in MAKEFILE
+    elif program == "pip":
+        assert words[:2] == ["install", "-e"], piece
+        assert (ROOT / words[2] / "pyproject.toml").is_file(), piece
+    else:
+        path = next(word for word in words if word.endswith(".py"))
+        assert (ROOT / path).is_file(), piece
+
+
+def to_run(piece: Piece) -> list[str] | None:
+    """The words of a command, after its program's name; None for one that is not run."""
+    if piece.words[:2] == ["make", "demo"]:
+        return made_by("demo")
+    if piece.words[0] != "edgewise" or any(part in piece.text for part in NOT_RUN):
+        return None
+    more = [words for begin, (words, _) in SHORTER.items() if f"{piece.text} ".startswith(begin)]
+    return [*piece.words[1:], *shlex.split(" ".join(more))]
+
+
+def runs_as_printed(piece: Piece, names: dict[str, object]) -> None:
+    """A piece of Python prints what stands below it, numbers to a few parts in a thousand."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        exec(piece.text, names)  # noqa: S102  the page's own
+    words, expected = said.getvalue().split(), piece.printed.split()
+    assert len(words) == len(expected), piece
+    for word, printed in zip(words, expected, strict=True):
+        assert word == printed or number(word) == pytest.approx(number(printed), rel=5e-3, abs=2e-3), piece
+
+
+def number(word: str) -> float:
+    """A word as the number that it is, or as none."""
+    return float(word) if re.fullmatch(r"-?\d+(\.\d+)?", word) else float("nan")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_of_a_page_runs_as_printed(
+    page: str, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_ins(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    failed, names = [], dict[str, object]()
+    for piece in pieces(page):
+        if piece.python:
+            if page not in FRAGMENTS:
+                runs_as_printed(piece, names)
+            continue
+        words = to_run(piece)
+        if words is None:
+            if piece.words[0] != "edgewise":
+                names_what_is_there(piece)
+            continue
+        result = cli(*words)
+        if result.code != 0:
+            failed.append(f"{piece} -> {result.code}: {result.err}")
+    assert failed == []
+
+
+def test_the_readme_has_commands_and_an_environment_for_them() -> None:
+    """The first command of `edgewise` comes after the line that makes it one."""
+    commands = [piece for piece in pieces("README.md") if not piece.python]
+    assert len(commands) >= 30
+    programs = [piece.words[0] for piece in commands]
+    assert programs.index("make") < programs.index("source") < programs.index("edgewise")
+    assert {verb for piece in commands if piece.words[0] == "edgewise" for verb in piece.words[1:2]} >= {
+        *("discover", "evaluate", "verify", "roc", "paper", "league", "select", "compare", "show", "draw", "check")
+    }
