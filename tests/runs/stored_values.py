@@ -54,6 +54,7 @@ def a_record() -> RunRecord:
         passes=Passes(3.0, 2.0),
         timing={"scoring": 0.25, "total": 0.5},
         warnings=("one",),
+        notes=("two",),
         finished="2024-05-01T10:00:00+00:00",
     )
 
@@ -118,7 +119,7 @@ def an_evaluation() -> Evaluated:
         batch_size=4,
         warnings=("one",),
     )
-    return evaluated(found, PROMPTS, {"edgewise": "0.1.0"})
+    return evaluated(found, True, ("two",), PROMPTS, {"edgewise": "0.1.0"})
 
 
 def a_comparison() -> Comparison:

@@ -10,7 +10,6 @@ from edgewise.graph.selection import has_path
 from edgewise.report.rows import Row, best
 from edgewise.report.table import table
 from edgewise.runs.evaluated import Evaluated
-from edgewise.runs.notes import notes_of
 from edgewise.runs.store.folder import Run
 from edgewise.runs.store.record import RunRecord
 
@@ -35,7 +34,7 @@ def show_run(run: Run, top: int = DEFAULT_TOP) -> str:
     exact = () if record.exact is None else (describe_exact(record), "")
     stable = () if record.stability is None else (describe_stability(record), "")
     head = "\n".join((_what(record), _how(record), "", _metric(record), "", *exact, *stable))
-    circuit = "\n".join((_circuit_line(run.circuit), describe_faithfulness(run), *noted(notes_of(run))))
+    circuit = "\n".join((_circuit_line(run.circuit), describe_faithfulness(run), *noted(run.notes)))
     return f"{head}\n{circuit}\n\n{_rows(best(run.scores, run.circuit, top, record.config.selection.by), run.scores)}"
 
 

@@ -26,6 +26,7 @@ from edgewise.runs.cautions import cautions
 from edgewise.runs.config import RunConfig
 from edgewise.runs.faithfulness import with_faithfulness
 from edgewise.runs.methods import RunMethod, ScoringState, method_of, settled
+from edgewise.runs.notes import notes
 from edgewise.runs.resume import run_to_end
 from edgewise.runs.selection import require_fits, select
 from edgewise.runs.setup import Setup, describe_model, describe_prompts, prepare
@@ -136,6 +137,7 @@ def record_of(
         passes=method.passes(config, state),
         timing=rounded | {"total": round(sum(seconds.values()), 3)},
         warnings=(*prompts.warnings, *cautions(setup, metric, state), *method.warnings(state)),
+        notes=notes(circuit, scores, config.selection.by, config.method),
         finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )
 

@@ -84,7 +84,7 @@ def check_model(model: Model, *, reference: Callable[[], Model] | None = None, n
         heads_row(model, kept),
     ]
     if model.dtype in SLOPE:
-        rows += slope_rows(model, batch, baseline, kept, partial(note, "patching single edges", total=N_EDGES))
+        rows += slope_rows(model, batch, partial(note, "patching single edges", total=N_EDGES))
     elif reference is not None:
         note("scoring, and again in float32")
         scores = scores_of(model, batch), scores_of(reference(), batch)

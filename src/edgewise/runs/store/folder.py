@@ -58,6 +58,11 @@ class Run:
         """What was asked for."""
         return self.record.config
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is wrong with the circuit and what to try, one line each, by all that was measured of it."""
+        return self.record.notes if self.evaluated is None else self.evaluated.notes
+
 
 def write_run(
     folder: Path,
