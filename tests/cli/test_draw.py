@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 SHOWN = {"circuit.svg", "circuit.png", "scores.svg", "scores.png", "report.html"}
-STORED = {"run.json", "scores.safetensors", "circuit.json"}
+STORED = {"run.json", "scores.safetensors", "circuit.json", "faithfulness.json"}
 
 
 @pytest.fixture

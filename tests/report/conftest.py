@@ -92,6 +92,7 @@ def record(config: RunConfig, circuit: Circuit, exact: ExactSummary | None = Non
         passes=None,
         timing={"scoring": 0.25, "total": 0.5},
         warnings=(),
+        notes=(),
         finished="2024-05-01T10:00:00+00:00",
     )
 

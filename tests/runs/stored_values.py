@@ -55,6 +55,7 @@ def a_record() -> RunRecord:
         passes=Passes(3.0, 2.0),
         timing={"scoring": 0.25, "total": 0.5},
         warnings=("one",),
+        notes=("two",),
         finished="2024-05-01T10:00:00+00:00",
     )
 

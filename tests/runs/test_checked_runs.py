@@ -156,7 +156,7 @@ def test_progress_names_the_stages_and_says_what_the_last_takes(config: RunConfi
         "scoring prompts by secant",
         f"measuring exact effects, {N_EXACT} in all",
     ]
-    (planned,) = [one for one in told if one.plan is not None]
+    planned = next(one for one in told if one.plan is not None)
     assert planned.step == steps[start + 2]
     assert (planned.done, planned.plan.passes) == (0, planned.total)
     assert planned.plan.seconds > 0

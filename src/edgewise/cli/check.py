@@ -36,9 +36,10 @@ def check(
     """Load a model and measure what scores rest on; the exit code is 1 when something fails.
 
     Sources sum to the residual stream, no edge patched gives the clean logits, and all edges patched give the
-    corrupted ones; norms, queries, keys and values are what they are taken for; and for 50 random edges of every kind,
-    the score is the slope of the exact effect of patching. Half precision resolves no such slope: there, scores must
-    rank edges as those of the same model in float32 do.
+    corrupted ones; norms, queries, keys and values are what they are taken for; and for 50 edges of every kind, the
+    largest among them, the score is the slope of the exact effect of patching, measured in float64 where that fits. A
+    kink within the step is told from a wrong score by smaller steps, and said. Half precision resolves no such slope:
+    there, scores must rank edges as those of the same model in float32 do.
 
     Also shown is what the model says: its likeliest next tokens after a few words, and its loss on plain English beside
     chance. A loss near chance is a warning and no failure: all else holds for random weights too.

@@ -9,7 +9,6 @@ from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.graph.scores import Ranking
 from edgewise.report.rows import best
 from edgewise.report.text import DEFAULT_TOP
-from edgewise.runs.notes import notes_of
 from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.folder import Run
 
@@ -54,7 +53,7 @@ def run_document(run: Run, top: int = DEFAULT_TOP) -> dict[str, Any]:
         "reused": run.reused,
         "run": to_json(run.record),
         "faithfulness": None if run.evaluated is None else to_json(run.evaluated),
-        "notes": list(notes_of(run)),
+        "notes": list(run.notes),
         "warnings": list(warnings(run)),
         f"{config.level}s": rows,
     }

@@ -11,7 +11,6 @@ from edgewise.report.prompts import show_briefly
 from edgewise.report.rows import Row, best
 from edgewise.report.table import table
 from edgewise.runs.evaluated import Evaluated
-from edgewise.runs.notes import notes_of
 from edgewise.runs.store.folder import Run
 from edgewise.runs.store.record import RunRecord
 
@@ -37,7 +36,7 @@ def show_run(run: Run, top: int = DEFAULT_TOP) -> str:
     stable = () if record.stability is None else (describe_stability(record), "")
     prompts = () if record.prompts.shown is None else (show_briefly(record.prompts.shown), "")
     head = "\n".join((_what(record), _how(record), "", *prompts, _metric(record), "", *exact, *stable))
-    circuit = "\n".join((_circuit_line(run.circuit), describe_faithfulness(run), *noted(notes_of(run))))
+    circuit = "\n".join((_circuit_line(run.circuit), describe_faithfulness(run), *noted(run.notes)))
     return f"{head}\n{circuit}\n\n{_rows(best(run.scores, run.circuit, top, record.config.selection.by), run.scores)}"
 
 

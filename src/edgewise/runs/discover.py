@@ -25,6 +25,7 @@ from edgewise.runs.cautions import cautions
 from edgewise.runs.config import RunConfig
 from edgewise.runs.faithfulness import with_faithfulness
 from edgewise.runs.methods import RunMethod, ScoringState, method_of, settled
+from edgewise.runs.notes import notes
 from edgewise.runs.reselect import select_anew
 from edgewise.runs.resume import run_to_end
 from edgewise.runs.selection import require_fits, require_spread, stability_of
@@ -160,6 +161,7 @@ def record_of(
         passes=method.passes(config, state),
         timing=rounded | {"total": round(sum(seconds.values()), 3)},
         warnings=(*prompts.warnings, *cautions(setup, metric, state), *method.warnings(state)),
+        notes=notes(circuit, scores, config.selection.by, config.method),
         finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )
 

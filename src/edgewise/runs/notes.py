@@ -18,7 +18,6 @@ from edgewise.graph.scores import Ranking
 from edgewise.graph.selection import has_path
 from edgewise.runs.methods import get_method
 from edgewise.runs.methods.advice import FOR_EFFECTS, OTHERWISE
-from edgewise.runs.store.folder import Run
 
 HALF, STEP, CLEARLY = 0.5, 0.05, 2.0
 # Of prompts answered right, from this share on, the model can do them.
@@ -49,13 +48,6 @@ def notes(
     ladder = None if scores is None or makes_circuit else Ladder(replace(scores, allow_unscored=True), by)
     found = _Found(circuit, ladder, method, makes_circuit, estimates, evaluation)
     return tuple(line for line in (found.no_path(), found.weak(), found.falls()) if line is not None)
-
-
-def notes_of(run: Run) -> tuple[str, ...]:
-    """What is wrong with the circuit of a run, by what is known of it."""
-    if run.evaluated is not None:
-        return run.evaluated.notes
-    return notes(run.circuit, run.scores, run.config.selection.by, run.config.method)
 
 
 def _kind(method: str | None) -> tuple[bool, bool]:

@@ -13,6 +13,7 @@ import numpy as np
 from edgewise.errors import EdgewiseWarning, RunError
 from edgewise.graph import Circuit, NodeScores
 from edgewise.runs.methods import get_method
+from edgewise.runs.notes import notes
 from edgewise.runs.selection import require_fits, require_spread, select, stability_of
 from edgewise.runs.store.codec import read_json
 from edgewise.runs.store.files import write_circuit
@@ -89,6 +90,7 @@ def select_anew(run: Run, selection: Selection) -> Run:
         counts=counts,
         rule=get_method(config.method).rule(config),
         stability=stability_of(config, run.scores, circuit),
+        notes=notes(circuit, run.scores, selection.by, config.method),
         finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )
     gone = replace_circuit(run, record, circuit, _verification(run, circuit))

@@ -1,20 +1,18 @@
-"""EAP's scores of some edges against the slopes of their exact effects.
+"""EAP's scores of some edges against the slopes of their exact effects, measured in float64 where that can be.
 
-The score is the derivative of L along the edge's change. With L(h) the metric of a run in which the edge carries
-``o_u + h (o'_u - o_u)``, the slope is measured from four runs, with an error of the order of h⁴:
+The score is the derivative of L along the edge's change; `slopes` says how the slope is measured, and how a kink within
+the step is told from a wrong score. Only what a score is off beyond the doubt of the measurement counts as its error,
+and an edge that is not resolved to the tolerance is said to be so.
 
-    D(h) = (L(h) - L(-h)) / (2 h),    slope = (4 D(h) - D(2 h)) / 3
-
-How far D(h) and D(2 h) are apart says how well the measurement itself is resolved: rounding at one end, curvature at
-the other. Only what a score is off beyond that counts as its error, and an edge that is not resolved to the tolerance
-is said to be so.
+A model in float32 is measured as a copy of it in float64, if there is room for one: its scores there are the slopes,
+and its own are those but for rounding. Where they are not, as where rounding sends a token to another expert, its own
+are held against slopes in float32.
 """
 
 from __future__ import annotations
 
-import math
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -24,19 +22,15 @@ import torch
 from torch import Tensor
 
 from edgewise.engine.check.rows import CheckRow
+from edgewise.engine.check.slopes import METRIC, Done, Edge, Probe, kinks
 from edgewise.engine.gradients.eap import edge_scores
-from edgewise.engine.partial.clean import CleanRun
-from edgewise.engine.partial.exact import SinglePatches
 from edgewise.engine.run.batches import Batch
 from edgewise.engine.run.buffers import Buffers
-from edgewise.engine.run.forward import repeated_cache
-from edgewise.engine.run.memory import most_tokens
+from edgewise.engine.run.memory import has_room
 from edgewise.engine.run.metric_gradient import metric_at
-from edgewise.engine.run.replacement import Baseline, Replacement
-from edgewise.engine.run.sources import accumulation_dtype
 from edgewise.graph import Graph
-from edgewise.metrics import get_metric
 from edgewise.models import Model
+from edgewise.models.precise import in_float64
 
 N_EDGES, MOST_LAYERS = 50, 8
 READERS = ("q", "k", "v", "MLP", "logits")
@@ -48,9 +42,34 @@ SLOPE = {torch.float64: (3e-3, 3e-3), torch.float32: (0.01, 3e-2)}
 # rounding is that of the whole run.
 SHARE = 1e-2
 
-METRIC = get_metric("logit-diff")
-Done = Callable[[int], None]
+# Weights of more numbers than these are not copied: a model of half a billion is checked in float32 in seconds.
+MOST_COPIED = 500_000_000
+# Bytes of a number while the copy is made: float32, and float64.
+COPIED = 12
+
 IntArray: TypeAlias = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One edge's score beside its slope, by the largest score into the same kind of destination.
+
+    Args:
+        error: how far off, beyond the measurement's own doubt.
+        tolerance: how far it may be.
+        doubt: of the measurement.
+        kink: whether one was in the way, so that the error was told by smaller steps, or cannot be.
+    """
+
+    error: float
+    tolerance: float
+    doubt: float
+    kink: bool = False
+
+    @property
+    def share(self) -> float:
+        """The error by the tolerance; not a number stays what it is."""
+        return self.error / self.tolerance
 
 
 def scores_of(model: Model, batch: Batch) -> Tensor:
@@ -62,85 +81,96 @@ def scores_of(model: Model, batch: Batch) -> Tensor:
     return edge_scores(model, batch, gradient, Buffers()).edges.double().mean(0)
 
 
-def slope_rows(model: Model, batch: Batch, baseline: Baseline, clean: CleanRun, done: Done) -> list[CheckRow]:
-    """One row for each kind of destination: edges into it, drawn at random from every kind of source."""
+def slope_rows(model: Model, batch: Batch, done: Done) -> list[CheckRow]:
+    """One row for each kind of destination: edges into it from every kind of source, the largest among them."""
     graph, scores = model.graph, scores_of(model, batch).cpu()
-    edges = spread(graph, N_EDGES)
-    step, tolerance = SLOPE[model.dtype]
-    slopes = slopes_of(model, batch, baseline, clean, edges, step, done)
-    reading, writing, largest = readers(graph), writers(graph), float(scores.abs().max())
+    edges, reading, writing = drawn(graph, scores), readers(graph), writers(graph)
+    judged = _judged_precisely(model, batch, edges, scores, done)
     rows = []
     for kind, name in enumerate(READERS):
         mine = [number for number, edge in enumerate(edges) if reading[edge[1]] == kind]
         if not mine:
             continue
-        into = scores[:, torch.tensor(reading == kind)]
-        scale = max(float(into.abs().max()), SHARE * largest, 1e-30)
-        doubts = [slopes[i].doubt / scale for i in mine]
-        usual = statistics.median(doubts)  # the two steps of one edge may agree by chance
-        off = [abs(float(scores[edges[i]]) - slopes[i].value) / scale for i in mine]
-        beyond = [far - max(doubt, usual) for far, doubt in zip(off, doubts, strict=True)]
-        errors = [0.0 if value < 0 else value for value in beyond]  # not a number stays what it is
-        worst = max(range(len(mine)), key=lambda i: (not errors[i] <= tolerance, errors[i]))
+        worst = max(mine, key=lambda i: (not judged[i].share <= 1, judged[i].share))
         found = ", ".join(WRITERS[writer] for writer in sorted({int(writing[edges[i][0]]) for i in mine}))
-        unresolved = sum(doubt > tolerance for doubt in doubts)
-        detail = f"{len(mine)} edges from {found}; worst: {graph.edge_name(*edges[mine[worst]])}"
+        kinked = sum(judged[i].kink for i in mine)
+        unresolved = sum(judged[i].doubt > judged[i].tolerance and not judged[i].kink for i in mine)
+        detail = f"{len(mine)} edges from {found}; worst: {graph.edge_name(*edges[worst])}"
         detail += f"; {unresolved} not resolved" if unresolved else ""
-        rows.append(CheckRow.of(f"EAP = exact slope, into {name}", errors[worst], tolerance, detail))
+        detail += f"; a kink lies within the step of {kinked}, told by smaller ones" if kinked else ""
+        row = CheckRow.of(f"EAP = exact slope, into {name}", judged[worst].error, judged[worst].tolerance, detail)
+        rows.append(row)
     return rows
 
 
-@dataclass(frozen=True)
-class Slope:
-    """A measured slope, and how far its two step sizes are apart."""
+def _scales(scores: Tensor, reading: IntArray, floor: float) -> list[float]:
+    """What errors are relative to, for each kind of destination: never less than what rounding can be told from."""
+    largest = float(scores.abs().max())
+    into = [scores[:, torch.tensor(reading == kind)] for kind in range(len(READERS))]
+    return [max(float(one.abs().max()) if one.numel() else 0.0, SHARE * largest, floor, 1e-30) for one in into]
 
-    value: float
-    doubt: float
+
+def _judged_precisely(model: Model, batch: Batch, edges: Sequence[Edge], scores: Tensor, done: Done) -> list[Judged]:
+    """By slopes in float64, and where scores in float32 are other ones, by slopes in float32 too."""
+    size = sum(parameter.numel() for parameter in model.module.parameters())
+    copied = size <= MOST_COPIED and has_room(COPIED * size, model.device)
+    precise = model if model.dtype == torch.float64 else in_float64(model) if copied else None
+    if precise is None or precise is model:
+        return _judged(Probe(model, batch), edges, scores, done)
+    exact = scores_of(precise, batch).cpu()
+    judged = _judged(Probe(precise, batch), edges, exact, done)
+    reading, tolerance, own = readers(model.graph), SLOPE[model.dtype][1], Probe(model, batch)
+    scales = _scales(exact, reading, own.rounding / tolerance)
+    apart = [
+        i
+        for i, edge in enumerate(edges)
+        if not abs(float(scores[edge] - exact[edge])) <= tolerance * scales[int(reading[edge[1]])]
+    ]
+    if apart:
+        again = _judged(own, [edges[i] for i in apart], scores, lambda behind: None)
+        for i, one in zip(apart, again, strict=True):
+            judged[i] = max(judged[i], one, key=lambda found: (not found.share <= 1, found.share))
+    return judged
 
 
-def slopes_of(
-    model: Model,
-    batch: Batch,
-    baseline: Baseline,
-    clean: CleanRun,
-    edges: Sequence[tuple[int, int]],
-    step: float,
-    done: Done,
-) -> list[Slope]:
-    """The measured slope of each edge's exact effect; the prompts are run side by side with all four steps.
-
-    Args:
-        model: the model.
-        batch: the prompts.
-        baseline: they, and what patched edges carry.
-        clean: their clean run.
-        edges: source rows and destination columns.
-        step: the smaller of the two steps.
-        done: told how many edges are behind.
-    """
-    shares = (step, -step, 2 * step, -2 * step)
-    patches = SinglePatches(model, _stepped(baseline, clean, shares))
-    places: dict[object, list[int]] = {}
-    for number, (_, column) in enumerate(edges):
-        places.setdefault(model.graph.reader(column), []).append(number)
-    at_once = max(1, most_tokens(model.device) // (len(shares) * baseline.ids.numel()))
-    groups = [mine[i : i + at_once] for mine in places.values() for i in range(0, len(mine), at_once)]
-    slopes, behind = [Slope(math.nan, math.nan)] * len(edges), 0
-    for numbers in groups:
-        for i, logits in zip(numbers, patches.edges([edges[i] for i in numbers]), strict=True):
-            wide = logits.to(accumulation_dtype(logits.dtype)).unflatten(0, (len(shares), -1))
-            up, down, up_twice, down_twice = (float(METRIC(one, batch.metric).double().mean()) for one in wide)
-            near, far = (up - down) / (2 * step), (up_twice - down_twice) / (4 * step)
-            slopes[i] = Slope((4 * near - far) / 3, abs(near - far))
-        behind += len(numbers)
-        done(behind)
-    return slopes
+def _judged(probe: Probe, edges: Sequence[Edge], scores: Tensor, done: Done) -> list[Judged]:
+    """By slopes of one model."""
+    step, tolerance = SLOPE[probe.model.dtype]
+    reading = readers(probe.model.graph)
+    scales = _scales(scores, reading, probe.rounding / (step * tolerance))
+    slopes = [sides.slope for sides in probe.sides(edges, step, done)]
+    kinds = [int(reading[column]) for _, column in edges]
+    doubts = [slope.doubt / scales[kind] for slope, kind in zip(slopes, kinds, strict=True)]
+    # The two steps of one edge may agree by chance.
+    usual = {kind: statistics.median(doubts[i] for i in range(len(edges)) if kinds[i] == kind) for kind in set(kinds)}
+    found = []
+    for i, edge in enumerate(edges):
+        beyond = abs(float(scores[edge]) - slopes[i].value) / scales[kinds[i]] - max(doubts[i], usual[kinds[i]])
+        found.append(Judged(0.0 if beyond < 0 else beyond, tolerance, doubts[i]))  # not a number stays what it is
+    off = [i for i, one in enumerate(found) if not one.share <= 1]
+    allowed = [tolerance * scales[kinds[i]] for i in off]
+    told = kinks(probe, [edges[i] for i in off], [float(scores[edges[i]]) for i in off], allowed, step)
+    for i in (i for i, kink in zip(off, told, strict=True) if kink):
+        found[i] = Judged(0.0, tolerance, doubts[i], kink=True)
+    return found
 
 
 def rank_correlation(found: Tensor, expected: Tensor, graph: Graph) -> float:
     """Spearman's, over all edges."""
     first, second = (_ranks(scores.cpu().double().numpy()[graph.mask]) for scores in (found, expected))
     return float(np.corrcoef(first, second)[0, 1])
+
+
+def drawn(graph: Graph, scores: Tensor) -> list[Edge]:
+    """Edges at random, `N_EDGES` in all, and among them the largest into each kind of destination."""
+    reading = readers(graph)
+    sizes = scores.abs().masked_fill(~torch.tensor(graph.mask), -1.0)
+    best = []
+    for kind in sorted(set(reading.tolist())):
+        into = sizes.masked_fill(~torch.tensor(reading == kind), -1.0)
+        best.append(divmod(int(into.argmax()), graph.n_destinations))
+    others = [edge for edge in spread(graph, N_EDGES) if edge not in best]
+    return [*best, *others[: N_EDGES - len(best)]]
 
 
 def spread(graph: Graph, count: int, seed: int = 0) -> list[tuple[int, int]]:
@@ -180,24 +210,6 @@ def writers(graph: Graph) -> IntArray:
         if graph.spec.has_mlp:
             kinds[graph.mlp_source(layer)] = WRITERS.index("MLP")
     return kinds
-
-
-def _stepped(baseline: Baseline, clean: CleanRun, shares: Sequence[float]) -> Baseline:
-    """The prompts once for each share of its change that a patched edge carries beside what its source writes."""
-    times = len(shares)
-
-    def between(now: Tensor, then: Tensor) -> Tensor:
-        wide = accumulation_dtype(now.dtype)
-        return torch.cat([torch.lerp(now.to(wide), then.to(wide), share) for share in shares])
-
-    now, then = clean.outputs, baseline.replacement
-    heads, mlps = (tuple(map(between, a, b)) for a, b in ((now.heads, then.heads), (now.mlps, then.mlps)))
-    return Baseline(
-        baseline.ids.repeat(times, 1),
-        baseline.answers.repeated(times),
-        Replacement(between(now.embedding, then.embedding), heads, mlps),
-        repeated_cache(baseline.cache, times),
-    )
 
 
 def _ranks(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -6,7 +6,7 @@ Random token ids are enough: each row below must hold for every input.
 2. With no edge patched, the logits are the clean ones.
 3. With every edge patched by corrupted values, they are the corrupted ones.
 4. Norms are what the wiring says, epsilon included; so are queries, keys and values, and whose they are.
-5. EAP's score of an edge is the slope of the exact effect of patching it: random edges of every kind, in float32 and
+5. EAP's score of an edge is the slope of the exact effect of patching it: edges of every kind, in float32 and
    float64. Half precision resolves no small step: there, scores must rank all edges as those of the same model in
    float32 do, where that model is at hand.
 6. Parameters, hooks and ``requires_grad`` are afterwards as before.
@@ -84,7 +84,7 @@ def check_model(model: Model, *, reference: Callable[[], Model] | None = None, n
         heads_row(model, kept),
     ]
     if model.dtype in SLOPE:
-        rows += slope_rows(model, batch, baseline, kept, partial(note, "patching single edges", total=N_EDGES))
+        rows += slope_rows(model, batch, partial(note, "patching single edges", total=N_EDGES))
     elif reference is not None:
         note("scoring, and again in float32")
         scores = scores_of(model, batch), scores_of(reference(), batch)

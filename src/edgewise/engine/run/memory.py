@@ -181,6 +181,11 @@ def release(device: torch.device) -> None:
         torch.cuda.empty_cache()
 
 
+def has_room(size: int, device: torch.device) -> bool:
+    """Whether so many bytes are at most half of what is free."""
+    return 2 * size <= _free(device)
+
+
 def shown(size: int) -> str:
     """A number of bytes for people, such as ``"1.5 GB"``."""
     if size < 1e6:

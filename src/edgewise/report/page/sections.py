@@ -13,7 +13,6 @@ from edgewise.report.page.command import command_line
 from edgewise.report.rows import Row, best
 from edgewise.report.text import describe_exact, describe_stability, faithfulness, path_words, plain, score_is
 from edgewise.runs.evaluated import Evaluated
-from edgewise.runs.notes import notes_of
 from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.folder import Run
 from edgewise.runs.store.record import RunRecord
@@ -58,7 +57,7 @@ def head(run: Run) -> str:
     )
     return (
         f'<h1>{escape(title_of(record))}</h1>\n<p class="lead">{escape(lead)}</p>\n<dl class="numbers">{cells}</dl>'
-        f"{_warnings(warnings(run), notes_of(run))}"
+        f"{_warnings(warnings(run), run.notes)}"
     )
 
 

@@ -68,6 +68,11 @@ class Run:
             raise RunError(f"{self.folder}: holds no scores of edges; choose another folder, or --overwrite it")
         return self.scores
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is wrong with the circuit and what to try, one line each, by all that was measured of it."""
+        return self.record.notes if self.evaluated is None else self.evaluated.notes
+
 
 def write_run(
     folder: Path,

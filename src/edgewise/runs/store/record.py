@@ -126,6 +126,7 @@ class RunRecord:
         passes: what the method cost, in passes of the model over all prompts; None where that is not known.
         timing: seconds, by step.
         warnings: one line each.
+        notes: what is wrong with the circuit and what to try, one line each, by its edges alone.
         finished: when it ended, UTC.
     """
 
@@ -146,6 +147,7 @@ class RunRecord:
     passes: Passes | None
     timing: Mapping[str, float] = field(hash=False)
     warnings: tuple[str, ...]
+    notes: tuple[str, ...]
     finished: str
 
     def to_bytes(self) -> bytes:
