@@ -238,6 +238,7 @@ def test_settings_stand_behind_a_name() -> None:
     [
         ("acdc:kl:tau=many", RunError, "--methods acdc:kl:tau=many: tau is 'many'; give a number"),
         ("acdc:kl:tua=1", SettingError, "tua"),
+        ("eap-ig-inputs:steps=2:steps=3", RunError, "gives a setting twice"),
         ("acdc:kl:0.1", RunError, "'0.1' is not setting=value"),
         ("hisp:exact=3", RunError, "leave --exact out"),
         ("subnetwork-probing", UnknownNameError, "cannot compare method 'subnetwork-probing'.*Known here: .*relp"),
