@@ -27,6 +27,7 @@ from edgewise.runs.methods.advice import ADVICE, FOR_EFFECTS, nearer
 from edgewise.runs.steps import Execution, Progress
 from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.results import read_result
+from stopping import stopped
 
 pytestmark = pytest.mark.slow
 
@@ -133,22 +134,11 @@ def test_several_draws_and_measured_edges(tmp_path: Path) -> None:
     assert read_result(League, tmp_path) == league
 
 
-class StopError(Exception):
-    """The plug is pulled."""
-
-
 def test_stopped_anywhere_it_ends_with_the_same_numbers(folder: Path, tmp_path: Path) -> None:
-    where, plans = f"{MODEL} on planted (1 of 1)", []
+    def asked(execution: Execution) -> None:
+        play(**ASKED, folder=tmp_path, execution=execution)
 
-    def stop_at(step: str) -> None:
-        def told(progress: Progress) -> None:
-            plans.append(progress.plan)
-            if progress.step == f"{where}: {step}":
-                raise StopError
-
-        with pytest.raises(StopError):
-            play(**ASKED, folder=tmp_path, execution=Execution(report=told))
-
+    where, reports = f"{MODEL} on planted (1 of 1)", list[Progress]()
     for step in (
         "activation-patching: scoring prompts",
         "activation-patching: selecting the circuit",
@@ -157,10 +147,10 @@ def test_stopped_anywhere_it_ends_with_the_same_numbers(folder: Path, tmp_path: 
         "eap: evaluating the circuit",
         "activation-patching: evaluating the circuit",
     ):
-        stop_at(step)
+        reports += stopped(asked, lambda progress, step=step: progress.step == f"{where}: {step}")
         assert not (tmp_path / "league.json").exists()
-    assert any(plan is not None and plan.seconds > 0 for plan in plans)
-    play(**ASKED, folder=tmp_path)
+    assert any(report.plan is not None and report.plan.seconds > 0 for report in reports)
+    asked(Execution())
     for path in folder.rglob("*"):
         if path.name in ("scores.safetensors", "circuit.json", "evaluation-resample.json") and "planted-11" not in str(
             path

@@ -30,6 +30,7 @@ from edgewise.runs.methods import settled
 from edgewise.runs.steps import Execution, Progress
 from edgewise.runs.store.codec import from_json, to_json
 from edgewise.runs.store.results import read_result
+from stopping import stopped
 
 pytestmark = pytest.mark.slow
 
@@ -120,10 +121,6 @@ def test_the_same_call_computes_nothing_and_methods_can_be_added(planted: Path) 
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
-class StopError(Exception):
-    """The plug is pulled."""
-
-
 def test_stopped_anywhere_it_ends_with_the_same_bytes(tmp_path: Path) -> None:
     def asked(folder: Path, execution: Execution = Execution()) -> None:
         roc(PLANTED, folder, ("eap", "acdc:kl"), "exact:5%", values={"tau": (0.3,)}, execution=execution)
@@ -134,16 +131,8 @@ def test_stopped_anywhere_it_ends_with_the_same_bytes(tmp_path: Path) -> None:
     steps = list(dict.fromkeys(report.step for report in reports))
     assert "truth: scoring prompts" in steps
 
-    def stop_at(step: str) -> None:
-        def told(progress: Progress) -> None:
-            if progress.step == step:
-                raise StopError
-
-        with pytest.raises(StopError):
-            asked(broken, Execution(report=told))
-
     for step in ("truth: selecting the circuit", "eap: scoring prompts", "acdc:kl: scoring prompts"):
-        stop_at(step)
+        stopped(lambda execution: asked(broken, execution), lambda progress, step=step: progress.step == step)
         assert not (broken / "roc.json").exists()
     asked(broken)
     assert files(broken) == files(whole)
@@ -249,6 +238,7 @@ def test_settings_stand_behind_a_name() -> None:
     [
         ("acdc:kl:tau=many", RunError, "--methods acdc:kl:tau=many: tau is 'many'; give a number"),
         ("acdc:kl:tua=1", SettingError, "tua"),
+        ("eap-ig-inputs:steps=2:steps=3", RunError, "gives a setting twice"),
         ("acdc:kl:0.1", RunError, "'0.1' is not setting=value"),
         ("hisp:exact=3", RunError, "leave --exact out"),
         ("subnetwork-probing", UnknownNameError, "cannot compare method 'subnetwork-probing'.*Known here: .*relp"),

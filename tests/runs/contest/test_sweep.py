@@ -19,6 +19,7 @@ from edgewise.runs.discover import discover
 from edgewise.runs.steps import Execution, Progress
 from edgewise.runs.store.checkpoint import PROGRESS, Saver
 from edgewise.search.acdc.search import acdc
+from stopping import past_half, stopped
 
 pytestmark = pytest.mark.slow
 
@@ -83,10 +84,6 @@ def test_a_share_of_the_edges_is_so_many(tmp_path: Path) -> None:
         discover(replace(BOTH, settings={"tau": 0.05}), tmp_path / "no")
 
 
-class StopError(Exception):
-    """The plug is pulled."""
-
-
 class AlwaysSaving(Saver):
     """Stores every state."""
 
@@ -99,21 +96,12 @@ def test_runs_finished_since_are_kept_and_the_rest_goes_on_where_it_was(
 ) -> None:
     configs = grid(replace(BOTH, method="acdc"), {"tau": (0.0001, 0.1)})
     monkeypatch.setattr(resume, "Saver", AlwaysSaving)
-    seen = list[Progress]()
-
-    def told(progress: Progress) -> None:
-        seen.append(progress)
-        if len(seen) > 8 and progress.total and progress.done > progress.total / 2:
-            raise StopError
-
-    with pytest.raises(StopError):
-        sweep(configs, tmp_path / "s", Execution(report=told))
-    stopped = seen[-2].done
+    seen = stopped(lambda execution: sweep(configs, tmp_path / "s", execution), past_half)
     discover(configs["tau-0.1"], tmp_path / "s" / "tau-0.1")
     left = list[Progress]()
     runs = sweep(configs, tmp_path / "s", Execution(report=left.append))
     assert [run.reused for run in runs] == [False, True]
-    assert min(one.done for one in left if one.total) >= stopped > 0
+    assert min(one.done for one in left if one.total) >= seen[-2].done > 0
     for name, config in configs.items():
         discover(config, tmp_path / name)
         assert all(
@@ -124,16 +112,11 @@ def test_runs_finished_since_are_kept_and_the_rest_goes_on_where_it_was(
 
 def test_a_state_of_fewer_runs_does_not_stand_in_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resume, "Saver", AlwaysSaving)
-    acdc_alone = replace(BOTH, method="acdc")
-
-    def told(progress: Progress) -> None:
-        if progress.total and progress.done > progress.total / 2:
-            raise StopError
-
-    with pytest.raises(StopError):
-        sweep(grid(acdc_alone, {"tau": (0.0001,)}), tmp_path / "s", Execution(report=told))
+    config = replace(BOTH, method="acdc")
+    one = grid(config, {"tau": (0.0001,)})
+    stopped(lambda execution: sweep(one, tmp_path / "s", execution), past_half)
     assert (tmp_path / "s" / PROGRESS).exists()
-    runs = sweep(grid(acdc_alone, {"tau": (0.0001, 0.1)}), tmp_path / "s")
+    runs = sweep(grid(config, {"tau": (0.0001, 0.1)}), tmp_path / "s")
     assert [run.config.settings["tau"] for run in runs] == [0.0001, 0.1]
 
 
@@ -142,13 +125,7 @@ def test_a_state_of_more_runs_than_are_asked_for_is_not_gone_on_from(
 ) -> None:
     monkeypatch.setattr(resume, "Saver", AlwaysSaving)
     configs = grid(replace(BOTH, method="acdc"), {"tau": (0.0001, 0.1)})
-
-    def told(progress: Progress) -> None:
-        if progress.total and progress.done > progress.total / 2:
-            raise StopError
-
-    with pytest.raises(StopError):
-        sweep(configs, tmp_path / "s", Execution(report=told))
+    stopped(lambda execution: sweep(configs, tmp_path / "s", execution), past_half)
     seen = list[Progress]()
     (run,) = sweep({"tau-0.0001": configs["tau-0.0001"]}, tmp_path / "s", Execution(report=seen.append))
     assert min(one.done for one in seen if one.total) == 0

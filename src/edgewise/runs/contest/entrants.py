@@ -167,7 +167,10 @@ def _entrant(
     words = name.split(":")
     own = next((n for n in range(len(words), 0, -1) if ":".join(words[:n]) in rows), 1)
     row = rows.get(":".join(words[:own])) or _of_method(words[0], name, rows)
-    given = {**settings.get(row.method, {}), **dict(_setting(text, name, row.method) for text in words[own:])}
+    behind = [_setting(text, name, row.method) for text in words[own:]]
+    given = {**settings.get(row.method, {}), **dict(behind)}
+    if len(dict(behind)) < len(behind):
+        raise RunError(f"--methods {name}: gives a setting twice; give it once")
     exact = given.pop(EXACT, 0)
     if not isinstance(exact, int) or isinstance(exact, bool):
         raise RunError(f"--methods {name}: exact is {exact!r}; give a whole number of edges")
