@@ -111,10 +111,17 @@ class Killed:
 
 @dataclass(frozen=True)
 class Moment:
-    """When a process kills itself: at an event of a kind, counted from 1."""
+    """When a process kills itself: at an event of a kind, counted from 1, or before a file is renamed to such a path.
 
-    kind: str
-    number: int
+    Args:
+        kind: one of `KINDS`.
+        number: which of its events.
+        path: the end of a path, in place of both.
+    """
+
+    kind: str = ""
+    number: int = 0
+    path: str = ""
 
 
 def command(arguments: Sequence[str], moment: Moment | None, counted: Any, errors: Path | None) -> None:
@@ -154,7 +161,9 @@ def watch(moment: Moment | None, counted: Any) -> None:
         if moment is not None and moment.kind == kind and moment.number == counted[index]:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def audited(event: str, _: Any) -> None:
+    def audited(event: str, arguments: Any) -> None:
+        if event == "os.rename" and moment is not None and moment.path and str(arguments[1]).endswith(moment.path):
+            os.kill(os.getpid(), signal.SIGKILL)
         if event == "open" or event.startswith("os."):
             happened("files")
 

@@ -15,6 +15,8 @@ LEVELS = {
     "settings": 0,
     "generators": 0,
     "methods": 0,
+    "json_text": 0,
+    "visible": 0,
     "graph": 1,
     "models": 2,
     "tasks": 2,

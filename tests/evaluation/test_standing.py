@@ -16,7 +16,6 @@ from edgewise.evaluation.ranking import (
     by_mean,
     cost,
     for_effects,
-    standings,
     worth_their_cost,
 )
 
@@ -86,11 +85,3 @@ def test_for_circuits_less_is_better() -> None:
     assert [one.name for one in worth_their_cost(methods, PURPOSES[CIRCUITS])] == ["a", "b"]
     assert by_mean(methods[0], "cmd") == pytest.approx(-0.3)
     assert partial(by_mean, measure="pearson")(methods[0]) is None
-
-
-def test_a_method_costs_what_it_does_at_most() -> None:
-    values = {measure: [0.5, None] for measure in MEASURES}
-    (one,) = standings([("deep", values, [9.0, 13.0])])
-    assert (one.cost, one.values["pearson"]) == (13.0, (0.5, None))
-    (free,) = standings([("unknown", values, [None, None])])
-    assert free.cost is None

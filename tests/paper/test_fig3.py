@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import xml.etree.ElementTree as ET
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from edgewise.paper.figure import Request
 from edgewise.paper.material import EXPERIMENTS, base_config, experiments
 from edgewise.paper.store import page
 from edgewise.report.picture.palette import LIGHT
-from edgewise.runs.roc import Judged, RocLine, RocQuestion, RocResult
+from edgewise.runs.config import RunConfig
+from edgewise.runs.contest.roc_result import Judged, RocLine, RocResult
 from report.charts import panels
 
 pytestmark = pytest.mark.slow
@@ -26,15 +28,14 @@ pytestmark = pytest.mark.slow
 TRUTH = np.array([True, True, False, False, False])
 
 
-def a_result(question: RocQuestion, *_: object, **__: object) -> RocResult:
+def a_result(base: RunConfig, _: Path, methods: Sequence[str], **__: object) -> RocResult:
     """What a comparison would find, at once: two of five edges are true, EAP puts one of them third."""
     scores = Judged(curve([5.0, 3.0, 4.0, 2.0, 1.0], TRUTH))
     circuits = Judged(front([TRUTH, np.array([True, False, False, False, False])], TRUTH, ["tau 0.1", "tau 1"]))
     lines = tuple(
         RocLine(name, name, "kl", (name,), False, {"edge": circuits if name.startswith("acdc") else scores})
-        for name in question.methods
+        for name in methods
     )
-    base = question.base
     known = ("x->y", "y->z")
     return RocResult(base.model, str(base.task), base.n or 0, "kl", "abs", "known", "known", None, 5, known, lines)
 
@@ -66,7 +67,7 @@ def test_on_a_planted_model_by_one_command(tmp_path: Path, capsys: pytest.Captur
 
 
 def test_the_papers_numbers_stand_beside_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fig3, "contest", a_result)
+    monkeypatch.setattr(fig3, "roc", a_result)
     made = fig3.make(Request(tmp_path))
     ours = {one.what: one for one in made.published}
     # EAP: (0, .5), (1/3, .5), (1/3, 1), (1, 1)
@@ -86,7 +87,7 @@ def test_the_papers_numbers_stand_beside_ours(tmp_path: Path, monkeypatch: pytes
 
 
 def test_three_panels_without_overlap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fig3, "contest", a_result)
+    monkeypatch.setattr(fig3, "roc", a_result)
     drawn = panels(fig3.make(Request(tmp_path)).picture)
     assert [axes.get_title(loc="left") for axes in drawn] == [one.title for one in EXPERIMENTS]
     boxes = [axes.get_window_extent() for axes in drawn]

@@ -15,8 +15,8 @@ from edgewise.paper.material import Experiment
 from edgewise.paper.store import page
 from edgewise.report.picture.scene import Scene, Text
 from edgewise.runs.config import RunConfig
+from edgewise.runs.contest.truth import Truth
 from edgewise.runs.discover import discover
-from edgewise.runs.roc import Truth
 from edgewise.runs.store.folder import Run
 from edgewise.tasks.known import find_known
 from report import charts

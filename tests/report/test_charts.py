@@ -20,7 +20,7 @@ from edgewise.report.charts.ticks import power_words
 from edgewise.report.files import picture_files
 from edgewise.report.picture.circuit import Heading
 from edgewise.report.picture.palette import DARK, LIGHT, N_LINES, line_style
-from edgewise.runs.roc import CONTENDERS
+from edgewise.runs.contest.entrants import ROWS
 from report.charts import CHARTS, laid_out, texts
 
 pytestmark = pytest.mark.slow
@@ -107,7 +107,7 @@ def test_settings_of_the_users_matplotlib_change_nothing() -> None:
 
 def test_matplotlib_is_loaded_late_and_without_windows() -> None:
     code = (
-        "import sys; import edgewise, edgewise.cli.main, edgewise.report.scenes, edgewise.report.league;"
+        "import sys; import edgewise, edgewise.cli.main, edgewise.report.scenes, edgewise.report.contest.league;"
         "early = 'matplotlib' in sys.modules;"
         "from edgewise.report.charts.heat import Grid, heat_chart; from edgewise.report.picture.circuit import Heading;"
         "from edgewise.report.files import picture_files;"
@@ -125,7 +125,7 @@ def test_words_from_outside_are_shown_as_they_are() -> None:
     odd = type(chart)(title, (type(part)(Heading(title, (), "m"), part.size, part.fill),))
     root = ET.fromstring(chart_svg(odd))
     shown = {"".join(item.itertext()) for item in root.iter() if item.tag.endswith("}text")}
-    assert "a$b$ <&> � � _{x}" in shown
+    assert "a$b$ <&> \\x07 \\ud800 _{x}" in shown
     assert chart_png(odd)
 
 
@@ -167,9 +167,9 @@ def test_colours_stand_for_one_role_each() -> None:
 
 
 def test_methods_differ_in_more_than_colour() -> None:
-    styles = [line_style(place) for place in range(len(CONTENDERS))]
-    assert len({colour for colour, _, _ in styles}) == len(CONTENDERS) <= N_LINES
-    assert len({(dash, mark) for _, dash, mark in styles}) == len(CONTENDERS)
+    styles = [line_style(place) for place in range(len(ROWS))]
+    assert len({colour for colour, _, _ in styles}) == len(ROWS) <= N_LINES
+    assert len({(dash, mark) for _, dash, mark in styles}) == len(ROWS)
 
 
 def test_figures_are_painted_in_the_colours_asked_for() -> None:

@@ -10,11 +10,11 @@ from edgewise.engine.run.passes import Passes
 from edgewise.evaluation.agreement import Agreement, agreement
 from edgewise.evaluation.result import Curve, Evaluation, Measured, Point, Removal, Spread
 from edgewise.evaluation.roc import RocIntervals, curve, front
-from edgewise.runs.compared import ComparedRun, Comparison, FoundOn, RandomPoint, RandomRankings
 from edgewise.runs.config import RunConfig
+from edgewise.runs.contest.comparison_result import ComparedRun, Comparison, FoundOn, RandomPoint, RandomRankings
+from edgewise.runs.contest.league_result import Cell, Entry, League
+from edgewise.runs.contest.roc_result import Judged, RocLine, RocResult
 from edgewise.runs.evaluated import Evaluated, EvaluatedPrompts, evaluated
-from edgewise.runs.league import Cell, Entry, League
-from edgewise.runs.roc import Judged, RocLine, RocResult
 from edgewise.runs.shown_prompts import RowAnswer, SetAnswer, ShownPrompts, ShownRow, Tokens
 from edgewise.runs.store.record import (
     Counts,

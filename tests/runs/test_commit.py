@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -12,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from edgewise.runs.store.commit import commit, pending, recover
+from edgewise.errors import FormatError
+from edgewise.runs.store.commit import STAGING, commit, pending, recover
 
 NAMES = ("scores", "circuit", "run")
 OLD = {name: f"old {name}".encode() for name in NAMES}
@@ -139,3 +141,38 @@ def test_kill_at_any_rename_leaves_one_whole_content(tmp_path: Path, call: int) 
         assert held(tmp_path) == before
     recover(tmp_path)
     assert held(tmp_path) == (before if call == 1 else NEW)
+
+
+@pytest.mark.parametrize("name", ["../precious", "/tmp/precious", "sub/precious", "..", ".", "", "..\\precious", "c:x"])
+@pytest.mark.parametrize("field", ["files", "had", "gone"])
+def test_a_journal_of_somebody_elses_reaches_no_other_folder(tmp_path: Path, name: str, field: str) -> None:
+    folder, precious = tmp_path / "run", tmp_path / "precious"
+    staging = folder / STAGING
+    staging.mkdir(parents=True)
+    precious.write_text("kept")
+    said = {"direction": "forward", "files": [], "had": [], "gone": []} | {field: [name]}
+    (staging / "journal.json").write_text(json.dumps(said))
+    with pytest.raises(FormatError, match=f"journal.json: names .*{STAGING}"):
+        recover(folder)
+    assert precious.read_text() == "kept"
+    assert (staging / "journal.json").exists()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"direction": "up", "files": [], "had": [], "gone": []}', "[" * 9999])
+def test_a_damaged_journal_is_one_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / STAGING).mkdir()
+    (tmp_path / STAGING / "journal.json").write_text(text)
+    with pytest.raises(FormatError, match=r"journal\.json: ") as refusal:
+        recover(tmp_path)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_staging_folder_that_leads_elsewhere_is_refused(tmp_path: Path) -> None:
+    folder, other = tmp_path / "run", tmp_path / "other"
+    folder.mkdir()
+    other.mkdir()
+    (other / "journal.json").write_text("{}")
+    (folder / STAGING).symlink_to(other)
+    with pytest.raises(FormatError, match="is a link"):
+        recover(folder)
+    assert (other / "journal.json").exists()

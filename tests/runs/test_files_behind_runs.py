@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 
 import tiny
-from edgewise.errors import RunConflictError
+from edgewise.errors import ModelError, RunConflictError, RunError
 from edgewise.runs import setup as preparing
 from edgewise.runs.config import RunConfig
+from edgewise.runs.contest.sweep import sweep
 from edgewise.runs.discover import discover
 from edgewise.runs.evaluate import evaluate
 from edgewise.runs.evaluated_circuit import circuit_of_run
 from edgewise.runs.identity import identity, model_identity, model_parts
 from edgewise.runs.store.folder import load_run
-from edgewise.runs.sweep import sweep
 from edgewise.runs.verify import verify
 from edgewise.settings.evaluation import EvaluationRequest
 from models.test_files import litter
@@ -109,8 +109,8 @@ def test_another_file_is_refused_and_named(
     (path,) = model.glob(f"{name}*")
     alter(path)
     for go_on in (
-        lambda: verify(folder, edges=30),
-        lambda: evaluate(circuit_of_run(folder, {}), EvaluationRequest(curve=False), folder),
+        lambda: verify(folder, edges=30, trust_remote_code=True),
+        lambda: evaluate(circuit_of_run(folder, {"trust_remote_code": True}), EvaluationRequest(curve=False), folder),
         lambda: discover(asked, folder),
         lambda: discover(asked, begun),
     ):
@@ -290,3 +290,25 @@ def test_a_hub_model_is_the_commit_in_the_cache(tmp_path: Path, monkeypatch: pyt
     assert model_digest("two/quantised", gguf_file="q4.gguf") == commit
     assert model_parts("one/model", adapter="three/lora") == {"commit": commit, "adapter/commit": commit}
     assert model_digest("not/here") is None
+
+
+@pytest.mark.usefixtures("modules")
+def test_no_file_says_that_its_code_may_run(config: RunConfig, tmp_path: Path) -> None:
+    """A stranger's run.json asks for the code of the folder beside it: nothing of it runs until the user says so."""
+    model, folder, ran = with_code(tmp_path / "model"), tmp_path / "run", tmp_path / "ran"
+    discover(replace(config, model=str(model)), folder)
+    record = json.loads((folder / "run.json").read_text())
+    record["config"]["trust_remote_code"] = True
+    (folder / "run.json").write_text(json.dumps(record))
+    (model / "modeling_own.py").write_text(f"open({str(ran)!r}, 'w').close()\n")
+    before = contents(folder)
+    for go_on in (lambda: circuit_of_run(folder, {}), lambda: verify(folder, edges=30)):
+        with pytest.raises(RunError, match="look at that code, and add --trust-remote-code"):
+            go_on()
+        assert not ran.exists()
+    assert contents(folder) == before
+
+
+def test_a_kernel_of_the_hub_is_code_too(config: RunConfig, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"kernel of the hub, which is code.*--trust-remote-code"):
+        discover(replace(config, attention="some/kernel"), tmp_path / "run")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from edgewise.runs.store.checkpoint import PROGRESS
-from killing import COMMANDS, DEMO, finished_run, same_bytes, started
+from killing import COMMANDS, DEMO, Moment, finished_run, run_to_the_end, same_bytes, started
 
 # Of each command: one in the model, one at the file system.
 KILLS = 2
@@ -32,6 +32,27 @@ def test_killed_at_random_moments(name: str, finished: Path, tmp_path: Path) -> 
     assert killed.kills >= KILLS
     assert killed.went_on >= 1
     assert killed.lost == 0
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
+    """A sweep that was left alone, and how often it called a module of the model."""
+    folder = tmp_path_factory.mktemp("swept") / "whole"
+    return folder, run_to_the_end((*COMMANDS["sweep"][0], str(folder)))["modules"]
+
+
+@pytest.mark.parametrize("file", ["tau-0.1/circuit.json", "tau-0.1/run.json", "tau-0.5/run.json", "s/sweep.json"])
+def test_a_sweep_killed_within_a_write_goes_on(file: str, swept: tuple[Path, int], tmp_path: Path) -> None:
+    (arguments, _, results), (whole, modules) = COMMANDS["sweep"], swept
+    process = started((*arguments, str(tmp_path / "s")), Moment(path=file))
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    assert not (tmp_path / "s" / "sweep.json").exists()
+    again = run_to_the_end((*arguments, str(tmp_path / "s")))
+    assert again["modules"] < modules / 2, "what was scored is not scored again"
+    for name in results:
+        assert (tmp_path / "s" / name).read_bytes() == (whole / name).read_bytes()
+    assert sorted(path.name for path in (tmp_path / "s").rglob("*")) == sorted(path.name for path in whole.rglob("*"))
 
 
 def begun(folder: Path, errors: Path | None = None) -> Any:

@@ -19,7 +19,7 @@ import pytest
 
 from edgewise import attribution
 from edgewise.attribution import AttributionState
-from edgewise.errors import RunConflictError, RunError
+from edgewise.errors import EdgewiseWarning, RunConflictError, RunError
 from edgewise.runs import resume
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
@@ -169,7 +169,8 @@ def test_progress_of_another_version_is_refused(config: RunConfig, tmp_path: Pat
 def test_broken_progress_costs_only_time(config: RunConfig, tmp_path: Path, whole: dict[str, bytes]) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / PROGRESS).write_bytes(b"garbage")
-    discover(config, tmp_path / "run")
+    with pytest.warns(EdgewiseWarning, match="begins anew"):
+        discover(config, tmp_path / "run")
     assert results(tmp_path / "run") == whole
 
 

@@ -25,6 +25,7 @@ from edgewise.graph import EdgeScores, NodeScores
 from edgewise.methods import ESTIMATES as METHODS
 from edgewise.metrics import Metric
 from edgewise.models import Model
+from edgewise.models.alone import one_at_a_time
 from edgewise.settings.conditions import Conditions
 from edgewise.settings.scoring import Level
 from edgewise.tasks import PromptPair, PromptSet
@@ -35,6 +36,7 @@ FLAT = 1e-6
 FEWEST_RESAMPLES = 20
 
 
+@one_at_a_time
 def attribute(
     model: Model,
     prompts: PromptSet | Sequence[PromptPair],

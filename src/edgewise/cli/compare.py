@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from edgewise.cli import output
-from edgewise.cli.groups import BATCH, MEMORY, NUMBERS, PROMPTS, SCORES
+from edgewise.cli.carried_out import carried_out, show_result
+from edgewise.cli.groups import BATCH, MEMORY, MODEL, NUMBERS, PROMPTS, SCORES
 from edgewise.cli.options import AsJson, Given, Overwrite, split, takes
-from edgewise.cli.progress import ShownProgress
 
 EXAMPLES = """Examples:
 
@@ -26,6 +26,7 @@ edgewise compare runs/* --ablation mean --random 0 --json --out runs/by-mean
     PROMPTS.only("n", "seed").default(n="as in the first run", seed="as in the first run"),
     SCORES.only("metric"),
     NUMBERS.only("ablation", "random"),
+    MODEL.only("trust_remote_code"),
     BATCH,
     MEMORY,
 )
@@ -42,29 +43,19 @@ def compare(
     OUT/comparison.json, with a picture beside them. The same command shows them again; one that was stopped goes on
     where it was.
     """
-    from edgewise.cli.quiet import quiet_transformers
-    from edgewise.report.comparison import comparison_document, comparison_picture, show_comparison
-    from edgewise.report.files import picture_files
-    from edgewise.runs.compare import compare as compare_runs
-    from edgewise.runs.steps import Execution
-    from edgewise.runs.store.results import write_files
+    from edgewise.report.contest.comparison import comparison_document, comparison_picture, show_comparison
+    from edgewise.runs.contest.comparison import compare as compare_runs
 
-    quiet_transformers()
-    memory = given.pop("max_memory", None)
-    how, asked = split(given, ("ablation", "random"))
-    with ShownProgress() as shown:
-        stored = compare_runs(
-            folders,
-            out,
-            given=asked,
-            **how,
-            execution=Execution(overwrite, memory, shown),
-        )
-    output.warn(stored.results.warnings)
-    write_files(out, picture_files("comparison", comparison_picture(stored)))
-    if as_json:
-        output.document(comparison_document(stored))
-        return
-    output.result(show_comparison(stored))
-    verb = "Found the finished comparison in" if stored.reused else "Wrote"
-    output.result(f"\nPicture: {out / 'comparison.svg'}\n{verb} {stored.path}")
+    with carried_out(given, overwrite) as execution:
+        how, asked = split(given, ("ablation", "random"))
+        found = compare_runs(folders, out, given=asked, **how, execution=execution)
+    output.warn(found.results.warnings)
+    show_result(
+        out,
+        "comparison",
+        comparison_picture(found),
+        show_comparison(found),
+        comparison_document(found),
+        as_json=as_json,
+        reused=found.reused,
+    )

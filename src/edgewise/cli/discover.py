@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import typer
 
 from edgewise.cli import output
+from edgewise.cli.carried_out import carried_out
 from edgewise.cli.data import refuse_unreadable
 from edgewise.cli.groups import BATCH, CIRCUIT, MEMORY, METHOD_SETTINGS, MODEL, PROMPTS, SCORES
 from edgewise.cli.options import AsJson, Given, Overwrite, split, takes
-from edgewise.cli.progress import ShownProgress
 
 EXAMPLES = """Examples:
 
@@ -61,42 +61,32 @@ def discover(
     that shows it, report.html. A finished run of the same command is shown again; a run that was stopped goes on
     where it was.
     """
-    from edgewise.cli.pictures import show_in_pictures
-
     refuse_unreadable(given)
-    from edgewise.cli.quiet import quiet_transformers
+    from edgewise.cli.pictures import show_in_pictures
+    from edgewise.report.contest.sweep import show_sweep
     from edgewise.report.document import run_document
-    from edgewise.report.sweep import show_sweep
     from edgewise.report.text import show_run
+    from edgewise.runs.contest.sweep import grid, sweep, sweep_table
     from edgewise.runs.discover import discover as discover_run
-    from edgewise.runs.steps import Execution
-    from edgewise.runs.sweep import grid, sweep, sweep_document
+    from edgewise.runs.store.codec import to_json
 
-    quiet_transformers()
-    memory = given.pop("max_memory", None)
-    asked, swept = _asked(given)
+    with carried_out(given, overwrite) as execution:
+        asked, swept = _asked(given)
+        runs = sweep(grid(asked, swept), out, execution) if swept else (discover_run(asked, out, execution),)
+    output.warn(runs[0].record.warnings)
+    page = None if no_pictures or swept else show_in_pictures(runs[0])
+    if as_json:
+        output.document(to_json(sweep_table(runs)) if swept else run_document(runs[0]))
+        return
+    found = all(run.reused for run in runs)
     if swept:
-        with ShownProgress() as shown:
-            runs = sweep(grid(asked, swept), out, Execution(overwrite, memory, shown))
-        output.warn(runs[0].record.warnings)
-        if as_json:
-            output.document(sweep_document(runs))
-            return
         output.result(show_sweep(runs))
-        verb = "Found the finished runs in" if all(run.reused for run in runs) else "Wrote"
+        verb = "Found the finished runs in" if found else "Wrote"
         output.result(f"{verb} {out}: one folder a run, and the table as sweep.json")
         return
-    with ShownProgress() as shown:
-        run = discover_run(asked, out, Execution(overwrite, memory, shown))
-    output.warn(run.record.warnings)
-    page = None if no_pictures else show_in_pictures(run)
-    if as_json:
-        output.document(run_document(run))
-        return
-    output.result(show_run(run))
+    output.result(show_run(runs[0]))
     output.result(f"\nPictures and numbers on one page: {page}" if page else "")
-    verb = "Found the finished run in" if run.reused else "Wrote"
-    output.result(f"{verb} {run.folder}")
+    output.result(f"{'Found the finished run in' if found else 'Wrote'} {out}")
 
 
 def _asked(given: Given) -> tuple[Any, dict[str, tuple[Any, ...]]]:

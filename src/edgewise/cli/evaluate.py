@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgewise.cli import output
+from edgewise.cli.carried_out import carried_out
 from edgewise.cli.data import refuse_unreadable
 from edgewise.cli.groups import BATCH, MEMORY, MODEL, NUMBERS, PROMPTS, SCORES
 from edgewise.cli.options import AsJson, Given, Overwrite, split, takes
-from edgewise.cli.progress import STOP, ShownProgress
+from edgewise.cli.progress import STOP
 from edgewise.errors import RunError
 
 if TYPE_CHECKING:
@@ -60,20 +61,15 @@ def evaluate(
     same command shows them again, and one that was stopped goes on where it was.
     """
     refuse_unreadable(given)
-    from edgewise.cli.quiet import quiet_transformers
     from edgewise.report.evaluation import evaluation_document, show_evaluation
     from edgewise.runs.evaluate import evaluate as evaluate_subject
-    from edgewise.runs.steps import Execution
     from edgewise.settings.evaluation import EvaluationRequest
 
-    quiet_transformers()
-    memory = given.pop("max_memory", None)
-    numbers, given = split(given, NUMBERS.names)
-    wanted = EvaluationRequest(**numbers)
-    subject = _subject(folder, circuit, out, given)
     kept = folder or out
-    with ShownProgress(STOP if kept else "nothing is kept without --out") as shown:
-        stored = evaluate_subject(subject, wanted, kept, Execution(overwrite, memory, shown))
+    with carried_out(given, overwrite, STOP if kept else "nothing is kept without --out") as execution:
+        numbers, given = split(given, NUMBERS.names)
+        wanted = EvaluationRequest(**numbers)
+        stored = evaluate_subject(_subject(folder, circuit, out, given), wanted, kept, execution)
     output.warn(stored.results.warnings)
     if as_json:
         output.document(evaluation_document(stored))

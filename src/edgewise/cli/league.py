@@ -7,10 +7,9 @@ from typing import Annotated
 
 import typer
 
-from edgewise.cli import output
+from edgewise.cli.carried_out import carried_out, show_result
 from edgewise.cli.groups import BATCH, MACHINE, MEMORY, PROMPTS
 from edgewise.cli.options import AsJson, Given, Overwrite, takes
-from edgewise.cli.progress import ShownProgress
 from edgewise.settings.texts import read_names
 
 EXAMPLES = """Examples:
@@ -59,29 +58,21 @@ def league(
     and one with more methods, tasks or models makes only what is missing. The numbers go to league.json, the picture to
     league.svg, league.png and league-dark.png.
     """
-    from edgewise.cli.quiet import quiet_transformers
-    from edgewise.report.league import league_pictures, show_league
+    from edgewise.report.contest.league import league_picture, show_league
     from edgewise.runs.config import RunConfig
-    from edgewise.runs.league import DEFAULT_MODELS, LeagueQuestion, play
-    from edgewise.runs.steps import Execution
+    from edgewise.runs.contest.league import DEFAULT_MODELS, play
     from edgewise.runs.store.codec import to_json
-    from edgewise.runs.store.results import write_files
 
-    quiet_transformers()
-    memory = given.pop("max_memory", None)
-    named = DEFAULT_MODELS if models is None else read_names("--models", models)
-    question = LeagueQuestion(
-        RunConfig(named[0], task="ioi", **given),
-        named,
-        None if tasks is None else read_names("--tasks", tasks),
-        None if methods is None else read_names("--methods", methods),
-        draws,
-    )
-    with ShownProgress() as shown:
-        result = play(question, out, Execution(overwrite, memory, shown))
-    write_files(out, league_pictures(result))
-    if as_json:
-        output.document({"folder": str(out), **to_json(result)})
-        return
-    output.result(show_league(result))
-    output.result(f"\nPicture: {out / 'league.svg'}\nWrote {out / 'league.json'}")
+    with carried_out(given, overwrite) as execution:
+        named = DEFAULT_MODELS if models is None else read_names("--models", models)
+        found = play(
+            RunConfig(named[0], task="ioi", **given),
+            out,
+            named,
+            None if tasks is None else read_names("--tasks", tasks),
+            None if methods is None else read_names("--methods", methods),
+            draws=draws,
+            execution=execution,
+        )
+    document = {"folder": str(out), **to_json(found)}
+    show_result(out, "league", league_picture(found), show_league(found), document, as_json=as_json)

@@ -27,7 +27,7 @@ from edgewise.cli import (
     show,
     verify,
 )
-from edgewise.cli.output import warn
+from edgewise.cli.output import note, warn
 from edgewise.cli.quiet import quiet_libraries
 from edgewise.errors import EdgewiseError, EdgewiseWarning
 
@@ -95,7 +95,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         except Exception as error:
             return _fail(_about_usage(error, given))
     if code == 130:
-        _say(_interrupted(given))
+        note(_interrupted(given))
     return code if isinstance(code, int) else 0
 
 
@@ -105,12 +105,8 @@ def _show_warning(message: Warning | str, category: type[Warning], *where: Any, 
 
 
 def _fail(message: str) -> int:
-    _say(f"error: {' '.join(message.split())}")
+    note(f"error: {' '.join(message.split())}")
     return 2
-
-
-def _say(message: str) -> None:
-    typer.echo(f"edgewise: {message}", err=True)
 
 
 def _about_file(error: OSError) -> str:

@@ -9,10 +9,12 @@ from typing import Any
 
 import typer
 
+from edgewise.visible import visible
+
 
 def result(text: str) -> None:
     """Print a result for people."""
-    typer.echo(text)
+    typer.echo(visible(text))
 
 
 def document(values: Any) -> None:
@@ -23,12 +25,12 @@ def document(values: Any) -> None:
 def warn(messages: Iterable[str]) -> None:
     """Print warnings on stderr, one line each."""
     for message in messages:
-        typer.echo(f"edgewise: warning: {' '.join(message.split())}", err=True)
+        note(f"warning: {' '.join(message.split())}")
 
 
 def note(message: str) -> None:
     """Print on stderr, in one line, what the user may want to know and need not act on."""
-    typer.echo(f"edgewise: {message}", err=True)
+    typer.echo(f"edgewise: {visible(message)}", err=True)
 
 
 def _finite(values: Any) -> Any:

@@ -11,7 +11,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-import typer
+from edgewise.cli.output import note
+from edgewise.visible import visible
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -43,14 +44,14 @@ class ShownProgress:
     def __call__(self, progress: Progress) -> None:
         """Take one report."""
         if progress.plan is not None and progress.plan.seconds >= SAY_FROM:
-            typer.echo(f"edgewise: {progress.step}: {progress.plan.words()}; {self._stop}", err=True)
+            note(f"{progress.step}: {progress.plan.words()}; {self._stop}")
         if self._bar is not None and self._task is not None:
-            words, total = progress.step, progress.total
+            words, total = visible(progress.step), progress.total
             self._bar.update(self._task, description=words, completed=progress.done, total=total)
         elif time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + LINE_EVERY
             count = "" if progress.total is None else f" {progress.done}/{progress.total}"
-            typer.echo(f"edgewise: {progress.step}{count}", err=True)
+            note(f"{progress.step}{count}")
 
     def __enter__(self) -> ShownProgress:
         """Start the clock of the bar."""

@@ -7,11 +7,10 @@ from typing import Annotated
 
 import typer
 
-from edgewise.cli import output
+from edgewise.cli.carried_out import carried_out, show_result
 from edgewise.cli.data import refuse_unreadable
 from edgewise.cli.groups import BATCH, CIRCUIT, MEMORY, METHOD_SETTINGS, MODEL, PROMPTS, SCORES
 from edgewise.cli.options import AsJson, Given, Overwrite, split, takes
-from edgewise.cli.progress import ShownProgress
 from edgewise.errors import RunError
 from edgewise.settings.texts import read_names, read_numbers
 
@@ -21,7 +20,7 @@ edgewise roc --task ioi --n 50 --out runs/roc
 
 edgewise roc --model planted:3 --task planted --methods eap,acdc:kl --out runs/roc-planted
 
-edgewise roc --model gpt2 --task ioi --methods eap --bootstrap 200 --out runs/roc-ioi
+edgewise roc --model gpt2 --task ioi --methods eap,eap-ig-inputs:steps=5 --bootstrap 200 --out runs/roc-ioi
 
 edgewise roc --task greater-than --truth exact:5% --taus 0.001,0.01,0.1 --out runs/roc-exact
 
@@ -48,7 +47,11 @@ def roc(
     out: Annotated[Path, typer.Option("--out", help="Folder for the runs, the table and the picture.")],
     methods: Annotated[
         str | None,
-        typer.Option("--methods", help="Names, parted by commas; by default all but sp (subnetwork probing)."),
+        typer.Option(
+            "--methods",
+            help="Names, parted by commas, settings behind colons (eap-ig-inputs:steps=10, acdc:kl:tau=0.1); by"
+            " default the best known but sp (subnetwork probing).",
+        ),
     ] = None,
     truth: Annotated[
         str | None,
@@ -80,36 +83,32 @@ def roc(
     only what is missing. The numbers go to roc.json, the picture to roc.svg, roc.png and roc-dark.png.
     """
     refuse_unreadable(given)
-    from edgewise.cli.quiet import quiet_transformers
-    from edgewise.report.roc import roc_pictures, show_roc
+    from edgewise.report.contest.roc import roc_picture, show_roc
     from edgewise.runs.config import RunConfig
-    from edgewise.runs.roc import DEFAULT_METHODS, RocQuestion, contest
-    from edgewise.runs.steps import Execution
+    from edgewise.runs.contest.entrants import ROC_METHODS
+    from edgewise.runs.contest.roc import roc as hold_against
     from edgewise.runs.store.codec import to_json
-    from edgewise.runs.store.results import write_files
 
-    quiet_transformers()
-    memory = given.pop("max_memory", None)
-    own, given = split(given, _OF_METHODS.names)
-    by, given = split(given, ("by",))
-    fractions = own.pop("eap_fraction", ())
-    if len(fractions) > 1:
-        raise RunError("--eap-fraction takes one value here; give one")
-    values = {"tau": taus, "lambda_": lambdas}
-    question = RocQuestion(
-        RunConfig(**{"model": "demo", **given}),
-        DEFAULT_METHODS if methods is None else read_names("--methods", methods),
-        truth,
-        {name: read_numbers(f"--{name.rstrip('_')}s", (text,)) for name, text in values.items() if text is not None},
-        {"subnetwork-probing": own, "eap-acdc": {"eap_fraction": fractions[0]} if fractions else {}},
-        **by,
-    )
-    level = "node" if nodes else "edge"
-    with ShownProgress() as shown:
-        result = contest(question, out, Execution(overwrite, memory, shown))
-    write_files(out, roc_pictures(result, level))
-    if as_json:
-        output.document({"folder": str(out), **to_json(result)})
-        return
-    output.result(show_roc(result, level))
-    output.result(f"\nPicture: {out / 'roc.svg'}\nWrote {out / 'roc.json'}")
+    with carried_out(given, overwrite) as execution:
+        own, given = split(given, _OF_METHODS.names)
+        by, given = split(given, ("by",))
+        fractions = own.pop("eap_fraction", ())
+        if len(fractions) > 1:
+            raise RunError("--eap-fraction takes one value here; give one")
+        values = {
+            name: read_numbers(f"--{name.rstrip('_')}s", (text,))
+            for name, text in (("tau", taus), ("lambda_", lambdas))
+            if text is not None
+        }
+        found = hold_against(
+            RunConfig(**{"model": "demo", **given}),
+            out,
+            ROC_METHODS if methods is None else read_names("--methods", methods),
+            truth,
+            values=values,
+            settings={"subnetwork-probing": own, "eap-acdc": {"eap_fraction": fractions[0]} if fractions else {}},
+            **by,
+            execution=execution,
+        )
+    level, document = "node" if nodes else "edge", {"folder": str(out), **to_json(found)}
+    show_result(out, "roc", roc_picture(found, level), show_roc(found, level), document, as_json=as_json)

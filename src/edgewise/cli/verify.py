@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from edgewise.cli import output
-from edgewise.cli.groups import BATCH, MEMORY, PROMPTS
+from edgewise.cli.carried_out import carried_out
+from edgewise.cli.groups import BATCH, MEMORY, MODEL, PROMPTS
 from edgewise.cli.options import AsJson, Given, Overwrite, takes
-from edgewise.cli.progress import ShownProgress
 from edgewise.settings.texts import read_count
 
 EXAMPLES = """Examples:
@@ -25,7 +25,7 @@ edgewise verify runs/gpt2-ioi --top-k 50 --overwrite --json
 """
 
 
-@takes(PROMPTS.only("seed"), BATCH.default(batch_size="as in the run"), MEMORY)
+@takes(PROMPTS.only("seed"), MODEL.only("trust_remote_code"), BATCH.default(batch_size="as in the run"), MEMORY)
 def verify(
     given: Given,
     folder: Annotated[Path, typer.Argument(help="The --out of a finished run.", metavar="DIR")],
@@ -49,26 +49,16 @@ def verify(
     these the agreement over all edges is estimated. The result goes to verification.json in DIR, with a picture beside
     it, verification.svg. The same command shows it again; one that was stopped goes on where it was.
     """
-    from edgewise.cli.quiet import quiet_transformers
     from edgewise.report.files import picture_files
     from edgewise.report.scenes import run_verification
     from edgewise.report.verification import show_verification, verification_document
-    from edgewise.runs.steps import Execution
     from edgewise.runs.store.folder import VERIFICATION_PICTURES, load_run
     from edgewise.runs.store.shown import are_shown, write_shown
     from edgewise.runs.verify import verify as verify_run
 
-    quiet_transformers()
-    memory = given.pop("max_memory", None)
-    with ShownProgress() as shown:
-        found = verify_run(
-            folder,
-            edges=read_count("--edges", edges),
-            top=largest,
-            top_k=top_k,
-            **given,
-            execution=Execution(overwrite, memory, shown),
-        )
+    with carried_out(given, overwrite) as execution:
+        number = read_count("--edges", edges)
+        found = verify_run(folder, edges=number, top=largest, top_k=top_k, **given, execution=execution)
     run = load_run(folder)
     if not (found.reused and are_shown(run.folder, VERIFICATION_PICTURES)):
         write_shown(run, picture_files("verification", run_verification(run, found)))

@@ -32,6 +32,7 @@ from edgewise.generators import at_the_end_of
 from edgewise.graph.arrays import FloatArray
 from edgewise.metrics import Metric
 from edgewise.models import Model
+from edgewise.models.alone import one_at_a_time
 from edgewise.search.table.cells import Table
 from edgewise.search.table.fill import fill, start
 from edgewise.search.table.tabled import OnTable
@@ -60,6 +61,7 @@ class InterpolationState(OnTable):
         return np.asarray(self.table.values[CHANGE].mean(0).reshape(self.n_edges, -1), dtype=np.float64)
 
 
+@one_at_a_time
 def interpolating(
     model: Model,
     prompts: PromptSet | Sequence[PromptPair],

@@ -15,7 +15,7 @@ A method is worth its cost where it is better than all that cost less. What cost
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -80,20 +80,6 @@ class Standing:
         """Name, cost, means and worst values, as JSON values."""
         numbers = {name: {"mean": self.mean(name), "worst": self.worst(name)} for name in self.values}
         return {"name": self.name, "cost": self.cost, **numbers}
-
-
-def standings(
-    numbers: Iterable[tuple[str, Mapping[str, Sequence[float | None]], Sequence[float | None]]],
-) -> tuple[Standing, ...]:
-    """Return standings from (name, measure -> a value a task, a cost a task) of each method."""
-    return tuple(
-        Standing(
-            name,
-            max((value for value in costs if value is not None), default=None),
-            {measure: tuple(values[measure]) for measure in MEASURES},
-        )
-        for name, values, costs in numbers
-    )
 
 
 Quality = Callable[[Standing], "float | None"]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgewise.errors import ScoreError
-from edgewise.evaluation.student import student_quantile
+from edgewise.evaluation.jackknife import student_quantile
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.graph.arrays import BoolArray, FloatArray
 

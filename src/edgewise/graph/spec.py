@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 
 from edgewise.errors import ModelError
 
 __all__ = ["GraphSpec"]
+
+# A graph has an array of about the square of that; the largest models of today have 16,000.
+MOST_HEADS = 65_536
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,8 @@ class GraphSpec:
         parallel: attention and MLP of a block read the same stream: no head feeds its own block's MLP.
 
     Raises:
-        ModelError: a count below one, key/value heads that do not divide the heads, parallel without MLP.
+        ModelError: a count that is no whole number from one on, more heads than any graph could hold, key/value heads
+            that do not divide the heads, parallel without MLP.
     """
 
     n_layers: int
@@ -37,12 +42,20 @@ class GraphSpec:
         if self.n_kv_heads is None:
             object.__setattr__(self, "n_kv_heads", self.n_heads)
         for field in ("n_layers", "n_heads", "d_model", "n_kv_heads"):
-            if getattr(self, field) < 1:
-                raise ModelError(f"graph shape: {field} is {getattr(self, field)}; it must be at least 1")
+            count = getattr(self, field)
+            if isinstance(count, bool) or not isinstance(count, Integral):
+                raise ModelError(f"graph shape: {field} is {count!r:.40}; it must be a whole number")
+            if count < 1:
+                raise ModelError(f"graph shape: {field} is {count}; it must be at least 1")
         if self.n_heads % self.kv_heads:
             raise ModelError(
                 f"graph shape: n_kv_heads {self.n_kv_heads} does not divide n_heads {self.n_heads}; "
                 "every key/value head must serve the same number of query heads"
+            )
+        if self.n_layers * self.n_heads > MOST_HEADS:
+            raise ModelError(
+                f"graph shape: n_layers {self.n_layers:.6g} times n_heads {self.n_heads:.6g} is more than"
+                f" {MOST_HEADS:,} heads; no graph of that size fits into memory"
             )
         if self.parallel and not self.has_mlp:
             raise ModelError("graph shape: parallel blocks need an MLP; use parallel=False with has_mlp=False")

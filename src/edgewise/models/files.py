@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
 
+from edgewise.json_text import parse_json
 from edgewise.models import catalogue
 from edgewise.models.lens import sources
 from edgewise.models.pretrained import adapters
@@ -141,8 +141,8 @@ def _asked(folder: Path) -> Iterator[tuple[str, str]]:
 def _json(path: Path) -> dict[str, Any]:
     """A file's object, or nothing: who loads it says what is wrong with it."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        content = parse_json(path.read_bytes())
+    except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
 

@@ -62,7 +62,7 @@ def load_model(
         device: where it runs; the CPU by default, a loaded module's own.
         tokenizer: a Hugging Face tokenizer; by default the one stored with the model, if there is one.
         ignore_config: config attributes that are not understood but that you know to change nothing.
-        trust_remote_code: run code that the hub repository carries; off by default.
+        trust_remote_code: run code that the folder or hub repository carries, and kernels of the hub; off by default.
         kv_heads: of a model in which several query heads share a key/value head, ``"native"`` for that head's k and v,
             or ``"query"`` for a k and a v of every query head.
         attention: how ``transformers`` computes attention, ``"eager"``, ``"sdpa"`` or another that is installed; its
@@ -117,6 +117,11 @@ def open_model(
     Args and errors are those of `load_model`.
     """
     _require_kv_heads(kv_heads)
+    if attention is not None and "/" in attention and not trust_remote_code:
+        raise ModelError(
+            f"attention {attention!r} is a kernel of the hub, which is code; give trust_remote_code"
+            " (--trust-remote-code) to run it, or another attention"
+        )
     name = str(model)
     kind, place = _dtype(dtype) or torch.float32, _device(device)
     if gguf_file is not None and (name in BUNDLED or (kind_of(name) and config is None)):

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from edgewise.evaluation.roc import score_roc
-from edgewise.graph.arrays import FloatArray
+from edgewise.graph.arrays import BoolArray, FloatArray
 from edgewise.paper.figure import Cell, Made, Published, Request
 from edgewise.paper.material import Experiment, in_papers_unit, scored, truth
 from edgewise.report.charts.chart import Chart, stacked
 from edgewise.report.charts.scores import scores_chart
 from edgewise.report.charts.spread import histogram, spread_of
 from edgewise.report.picture.circuit import Heading
+from edgewise.runs.store.record import MetricSummary
 
 HEADER = ("task", "model", "edge", "score", "in circuit")
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -62,17 +63,12 @@ def _distribution(one: Experiment, request: Request, title: str) -> Distribution
     found, true = in_papers_unit(one, scored(one, request, "eap")), truth(one, request)
     scores, circuit, graph = found.scores, true.circuit, found.scores.graph
     record = found.run.record
-    spread = spread_of(scores, circuit)
-    bars = histogram(spread)
     sizes, inside = np.abs(scores.values[graph.mask]).astype(np.float64), circuit.mask[graph.mask]
     auc = score_roc(scores, circuit).auc
-    medians = [float(np.median(sizes[chosen])) for chosen in (inside, ~inside)]
     lines = (f"{found.line}; scores of EAP, in units of: {found.unit}", f"circuit: {true.words}")
     said = zip(graph.edges(), scores.values[graph.mask].tolist(), inside.tolist(), strict=True)
-    rows = tuple((one.task, record.config.model, name, score, int(kept)) for (_, _, name), score, kept in said)
-    values = METRIC_VALUES.get(one.task)
-    same = one.same_model(request)
-    metrics = () if values is None else zip(("clean", "corrupted"), values, strict=True)
+    spread = spread_of(scores, circuit)
+    bars = histogram(spread)
     return Distribution(
         scores_chart(scores, circuit, Heading(title, lines, found.unit)),
         {
@@ -86,28 +82,32 @@ def _distribution(one: Experiment, request: Request, title: str) -> Distribution
             "in circuit": int(inside.sum()),
             "zero": spread.zeros,
             "histogram": {"ends": bars.ends, "inside": bars.kept, "outside": bars.others},
-            "quantiles": {
-                "at": QUANTILES,
-                "inside": _quantiles(sizes[inside]),
-                "outside": _quantiles(sizes[~inside]),
-            },
+            "quantiles": {"at": QUANTILES, "inside": _quantiles(sizes[inside]), "outside": _quantiles(sizes[~inside])},
             "auc": auc,
         },
-        rows,
-        (
-            *(
-                Published(f"{one.title}: {record.metric.name} of {which} prompts", paper, ours, same)
-                for (which, paper), ours in zip(metrics, (record.metric.clean, record.metric.corrupted), strict=False)
-            ),
-            Published(f"{one.title}: median |score| inside the circuit", None, medians[0], same),
-            Published(f"{one.title}: median |score| outside", None, medians[1], same),
-            Published(f"{one.title}: chance that an edge inside outranks one outside (AUC)", None, auc, same),
-        ),
+        tuple((one.task, record.config.model, name, score, int(kept)) for (_, _, name), score, kept in said),
+        _published(one, record.metric, sizes, inside, auc, one.same_model(request)),
         (
             f"**{one.title}**: model `{record.config.model}`, {record.prompts.n} prompts. Scores of EAP for"
             f" {graph.n_edges:,} edges, in units of: {found.unit}{_worth(found.size)}."
             f" Circuit: {true.words} ({int(inside.sum()):,} edges).",
         ),
+    )
+
+
+def _published(
+    one: Experiment, metric: MetricSummary, sizes: FloatArray, inside: BoolArray, auc: float, same: bool
+) -> tuple[Published, ...]:
+    papers, ours = METRIC_VALUES.get(one.task, ()), (metric.clean, metric.corrupted)
+    medians = (float(np.median(sizes[chosen])) for chosen in (inside, ~inside))
+    return (
+        *(
+            Published(f"{one.title}: {metric.name} of {which} prompts", paper, value, same)
+            for which, paper, value in zip(("clean", "corrupted"), papers, ours, strict=False)
+        ),
+        Published(f"{one.title}: median |score| inside the circuit", None, next(medians), same),
+        Published(f"{one.title}: median |score| outside", None, next(medians), same),
+        Published(f"{one.title}: chance that an edge inside outranks one outside (AUC)", None, auc, same),
     )
 
 

@@ -11,9 +11,10 @@ import numpy as np
 
 from edgewise.graph import Graph
 from edgewise.paper.figure import Figure, Made, Published, Request
-from edgewise.paper.material import experiment, in_papers_unit, scored, truth
+from edgewise.paper.material import Scored, experiment, in_papers_unit, scored, truth
 from edgewise.report.charts.strips import Group, strips_chart
 from edgewise.report.picture.circuit import Heading
+from edgewise.runs.contest.truth import Truth
 from edgewise.tasks.known import KnownCircuit, find_known
 
 TITLE = "Figure 11: scores of the circuit's edges by role"
@@ -31,9 +32,7 @@ def make(request: Request) -> Made:
         Group(role, [float(values[graph.edge(edge)]) for edge in edges], edges)
         for role, edges in _grouped(roles, known).items()
     ]
-    by = "class of the head" if known else "layer of the node"
     lines = (f"{found.line}; scores of EAP", f"circuit: {true.words}")
-    same = one.same_model(request)
     return Made(
         picture=strips_chart(groups, Heading(TITLE, lines, found.unit), f"score, {found.unit}"),
         data={
@@ -42,37 +41,44 @@ def make(request: Request) -> Made:
             "unit": found.unit,
             "one unit": found.size,
             "truth": true.words,
-            "roles": {
-                group.name: {
-                    "edges": len(group.values),
-                    "median": float(np.median(group.values)),
-                    "mean": float(np.mean(group.values)),
-                    "below zero": int(sum(value < 0 for value in group.values)),
-                }
-                for group in groups
-            },
+            "roles": {group.name: _summary(group) for group in groups},
         },
         header=("role", "edge", "score"),
         rows=tuple(
             (group.name, name, value) for group in groups for name, value in zip(group.names, group.values, strict=True)
         ),
         published=tuple(
-            Published(f"mean score of edges from: {group.name}", None, float(np.mean(group.values)), same)
+            Published(f"mean score of edges from: {group.name}", None, _mean(group), one.same_model(request))
             for group in groups
         ),
-        caption=(
-            f"Model `{record.config.model}`, {one.title}, {record.prompts.n} prompts: scores of EAP of the"
-            f" {true.circuit.n_edges:,} edges in the circuit, in units of: {found.unit}; by the {by} they come from."
-            f" Circuit: {true.words}.",
-            "The paper, in words: name movers negative, negative name movers positive."
-            if known
-            else "No class of any head of this model is known, so the roles of the paper cannot be shown.",
-            *(("Made with `--fast`: fewer prompts.",) if request.fast else ()),
-        ),
+        caption=_caption(request, found, true, known),
     )
 
 
 FIGURE = Figure("fig11", "scores of the IOI circuit's edges by the role of their origin", make)
+
+
+def _mean(group: Group) -> float:
+    return float(np.mean(group.values))
+
+
+def _summary(group: Group) -> dict[str, float]:
+    below = int(sum(value < 0 for value in group.values))
+    median = float(np.median(group.values))
+    return {"edges": len(group.values), "median": median, "mean": _mean(group), "below zero": below}
+
+
+def _caption(request: Request, found: Scored, true: Truth, known: KnownCircuit | None) -> tuple[str, ...]:
+    record, by = found.run.record, "class of the head" if known else "layer of the node"
+    return (
+        f"Model `{record.config.model}`, {found.experiment.title}, {record.prompts.n} prompts: scores of EAP of the"
+        f" {true.circuit.n_edges:,} edges in the circuit, in units of: {found.unit}; by the {by} they come from."
+        f" Circuit: {true.words}.",
+        "The paper, in words: name movers negative, negative name movers positive."
+        if known
+        else "No class of any head of this model is known, so the roles of the paper cannot be shown.",
+        *(("Made with `--fast`: fewer prompts.",) if request.fast else ()),
+    )
 
 
 def _role(edge: str, graph: Graph, known: KnownCircuit | None) -> str:

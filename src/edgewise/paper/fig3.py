@@ -2,7 +2,7 @@
 
 1. For each task every method is run on the same prompts of the same model, over the same residual edges.
 2. Each is held against the circuit that is known of the task in the model; where none is known, against the edges whose
-   exact effect on held-out prompts is large (`edgewise.runs.roc.truth`).
+   exact effect on held-out prompts is large (`edgewise.runs.contest.truth`).
 3. The panels show TPR against FPR; the table sets the areas and Youden's J beside the published ones.
 
 The paper's curves were not made so: its EAP counted ACDC's direct and placeholder edges, its areas were never printed.
@@ -17,8 +17,10 @@ from edgewise.evaluation.roc import Front
 from edgewise.paper.figure import Cell, Figure, Made, Published, Request
 from edgewise.paper.material import Experiment, base_config, experiments, run_folder
 from edgewise.report.charts.roc import Drawn, Panel, panels_chart
+from edgewise.report.contest.roc import line_places
 from edgewise.report.picture.circuit import Heading
-from edgewise.runs.roc import CONTENDERS, RocQuestion, RocResult, contest
+from edgewise.runs.contest.roc import roc
+from edgewise.runs.contest.roc_result import RocResult
 from edgewise.runs.store.codec import to_json
 
 METHODS = ("eap", "acdc:task", "acdc:kl", "activation-patching")
@@ -68,12 +70,12 @@ FIGURE = Figure("fig3", "ROC of EAP, ACDC and activation patching on three tasks
 
 def _compared(one: Experiment, request: Request) -> RocResult:
     values = {"tau": FAST_TAUS} if request.fast else {}
-    question = RocQuestion(base_config(one, request), METHODS, values=values)
-    return contest(question, run_folder(one, request), request.execution)
+    folder = run_folder(one, request)
+    return roc(base_config(one, request), folder, METHODS, values=values, execution=request.execution)
 
 
 def _drawn(result: RocResult) -> tuple[Drawn, ...]:
-    places = {name: place for place, name in enumerate(CONTENDERS)}
+    places = line_places(result.lines)
     return tuple(Drawn(line.title, line.levels["edge"].roc, places[line.name]) for line in result.lines)
 
 

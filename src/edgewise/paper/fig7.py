@@ -20,7 +20,7 @@ from edgewise.report.picture.choice import choose
 from edgewise.report.picture.circuit import Heading, circuit_scene
 from edgewise.report.picture.scene import Scene, wrapped
 from edgewise.report.picture.stack import stacked
-from edgewise.runs.roc import Truth
+from edgewise.runs.contest.truth import Truth
 from edgewise.tasks.known import node_classes
 
 THRESHOLDS = {"ioi": 0.077, "docstring": 0.244, "greater-than": 0.009}

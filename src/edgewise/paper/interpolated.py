@@ -17,6 +17,7 @@ from edgewise.paper.material import Experiment, base_config, run_folder, scored
 from edgewise.report.charts.tangents import Bent, tangents_chart
 from edgewise.report.picture.circuit import Heading
 from edgewise.runs.interpolation import interpolated
+from edgewise.runs.store.record import RunRecord
 
 SHARES, FAST_SHARES = 101, 11
 HEADER = ("edge", "share", "change", "tangent")
@@ -51,10 +52,9 @@ def curves_of(request: Request, one: Experiment, edges: Sequence[str], name: str
         f"{len(shares)} values of λ: 0 is the clean run, at 1 the edge is patched",
     )
     bent = [Bent(edge, shares, curve.tolist(), slope) for edge, curve, slope in zip(edges, values, slopes, strict=True)]
+    heading = Heading(title, lines, record.metric.name)
     return Made(
-        picture=tangents_chart(
-            bent, Heading(title, lines, record.metric.name), ACROSS, f"change of {record.metric.name}"
-        ),
+        picture=tangents_chart(bent, heading, ACROSS, f"change of {record.metric.name}"),
         data={
             "model": record.config.model,
             "task": one.task,
@@ -70,15 +70,19 @@ def curves_of(request: Request, one: Experiment, edges: Sequence[str], name: str
             for share, value in zip(shares, curve.values, strict=True)
         ),
         published=(),
-        caption=(
-            f"Model `{record.config.model}`, {one.title}, {record.prompts.n} prompts: {which}. Each edge is patched"
-            f" alone by {len(shares)} shares λ of the change, in units of {record.metric.name}.",
-            "",
-            "| edge | EAP | measured at λ = 1 |",
-            "| --- | --- | --- |",
-            *(f"| {curve.name} | {curve.slope:.3g} | {curve.values[-1]:.3g} |" for curve in bent),
-            *(("", "Made with `--fast`: fewer prompts and values of λ.") if request.fast else ()),
-        ),
+        caption=_caption(request, one, record, bent, which),
+    )
+
+
+def _caption(request: Request, one: Experiment, record: RunRecord, bent: Sequence[Bent], which: str) -> tuple[str, ...]:
+    return (
+        f"Model `{record.config.model}`, {one.title}, {record.prompts.n} prompts: {which}. Each edge is patched"
+        f" alone by {len(bent[0].shares)} shares λ of the change, in units of {record.metric.name}.",
+        "",
+        "| edge | EAP | measured at λ = 1 |",
+        "| --- | --- | --- |",
+        *(f"| {curve.name} | {curve.slope:.3g} | {curve.values[-1]:.3g} |" for curve in bent),
+        *(("", "Made with `--fast`: fewer prompts and values of λ.") if request.fast else ()),
     )
 
 

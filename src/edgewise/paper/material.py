@@ -14,8 +14,9 @@ from edgewise.graph import EdgeScores
 from edgewise.models.built import BUILT, kind_of
 from edgewise.paper.figure import Request
 from edgewise.runs.config import RunConfig
+from edgewise.runs.contest.entrants import ROWS
+from edgewise.runs.contest.truth import Truth, truth_of
 from edgewise.runs.discover import discover
-from edgewise.runs.roc import CONTENDERS, Truth, truth_of
 from edgewise.runs.store.folder import Run
 
 FAST_N = 6
@@ -89,17 +90,18 @@ def scored(experiment: Experiment, request: Request, method: str) -> Run:
     Args:
         experiment: the task.
         request: the model and the size.
-        method: its name in `CONTENDERS`.
+        method: its name in `ROWS`.
     """
     base = base_config(experiment, request)
-    ((name, _, config),) = CONTENDERS[method].configs(base, base.metric or "")
-    execution = request.execution.named(f"{experiment.task}: {name}")
-    return discover(config, run_folder(experiment, request) / name, execution)
+    entrant = ROWS[method]
+    (config,) = entrant.configs(base, base.metric or "").values()
+    execution = request.execution.named(f"{experiment.task}: {method}")
+    return discover(config, run_folder(experiment, request) / entrant.folder, execution)
 
 
 def truth(experiment: Experiment, request: Request) -> Truth:
     """The circuit that a comparison of methods holds them against: known, or measured on held-out prompts."""
-    execution = request.execution.named(f"{experiment.task}: truth")
+    execution = request.execution.named(experiment.task)
     return truth_of(base_config(experiment, request), run_folder(experiment, request), execution)
 
 

@@ -19,9 +19,9 @@ from edgewise.evaluation.roc import Front, RocCurve, circuit_roc, score_roc
 from edgewise.graph import EdgeScores
 from edgewise.paper.figure import Cell, Published, Request
 from edgewise.paper.material import Experiment, base_config, experiment, run_folder, scored, truth
-from edgewise.runs.roc import Truth
+from edgewise.runs.contest.sweep import grid, sweep
+from edgewise.runs.contest.truth import Truth
 from edgewise.runs.store.codec import to_json
-from edgewise.runs.sweep import grid, sweep
 
 METHOD = "eap-acdc"
 EAP_THRESHOLDS, TAUS = (0.034, 0.086, 10), (0.06, 0.2, 5)

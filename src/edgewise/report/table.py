@@ -1,4 +1,4 @@
-"""Plain text tables: columns parted by two spaces, so that they survive pipes, logs and READMEs."""
+"""Plain text tables: columns parted by two spaces, so that they survive pipes, logs and READMEs, and their numbers."""
 
 from __future__ import annotations
 
@@ -22,3 +22,8 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[
         ).rstrip()
         for line in lines
     )
+
+
+def fixed(value: float | None, digits: int) -> str:
+    """Return a number with so many digits after the point, never as minus nothing; a dash where there is none."""
+    return "-" if value is None else f"{round(value, digits) + 0.0:.{digits}f}"

@@ -21,6 +21,7 @@ from edgewise.runs.store.analysis import FILES
 from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.files import read_circuit
 from edgewise.runs.store.folder import CIRCUIT, SCORES, Run, load_run, read_run
+from edgewise.runs.trust import require_trust
 from edgewise.settings import described
 from edgewise.settings.model import ModelSettings
 from edgewise.settings.prompts import PromptSettings
@@ -92,6 +93,7 @@ def circuit_of_run(folder: Path, given: Mapping[str, Any]) -> EvaluatedCircuit:
     if folder.is_file():
         raise RunError(f"{folder}: a file, not a run folder; evaluate a circuit file with --circuit {folder} --model M")
     run = load_run(folder)
+    require_trust(str(folder), run.config, bool(given.get("trust_remote_code")))
     config = _config_after(run.config, given)
     now = identity(config)
     _refuse_changed(run, config, now)

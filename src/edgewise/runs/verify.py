@@ -30,6 +30,7 @@ from edgewise.runs.steps import Execution, Steps
 from edgewise.runs.store.analysis import FILES, Analysis, measured
 from edgewise.runs.store.folder import SCORES, Run, load_run
 from edgewise.runs.store.record import differences, versions
+from edgewise.runs.trust import require_trust
 from edgewise.runs.verification import DRAWN, LARGEST, NAME, VERIFIED, Effect, Verification
 from edgewise.search import PatchingState, patching
 from edgewise.search.pace import seconds_a_prompt
@@ -99,6 +100,7 @@ def verify(
     top_k: int | None = None,
     seed: int = 0,
     batch_size: int | None = None,
+    trust_remote_code: bool = False,
     execution: Execution = Execution(),
 ) -> Verification:
     """Measure the exact effect of some of a run's edges (or nodes) and compare it with their scores.
@@ -111,6 +113,7 @@ def verify(
         top_k: the recall is that of so many; the size of the run's circuit by default.
         seed: of the draw.
         batch_size: prompts a micro-batch; that of the run by default.
+        trust_remote_code: run code that the run's model carries.
         execution: how it is carried out, `Execution`.
 
     Raises:
@@ -120,6 +123,7 @@ def verify(
         EdgewiseError: anything wrong with the model or the prompts.
     """
     run = load_run(folder)
+    require_trust(str(folder), run.config, trust_remote_code)
     _require_estimates(run)
     _require_same_files(run)
     question = _question(run, edges, top, top_k, seed, batch_size)

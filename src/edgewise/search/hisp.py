@@ -32,6 +32,7 @@ from edgewise.graph import EdgeScores, Graph
 from edgewise.graph.inner import edge_values, layer_groups
 from edgewise.metrics import Metric
 from edgewise.models import Model
+from edgewise.models.alone import one_at_a_time
 from edgewise.search.table.cells import Array, Table
 from edgewise.search.table.fill import fill, start
 from edgewise.search.table.tabled import CLEAN, CORRUPTED, ScoringOnTable
@@ -90,6 +91,7 @@ class HispState(ScoringOnTable):
         return scores
 
 
+@one_at_a_time
 def hisp(
     model: Model,
     prompts: PromptSet | Sequence[PromptPair],

@@ -24,6 +24,7 @@ from edgewise.errors import DataError, ScoreError
 from edgewise.graph import EdgeScores, Graph, NodeScores
 from edgewise.metrics import Metric
 from edgewise.models import Model
+from edgewise.models.alone import one_at_a_time
 from edgewise.search.table.cells import Array, Table
 from edgewise.search.table.fill import fill, start
 from edgewise.search.table.tabled import CLEAN, CORRUPTED, ScoringOnTable
@@ -86,6 +87,7 @@ class RandomState(ScoringOnTable):
         return random_scores(self.graph, self.seed, self.level)
 
 
+@one_at_a_time
 def at_random(
     model: Model,
     prompts: PromptSet | Sequence[PromptPair],

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgewise.errors import SettingError
+from edgewise.json_text import parse_json
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 
@@ -38,7 +39,7 @@ def write_options(options: Mapping[str, Any]) -> list[str]:
 def read_value(text: str) -> Any:
     """Read JSON; what is none stands for itself."""
     try:
-        return json.loads(text)
+        return parse_json(text)
     except ValueError:
         return text
 

@@ -65,7 +65,7 @@ def test_a_files_choice_that_is_here_is_taken(folder: Path) -> None:
 @pytest.mark.parametrize("asked", ["flash_attention_9", "flash", "somebody/kernel"])
 def test_an_attention_asked_for_that_is_not_here_is_refused(folder: Path, asked: str) -> None:
     with pytest.raises(ModelError, match=f"attention '{asked}' is not there for GPT2LMHeadModel.*eager, .*sdpa"):
-        load_model(folder, attention=asked)
+        load_model(folder, attention=asked, trust_remote_code="/" in asked)
 
 
 def test_the_command_prints_the_warning(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ The gradient with respect to an edge equals the gradient with respect to its des
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -65,6 +66,9 @@ class _Group:
 class DifferentiableRun:
     """One run of the model whose backward pass yields the gradient at every destination.
 
+    The functions of the autograd graph know this object weakly: it holds the graph, and Python does not see a circle
+    that leads through autograd, so that a run that ends in an error would stay in memory for good.
+
     Args:
         hooks: hooks on the borrowed model.
         wiring: the model's wiring.
@@ -112,8 +116,6 @@ class DifferentiableRun:
         if not again:
             self.logits = torch.empty(0)
         torch.autograd.backward(logits, logit_gradient.to(logits.dtype), retain_graph=again)
-        # The graph's functions hold this object: were it to hold the graph, or what is consumed, all of it would stay
-        # in memory until Python looks for cycles.
         self._consume = None
 
     def _emit(
@@ -125,11 +127,11 @@ class DifferentiableRun:
 
     def _tap_stream(self, hooks: Hooks, norm: Norm, column: int, n_sources: int, at_answers: bool) -> None:
         """Emit the gradient at a norm's input; the view is this reader's alone, and so is its gradient."""
+        this, answers, at = weakref.ref(self), self._answers, slice(column, column + 1)
 
         def arrived(gradient: Tensor) -> None:
-            here = self._answers.read_once(gradient) if at_answers else gradient
-            at = slice(column, column + 1)
-            self._emit(at, n_sources, at_answers, here.to(accumulation_dtype(here.dtype))[None])
+            here = answers.read_once(gradient) if at_answers else gradient
+            _alive(this)._emit(at, n_sources, at_answers, here.to(accumulation_dtype(here.dtype))[None])
 
         def tap(stream: Tensor) -> Tensor:
             own = stream.view_as(stream)
@@ -145,10 +147,10 @@ class DifferentiableRun:
         queries = _Group(slice(0, 1), graph.q(layer), at_answers=True)
         others = _Group(slice(1, 3), slice(graph.k(layer).start, graph.v(layer).stop), at_answers=False)
         groups = (queries, others) if is_last else (everything,)
-        before = graph.sources_before_attention(layer)
+        this, before = weakref.ref(self), graph.sources_before_attention(layer)
 
         def pull(stream: Tensor, upstream: Sequence[Upstream]) -> Tensor:
-            parts = [self._pull(attention.norm, stream, upstream, group, before) for group in groups]
+            parts = [_alive(this)._pull(attention.norm, stream, upstream, group, before) for group in groups]
             return parts[0] if len(parts) == 1 else parts[0] + parts[1]
 
         join(hooks, attention, pull)
@@ -164,3 +166,9 @@ class DifferentiableRun:
             self._emit(group.columns, n_sources, group.at_answers, pulled, rows)
             torch.sum(pulled, 0, out=total[rows])
         return self._answers.spread(total, stream.shape[1]) if group.at_answers else total
+
+
+def _alive(run: weakref.ref[DifferentiableRun]) -> DifferentiableRun:
+    found = run()
+    assert found is not None  # it is what runs the backward pass
+    return found

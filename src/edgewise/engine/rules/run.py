@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
+from weakref import WeakMethod
 
 import torch
 from jaxtyping import Float
@@ -61,6 +63,8 @@ Receive = Callable[[Arrival], None]
 
 class RuledRun:
     """One run of the model under a rule set.
+
+    The autograd graph knows this object weakly, as `edgewise.engine.gradients.run` says.
 
     Args:
         hooks: hooks on the borrowed model.
@@ -146,13 +150,13 @@ class RuledRun:
         self._streams[id(norm.module)] = stream.detach()
 
     def _tap(self, hooks: Hooks, module: nn.Module, norm: Norm, column: int, before: int, at_answers: bool) -> None:
-        arrived = partial(self._emit, slice(column, column + 1), before, at_answers, norm, ())
+        arrived = partial(_call, WeakMethod(self._emit), slice(column, column + 1), before, at_answers, norm, ())
         hooks.before(module, partial(_tapped, arrived=arrived))
 
     def _tap_attention(self, hooks: Hooks, layer: int, attention: Attention, is_last: bool) -> None:
         modules = {id(part.module): part.module for part in attention.projections}
         for key, module in modules.items():
-            arrived = partial(self._collect, layer, attention, len(modules), is_last, key)
+            arrived = partial(_call, WeakMethod(self._collect), layer, attention, len(modules), is_last, key)
             hooks.after(module, partial(_tapped, arrived=arrived))
 
     def _collect(
@@ -191,6 +195,12 @@ class RuledRun:
             seen = self._answers.read(seen)
             other = None if other is None else self._answers.read(other)
         self._receive(Arrival(columns, n_sources, at_answers, norm, seen, other, heads, direct))
+
+
+def _call(method: WeakMethod[Callable[..., None]], *args: Any) -> None:
+    found = method()
+    assert found is not None  # its object is what runs the backward pass
+    found(*args)
 
 
 def _tapped(x: Tensor, arrived: Callable[[Tensor], None]) -> Tensor:

@@ -10,6 +10,8 @@ from typing import Any
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from edgewise.models.alone import alone
+
 Watch = Callable[[Tensor], Tensor | None]
 
 
@@ -90,15 +92,19 @@ def _call_after(watch: Watch, _: nn.Module, __: Any, output: Any) -> Any:
 
 @contextmanager
 def borrowed(module: nn.Module) -> Iterator[Hooks]:
-    """Hooks on a model whose parameters need no gradient meanwhile; afterwards all is as before, errors included."""
-    parameters = list(module.parameters())
-    flags = [parameter.requires_grad for parameter in parameters]
-    hooks = Hooks(module)
-    try:
-        for parameter in parameters:
-            parameter.requires_grad_(False)
-        yield hooks
-    finally:
-        hooks.remove()
-        for parameter, flag in zip(parameters, flags, strict=True):
-            parameter.requires_grad_(flag)
+    """Hooks on a model whose parameters need no gradient meanwhile; afterwards all is as before, errors included.
+
+    Another thread that wants the same model waits.
+    """
+    with alone(module):
+        parameters = list(module.parameters())
+        flags = [parameter.requires_grad for parameter in parameters]
+        hooks = Hooks(module)
+        try:
+            for parameter in parameters:
+                parameter.requires_grad_(False)
+            yield hooks
+        finally:
+            hooks.remove()
+            for parameter, flag in zip(parameters, flags, strict=True):
+                parameter.requires_grad_(flag)

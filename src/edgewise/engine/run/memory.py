@@ -16,6 +16,7 @@ allocator takes more than it is asked for; a quarter is added for that.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -174,7 +175,8 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def release(device: torch.device) -> None:
-    """Give back what a failed micro-batch had taken."""
+    """Give back what a failed micro-batch had taken; circles that Python has not looked for yet hold some of it."""
+    gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
 

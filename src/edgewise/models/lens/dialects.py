@@ -9,13 +9,13 @@ is not understood is refused by name: it could change what the model computes.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 from edgewise.errors import ModelError, UnsupportedModelError, did_you_mean
+from edgewise.json_text import parse_json
 from edgewise.models.lens.activations import ACTIVATIONS
 from edgewise.models.lens.config import LensConfig, Normalization, Positions
 from edgewise.models.lens.fields import Fields
@@ -37,10 +37,10 @@ def is_lens_config(values: object) -> bool:
 def read_json(path: Path) -> Any:
     """The content of a JSON file. Raises ModelError when there is none."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return parse_json(path.read_bytes())
     except OSError as error:
         raise ModelError(f"config {str(path)!r} cannot be read ({error.strerror}); check the path") from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         hint = "write the config out as JSON" if path.suffix in (".pkl", ".pickle") else "save it again"
         raise ModelError(f"config {str(path)!r} is not JSON ({error!s:.80}); {hint}") from None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 from transformers.utils import cached_file, find_adapter_config_file
 
 from edgewise.errors import ModelError
+from edgewise.json_text import parse_json
 from edgewise.models.pretrained.files import base_weights
 from edgewise.models.pretrained.library import FAILURES
 from edgewise.models.weight_file import read_tensors
@@ -51,9 +51,9 @@ class Adapter:
         if config is None:
             return None
         try:
-            values = json.loads(Path(config).read_text(encoding="utf-8"))
+            values = parse_json(Path(config).read_bytes())
             kind, base = str(values["peft_type"]), values.get("base_model_name_or_path")
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             raise ModelError(f"adapter {source!r}: {CONFIG} is not one of peft's; save the adapter again") from None
         return cls(source, kind, str(base) if base else None)
 

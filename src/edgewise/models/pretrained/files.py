@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from edgewise.errors import ModelError
+from edgewise.json_text import parse_json
 from edgewise.models.weight_file import read_tensors
 from edgewise.models.weight_names import listed
 
@@ -116,9 +116,9 @@ def _require_same(name: str, first: Path, second: Path) -> None:
 
 def _placed(index: Path) -> dict[str, str]:
     try:
-        content: Any = json.loads(index.read_text(encoding="utf-8"))
+        content: Any = parse_json(index.read_bytes())
         placed = dict(content["weight_map"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError):
         placed = {}
     if not placed or not all(_plain(name) for name in placed.values()):
         raise ModelError(

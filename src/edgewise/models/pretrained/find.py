@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from edgewise.errors import ModelError
+from edgewise.json_text import parse_json
 from edgewise.models import catalogue
 from edgewise.models.pretrained.adapters import refuse_unasked
 from edgewise.models.pretrained.files import INDEX, base_weights
@@ -47,8 +47,8 @@ def _check_folder(folder: Path) -> None:
             " or --config FILE.json for weights in TransformerLens's format"
         )
     try:
-        values = json.loads(config.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
+        values = parse_json(config.read_bytes())
+    except ValueError as error:
         raise ModelError(f"model folder {str(folder)!r}: config.json is not JSON ({error}); save it again") from None
     if not isinstance(values, dict):
         raise ModelError(

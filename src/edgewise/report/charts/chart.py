@@ -10,7 +10,8 @@ from edgewise.report.charts.style import DPI, LINE, POINT, TITLE, Colours, setti
 from edgewise.report.picture.circuit import Heading
 from edgewise.report.picture.defaults import default_settings
 from edgewise.report.picture.palette import LIGHT
-from edgewise.report.picture.scene import fitted, readable
+from edgewise.report.picture.scene import fitted
+from edgewise.visible import visible
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -98,7 +99,7 @@ def _figure(of: Chart, colours: Colours) -> Figure:
         _head(head, part, width, colours)
         part.fill(body, colours)
     for text in made.findobj(Text):
-        text.set_text(readable(text.get_text()))
+        text.set_text(visible(text.get_text()))
     _lay_out(made)
     return made
 
@@ -122,7 +123,7 @@ def _head(band: SubFigure, part: Part, width: float, colours: Colours) -> None:
         band.text(
             0,
             1 - (_FIRST + _NEXT * row) / part.head,
-            fitted(readable(" ".join(words.split())), size, width - 2 * _MARGIN, bold),
+            fitted(visible(" ".join(words.split())), size, width - 2 * _MARGIN, bold),
             fontsize=size * POINT,
             color=colours[colour],
             fontweight="bold" if bold else "normal",

@@ -17,8 +17,8 @@ from edgewise.report.charts.tips import TIP
 from edgewise.report.picture.defaults import default_settings
 from edgewise.report.picture.palette import DARK, LIGHT
 from edgewise.report.picture.png import png_of
-from edgewise.report.picture.scene import readable
 from edgewise.report.picture.svg import FONTS, XML, dark_style
+from edgewise.visible import visible
 
 _SHARP = 2
 _ROLES = {value: name for name, value in LIGHT.items()}
@@ -41,7 +41,7 @@ def chart_svg(chart: Chart, *, standalone: bool = True) -> str:
     body = _TIP.sub(r"<g><title>\1</title>\2</g>", _STYLE.sub(_classes, body))
     body = _BLANK.sub(">\n<", body).strip()
     width, height = chart.size
-    title = escape(readable(chart.title))
+    title = escape(visible(chart.title))
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="{width:g}"'
         f' height="{height:g}" viewBox="0 0 {width * 72 / DPI:g} {height * 72 / DPI:g}" role="img"'

@@ -21,54 +21,52 @@ TINT = 0.5
 """The strongest tint of a cell is half see-through: text in ink is then read on it, on light and on dark."""
 
 
+_PLAIN: Mapping[str, Any] = {
+    "font.family": [FONT],
+    "font.size": SMALL * POINT,
+    "text.parse_math": False,
+    "figure.dpi": DPI,
+    "figure.constrained_layout.w_pad": 8 * POINT / 72,
+    "figure.constrained_layout.h_pad": 6 * POINT / 72,
+    "figure.constrained_layout.wspace": 0.04,
+    "figure.constrained_layout.hspace": 0.04,
+    "axes.linewidth": POINT,
+    "axes.labelsize": LABEL * POINT,
+    "axes.titlelocation": "left",
+    "axes.titlesize": PANEL * POINT,
+    "axes.titleweight": "bold",
+    "axes.titlepad": 8 * POINT,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.unicode_minus": True,
+    "grid.linewidth": 0.8 * POINT,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "xtick.major.pad": 5 * POINT,
+    "ytick.major.pad": 6 * POINT,
+    "lines.solid_capstyle": "butt",
+    "lines.scale_dashes": False,
+    "legend.frameon": False,
+    "legend.fontsize": LABEL * POINT,
+    "legend.borderpad": 0,
+    "legend.borderaxespad": 0,
+    "legend.columnspacing": 1.6,
+    "legend.handlelength": 2.4,
+    "legend.scatterpoints": 1,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "edgewise",
+}
+_COLOURED = {
+    "ink": ("text.color", "axes.labelcolor"),
+    "paper": ("figure.facecolor", "axes.facecolor"),
+    "rule": ("axes.edgecolor", "grid.color", "xtick.color", "ytick.color"),
+    "quiet": ("xtick.labelcolor", "ytick.labelcolor"),
+}
+
+
 def settings(colours: Colours) -> dict[str, Any]:
     """Return what differs from matplotlib's defaults."""
-    ink, quiet, rule, paper = (colours[name] for name in ("ink", "quiet", "rule", "paper"))
-    return {
-        "font.family": [FONT],
-        "font.size": SMALL * POINT,
-        "text.color": ink,
-        "text.parse_math": False,
-        "figure.facecolor": paper,
-        "figure.dpi": DPI,
-        "figure.constrained_layout.w_pad": 8 * POINT / 72,
-        "figure.constrained_layout.h_pad": 6 * POINT / 72,
-        "figure.constrained_layout.wspace": 0.04,
-        "figure.constrained_layout.hspace": 0.04,
-        "axes.facecolor": paper,
-        "axes.edgecolor": rule,
-        "axes.linewidth": POINT,
-        "axes.labelcolor": ink,
-        "axes.labelsize": LABEL * POINT,
-        "axes.titlelocation": "left",
-        "axes.titlesize": PANEL * POINT,
-        "axes.titleweight": "bold",
-        "axes.titlepad": 8 * POINT,
-        "axes.grid": True,
-        "axes.axisbelow": True,
-        "axes.unicode_minus": True,
-        "grid.color": rule,
-        "grid.linewidth": 0.8 * POINT,
-        "xtick.color": rule,
-        "ytick.color": rule,
-        "xtick.labelcolor": quiet,
-        "ytick.labelcolor": quiet,
-        "xtick.major.size": 0,
-        "ytick.major.size": 0,
-        "xtick.major.pad": 5 * POINT,
-        "ytick.major.pad": 6 * POINT,
-        "lines.solid_capstyle": "butt",
-        "lines.scale_dashes": False,
-        "legend.frameon": False,
-        "legend.fontsize": LABEL * POINT,
-        "legend.borderpad": 0,
-        "legend.borderaxespad": 0,
-        "legend.columnspacing": 1.6,
-        "legend.handlelength": 2.4,
-        "legend.scatterpoints": 1,
-        "svg.fonttype": "none",
-        "svg.hashsalt": "edgewise",
-    }
+    return {**_PLAIN, **{name: colours[role] for role, names in _COLOURED.items() for name in names}}
 
 
 def dashes(lengths: tuple[float, ...]) -> Any:

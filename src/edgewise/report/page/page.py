@@ -9,9 +9,9 @@ from edgewise.report.page import sections
 from edgewise.report.page.prompts import prompts
 from edgewise.report.page.style import style
 from edgewise.report.picture.circuit import Heading
-from edgewise.report.picture.scene import readable
 from edgewise.report.scenes import run_circuit, run_scores
 from edgewise.runs.store.folder import Run
+from edgewise.visible import visible
 
 
 def page(run: Run, top: int | None = None) -> str:
@@ -43,4 +43,4 @@ def page(run: Run, top: int | None = None) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<style>{style()}</style>\n</head>\n<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
     )
-    return readable(text)
+    return visible(text)

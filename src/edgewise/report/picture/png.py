@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from edgewise.report.picture.defaults import default_settings
 from edgewise.report.picture.palette import DARK, LIGHT, colour
-from edgewise.report.picture.scene import Scene, Shape, Text, readable
+from edgewise.report.picture.scene import Scene, Shape, Text
+from edgewise.visible import visible
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -93,7 +94,7 @@ def _words(text: Text, colours: Mapping[str, str]) -> Any:
     return Words(
         text.x,
         text.y,
-        readable(text.text),
+        visible(text.text),
         fontsize=text.size * 72 / _DPI,
         color=colour(text.colour, colours),
         horizontalalignment=_SIDES[text.anchor],

@@ -5,12 +5,10 @@ Colours are names of `palette` (so that a page can show them light or dark) or `
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 Command: TypeAlias = tuple[str, tuple[float, ...]]
 """A letter of SVG's path language and its absolute coordinates: M x y, L x y, C x1 y1 x2 y2 x y, Z."""
 
@@ -127,11 +125,6 @@ def _moved(item: Shape | Text, dx: float, dy: float) -> Shape | Text:
         for letter, numbers in item.commands
     )
     return replace(item, commands=commands)
-
-
-def readable(text: str) -> str:
-    """Return the text with every character that XML and UTF-8 cannot hold replaced by U+FFFD."""
-    return _NOT_XML.sub("\ufffd", text)
 
 
 def text_width(text: str, size: float, bold: bool = False) -> float:

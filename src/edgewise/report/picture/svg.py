@@ -10,7 +10,8 @@ import re
 from html import escape
 
 from edgewise.report.picture.palette import DARK, LIGHT, colour
-from edgewise.report.picture.scene import Scene, Shape, Text, readable
+from edgewise.report.picture.scene import Scene, Shape, Text
+from edgewise.visible import visible
 
 FONTS = "Helvetica, Arial, 'DejaVu Sans', sans-serif"
 XML = '<?xml version="1.0" encoding="utf-8"?>\n'
@@ -92,4 +93,4 @@ def _number(value: float) -> str:
 
 
 def _text(text: str) -> str:
-    return escape(readable(text))
+    return escape(visible(text))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
+import secrets
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,10 +27,20 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-def settle(path: Path) -> None:
-    """Give a file that was just written the permissions any new file gets, and flush it to the disk."""
-    # mkstemp and safetensors make files for their owner alone; results are meant to be shared.
-    path.chmod(0o666 & ~_umask())
+def write_new(path: Path, writer: Callable[[Path], None]) -> None:
+    """Let `writer` fill a file that is not there yet, with the permissions that any new file gets, and flush it.
+
+    Raises:
+        OSError: it is there already, or cannot be written.
+    """
+    handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
+    try:
+        mode = stat.S_IMODE(os.fstat(handle).st_mode)
+    finally:
+        os.close(handle)
+    writer(path)
+    # safetensors puts a file of its own there, for its owner alone; results are meant to be shared.
+    path.chmod(mode)
     sync(path)
 
 
@@ -43,12 +54,9 @@ def write_through(path: Path, writer: Callable[[Path], None]) -> None:
     Raises:
         OSError: the folder cannot be written; `path` is then as it was.
     """
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_SUFFIX, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}{_SUFFIX}"
     try:
-        writer(temporary)
-        settle(temporary)
+        write_new(temporary, writer)
         os.replace(temporary, path)  # noqa: PTH105  the one call that must be the system's own rename
     except BaseException:
         with contextlib.suppress(OSError):
@@ -75,9 +83,3 @@ def content(data: bytes) -> Callable[[Path], None]:
         path.write_bytes(data)
 
     return write
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

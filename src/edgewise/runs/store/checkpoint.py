@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,10 +15,11 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from edgewise.errors import EdgewiseWarning
 from edgewise.runs.store.atomic import write_through
 
 PROGRESS = "progress.safetensors"
-_META = "edgewise"
+_META, _DIGEST = "edgewise", "sha256"
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,23 +39,41 @@ class Checkpoint:
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint, name: str = PROGRESS) -> None:
     """Put a checkpoint in the place of the folder's last one of that name, in one step."""
-    said = {"key": dict(checkpoint.key), "seconds": checkpoint.seconds}
+    said = json.dumps({"key": dict(checkpoint.key), "seconds": checkpoint.seconds})
     tensors = {key: np.ascontiguousarray(array) for key, array in checkpoint.tensors.items()}
-    write_through(folder / name, lambda path: save_file(tensors, path, {_META: json.dumps(said)}))
+    metadata = {_META: said, _DIGEST: _digest(said, tensors)}
+    write_through(folder / name, lambda path: save_file(tensors, path, metadata))
 
 
 def load_checkpoint(folder: Path, name: str = PROGRESS) -> Checkpoint | None:
-    """Return the folder's checkpoint of that name; None where there is none that can be read."""
+    """Return the folder's checkpoint of that name; None where there is none, or, with a warning, a damaged one.
+
+    A state is gone on from as it was stored or not at all: a digest of everything in it says whether it is.
+    """
     path = folder / name
     if not path.is_file():
         return None
     try:
         with safe_open(path, framework="numpy") as file:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-            said = json.loads((file.metadata() or {})[_META])
-        return Checkpoint(dict(said["key"]), tensors, float(said["seconds"]))
-    except (SafetensorError, KeyError, TypeError, ValueError):
-        return None  # nothing but time is lost by starting again
+            metadata = file.metadata() or {}
+        if metadata[_DIGEST] == _digest(metadata[_META], tensors):
+            said = json.loads(metadata[_META])
+            return Checkpoint(said["key"], tensors, said["seconds"])
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError):
+        pass
+    # Nothing but time is lost by starting again.
+    warnings.warn(f"{path}: damaged, so what is unfinished there begins anew", EdgewiseWarning, stacklevel=2)
+    return None
+
+
+def _digest(said: str, tensors: Mapping[str, np.ndarray[Any, Any]]) -> str:
+    digest = hashlib.sha256(said.encode())
+    for name in sorted(tensors):
+        array = tensors[name]
+        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 @dataclass

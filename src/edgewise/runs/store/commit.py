@@ -16,13 +16,41 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Literal
 
-from edgewise.runs.store.atomic import settle, sync, write_bytes
+from edgewise.errors import FormatError
+from edgewise.runs.store.atomic import sync, write_bytes, write_new
+from edgewise.runs.store.codec import from_json, read_json, to_json
 
 STAGING = ".edgewise-staged"
 _JOURNAL = "journal.json"
+_FIX = f"remove the folder {STAGING}, and look at the files beside it"
+
+
+@dataclass(frozen=True)
+class Journal:
+    """What is to be done: the folder may be somebody else's, so it speaks of files of this folder alone.
+
+    Args:
+        direction: whether the new content counts, or the old.
+        files: those that are replaced, in this order.
+        had: those of them that were there before.
+        gone: those that the new content lacks.
+    """
+
+    direction: Literal["forward", "back"]
+    files: tuple[str, ...]
+    had: tuple[str, ...]
+    gone: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check the names."""
+        for name in (*self.files, *self.had, *self.gone):
+            if name in ("", ".", "..") or any(kind(name).name != name for kind in (PurePosixPath, PureWindowsPath)):
+                raise FormatError(f"names {name!r}, which is no name of a file in this folder")
 
 
 def pending(folder: Path) -> bool:
@@ -30,7 +58,7 @@ def pending(folder: Path) -> bool:
     return (folder / STAGING / _JOURNAL).is_file()
 
 
-def commit(folder: Path, writers: Mapping[str, Callable[[Path], None]], gone: Sequence[str] = ()) -> None:
+def commit(folder: Path, writers: Mapping[str, Callable[[Path], None]], gone: Iterable[str] = ()) -> None:
     """Write all files, or none of them.
 
     Args:
@@ -46,46 +74,52 @@ def commit(folder: Path, writers: Mapping[str, Callable[[Path], None]], gone: Se
     staging.mkdir()
     try:
         for name, writer in writers.items():
-            writer(staging / name)
-            settle(staging / name)
-        had = [name for name in writers if _keep_old(folder / name, staging / f"old.{name}")]
-        _write_journal(staging, "forward", list(writers), had, gone)
+            write_new(staging / name, writer)
+        had = tuple(name for name in writers if _keep_old(folder / name, staging / f"old.{name}"))
+        journal = Journal("forward", tuple(writers), had, tuple(gone))
+        _write_journal(staging, journal)
     except BaseException:
         _discard(staging)
         raise
     try:
-        _follow(folder)
+        _follow(folder, journal)
     except BaseException:
         # Where even the way back is barred, the journal still says forward, and the next reader finishes it.
         with contextlib.suppress(OSError):
-            _write_journal(staging, "back", list(writers), had)
+            _write_journal(staging, replace(journal, direction="back", gone=()))
             recover(folder)
         raise
-    _clear(folder)
+    _clear(folder, journal)
 
 
 def recover(folder: Path) -> None:
-    """Bring a commit that was stopped in the middle to its end, forwards or back."""
-    if pending(folder):
-        _follow(folder)
-        _clear(folder)
-    _discard(folder / STAGING)
+    """Bring a commit that was stopped in the middle to its end, forwards or back.
 
-
-def _follow(folder: Path) -> None:
-    """Do what the journal says; doing it again changes nothing."""
+    Raises:
+        FormatError: what is to be done there was not written by this module.
+    """
     staging = folder / STAGING
-    journal = json.loads((staging / _JOURNAL).read_text(encoding="utf-8"))
-    move = _forward if journal["direction"] == "forward" else _back
-    for name in journal["files"]:
-        move(folder, staging, name, name in journal["had"])
+    if staging.is_symlink():
+        raise FormatError(f"{staging}: is a link, which edgewise does not make; remove it")
+    if pending(folder):
+        path = staging / _JOURNAL
+        journal = from_json(Journal, read_json(path, _FIX), str(path), _FIX)
+        _follow(folder, journal)
+        _clear(folder, journal)
+    _discard(staging)
+
+
+def _follow(folder: Path, journal: Journal) -> None:
+    """Do what the journal says; doing it again changes nothing."""
+    move = _forward if journal.direction == "forward" else _back
+    for name in journal.files:
+        move(folder, folder / STAGING, name, name in journal.had)
     sync(folder)
 
 
-def _clear(folder: Path) -> None:
+def _clear(folder: Path, journal: Journal) -> None:
     """Remove what the new content lacks, and then the staging folder."""
-    journal = json.loads((folder / STAGING / _JOURNAL).read_text(encoding="utf-8"))
-    for name in journal["gone"]:
+    for name in journal.gone:
         with contextlib.suppress(OSError):
             (folder / name).unlink(missing_ok=True)
     _discard(folder / STAGING)
@@ -114,11 +148,8 @@ def _keep_old(current: Path, kept: Path) -> bool:
     return True
 
 
-def _write_journal(
-    staging: Path, direction: str, files: Sequence[str], had: Sequence[str], gone: Sequence[str] = ()
-) -> None:
-    text = json.dumps({"direction": direction, "files": list(files), "had": list(had), "gone": list(gone)})
-    write_bytes(staging / _JOURNAL, text.encode())
+def _write_journal(staging: Path, journal: Journal) -> None:
+    write_bytes(staging / _JOURNAL, json.dumps(to_json(journal)).encode())
 
 
 def _discard(staging: Path) -> None:

@@ -19,6 +19,7 @@ from safetensors.numpy import save_file
 from edgewise.errors import FormatError
 from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, NodeScores, eapig
 from edgewise.graph.scores import ARRAYS
+from edgewise.json_text import parse_json
 from edgewise.runs.store.atomic import write_bytes, write_through
 
 _FORMAT = "edgewise-scores"
@@ -133,9 +134,9 @@ def read_scores(path: str | Path) -> EdgeScores | NodeScores:
     if metadata.get("format") != _FORMAT or "scores" not in tensors:
         raise FormatError(f"{path}: no scores of edgewise (metadata 'format' or tensor 'scores' is missing)")
     try:
-        graph = Graph(GraphSpec(**json.loads(metadata["graph"])))
-        n_prompts = json.loads(metadata["n_prompts"])
-        same = json.loads(metadata["sources"]) == list(graph.sources)
+        graph = Graph(GraphSpec(**parse_json(metadata["graph"])))
+        n_prompts = parse_json(metadata["n_prompts"])
+        same = parse_json(metadata["sources"]) == list(graph.sources)
     except (KeyError, TypeError, ValueError) as error:
         raise FormatError(f"{path}: metadata cannot be read ({error!r}); write the scores again") from error
     if not same:
@@ -169,9 +170,9 @@ def _suffix(path: Path) -> str:
 
 def _read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return parse_json(path.read_bytes())
     except ValueError as error:
-        raise FormatError(f"{path}: not JSON ({error})") from error
+        raise FormatError(f"{path}: not JSON ({error}); write the circuit again") from error
 
 
 def _read_pt(path: Path) -> Any:
@@ -179,6 +180,13 @@ def _read_pt(path: Path) -> Any:
 
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise FormatError(f"{path}: not a torch file of plain tensors ({reason:.120})") from error
+    except (FileNotFoundError, PermissionError, IsADirectoryError):
+        raise
+    except pickle.UnpicklingError as error:
+        raise FormatError(
+            f"{path}: holds more than plain tensors, which could run code, or is damaged; write the circuit again, as"
+            " JSON for instance"
+        ) from error
+    except Exception as error:  # of damaged bytes torch raises anything, OSError too
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise FormatError(f"{path}: not a torch file, or damaged ({reason:.120}); write the circuit again") from error

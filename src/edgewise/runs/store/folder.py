@@ -51,6 +51,13 @@ class Run:
         """What was asked for."""
         return self.record.config
 
+    @property
+    def edge_scores(self) -> EdgeScores:
+        """The scores, which must be of edges. Raises RunError."""
+        if not isinstance(self.scores, EdgeScores):
+            raise RunError(f"{self.folder}: holds no scores of edges; choose another folder, or --overwrite it")
+        return self.scores
+
 
 def write_run(
     folder: Path,

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from edgewise.errors import RunError
 from edgewise.runs.store.atomic import write_bytes
-from edgewise.runs.store.codec import from_json, read_json
+from edgewise.runs.store.codec import from_json, read_json, to_json
 from edgewise.runs.store.lock import writing
 
 Result = TypeVar("Result")
@@ -33,20 +33,33 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> tuple[Path, ...]:
     return tuple(folder / name for name in files)
 
 
-def read_document(folder: str | Path, name: str, verb: str, kind: type[Result]) -> Result:
-    """Read a document of a folder.
+def write_result(folder: Path, result: Any) -> None:
+    """Write the result of a command, a dataclass whose ``format`` is ``"edgewise-VERB"``, as ``VERB.json``.
+
+    Raises:
+        RunConflictError: another process is writing to the folder.
+        OSError: it cannot be written.
+    """
+    write_files(folder, {f"{_verb(result)}.json": document(to_json(result))})
+
+
+def read_result(kind: type[Result], folder: str | Path) -> Result:
+    """Read what `write_result` wrote.
 
     Args:
+        kind: what it is.
         folder: where it is.
-        name: of the file.
-        verb: of the command that makes it.
-        kind: what it is, a dataclass.
 
     Raises:
         RunError: there is none.
         FormatError: it is not JSON, or not ours.
     """
+    name = f"{_verb(kind)}.json"
     path = Path(folder) / name
     if not path.is_file():
-        raise RunError(f"{folder}: holds no {name}; give the --out of a finished `edgewise {verb}`")
+        raise RunError(f"{folder}: holds no {name}; give the --out of a finished `edgewise {_verb(kind)}`")
     return from_json(kind, read_json(path), str(path))
+
+
+def _verb(result: Any) -> str:
+    return str(result.format).removeprefix("edgewise-")

@@ -25,12 +25,14 @@ from edgewise.engine.run.inputs import AnyMetric
 from edgewise.generators import at_the_end_of
 from edgewise.graph import Circuit
 from edgewise.models import Model
+from edgewise.models.alone import one_at_a_time
 from edgewise.search.acdc.state import AcdcState
 from edgewise.search.acdc.sweep import AcdcRule, sweep
 from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptPair, PromptSet
 
 
+@one_at_a_time
 def search(
     model: Model,
     prompts: PromptSet | Sequence[PromptPair],

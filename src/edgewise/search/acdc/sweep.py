@@ -20,6 +20,7 @@ from edgewise.engine.run.memory import is_out_of_memory, micro_batch, release
 from edgewise.graph import Circuit, Graph
 from edgewise.metrics import Metric
 from edgewise.models import Model
+from edgewise.models.alone import one_at_a_time
 from edgewise.search.acdc.order import Visit
 from edgewise.search.acdc.present import PresentCircuit
 from edgewise.search.acdc.state import WHOLE, AcdcState, Step
@@ -85,6 +86,7 @@ class SweepState:
         return cls(tuple(AcdcState.from_tensors(apart[number], graph) for number in sorted(apart)))
 
 
+@one_at_a_time
 def sweep(
     model: Model,
     prompts: PromptSet | Sequence[PromptPair],

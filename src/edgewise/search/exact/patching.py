@@ -29,6 +29,7 @@ from edgewise.graph import EdgeScores, Graph, NodeScores
 from edgewise.graph.arrays import BoolArray
 from edgewise.metrics import Metric
 from edgewise.models import Model
+from edgewise.models.alone import one_at_a_time
 from edgewise.search.exact.targets import Targets, named_edges, named_nodes
 from edgewise.search.table.cells import Array, Table
 from edgewise.search.table.fill import fill, start
@@ -104,6 +105,7 @@ class PatchingState(ScoringOnTable):
         return self.targets.spread(resamples.means()), self.targets.spread(widths)
 
 
+@one_at_a_time
 def patching(
     model: Model,
     prompts: PromptSet | Sequence[PromptPair],

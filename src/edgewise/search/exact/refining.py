@@ -22,6 +22,7 @@ from edgewise.errors import ScoreError, UnsupportedModelError, VanishingGradient
 from edgewise.graph import EdgeScores, NodeScores
 from edgewise.graph.arrays import BoolArray
 from edgewise.models import Model
+from edgewise.models.alone import one_at_a_time
 from edgewise.search.exact.flags import combined, flagged, second_of
 from edgewise.search.exact.patching import PatchingState, patch_edges, patching
 from edgewise.settings.conditions import Conditions
@@ -118,6 +119,7 @@ class RefiningState:
         return combined(self.first.scores(), self.exact.scores())
 
 
+@one_at_a_time
 def refining(
     model: Model,
     prompts: PromptSet | Sequence[PromptPair],

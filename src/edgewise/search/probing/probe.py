@@ -29,6 +29,7 @@ from edgewise.errors import DataError
 from edgewise.generators import at_the_end_of
 from edgewise.metrics import Metric
 from edgewise.models import Model
+from edgewise.models.alone import one_at_a_time
 from edgewise.search.probing.adam import Adam
 from edgewise.search.probing.concrete import parameter, penalty, sample
 from edgewise.search.probing.masks import Masks, masks_of, require_kind
@@ -76,6 +77,7 @@ class Training:
                 raise DataError(f"{name} is {value}; give at least {least}")
 
 
+@one_at_a_time
 def probing(
     model: Model,
     prompts: PromptSet | Sequence[PromptPair],

@@ -18,6 +18,7 @@ from edgewise.engine.run.batches import Batch, arrange, take
 from edgewise.engine.run.memory import fits, is_out_of_memory, most_tokens, release
 from edgewise.errors import DataError
 from edgewise.models import Model
+from edgewise.models.alone import one_at_a_time
 from edgewise.search.table.cells import Table
 from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptPair
@@ -93,6 +94,7 @@ def start(
     )
 
 
+@one_at_a_time
 def fill(model: Model, pairs: Sequence[PromptPair], work: Measurement, table: Table) -> Iterator[Table]:
     """Fill a table: yields it after every run, the last time when it is finished.
 

@@ -10,10 +10,9 @@ from edgewise.evaluation.ranking import CIRCUITS, EFFECTS, MEASURES, Standing, b
 from edgewise.report.charts.chart import Chart
 from edgewise.report.charts.league import Column, Measure, league_chart
 from edgewise.report.cost import passes_words, seconds_words, times_words
-from edgewise.report.files import picture_files
 from edgewise.report.picture.circuit import Heading
-from edgewise.report.table import table
-from edgewise.runs.league import Cell, Entry, League
+from edgewise.report.table import fixed, table
+from edgewise.runs.contest.league_result import Cell, Entry, League
 
 _COLUMNS = ("pearson", "spearman_of_sizes", "spearman", "top", "sign", "sign_of_top", "cmd", "auroc")
 # Most edges of a model built by hand do nothing, and their ranks and signs are those of rounding.
@@ -32,26 +31,15 @@ def show_league(league: League) -> str:
     refused = _refused(league)
     if refused:
         parts.append("\n".join(("Refused:", *refused)))
-    return "\n\n".join((*parts, _explained(league), show_advice(league)))
-
-
-def show_advice(league: League) -> str:
-    """Return which method to take for which budget, by the league."""
-    return "\n\n".join(
-        (
-            "For effects (the least of Pearson and Spearman |.| over all tasks):\n" + _advised(league, EFFECTS),
-            "For circuits (the mean CMD over all tasks, less is better):\n" + _advised(league, CIRCUITS),
-        )
+    advice = (
+        "For effects (the least of Pearson and Spearman |.| over all tasks):\n" + _advised(league, EFFECTS),
+        "For circuits (the mean CMD over all tasks, less is better):\n" + _advised(league, CIRCUITS),
     )
+    return "\n\n".join((*parts, _explained(league), *advice))
 
 
-def league_pictures(league: League) -> dict[str, bytes]:
-    """Return the picture of the league, file name -> content: SVG, and PNG light and dark."""
-    return picture_files("league", picture(league))
-
-
-def picture(league: League) -> Chart:
-    """Return the picture of the league as a chart."""
+def league_picture(league: League) -> Chart:
+    """Return the picture of the league."""
     judged = league.standings(league.judged)
     known = [one for one in judged[:-1] if one.cost]
     advised = {one.name for one in league.advice(EFFECTS)}
@@ -119,7 +107,7 @@ def _cell(league: League, cell: Cell, head: str) -> str:
             passes_words(entry.passes),
             times_words(entry.cost),
             _seconds(entry, base),
-            *(_digits(entry.number(name), 3) for name in shown),
+            *(fixed(entry.number(name), 3) for name in shown),
         )
         for entry in cell.entries
         if not entry.refused
@@ -137,7 +125,7 @@ def _together(league: League, cells: Sequence[Cell], head: str) -> str:
     rows = []
     for one in every:
         reference = " (reference)" if one.name == league.reference else ""
-        numbers = (f"{_digits(one.mean(name))} {_digits(one.worst(name))}" for name in shown)
+        numbers = (f"{fixed(one.mean(name), 2)} {fixed(one.worst(name), 2)}" for name in shown)
         rows.append((one.name + reference, times_words(one.cost), *numbers))
     header = ("method", "cost", *_headings(league, shown))
     return f"{head}; mean, and the worst\n{table(header, rows, right=_RIGHT)}"
@@ -185,7 +173,7 @@ def _advised(league: League, purpose: str) -> str:
         (
             times_words(one.cost),
             one.name,
-            *(word for name in shown for word in (_digits(one.mean(name), 3), _digits(one.worst(name), 3))),
+            *(word for name in shown for word in (fixed(one.mean(name), 3), fixed(one.worst(name), 3))),
         )
         for one in league.advice(purpose)
     ]
@@ -232,7 +220,3 @@ def _seconds(entry: Entry, base: float | None) -> str:
     if base and entry.seconds is not None:
         return times_words(round(entry.seconds / base, 1))
     return seconds_words(entry.seconds)
-
-
-def _digits(value: float | None, digits: int = 2) -> str:
-    return "-" if value is None else f"{round(value, digits) + 0.0:.{digits}f}"

@@ -1,16 +1,15 @@
-"""From several finished runs of one model to `comparison.json`: how alike they are, how good, and what they cost.
+"""Hold several finished runs of one model beside each other: how alike they are, how good, and what they cost.
 
 1. Read the runs; refuse those of another model, say where prompts, metric or level differ.
 2. Evaluate each on the same held-out prompts by the same metric, in a folder of its own under the comparison's: found
    again, resumed and refused as evaluations are.
-3. Compare circuits and scores, and store all of it without times of its own.
+3. Compare circuits and scores, and store all of it in ``comparison.json``, without times of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,29 +17,22 @@ from edgewise.errors import RunError
 from edgewise.evaluation.comparison import likeness
 from edgewise.evaluation.sizes import Ladder
 from edgewise.metrics import get_metric
-from edgewise.runs.compared import ComparedRun, Comparison, FoundOn, RandomPoint, RandomRankings
+from edgewise.runs.contest.comparison_result import ComparedRun, Comparison, FoundOn, RandomPoint, RandomRankings
 from edgewise.runs.evaluate import Loaded, evaluate
 from edgewise.runs.evaluated import Evaluated
 from edgewise.runs.evaluated_circuit import EvaluatedCircuit, circuit_of_run
 from edgewise.runs.steps import Execution
 from edgewise.runs.store.analysis import Analysis, measured
 from edgewise.runs.store.folder import RUN, Run, load_run
+from edgewise.settings import described
 from edgewise.settings.evaluation import Ablation, EvaluationRequest
+from edgewise.settings.prompts import PromptSettings
 
-NAME, MOST = "comparison", 12
+MOST = 12
 # What the first run decides for all: the prompts, and how the model is run on them.
 _SHARED = (
-    "task",
-    "data",
-    "options",
-    "n",
-    "seed",
-    "bos",
-    "drop_invalid",
-    "first_token",
-    "dtype",
-    "device",
-    "batch_size",
+    *(one.name for one in described(PromptSettings) if one.name != "split"),
+    *("dtype", "device", "batch_size"),
 )
 
 
@@ -89,11 +81,20 @@ def compare(
     names, out = [Path(folder) for folder in folders], Path(out)
     runs = _runs(names, out)
     subjects = _subjects(names, runs, dict(given or {}))
-    wanted = _wanted(runs, ablation, random)
+    wanted = [EvaluationRequest(ablation, random=n) for n in _random_of_each(runs, random)]
     asked = {"runs": [str(name) for name in names], "ablation": ablation, "random": random} | _asked(subjects)
-    measure = partial(_measure, names, runs, subjects, wanted, out, execution)
-    results, reused = measured(Analysis(out, NAME), asked, Comparison, measure, overwrite=execution.overwrite)
-    return StoredComparison(results, asked, Analysis(out, NAME).path, reused)
+
+    def measure() -> Comparison:
+        loaded, found = Loaded(), list[Evaluated]()
+        for number, (name, subject, want) in enumerate(zip(names, subjects, wanted, strict=True), start=1):
+            place = out / f"{number}-{name.resolve().name}"
+            saying = execution.named(f"{number} of {len(names)}, {name}")
+            found.append(evaluate(subject, want, place, saying, load=loaded.setup).results)
+        return _compared(names, runs, found)
+
+    analysis = Analysis(out, "comparison")
+    results, reused = measured(analysis, asked, Comparison, measure, overwrite=execution.overwrite)
+    return StoredComparison(results, asked, analysis.path, reused)
 
 
 def _runs(names: Sequence[Path], out: Path) -> list[Run]:
@@ -146,51 +147,28 @@ def _asked(subjects: Sequence[EvaluatedCircuit]) -> dict[str, Any]:
     return each[0] | {"by": own["by"]} | short
 
 
-def _wanted(runs: Sequence[Run], ablation: Ablation, random: int) -> list[EvaluationRequest]:
-    """What is measured of each run; random rankings of edges are the same for all, so once."""
-    found, done = list[EvaluationRequest](), False
-    for run in runs:
-        ladder = Ladder(replace(run.scores, allow_unscored=True), run.config.selection.by)
-        here = ladder.what == "edges" and not ladder.unscored and not done
-        done = done or here
-        found.append(EvaluationRequest(ablation, random=random if here else 0))
-    return found
+def _random_of_each(runs: Sequence[Run], random: int) -> list[int]:
+    """Random rankings of edges are the same for all runs, so they go to the first that ranks all edges."""
+    ladders = [Ladder(replace(run.scores, allow_unscored=True), run.config.selection.by) for run in runs]
+    ranking = [number for number, one in enumerate(ladders) if one.what == "edges" and not one.unscored]
+    return [random if [number] == ranking[:1] else 0 for number in range(len(runs))]
 
 
-def _measure(
-    names: Sequence[Path],
-    runs: Sequence[Run],
-    subjects: Sequence[EvaluatedCircuit],
-    wanted: Sequence[EvaluationRequest],
-    out: Path,
-    execution: Execution,
-) -> Comparison:
-    places = [out / f"{number}-{name.resolve().name}" for number, name in enumerate(names, start=1)]
-    loaded = Loaded()
-    evaluations = [
-        evaluate(
-            subject,
-            want,
-            place,
-            execution.named(f"{number} of {len(names)}, {name}"),
-            load=loaded.setup,
-        )
-        for number, (name, subject, want, place) in enumerate(zip(names, subjects, wanted, places, strict=True), 1)
-    ]
-    first, alike = evaluations[0].results, likeness([run.circuit for run in runs], [run.scores for run in runs])
+def _compared(names: Sequence[Path], runs: Sequence[Run], found: Sequence[Evaluated]) -> Comparison:
+    alike = likeness([run.circuit for run in runs], [run.scores for run in runs])
     return Comparison(
         runs[0].config.model,
         runs[0].circuit.graph.n_edges,
-        first.metric,
-        first.prompts,
-        tuple(_run(name, run, one.results) for name, run, one in zip(names, runs, evaluations, strict=True)),
+        found[0].metric,
+        found[0].prompts,
+        tuple(map(_run, names, runs, found)),
         alike.overlap,
         alike.rank_correlation,
         alike.rank_correlation_of_sizes,
         alike.both_scored,
-        next((found for one in evaluations if (found := _random(one.results)) is not None), None),
+        next((chance for one in found if (chance := _random(one)) is not None), None),
         tuple(_notes(runs)),
-        tuple(dict.fromkeys(words for one in evaluations for words in one.results.warnings)),
+        tuple(dict.fromkeys(words for one in found for words in one.warnings)),
     )
 
 
@@ -224,20 +202,19 @@ def _random(found: Evaluated) -> RandomRankings | None:
 
 def _notes(runs: Sequence[Run]) -> Iterator[str]:
     """In what the runs differ beside their method."""
-    said: dict[str, list[Any]] = {
-        "prompts": [f"{run.record.prompts.n:,} of {run.record.prompts.name}" for run in runs],
-        "metric": [run.record.metric.name for run in runs],
-        "level": [f"{run.config.level}s" for run in runs],
-        "dtype": [run.config.dtype for run in runs],
-    }
-    told_apart = {**said, "prompts": [run.record.prompts.fingerprint for run in runs]}
-    words = {
-        "prompts": "found on different prompts",
-        "metric": "found by different metrics",
-        "level": "scores of edges and of nodes, which have no common rank correlation",
-        "dtype": "found in different precision",
-    }
-    for name, values in told_apart.items():
+    prompts = [run.record.prompts for run in runs]
+    levels = [f"{run.config.level}s" for run in runs]
+    dtypes, metrics = [run.config.dtype for run in runs], [run.record.metric.name for run in runs]
+    told_apart: tuple[tuple[str, Sequence[str], Sequence[str]], ...] = (
+        (
+            "found on different prompts",
+            [of.fingerprint for of in prompts],
+            [f"{of.n:,} of {of.name}" for of in prompts],
+        ),
+        ("found by different metrics", metrics, metrics),
+        ("scores of edges and of nodes, which have no common rank correlation", levels, levels),
+        ("found in different precision", dtypes, dtypes),
+    )
+    for words, values, said in told_apart:
         if len(set(values)) > 1:
-            listed = "; ".join(f"{number}: {value}" for number, value in enumerate(said[name], start=1))
-            yield f"{words[name]} ({listed})"
+            yield f"{words} ({'; '.join(f'{number}: {value}' for number, value in enumerate(said, start=1))})"

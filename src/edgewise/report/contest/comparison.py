@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from edgewise.evaluation.result import Point
 from edgewise.report.charts.chart import Chart
 from edgewise.report.charts.comparison import Line, Square, comparison_chart
 from edgewise.report.cost import passes_words, seconds_words
 from edgewise.report.evaluation import CARRY
 from edgewise.report.picture.circuit import Heading
-from edgewise.report.table import table
-from edgewise.runs.compare import StoredComparison
-from edgewise.runs.compared import ComparedRun, Comparison
+from edgewise.report.table import fixed, table
+from edgewise.runs.contest.comparison import StoredComparison
+from edgewise.runs.contest.comparison_result import ComparedRun, Comparison
 from edgewise.runs.evaluated import EvaluatedPrompts
 from edgewise.runs.store.codec import to_json
 
@@ -54,15 +53,15 @@ def comparison_picture(stored: StoredComparison) -> Chart:
     lines = [
         Line(
             f"{number}  {run.method}, {run.folder}: {_cost(run)}",
-            tuple(_points(run.curve or [], results.edges)),
-            _own(run, results.edges),
+            _shares([(point.edges, point.faithfulness) for point in run.curve or ()], results.edges),
+            next(iter(_shares([(run.circuit_edges, run.faithfulness)], results.edges)), None),
         )
         for number, run in enumerate(runs, start=1)
     ]
     rivals = results.random
     if rivals:
-        points = [(point.edges, point.mean) for point in rivals.curve]
-        lines.append(Line(f"mean of {asked['random']} random rankings", tuple(_shares(points, results.edges))))
+        points = _shares([(point.edges, point.mean) for point in rivals.curve], results.edges)
+        lines.append(Line(f"mean of {asked['random']} random rankings", points))
     squares = (
         Square("Overlap of circuits (Jaccard)", results.overlap),
         Square("Rank correlation of |score|", results.rank_correlation_of_sizes),
@@ -95,9 +94,7 @@ def _runs(runs: Sequence[ComparedRun]) -> str:
             run.method,
             run.metric,
             f"{run.circuit_edges:,}",
-            _share(run.faithfulness),
-            _share(run.cpr),
-            _share(run.cmd),
+            *(fixed(share, 4) for share in (run.faithfulness, run.cpr, run.cmd)),
             passes_words(run.passes),
             seconds_words(run.seconds),
         )
@@ -110,7 +107,7 @@ def _runs(runs: Sequence[ComparedRun]) -> str:
 
 def _matrix(title: str, rows: Sequence[Sequence[float | None]]) -> str:
     numbers = [str(number) for number in range(1, len(rows) + 1)]
-    cells = [(number, *map(_short, row)) for number, row in zip(numbers, rows, strict=True)]
+    cells = [(number, *(fixed(value, 3) for value in row)) for number, row in zip(numbers, rows, strict=True)]
     return f"{title}\n{table(('', *numbers), cells, right=range(1, len(rows) + 1))}"
 
 
@@ -125,36 +122,18 @@ def _curves(results: Comparison) -> str:
     header = ("fraction", *columns, *(("random",) if rivals else ()))
     cells = []
     for at, point in enumerate(known):
-        chance = [_share(rivals.curve[at].mean)] if rivals else []
-        found = [_share(curve[at].faithfulness) for curve in curves if curve]
-        cells.append((f"{point.fraction:g}", *found, *chance))
+        found = [curve[at].faithfulness for curve in curves if curve] + ([rivals.curve[at].mean] if rivals else [])
+        cells.append((f"{point.fraction:g}", *(fixed(value, 4) for value in found)))
     counted = {f"{run.level}s" for run in runs if run.curve}
     title = f"Faithfulness of the best {' or '.join(sorted(counted))} of each run, by fraction of all"
     return "\n".join([title, table(header, cells, right=range(len(header))), *lacking])
 
 
-def _points(curve: Sequence[Point], edges: int) -> list[tuple[float, float]]:
-    return _shares([(point.edges, point.faithfulness) for point in curve], edges)
-
-
-def _shares(points: Sequence[tuple[int, float | None]], edges: int) -> list[tuple[float, float]]:
+def _shares(points: Sequence[tuple[int, float | None]], edges: int) -> tuple[tuple[float, float], ...]:
     """Where something is kept and its faithfulness known; one point a size."""
-    return [(size / edges, value) for size, value in dict(points).items() if size and value is not None]
-
-
-def _own(run: ComparedRun, edges: int) -> tuple[float, float] | None:
-    size, value = run.circuit_edges, run.faithfulness
-    return (size / edges, value) if size and value is not None else None
+    return tuple((size / edges, value) for size, value in dict(points).items() if size and value is not None)
 
 
 def _cost(run: ComparedRun) -> str:
     passes = "" if run.passes is None else f"{passes_words(run.passes)}, "
     return f"{passes}{seconds_words(run.seconds)} s"
-
-
-def _share(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}".replace("-0.0000", "0.0000")
-
-
-def _short(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}".replace("-0.000", "0.000")

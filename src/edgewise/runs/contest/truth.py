@@ -9,24 +9,25 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgewise.errors import FormatError, RunError, SelectionError
-from edgewise.graph import Circuit, EdgeScores, Graph, threshold
+from edgewise.graph import Circuit, Graph, threshold
+from edgewise.json_text import parse_json
 from edgewise.models import Model
 from edgewise.models.built import kind_of
 from edgewise.runs.config import RunConfig
+from edgewise.runs.contest.entrants import REFERENCE
+from edgewise.runs.discover import discover
 from edgewise.runs.identity import content_digest
-from edgewise.runs.roc.contenders import EXACT
+from edgewise.runs.setup import prepare
+from edgewise.runs.steps import Execution, Steps
 from edgewise.runs.store.files import read_circuit
-from edgewise.runs.store.folder import Run
-from edgewise.settings.selection import Selection
 from edgewise.tasks.known import find_known, known_from_json
 
+TRUTH = "truth"
 KNOWN, EXACT_PREFIX = "known", "exact:"
 DEFAULT_EXACT = "exact:2%"
 
@@ -50,14 +51,20 @@ class Truth:
     digest: str | None = None
 
 
-def find_truth(asked: str | None, base: RunConfig, model: Model, patched: Callable[[RunConfig], Run]) -> Truth:
+def truth_of(base: RunConfig, folder: Path, execution: Execution = Execution()) -> Truth:
+    """What a contest in this folder holds methods against where nothing else is asked for; raises as `find_truth`."""
+    return find_truth(None, base, prepare(base, None, Steps(execution.report)).model, folder, execution)
+
+
+def find_truth(asked: str | None, base: RunConfig, model: Model, folder: Path, execution: Execution) -> Truth:
     """Return the truth that was asked for.
 
     Args:
         asked: ``"known"``, ``"exact:X"`` or a file's name; None takes what is known, else ``exact:2%``.
         base: model and prompts.
         model: loaded.
-        patched: makes the run of exact patching.
+        folder: the contest's; the run of exact patching goes to ``truth`` in it.
+        execution: how that is carried out.
 
     Raises:
         RunError: nothing is known of this task in this model, or exact patching has no prompts to itself.
@@ -68,7 +75,7 @@ def find_truth(asked: str | None, base: RunConfig, model: Model, patched: Callab
     if asked == KNOWN:
         found = _known(base, model)
     elif asked.startswith(EXACT_PREFIX):
-        found = _exact(asked, base, patched)
+        found = _exact(asked, base, folder / TRUTH, execution.named(TRUTH))
     else:
         found = _of_file(asked, model.graph)
     n = found.circuit.n_edges
@@ -101,7 +108,7 @@ def _known(base: RunConfig, model: Model) -> Truth:
     return found
 
 
-def _exact(asked: str, base: RunConfig, patched: Callable[[RunConfig], Run]) -> Truth:
+def _exact(asked: str, base: RunConfig, folder: Path, execution: Execution) -> Truth:
     match = re.fullmatch(r"(\d+(?:\.\d*)?(?:e-?\d+)?)(%?)", asked.removeprefix(EXACT_PREFIX))
     if match is None or float(match[1]) <= 0:
         raise RunError(
@@ -113,16 +120,15 @@ def _exact(asked: str, base: RunConfig, patched: Callable[[RunConfig], Run]) -> 
             "exact patching needs prompts that the methods do not see, and a data file has no held-out part;"
             " give --task, or --truth FILE.json"
         )
-    whole = replace(base, method=EXACT, split="held-out", selection=Selection(), per_prompt=False, bootstrap=0)
-    run = patched(whole)
-    if not isinstance(run.scores, EdgeScores):
-        raise RunError(f"{run.folder}: holds no scores of edges")
+    plain = replace(base, split="held-out", per_prompt=False, bootstrap=0)
+    (config,) = REFERENCE.configs(plain, base.metric or "").values()
+    run = discover(config, folder, execution)
     metric = run.record.metric
     least = float(match[1]) * (abs(metric.clean - metric.corrupted) / 100 if match[2] else 1.0)
     share = f" ({match[1]} % of clean - corrupted)" if match[2] else ""
     words = f"edges whose exact effect on {metric.name} is {least:.3g} or more{share}"
     return Truth(
-        threshold(run.scores, least), asked, f"{words}, on {run.record.prompts.n:,} held-out prompts", exact=True
+        threshold(run.edge_scores, least), asked, f"{words}, on {run.record.prompts.n:,} held-out prompts", exact=True
     )
 
 
@@ -141,7 +147,6 @@ def _of_file(asked: str, graph: Graph) -> Truth:
 
 def _json(path: Path) -> object:
     try:
-        content: object = json.loads(path.read_text(encoding="utf-8"))
+        return parse_json(path.read_bytes())
     except ValueError as error:
-        raise FormatError(f"{path}: not JSON ({error})") from error
-    return content
+        raise FormatError(f"{path}: not JSON ({error}); write it again") from error

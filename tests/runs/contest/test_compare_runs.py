@@ -15,9 +15,9 @@ from edgewise.errors import RunConflictError, RunError, UnknownNameError
 from edgewise.evaluation import evaluate as evaluating
 from edgewise.evaluation.evaluate import EvaluationState, evaluate_circuit
 from edgewise.models import load_model
-from edgewise.runs import compare as comparing
-from edgewise.runs.compare import compare
 from edgewise.runs.config import RunConfig
+from edgewise.runs.contest import comparison as comparing
+from edgewise.runs.contest.comparison import compare
 from edgewise.runs.discover import discover
 from edgewise.runs.prompts import make_task
 from edgewise.runs.steps import Execution
@@ -146,6 +146,10 @@ def test_what_cannot_be_compared_is_refused(runs: dict[str, Path], config: RunCo
         compare([eap, tmp_path / "none"], tmp_path / "out")
     with pytest.raises(UnknownNameError, match="unknown metric"):
         compare([eap, runs["random"]], tmp_path / "out", given={"metric": "logit-dif"})
+    discover(replace(PLANTED, trust_remote_code=True), tmp_path / "code")
+    with pytest.raises(RunError, match="add --trust-remote-code to run it"):
+        compare([eap, tmp_path / "code"], tmp_path / "out")
+    assert compare([eap, tmp_path / "code"], tmp_path / "trusted", given={"trust_remote_code": True}).results
     discover(config, tmp_path / "tiny")
     with pytest.raises(RunError, match=r"whose graph has .* edges; .*eap is of planted:0"):
         compare([eap, tmp_path / "tiny"], tmp_path / "out")

@@ -1,4 +1,4 @@
-"""What the league found, as values and as JSON."""
+"""What came of methods on several models and tasks, as values and as JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from edgewise.engine.run.passes import Passes
 from edgewise.errors import FormatError
 from edgewise.evaluation.agreement import Agreement
-from edgewise.evaluation.ranking import MEASURES, PURPOSES, Standing, cost, standings, worth_their_cost
+from edgewise.evaluation.ranking import MEASURES, PURPOSES, Standing, cost, worth_their_cost
 from edgewise.models.built import BUILT, kind_of
 
 
@@ -149,15 +149,13 @@ class League:
 
     def standings(self, cells: Sequence[Cell]) -> tuple[Standing, ...]:
         """Every method over some cells, in the order asked, the reference last."""
-        entries = {name: [cell.entry(name) for cell in cells] for name in (*self.methods, self.reference)}
-        return standings(
-            (
-                name,
-                {measure: [entry.number(measure) for entry in every] for measure in MEASURES},
-                [entry.cost for entry in every],
-            )
-            for name, every in entries.items()
-        )
+        found = []
+        for name in (*self.methods, self.reference):
+            entries = [cell.entry(name) for cell in cells]
+            cost = max((entry.cost for entry in entries if entry.cost is not None), default=None)
+            values = {measure: tuple(entry.number(measure) for entry in entries) for measure in MEASURES}
+            found.append(Standing(name, cost, values))
+        return tuple(found)
 
     def advice(self, purpose: str) -> tuple[Standing, ...]:
         """The methods that are worth their cost, the cheapest first; see `edgewise.evaluation.ranking`."""

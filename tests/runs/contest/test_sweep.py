@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from edgewise import load_model, make_task, score_edges
 from edgewise.errors import RunConflictError, RunError, SettingError
 from edgewise.graph import Circuit
+from edgewise.runs import resume
 from edgewise.runs.config import RunConfig
+from edgewise.runs.contest.sweep import grid, sweep
 from edgewise.runs.discover import discover
-from edgewise.runs.sweep import grid, sweep
+from edgewise.runs.steps import Execution, Progress
+from edgewise.runs.store.checkpoint import PROGRESS, Saver
 from edgewise.search.acdc.search import acdc
 
 pytestmark = pytest.mark.slow
@@ -77,3 +81,57 @@ def test_a_share_of_the_edges_is_so_many(tmp_path: Path) -> None:
             discover(replace(BOTH, settings={"eap_fraction": wrong, "tau": 0.05}), tmp_path / "no")
     with pytest.raises(SettingError, match="none of --eap-threshold, --eap-top and --eap-fraction"):
         discover(replace(BOTH, settings={"tau": 0.05}), tmp_path / "no")
+
+
+class StopError(Exception):
+    """The plug is pulled."""
+
+
+class AlwaysSaving(Saver):
+    """Stores every state."""
+
+    def offer(self, state: Any) -> None:
+        self.save(state)
+
+
+def test_runs_finished_since_are_kept_and_the_rest_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configs = grid(replace(BOTH, method="acdc"), {"tau": (0.0001, 0.1)})
+    monkeypatch.setattr(resume, "Saver", AlwaysSaving)
+    seen = list[Progress]()
+
+    def told(progress: Progress) -> None:
+        seen.append(progress)
+        if len(seen) > 8 and progress.total and progress.done > progress.total / 2:
+            raise StopError
+
+    with pytest.raises(StopError):
+        sweep(configs, tmp_path / "s", Execution(report=told))
+    stopped = seen[-2].done
+    discover(configs["tau-0.1"], tmp_path / "s" / "tau-0.1")
+    left = list[Progress]()
+    runs = sweep(configs, tmp_path / "s", Execution(report=left.append))
+    assert [run.reused for run in runs] == [False, True]
+    assert min(one.done for one in left if one.total) >= stopped > 0
+    for name, config in configs.items():
+        discover(config, tmp_path / name)
+        assert all(
+            (tmp_path / name / file).read_bytes() == (tmp_path / "s" / name / file).read_bytes() for file in FILES
+        )
+    assert not (tmp_path / "s" / PROGRESS).exists()
+
+
+def test_a_state_of_fewer_runs_does_not_stand_in_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resume, "Saver", AlwaysSaving)
+    acdc_alone = replace(BOTH, method="acdc")
+
+    def told(progress: Progress) -> None:
+        if progress.total and progress.done > progress.total / 2:
+            raise StopError
+
+    with pytest.raises(StopError):
+        sweep(grid(acdc_alone, {"tau": (0.0001,)}), tmp_path / "s", Execution(report=told))
+    assert (tmp_path / "s" / PROGRESS).exists()
+    runs = sweep(grid(acdc_alone, {"tau": (0.0001, 0.1)}), tmp_path / "s")
+    assert [run.config.settings["tau"] for run in runs] == [0.0001, 0.1]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,16 +14,19 @@ from sklearn.metrics import roc_auc_score
 
 from edgewise import load_model, load_run
 from edgewise.attribution import METHODS as ATTRIBUTION
+from edgewise.engine.run.passes import Passes
 from edgewise.errors import EdgewiseError, FormatError, RunConflictError, RunError, SettingError, UnknownNameError
 from edgewise.evaluation.ranking import cost
-from edgewise.report.league import show_league
+from edgewise.report.contest.league import show_league
 from edgewise.runs.config import RunConfig
-from edgewise.runs.league import League, LeagueQuestion, default_methods, play, read_league
-from edgewise.runs.league.entrants import places
+from edgewise.runs.contest.entrants import VARIANTS, entrants, scorers
+from edgewise.runs.contest.league import place_folder, places, play
+from edgewise.runs.contest.league_result import Cell, Entry, League
 from edgewise.runs.methods import get_method, method_names
 from edgewise.runs.methods.advice import ADVICE, FOR_EFFECTS, nearer
 from edgewise.runs.steps import Execution, Progress
 from edgewise.runs.store.codec import to_json
+from edgewise.runs.store.results import read_result
 
 pytestmark = pytest.mark.slow
 
@@ -30,13 +34,13 @@ BASE = RunConfig("demo", task="ioi", n=4)
 MODEL = "planted:3"
 METHODS = ("eap", "eap-ig-inputs:steps=2", "random")
 FOLDERS = ("eap", "eap-ig-inputs-steps-2", "random")
-QUESTION = LeagueQuestion(BASE, (MODEL,), methods=METHODS)
+ASKED: dict[str, Any] = {"base": BASE, "models": (MODEL,), "methods": METHODS}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("league") / "out"
-    play(QUESTION, out)
+    play(**ASKED, folder=out)
     return out
 
 
@@ -50,7 +54,7 @@ def curve_area(of: Path) -> float:
 
 
 def test_every_number_is_that_of_the_stored_runs(folder: Path) -> None:
-    (cell,) = read_league(folder).cells
+    (cell,) = read_result(League, folder).cells
     here = folder / "planted-3-planted-seed-0"
     exact = load_run(here / "activation-patching")
     exists, circuit = exact.scores.graph.mask, load_model(MODEL).circuit
@@ -85,7 +89,7 @@ def test_every_number_is_that_of_the_stored_runs(folder: Path) -> None:
 
 def test_it_is_read_back_as_it_was(folder: Path) -> None:
     text = (folder / "league.json").read_text()
-    league = read_league(folder)
+    league = read_result(League, folder)
     assert json.dumps(to_json(league), indent=1) + "\n" == text
     values = json.loads(text)
     assert league.methods == METHODS
@@ -98,20 +102,20 @@ def test_the_same_call_computes_nothing_and_more_can_be_added(folder: Path) -> N
     kept = [path for path in folder.rglob("*.json") if path.parent != folder]
     before = {path: path.stat().st_mtime_ns for path in kept}
     stored, reports = (folder / "league.json").read_bytes(), list[Progress]()
-    play(QUESTION, folder, execution=Execution(report=reports.append))
+    play(**ASKED, folder=folder, execution=Execution(report=reports.append))
     assert (folder / "league.json").read_bytes() == stored
     assert not any("scoring" in report.step or report.plan for report in reports)
-    more = play(replace(QUESTION, models=(MODEL, "planted:11"), methods=(*METHODS, "hisp")), folder)
+    more = play(BASE, folder, (MODEL, "planted:11"), methods=(*METHODS, "hisp"))
     assert [(cell.model, len(cell.entries)) for cell in more.cells] == [(MODEL, 5), ("planted:11", 5)]
     assert {path: path.stat().st_mtime_ns for path in kept} == before
-    play(QUESTION, folder)
+    play(**ASKED, folder=folder)
     assert (folder / "league.json").read_bytes() == stored
 
 
 def test_several_draws_and_measured_edges(tmp_path: Path) -> None:
     """Each draw is a table of its own; what is measured exactly is exact, and costs what it costs."""
-    question = replace(QUESTION, methods=("eap", "eap:exact=20"), draws=2, base=replace(BASE, seed=5))
-    league = play(question, tmp_path)
+    base = replace(BASE, seed=5, trust_remote_code=True)
+    league = play(base, tmp_path, (MODEL,), methods=("eap", "eap:exact=20"), draws=2)
     assert [(cell.model, cell.seed) for cell in league.cells] == [(MODEL, 5), (MODEL, 6)]
     for cell in league.cells:
         here = tmp_path / f"planted-3-planted-seed-{cell.seed}"
@@ -126,7 +130,7 @@ def test_several_draws_and_measured_edges(tmp_path: Path) -> None:
     assert len(exact) == 2
     assert all(with_exact > alone for alone, with_exact in zip(eap, exact, strict=True))
     assert "Planted models: 1 planted model; 2 draws of prompts each; mean, and the worst" in show_league(league)
-    assert read_league(tmp_path) == league
+    assert read_result(League, tmp_path) == league
 
 
 class StopError(Exception):
@@ -143,27 +147,27 @@ def test_stopped_anywhere_it_ends_with_the_same_numbers(folder: Path, tmp_path: 
                 raise StopError
 
         with pytest.raises(StopError):
-            play(QUESTION, tmp_path, execution=Execution(report=told))
+            play(**ASKED, folder=tmp_path, execution=Execution(report=told))
 
     for step in (
         "activation-patching: scoring prompts",
         "activation-patching: selecting the circuit",
         "methods",
-        "eap: evaluating the circuit",
         "random: scoring prompts",
+        "eap: evaluating the circuit",
         "activation-patching: evaluating the circuit",
     ):
         stop_at(step)
         assert not (tmp_path / "league.json").exists()
     assert any(plan is not None and plan.seconds > 0 for plan in plans)
-    play(QUESTION, tmp_path)
+    play(**ASKED, folder=tmp_path)
     for path in folder.rglob("*"):
         if path.name in ("scores.safetensors", "circuit.json", "evaluation-resample.json") and "planted-11" not in str(
             path
         ):
             there = tmp_path / path.relative_to(folder)
             assert not there.exists() or there.read_bytes() == path.read_bytes()
-    assert timeless(read_league(tmp_path)) == timeless(read_league(folder))
+    assert timeless(read_result(League, tmp_path)) == timeless(read_result(League, folder))
 
 
 def timeless(league: League) -> League:
@@ -175,7 +179,7 @@ def timeless(league: League) -> League:
 
 def test_a_method_that_refuses_is_kept_with_its_reason(tmp_path: Path) -> None:
     """EAP refuses KL, which is flat at the clean run; random scores do not care."""
-    league = play(LeagueQuestion(replace(BASE, metric="kl"), (MODEL,), methods=("eap", "random")), tmp_path)
+    league = play(replace(BASE, metric="kl"), tmp_path, (MODEL,), methods=("eap", "random"))
     eap, random = (league.cells[0].entry(name) for name in ("eap", "random"))
     assert eap.refused is not None
     assert "gradient" in eap.refused
@@ -183,21 +187,33 @@ def test_a_method_that_refuses_is_kept_with_its_reason(tmp_path: Path) -> None:
     assert random.refused is None
     assert random.number("pearson") is not None
     assert [one.name for one in league.advice("effects")] == ["random"]
-    assert read_league(tmp_path) == league
+    assert read_result(League, tmp_path) == league
     assert f"\nRefused:\neap, planted:3 on planted: {eap.refused}\n" in show_league(league)
 
 
 def test_other_prompts_are_refused(folder: Path) -> None:
     with pytest.raises(RunConflictError, match="holds another run"):
-        play(replace(QUESTION, base=replace(BASE, n=5)), folder)
+        play(replace(BASE, n=5), folder, (MODEL,), methods=METHODS)
 
 
 def test_every_method_that_scores_edges_plays() -> None:
-    names = {name.partition(":")[0] for name in default_methods()}
-    assert {"eap", "secant", "eap-secant", "random", "hisp"} <= names
+    names = {one.method for one in entrants((*scorers(), *VARIANTS), BASE, rows={})}
+    assert names == set(scorers()) >= {"eap", "secant", "eap-secant", "random", "hisp"}
     others = set(method_names()) - names
     assert others >= {"activation-patching", "acdc", "eap-acdc", "subnetwork-probing"}
     assert all(get_method(name).makes_circuit or get_method(name).is_exact for name in others)
+
+
+def test_a_method_costs_what_it_does_at_most() -> None:
+    def cell(seed: int, *costs: Passes | None) -> Cell:
+        names = ("deep", "unknown", "activation-patching")
+        entries = (Entry(name, name, name == names[2], None, of) for name, of in zip(names, costs, strict=True))
+        return Cell("demo", "ioi", seed, "kl", 4, 30, None, None, tuple(entries))
+
+    cells = (cell(0, Passes(6, 3), None, None), cell(1, Passes(8, 6), None, None))
+    deep, unknown, _ = League(20, "", cells).standings(cells)
+    assert (deep.cost, unknown.cost) == (5.0, None)
+    assert deep.values["pearson"] == (None, None)
 
 
 def test_the_advice_is_of_methods_that_there_are_at_their_cost() -> None:
@@ -210,15 +226,18 @@ def test_the_advice_is_of_methods_that_there_are_at_their_cost() -> None:
 
 
 def test_models_meet_the_tasks_that_fit_them() -> None:
-    assert [(one.model, one.task) for one in places(("demo", MODEL), ("ioi", "planted", "induction"))] == [
+    def found(models: tuple[str, ...], tasks: tuple[str, ...] | None = None) -> list[tuple[str, str | None, str]]:
+        return [(one.model, one.task, place_folder(one)) for one in places(BASE, models, tasks)]
+
+    assert [place[:2] for place in found(("demo", MODEL), ("ioi", "planted", "induction"))] == [
         ("demo", "ioi"),
         ("demo", "induction"),
         (MODEL, "planted"),
     ]
-    assert [one.task for one in places(("compiled:seen",))] == ["compiled"]
-    assert [one.task for one in places(("demo",))] == ["ioi", "greater-than", "docstring", "induction"]
-    assert [one.folder for one in places(("./my model", "planted:3"))][-1] == "planted-3-planted-seed-0"
-    assert places(("./my model",), ("ioi",))[0].folder == "my-model-ioi-seed-0"
+    assert [task for _, task, _ in found(("compiled:seen",))] == ["compiled"]
+    assert [task for _, task, _ in found(("demo",))] == ["ioi", "greater-than", "docstring", "induction"]
+    assert found(("./my model", "planted:3"))[-1][2] == "planted-3-planted-seed-0"
+    assert found(("./my model",), ("ioi",))[0][2] == "my-model-ioi-seed-0"
 
 
 @pytest.mark.parametrize(
@@ -242,15 +261,16 @@ def test_models_meet_the_tasks_that_fit_them() -> None:
         ({"base": replace(BASE, level="node")}, RunError, "scores of edges"),
     ],
 )
-def test_bad_questions(wrong: dict[str, object], error: type[EdgewiseError], message: str) -> None:
+def test_bad_questions(wrong: dict[str, Any], error: type[EdgewiseError], message: str, tmp_path: Path) -> None:
     with pytest.raises(error, match=message):
-        replace(QUESTION, **wrong)  # type: ignore[arg-type]
+        play(**ASKED | wrong, folder=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_bad_files(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"holds no league\.json"):
-        read_league(tmp_path)
+        read_result(League, tmp_path)
     for text in ("{", "[]", '{"format": "edgewise-roc"}', '{"format": "edgewise-league", "cells": [{}]}'):
         (tmp_path / "league.json").write_text(text)
         with pytest.raises(FormatError, match=r"league\.json"):
-            read_league(tmp_path)
+            read_result(League, tmp_path)

@@ -1,4 +1,4 @@
-"""What a comparison found, as values and as JSON."""
+"""What came of methods against a circuit that is known, as values and as JSON."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import numpy as np
 from edgewise.errors import FormatError
 from edgewise.evaluation.roc import Front, RocCurve, RocIntervals
 from edgewise.evaluation.roc.rates import Rates
+
+LEVELS = ("edge", "node")
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class RocLine:
 
     def __post_init__(self) -> None:
         """Check the levels."""
-        if not {"edge"} <= set(self.levels) <= {"edge", "node"}:
+        if not {"edge"} <= set(self.levels) <= set(LEVELS):
             raise FormatError(f"field 'lines': levels of '{self.name}' are not 'edge', with or without 'node'")
 
     @property

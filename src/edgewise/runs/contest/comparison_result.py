@@ -1,4 +1,4 @@
-"""The numbers of a comparison of runs as they are stored."""
+"""What came of several finished runs beside each other, as values and as JSON."""
 
 from __future__ import annotations
 

@@ -1,14 +1,17 @@
-"""A comparison of methods as text and as a picture."""
+"""Methods against a circuit that is known, as text and as a picture."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count
 
 from edgewise.evaluation.roc import Front, RocCurve
 from edgewise.report.charts.chart import Chart
 from edgewise.report.charts.roc import Drawn, roc_chart
-from edgewise.report.files import picture_files
 from edgewise.report.picture.circuit import Heading
-from edgewise.report.table import table
-from edgewise.runs.roc import CONTENDERS, Judged, RocResult
+from edgewise.report.table import fixed, table
+from edgewise.runs.contest.entrants import ROWS
+from edgewise.runs.contest.roc_result import Judged, RocLine, RocResult
 
 HEADER = ("method", "circuits", "AUC", "pessimistic", "J", "at", "TPR", "FPR", "precision")
 EXPLAINED = (
@@ -35,27 +38,29 @@ def show_roc(result: RocResult, level: str = "edge") -> str:
     return "\n\n".join((*parts, EXPLAINED, *result.notes))
 
 
-def roc_pictures(result: RocResult, level: str = "edge") -> dict[str, bytes]:
-    """Return the picture of a comparison, file name -> content: SVG, and PNG light and dark."""
-    return picture_files("roc", result_chart(result, level))
-
-
-def result_chart(result: RocResult, level: str = "edge") -> Chart:
-    """Return the picture of a comparison as a chart."""
-    places = {name: place for place, name in enumerate(CONTENDERS)}
+def roc_picture(result: RocResult, level: str = "edge") -> Chart:
+    """Return the picture of a comparison; args as of `show_roc`."""
+    places = line_places(result.lines)
     drawn = [
-        Drawn(_in_key(line.title, judged.roc), judged.roc, places.get(line.name, 0))
+        Drawn(_in_key(line.title, judged.roc), judged.roc, places[line.name])
         for line in result.lines
         if (judged := line.levels.get(level)) is not None
     ]
     about = f"{result.n:,} prompts · {result.metric} · ranked by {result.by}"
-    return roc_chart(
-        drawn, Heading(f"{level.capitalize()}s of {_title(result)}", (about, *_truth(result, level))), level
-    )
+    heading = Heading(f"{level.capitalize()}s of {_title(result)}", (about, *_truth(result, level)))
+    return roc_chart(drawn, heading, level)
+
+
+def line_places(lines: Sequence[RocLine]) -> dict[str, int]:
+    """How each method is drawn: a row of the table as ever, any other in a way that is left."""
+    known = {name: place for place, name in enumerate(ROWS)}
+    taken = {known.get(line.name) for line in lines}
+    left = (place for place in count() if place not in taken)
+    return {line.name: known[line.name] if line.name in known else next(left) for line in lines}
 
 
 def _in_key(title: str, roc: RocCurve | Front) -> str:
-    return f"{title}: AUC {_three(roc.auc)}, pessimistic {_three(roc.auc_pessimistic)}"
+    return f"{title}: AUC {fixed(roc.auc, 3)}, pessimistic {fixed(roc.auc_pessimistic, 3)}"
 
 
 def _title(result: RocResult) -> str:
@@ -71,9 +76,9 @@ def _truth(result: RocResult, level: str) -> tuple[str, ...]:
 def _row(title: str, one: Judged) -> tuple[str, ...]:
     roc = one.roc
     circuits = f"{len(roc.settings)}" if isinstance(roc, Front) else "all"
-    numbers = (roc.auc, roc.auc_pessimistic, roc.youden)
-    rates = tuple(_three(one.number(name)) for name in ("tpr", "fpr", "precision"))
-    return (title, circuits, *map(_three, numbers), one.roc.at, *rates)
+    numbers = (fixed(value, 3) for value in (roc.auc, roc.auc_pessimistic, roc.youden))
+    rates = (fixed(one.number(name), 3) for name in ("tpr", "fpr", "precision"))
+    return (title, circuits, *numbers, roc.at, *rates)
 
 
 def _intervals(judged: list[tuple[str, Judged]]) -> list[tuple[str, ...]]:
@@ -82,7 +87,3 @@ def _intervals(judged: list[tuple[str, Judged]]) -> list[tuple[str, ...]]:
         (title, *(f"{low:.3f} to {high:.3f}" for low, high in (of.auc, of.auc_pessimistic, of.youden)))
         for title, of in found
     ]
-
-
-def _three(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"

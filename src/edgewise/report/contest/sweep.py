@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from edgewise.report.table import table
 from edgewise.report.text import plain
+from edgewise.runs.contest.sweep import sweep_table
 from edgewise.runs.store.folder import Run
-from edgewise.runs.sweep import sweep_document
 
 
 def show_sweep(runs: tuple[Run, ...]) -> str:
     """Return a table of a sweep's runs: edges kept and tested, and the metric of each circuit."""
-    record, rows = runs[0].record, sweep_document(runs)["runs"]
+    record = runs[0].record
     name = record.metric.name
     head = (
         f"{record.config.model} on {record.prompts.name}: {record.prompts.n} prompts, {record.config.method}\n"
         f"{name}: clean {plain(record.metric.clean)}, corrupted {plain(record.metric.corrupted)}"
     )
     cells = [
-        (row["folder"], f"{row['edges']:,} of {row['of']:,}", f"{row['tested']:,}", plain(row["circuit"]))
-        for row in rows
+        (row.folder, f"{row.edges:,} of {row.of:,}", f"{row.tested:,}", plain(row.circuit))
+        for row in sweep_table(runs).runs
     ]
     return f"{head}\n\n{table(('run', 'edges kept', 'tested', name), cells, right=(1, 2, 3))}"

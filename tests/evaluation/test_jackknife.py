@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from scipy import stats
 
-from edgewise.evaluation.student import student_quantile
+from edgewise.evaluation.jackknife import student_quantile
 
 
 @pytest.mark.parametrize("probability", [0.9, 0.975, 0.995])

@@ -1,0 +1,52 @@
+"""What the verbs of long work share: how it is carried out, and how its result is shown and where it went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgewise.cli import output
+from edgewise.cli.options import Given
+from edgewise.cli.progress import STOP, ShownProgress
+
+if TYPE_CHECKING:
+    from edgewise.report.files import Picture
+    from edgewise.runs.steps import Execution
+
+
+@contextmanager
+def carried_out(given: Given, overwrite: bool, stop: str = STOP) -> Iterator[Execution]:
+    """Show progress within, and take the memory to use out of what was given; `stop` as of `ShownProgress`."""
+    from edgewise.cli.quiet import quiet_transformers
+    from edgewise.runs.steps import Execution
+
+    quiet_transformers()
+    with ShownProgress(stop) as shown:
+        yield Execution(overwrite, given.pop("max_memory", None), shown)
+
+
+def show_result(
+    out: Path, name: str, picture: Picture, text: str, document: Any, *, as_json: bool, reused: bool = False
+) -> None:
+    """Draw a result into its folder, and print it.
+
+    Args:
+        out: the folder.
+        name: of its files, without a suffix.
+        picture: what is drawn.
+        text: for people.
+        document: JSON values, for programs.
+        as_json: whether these are printed.
+        reused: whether it was there already.
+    """
+    from edgewise.report.files import picture_files
+    from edgewise.runs.store.results import write_files
+
+    write_files(out, picture_files(name, picture))
+    if as_json:
+        output.document(document)
+        return
+    verb = f"Found the finished {name} in" if reused else "Wrote"
+    output.result(f"{text}\n\nPicture: {out / f'{name}.svg'}\n{verb} {out / f'{name}.json'}")

@@ -1,0 +1,1 @@
+"""Contests as text and as pictures, from their typed results alone."""
