@@ -63,9 +63,8 @@ def discover(
     keeps, faithfulness.json, and then pictures of it and a page that shows it, report.html. A finished run of the same
     command is shown again; a run that was stopped goes on where it was.
     """
-    from edgewise.cli.pictures import show_in_pictures
-
     refuse_unreadable(given)
+    from edgewise.cli.pictures import show_in_pictures
     from edgewise.report.contest.sweep import show_sweep
     from edgewise.report.document import run_document, warnings
     from edgewise.report.text import show_run

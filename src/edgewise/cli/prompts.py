@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from edgewise.cli import output
+from edgewise.cli.carried_out import carried_out
 from edgewise.cli.data import refuse_unreadable
 from edgewise.cli.groups import BATCH, MEMORY, MODEL, PROMPTS, SCORES
 from edgewise.cli.options import AsJson, Given, Rows, takes
-from edgewise.cli.progress import ShownProgress
 
 EXAMPLES = """Examples:
 
@@ -40,17 +40,13 @@ def prompts(
     the model prefers a right answer to the wrong ones, its mean logit differences, and the rows it gets wrong.
     """
     refuse_unreadable(given)
-    from edgewise.cli.quiet import quiet_transformers
     from edgewise.report.prompts import prompts_document, show_prompts, show_what
     from edgewise.runs.asked_prompts import look
     from edgewise.runs.config import RunConfig
-    from edgewise.runs.steps import Execution
 
-    quiet_transformers()
-    memory = given.pop("max_memory", None)
-    config = RunConfig(**given)
-    with ShownProgress("nothing is kept") as shown:
-        found, view = look(config, rows, ask=not no_weights, execution=Execution(False, memory, shown))
+    with carried_out(given, False, "nothing is kept") as execution:
+        config = RunConfig(**given)
+        found, view = look(config, rows, ask=not no_weights, execution=execution)
     output.warn(found.warnings)
     if as_json:
         output.document(prompts_document(config.model, found, view))
