@@ -10,6 +10,7 @@ import typer
 from edgewise.cli import output
 from edgewise.cli.groups import BATCH, MEMORY, MODEL, NUMBERS, PROMPTS, SCORES
 from edgewise.cli.options import AsJson, Given, Overwrite, split, takes
+from edgewise.cli.pictures import show_on_page
 from edgewise.cli.progress import STOP, ShownProgress
 from edgewise.errors import RunError
 
@@ -72,6 +73,8 @@ def evaluate(
     kept = folder or out
     with ShownProgress(STOP if kept else "nothing is kept without --out") as shown:
         stored = evaluate_subject(subject, wanted, kept, Execution(overwrite, memory, shown))
+    if subject.run is not None and not stored.reused:
+        show_on_page(subject.run)
     output.warn(stored.results.warnings)
     if as_json:
         output.document(evaluation_document(stored))

@@ -10,6 +10,7 @@ import typer
 from edgewise.cli import output
 from edgewise.cli.groups import BATCH, MEMORY, PROMPTS
 from edgewise.cli.options import AsJson, Given, Overwrite, takes
+from edgewise.cli.pictures import show_on_page
 from edgewise.cli.progress import ShownProgress
 from edgewise.settings.texts import read_count
 
@@ -72,6 +73,7 @@ def verify(
     run = load_run(folder)
     if not (found.reused and are_shown(run.folder, VERIFICATION_PICTURES)):
         write_shown(run, picture_files("verification", run_verification(run, found)))
+        show_on_page(run)
     if as_json:
         output.document(verification_document(found))
         return

@@ -6,6 +6,7 @@ from html import escape
 
 from edgewise.report.files import picture_svg
 from edgewise.report.page import sections
+from edgewise.report.page.later import later
 from edgewise.report.page.style import style
 from edgewise.report.picture.circuit import Heading
 from edgewise.report.picture.scene import readable
@@ -14,7 +15,7 @@ from edgewise.runs.store.folder import Run
 
 
 def page(run: Run, top: int | None = None) -> str:
-    """Return the page of a finished run; the same run gives the same text.
+    """Return the page of a finished run; the same run, and what was measured of it, give the same text.
 
     Args:
         run: a finished run.
@@ -31,10 +32,11 @@ def page(run: Run, top: int | None = None) -> str:
         sections.figure(scores, f"Both figures count in powers of ten; |score| is in units of {metric}."),
         sections.table(run),
         sections.facts(run),
+        later(run.folder),
         sections.again(run),
         sections.files(),
     )
-    body = "\n".join(parts)
+    body = "\n".join(part for part in parts if part)
     title = escape(f"{sections.title_of(record)} · edgewise")
     text = (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n'
