@@ -12,6 +12,7 @@ from edgewise.cli.carried_out import carried_out
 from edgewise.cli.data import refuse_unreadable
 from edgewise.cli.groups import BATCH, MEMORY, MODEL, NUMBERS, PROMPTS, SCORES
 from edgewise.cli.options import AsJson, Given, Overwrite, split, takes
+from edgewise.cli.pictures import show_on_page
 from edgewise.cli.progress import STOP
 from edgewise.errors import RunError
 
@@ -69,7 +70,10 @@ def evaluate(
     with carried_out(given, overwrite, STOP if kept else "nothing is kept without --out") as execution:
         numbers, given = split(given, NUMBERS.names)
         wanted = EvaluationRequest(**numbers)
-        stored = evaluate_subject(_subject(folder, circuit, out, given), wanted, kept, execution)
+        subject = _subject(folder, circuit, out, given)
+        stored = evaluate_subject(subject, wanted, kept, execution)
+        if subject.run is not None and not stored.reused:
+            show_on_page(subject.run)
     output.warn(stored.results.warnings)
     if as_json:
         output.document(evaluation_document(stored))

@@ -35,6 +35,15 @@ def draw_run(
     return written
 
 
+def show_on_page(run: Run) -> None:
+    """Put what was measured of a run since onto its page, where it has one."""
+    from edgewise.report.page.page import page
+    from edgewise.runs.store.shown import PAGE, are_shown, write_shown
+
+    if are_shown(run.folder, [PAGE]):
+        write_shown(run, {PAGE: page(run).encode()})
+
+
 def show_in_pictures(run: Run, report: Report) -> Path:
     """Draw a run that `discover` has finished, unless its pictures are there; return the page's path."""
     from edgewise.runs.steps import Progress

@@ -11,6 +11,7 @@ from edgewise.cli import output
 from edgewise.cli.carried_out import carried_out
 from edgewise.cli.groups import BATCH, MEMORY, MODEL, PROMPTS
 from edgewise.cli.options import AsJson, Given, Overwrite, takes
+from edgewise.cli.pictures import show_on_page
 from edgewise.settings.texts import read_count
 
 EXAMPLES = """Examples:
@@ -65,6 +66,7 @@ def verify(
         if not (found.reused and are_shown(run.folder, VERIFICATION_PICTURES)):
             execution.report(Progress(DRAWING))
             write_shown(run, picture_files("verification", run_verification(run, found)))
+            show_on_page(run)
     if as_json:
         output.document(verification_document(found))
         return

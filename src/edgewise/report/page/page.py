@@ -6,6 +6,7 @@ from html import escape
 
 from edgewise.report.files import picture_svg
 from edgewise.report.page import sections
+from edgewise.report.page.later import later
 from edgewise.report.page.prompts import prompts
 from edgewise.report.page.style import style
 from edgewise.report.picture.circuit import Heading
@@ -15,7 +16,7 @@ from edgewise.visible import visible
 
 
 def page(run: Run, top: int | None = None) -> str:
-    """Return the page of a finished run; the same run gives the same text.
+    """Return the page of a finished run; the same run, and what was measured of it, give the same text.
 
     Args:
         run: a finished run.
@@ -33,10 +34,11 @@ def page(run: Run, top: int | None = None) -> str:
         sections.table(run),
         prompts(record.prompts.shown),
         sections.facts(run),
+        later(run.folder),
         sections.again(run),
         sections.files(),
     )
-    body = "\n".join(parts)
+    body = "\n".join(part for part in parts if part)
     title = escape(f"{sections.title_of(record)} · edgewise")
     text = (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n'
