@@ -20,6 +20,7 @@ demo: setup
 	$(BIN)/edgewise discover --model demo --task ioi --top 100 --out $(OUT)
 	@echo "The circuit and its scores are in $(OUT): circuit.json, scores.safetensors, run.json"
 	@echo "To see them, open $(OUT)/report.html"
+	@echo "For other commands: source .venv/bin/activate"
 
 lint: setup
 	$(BIN)/ruff check .

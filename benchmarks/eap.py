@@ -212,7 +212,11 @@ def prepare(case: Case) -> tuple[nn.Module, list[PromptPair], Callable[[], objec
     module = case.build().eval().requires_grad_(False)
     model = load_model(module)
     pairs = prompts(case, model.vocab_size)
-    return module, pairs, lambda: score_edges(model, pairs, conditions=Conditions(batch_size=case.batch_size))
+    return (
+        module,
+        pairs,
+        lambda: score_edges(model, pairs, conditions=Conditions(batch_size=case.batch_size), method="eap"),
+    )
 
 
 def peak_of(name: str, side: str) -> float:

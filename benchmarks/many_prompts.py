@@ -44,7 +44,7 @@ def score(path: Path, bootstrap: int) -> dict[str, float]:
     began = time.perf_counter()
     prompts = read_prompts(path, model)
     read = time.perf_counter()
-    score_edges(model, prompts, conditions=Conditions(batch_size=32), bootstrap=bootstrap)
+    score_edges(model, prompts, conditions=Conditions(batch_size=32), bootstrap=bootstrap, method="eap")
     done = time.perf_counter()
     peak = int(Path("/proc/self/status").read_text(encoding="ascii").split("VmHWM:")[1].split()[0]) / 1024
     return {

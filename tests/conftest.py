@@ -36,6 +36,12 @@ def shapes_of_this_test() -> None:
     CALLS.clear()
 
 
+@pytest.fixture(autouse=True)
+def on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is promised to the bit is the CPU's, so tests that name no device run there on every machine."""
+    monkeypatch.setattr("edgewise.settings.device.best", lambda: "cpu")
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of published facts to check against; tests that need it skip where it is absent."""

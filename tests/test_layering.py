@@ -17,6 +17,7 @@ LEVELS = {
     "methods": 0,
     "json_text": 0,
     "visible": 0,
+    "metric_names": 0,
     "graph": 1,
     "models": 2,
     "tasks": 2,

@@ -31,6 +31,7 @@ def test_each_mean_is_that_of_its_prompts(level: str, batch_size: int) -> None:
         per_prompt=True,
         bootstrap=20,
         seed=3,  # type: ignore[arg-type]
+        method="eap",
     )
     assert found.per_prompt is not None
     assert found.resampled is not None
@@ -64,9 +65,9 @@ def test_draws_are_seeded_and_differ() -> None:
 
 
 def test_a_stopped_pass_goes_on_to_the_same_bits() -> None:
-    states = list(attribute(MODEL, PAIRS, conditions=Conditions(batch_size=2), bootstrap=20, seed=5))
+    states = list(attribute(MODEL, PAIRS, conditions=Conditions(batch_size=2), bootstrap=20, seed=5, method="eap"))
     stored = AttributionState.from_tensors(states[1].tensors(), MODEL.graph, level="edge", per_prompt=False)
-    (last,) = deque(attribute(MODEL, PAIRS, state=stored), maxlen=1)
+    (last,) = deque(attribute(MODEL, PAIRS, state=stored, method="eap"), maxlen=1)
     assert last.resamples is not None
     assert states[-1].resamples is not None
     assert last.resamples.means().tobytes() == states[-1].resamples.means().tobytes()
@@ -74,7 +75,7 @@ def test_a_stopped_pass_goes_on_to_the_same_bits() -> None:
 
 def test_what_is_kept_does_not_grow_with_the_prompts() -> None:
     def size(n: int) -> int:
-        *_, last = attribute(MODEL, prompts(n), conditions=Conditions(batch_size=4), bootstrap=20)
+        *_, last = attribute(MODEL, prompts(n), conditions=Conditions(batch_size=4), bootstrap=20, method="eap")
         kept = last.tensors()
         return sum(array.nbytes for name, array in kept.items() if not name.endswith("_metric"))
 
@@ -92,4 +93,4 @@ def test_exact_effects_have_them_too() -> None:
 @pytest.mark.parametrize("bootstrap", [1, 19, -3])
 def test_too_few_resamples_are_refused(bootstrap: int) -> None:
     with pytest.raises(DataError, match="at least 20"):
-        score_edges(MODEL, PAIRS, bootstrap=bootstrap)
+        score_edges(MODEL, PAIRS, bootstrap=bootstrap, method="eap")

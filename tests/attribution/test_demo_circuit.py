@@ -33,7 +33,7 @@ def faithfulness(model: Model, circuits: list[Circuit]) -> list[float]:
 
 
 def test_the_top_edges_keep_the_behaviour_and_as_many_random_ones_do_not(model: Model) -> None:
-    found = top_n(score_edges(model, make_task("ioi", model, n=100)), KEPT)
+    found = top_n(score_edges(model, make_task("ioi", model, n=100), method="eap"), KEPT)
     draw, edges = np.random.default_rng(0), np.argwhere(model.graph.mask)
     random = []
     for _ in range(3):

@@ -80,7 +80,7 @@ def test_every_edge_for_every_prompt(family: str, metric: str, dtype: torch.dtyp
     truth, allowed = expected(family, metric), tolerance(family, dtype)
     model = load_model(FAMILIES[family](dtype=dtype))
     scores = score_edges(
-        model, PROMPTS, metric=METRICS[metric][0], conditions=Conditions(batch_size=3), per_prompt=True
+        model, PROMPTS, metric=METRICS[metric][0], conditions=Conditions(batch_size=3), per_prompt=True, method="eap"
     )
     assert scores.graph.sources == twin(family).sources
     assert scores.graph.destinations == twin(family).destinations
@@ -104,6 +104,7 @@ def test_every_node_for_every_prompt(family: str, metric: str) -> None:
         level="node",
         conditions=Conditions(batch_size=3),
         per_prompt=True,
+        method="eap",
     )
     assert scores.values.shape == (len(twin(family).sources),)
     assert error(scores.values, truth.mean(0)) <= allowed
@@ -114,7 +115,7 @@ def test_every_node_for_every_prompt(family: str, metric: str) -> None:
 
 def test_spread_over_prompts_comes_without_keeping_every_prompt() -> None:
     truth = expected("gpt2", "logit-diff")
-    scores = score_edges(load_model(FAMILIES["gpt2"]()), PROMPTS, conditions=Conditions(batch_size=2))
+    scores = score_edges(load_model(FAMILIES["gpt2"]()), PROMPTS, conditions=Conditions(batch_size=2), method="eap")
     assert scores.per_prompt is None
     assert error(scores.values, truth.mean(0)) <= 1e-10
     assert error(scores.mean_abs, np.abs(truth).mean(0)) <= 1e-10
@@ -143,7 +144,7 @@ def test_prompts_at_the_edges_of_what_is_allowed(family: str, batch_size: int) -
     truth = oracle.edge_scores(twin(family), CORNERS, oracle.logit_diff).numpy()
     model = load_model(FAMILIES[family]())
     scores = score_edges(
-        model, CORNERS, metric="logit-diff", conditions=Conditions(batch_size=batch_size), per_prompt=True
+        model, CORNERS, metric="logit-diff", conditions=Conditions(batch_size=batch_size), per_prompt=True, method="eap"
     )
     assert scores.per_prompt is not None
     assert error(scores.per_prompt, truth) <= tolerance(family, torch.float64)

@@ -29,8 +29,8 @@ PROMPTS = prompts(7)
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("family", ["gpt2", "llama-grouped", "gpt-neox-parallel"])
 def test_half_precision_is_accumulated_in_float32(family, dtype):
-    ours = score_edges(load_model(FAMILIES[family](dtype=dtype)), PROMPTS, per_prompt=True)
-    truth = score_edges(load_model(FAMILIES[family]()), PROMPTS).values
+    ours = score_edges(load_model(FAMILIES[family](dtype=dtype)), PROMPTS, per_prompt=True, method="eap")
+    truth = score_edges(load_model(FAMILIES[family]()), PROMPTS, method="eap").values
     assert ours.per_prompt.dtype == np.float32
     allowed = {torch.bfloat16: 1e-1, torch.float16: 1e-2}[dtype]
     assert np.nanmax(np.abs(ours.values - truth)) <= allowed * np.nanmax(np.abs(truth))
@@ -43,9 +43,9 @@ def test_products_are_never_accumulated_in_half_precision():
 
 def test_every_metric_value_belongs_to_its_own_prompt():
     model = load_model(FAMILIES["gpt2"]())
-    *_, together = attribute(model, PROMPTS, metric="logit-diff", conditions=Conditions(batch_size=3))
+    *_, together = attribute(model, PROMPTS, metric="logit-diff", conditions=Conditions(batch_size=3), method="eap")
     for i, pair in enumerate(PROMPTS):
-        *_, alone = attribute(model, [pair], metric="logit-diff")
+        *_, alone = attribute(model, [pair], metric="logit-diff", method="eap")
         assert together.clean_metric[i] == pytest.approx(alone.clean_metric[0], rel=1e-10)
         assert together.corrupted_metric[i] == pytest.approx(alone.corrupted_metric[0], rel=1e-10)
 
@@ -78,16 +78,20 @@ def test_a_metric_is_flat_only_if_it_is_flat_on_every_prompt():
         return logits[:, 0, 1] * (1.0 if len(calls) == 1 else 0.0)
 
     assert (
-        np.nanmax(np.abs(score_edges(model, PROMPTS, metric=first_only, conditions=Conditions(batch_size=3)).values))
+        np.nanmax(
+            np.abs(
+                score_edges(model, PROMPTS, metric=first_only, conditions=Conditions(batch_size=3), method="eap").values
+            )
+        )
         > 0
     )
 
 
 def test_a_state_of_other_prompts_is_refused():
     model = load_model(FAMILIES["gpt2"]())
-    state = next(attribute(model, PROMPTS, conditions=Conditions(batch_size=2)))
+    state = next(attribute(model, PROMPTS, conditions=Conditions(batch_size=2), method="eap"))
     with pytest.raises(DataError, match="stored state is of 7 prompts, but 6"):
-        next(attribute(model, PROMPTS[:6], state=state))
+        next(attribute(model, PROMPTS[:6], state=state, method="eap"))
 
 
 def test_a_metric_that_is_not_finite_is_refused_at_once():
@@ -95,7 +99,11 @@ def test_a_metric_that_is_not_finite_is_refused_at_once():
     with pytest.raises(ScoreError, match="on a clean prompt"):
         next(
             attribute(
-                model, PROMPTS, metric=lambda logits, batch: logits[:, 0, 0] / 0, conditions=Conditions(batch_size=2)
+                model,
+                PROMPTS,
+                metric=lambda logits, batch: logits[:, 0, 0] / 0,
+                conditions=Conditions(batch_size=2),
+                method="eap",
             )
         )
 
@@ -113,7 +121,13 @@ def test_buffers_are_let_go_when_memory_runs_out(monkeypatch):
 
     monkeypatch.setattr(eap, "EAP", eap.EAP.__class__("eap", "", score))
     with pytest.warns(UserWarning, match="out of memory"):
-        score_edges(load_model(FAMILIES["gpt2"]()), PROMPTS, metric="logit-diff", conditions=Conditions(batch_size=7))
+        score_edges(
+            load_model(FAMILIES["gpt2"]()),
+            PROMPTS,
+            metric="logit-diff",
+            conditions=Conditions(batch_size=7),
+            method="eap",
+        )
     assert seen == [(7, 0), (4, 0), (3, 2)]
 
 
@@ -131,7 +145,9 @@ def test_recorded_outputs_are_let_go_before_the_backward_pass(monkeypatch):
         return products(*args)
 
     monkeypatch.setattr(tally, "edge_products", watched)
-    score_edges(load_model(FAMILIES["gpt2"]()), PROMPTS, metric="logit-diff", conditions=Conditions(batch_size=7))
+    score_edges(
+        load_model(FAMILIES["gpt2"]()), PROMPTS, metric="logit-diff", conditions=Conditions(batch_size=7), method="eap"
+    )
 
 
 def test_which_errors_mean_that_memory_ran_out():
@@ -151,14 +167,14 @@ def test_a_model_put_in_training_mode_after_loading_is_refused():
     model = load_model(FAMILIES["gpt2"]())
     model.module.train()
     with pytest.raises(ModelError, match="training mode"):
-        score_edges(model, PROMPTS)
+        score_edges(model, PROMPTS, method="eap")
 
 
 def test_the_corrupted_metric_is_the_clean_one_of_the_swapped_pairs():
     model = load_model(FAMILIES["gpt2"]())
     swapped = [PromptPair(p.corrupted, p.clean, p.answers, p.wrong_answers, p.positions) for p in PROMPTS]
-    *_, ours = attribute(model, PROMPTS, metric="logit-diff", conditions=Conditions(batch_size=3))
-    *_, theirs = attribute(model, swapped, metric="logit-diff", conditions=Conditions(batch_size=2))
+    *_, ours = attribute(model, PROMPTS, metric="logit-diff", conditions=Conditions(batch_size=3), method="eap")
+    *_, theirs = attribute(model, swapped, metric="logit-diff", conditions=Conditions(batch_size=2), method="eap")
     np.testing.assert_allclose(ours.corrupted_metric, theirs.clean_metric, rtol=1e-10)
     assert not np.allclose(ours.corrupted_metric, ours.clean_metric)
 
@@ -175,8 +191,8 @@ def test_small_gradients_do_not_underflow_in_half_precision() -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("edgewise.attribution.loop.FLAT", 0.0)
-        ours = score_edges(model, PROMPTS, metric=small).values * 1e7
-    truth = score_edges(model, PROMPTS, metric=large).values
+        ours = score_edges(model, PROMPTS, metric=small, method="eap").values * 1e7
+    truth = score_edges(model, PROMPTS, metric=large, method="eap").values
     assert np.nanmax(np.abs(ours - truth)) <= 1e-2 * np.nanmax(np.abs(truth))
 
 
@@ -185,7 +201,7 @@ def test_a_module_replaced_after_loading_is_noticed() -> None:
     model = load_model(module)
     module.transformer.h[1].ln_2 = copy.deepcopy(module.transformer.h[1].ln_2)
     with pytest.raises(ModelError, match="no gradient reached m1: modules of the model were replaced"):
-        score_edges(model, PROMPTS)
+        score_edges(model, PROMPTS, method="eap")
 
 
 def test_an_adapter_is_refused() -> None:
@@ -200,14 +216,16 @@ def test_an_adapter_is_refused() -> None:
 
 def test_the_callers_context_changes_no_score() -> None:
     model = load_model(FAMILIES["gpt2"](dtype=torch.float32))
-    truth = score_edges(model, PROMPTS).values
+    truth = score_edges(model, PROMPTS, method="eap").values
     with torch.inference_mode():
-        np.testing.assert_array_equal(score_edges(model, PROMPTS).values, truth)
+        np.testing.assert_array_equal(score_edges(model, PROMPTS, method="eap").values, truth)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        np.testing.assert_array_equal(score_edges(model, PROMPTS).values, truth)
+        np.testing.assert_array_equal(score_edges(model, PROMPTS, method="eap").values, truth)
 
 
 def test_a_gradient_that_is_not_finite_is_named() -> None:
     model = load_model(FAMILIES["gpt2"]())
     with pytest.raises(ScoreError, match="its gradient is not"):
-        score_edges(model, PROMPTS, metric=lambda logits, batch: (logits[:, 0, 1] - logits[:, 0, 1]).sqrt())
+        score_edges(
+            model, PROMPTS, metric=lambda logits, batch: (logits[:, 0, 1] - logits[:, 0, 1]).sqrt(), method="eap"
+        )

@@ -34,6 +34,7 @@ def per_prompt(family: str, pairs: PromptSet, batch_size: int | None, attention:
         metric="logit-diff",
         conditions=Conditions(batch_size=batch_size),
         per_prompt=True,
+        method="eap",
     )
     assert scores.per_prompt is not None
     assert error(scores.per_prompt.mean(0), scores.values) <= 1e-12

@@ -41,14 +41,21 @@ def prepared(family: str, attention: str = "sdpa") -> nn.Module:
 def test_after_success(family: str, attention: str, level: Literal["edge", "node"]) -> None:
     module = prepared(family, attention)
     with leaves_no_trace(module):
-        score_edges(load_model(module), PROMPTS, metric="logit-diff", conditions=Conditions(batch_size=2), level=level)
+        score_edges(
+            load_model(module),
+            PROMPTS,
+            metric="logit-diff",
+            conditions=Conditions(batch_size=2),
+            level=level,
+            method="eap",
+        )
 
 
 @pytest.mark.parametrize("all_frozen", [True, False])
 def test_no_gradient_reaches_a_parameter(all_frozen: bool) -> None:
     module = FAMILIES["gpt2"]().requires_grad_(not all_frozen)
     with leaves_no_trace(module):
-        score_edges(load_model(module), PROMPTS, metric="logit-diff", conditions=Conditions(batch_size=2))
+        score_edges(load_model(module), PROMPTS, metric="logit-diff", conditions=Conditions(batch_size=2), method="eap")
     assert all(parameter.grad is None for parameter in module.parameters())
     assert all(parameter.requires_grad is not all_frozen for parameter in module.parameters())
 
@@ -57,7 +64,9 @@ def test_no_gradient_reaches_a_parameter(all_frozen: bool) -> None:
 def test_between_two_batches_and_after_stopping_there(family: str) -> None:
     module = prepared(family)
     with leaves_no_trace(module):
-        states = attribute(load_model(module), PROMPTS, metric="logit-diff", conditions=Conditions(batch_size=2))
+        states = attribute(
+            load_model(module), PROMPTS, metric="logit-diff", conditions=Conditions(batch_size=2), method="eap"
+        )
         with leaves_no_trace(module):
             assert next(states).done == 2
         del states
@@ -99,7 +108,7 @@ def fails_on_call(number: int) -> OwnMetric:
 def test_after_a_metric_that_fails(family: str, metric: Callable[[], OwnMetric]) -> None:
     module = prepared(family)
     with leaves_no_trace(module), pytest.raises((RuntimeError, EdgewiseError), match=MESSAGE):
-        score_edges(load_model(module), PROMPTS, metric=metric(), conditions=Conditions(batch_size=2))
+        score_edges(load_model(module), PROMPTS, metric=metric(), conditions=Conditions(batch_size=2), method="eap")
 
 
 @pytest.mark.parametrize("call", [1, 2, 3])
@@ -118,12 +127,16 @@ def test_after_a_model_that_fails(family: str, call: int) -> None:
     assert isinstance(mlps[1], nn.Module)
     mlps[1].register_forward_hook(interrupt)
     with leaves_no_trace(module), pytest.raises(KeyboardInterrupt, match=MESSAGE):
-        score_edges(model, PROMPTS, metric="logit-diff", conditions=Conditions(batch_size=2))
+        score_edges(model, PROMPTS, metric="logit-diff", conditions=Conditions(batch_size=2), method="eap")
 
 
 def test_after_a_metric_of_the_wrong_shape() -> None:
     module = prepared("gpt2")
     with leaves_no_trace(module), pytest.raises(EdgewiseError, match=r"shape"):
         score_edges(
-            load_model(module), PROMPTS, metric=lambda logits, batch: logits[:, 0], conditions=Conditions(batch_size=2)
+            load_model(module),
+            PROMPTS,
+            metric=lambda logits, batch: logits[:, 0],
+            conditions=Conditions(batch_size=2),
+            method="eap",
         )

@@ -74,7 +74,7 @@ def test_every_score_is_the_edges_exact_effect(family: str) -> None:
     build, allowed = LINEAR[family]
     module = build()
     exact = oracle.exact_effects(from_hf(module), PROMPTS, oracle.logit_diff).mean(0).numpy()
-    scores = score_edges(load_model(module), PROMPTS, metric="logit-diff")
+    scores = score_edges(load_model(module), PROMPTS, metric="logit-diff", method="eap")
     assert np.nanmax(np.abs(scores.values - exact)) <= allowed * np.nanmax(np.abs(exact))
     # Not vacuous: exactly the edges into queries and keys do nothing.
     idle = np.array([name.endswith(("<q>", "<k>")) for name in scores.graph.destinations])
@@ -94,7 +94,7 @@ def test_cuts_through_the_graph_carry_the_whole_difference(family: str) -> None:
     build, allowed = LINEAR[family]
     module = build()
     change = np.array([metric_of(module, p.corrupted, p) - metric_of(module, p.clean, p) for p in PROMPTS])
-    per_prompt = score_edges(load_model(module), PROMPTS, metric="logit-diff", per_prompt=True).per_prompt
+    per_prompt = score_edges(load_model(module), PROMPTS, metric="logit-diff", per_prompt=True, method="eap").per_prompt
     assert per_prompt is not None
     for cut in (per_prompt[:, :, -1], per_prompt[:, 0, :]):
         assert np.abs(cut.sum(-1) - change).max() <= allowed * np.abs(change).max()

@@ -52,7 +52,10 @@ def without(row: dict[str, Any], field: str) -> dict[str, Any]:
         (["--task", "ioi", "--top", "3", "--threshold", "1"], ["give one of --top, --threshold, --fraction"]),
         (["--task", "ioi", "--option", "abba"], ["'abba' is not name=value"]),
         (["--task", "ioi", "--n", "0"], ["n is 0; give at least 1"]),
-        (["--task", "ioi", "--top", "many"], ["'--top'", "edgewise discover --help"]),
+        (["--task", "ioi", "--top", "many"], ["--top is 'many'; give a whole number", "edgewise discover --help"]),
+        (["--task", "ioi", "--n", "3.5"], ["--n is '3.5'; give a whole number"]),
+        (["--task", "ioi", "--fraction=1%"], ["--fraction is '1%'; give a number"]),
+        (["--task", ""], ["an empty word is given after --task"]),
         (["--tops", "3"], ["No such option: --tops", "edgewise discover --help"]),
     ],
 )
@@ -67,6 +70,9 @@ def test_arguments(cli: Cli, model: Path, tmp_path: Path, arguments: list[str], 
     [
         (["discover", "--task", "ioi", "--out", "x"], ["Missing option '--model'"]),
         (["discover", "--task", "ioi", "--model", "demo"], ["Missing option '--out'"]),
+        (["show", "runs/demo", "--rows", "0"], ["--rows is '0'; give at least 1", "edgewise show --help"]),
+        (["select", "", "--out", "x.json"], ["an empty word is given after select"]),
+        (["discover", "--model", "demo", "--task", "ioi", "--out", ""], ["an empty word is given after --out"]),
         (["show"], ["Missing argument 'DIR'", "edgewise show --help"]),
         (["show", "nowhere"], ["nowhere: no such run folder", "--out"]),
         (["list", "model"], ["'model'", "did you mean 'models'?"]),
@@ -288,6 +294,13 @@ def test_invalid_rows_are_dropped_and_counted_on_request(cli: Cli, model: Path, 
     assert (said["n"], said["dropped"]) == (2, 2)
     assert "row 2" in result.err
     assert "row 3" in result.err
+
+
+def test_prompts_that_are_all_equal_are_refused(cli: Cli, model: Path, tmp_path: Path) -> None:
+    data = write_rows(tmp_path / "rows.jsonl", [ROW | {"corrupted": ROW["clean"]}] * 3)
+    result = cli("discover", "--model", model, "--data", data, "--no-pictures", "--out", tmp_path / "run")
+    assert result.code == 2
+    assert "rows.jsonl: clean and corrupted are the same tokens in all 3 rows" in result.err
 
 
 def test_equal_prompts_are_warned_of_by_row(cli: Cli, model: Path, tmp_path: Path) -> None:

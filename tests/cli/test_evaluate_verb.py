@@ -107,7 +107,9 @@ def test_every_option_reaches_the_evaluation(cli: Cli, model: Path, data: Path, 
 def test_warnings_go_to_stderr_and_undefined_shares_are_dashes(cli: Cli, model: Path, tmp_path: Path) -> None:
     from stored import id_rows, write_rows
 
-    rows = [{**row, "corrupted": row["clean"]} for row in id_rows(3)]
+    # They differ behind the only position that is read.
+    ends = [(row, [*row["clean"][:-1], row["clean"][-1] ^ 1]) for row in id_rows(3)]
+    rows = [{**row, "corrupted": corrupted, "positions": [0]} for row, corrupted in ends]
     path = write_rows(tmp_path / "same.jsonl", rows)
     cli("discover", "--model", model, "--data", path, "--out", tmp_path / "run")
     result = cli("evaluate", tmp_path / "run", "--random", 1)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import os
+import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +18,16 @@ import pytest
 from typer.main import get_command
 
 from cli.conftest import Cli
+from edgewise.attribution import attribute, score_edges
 from edgewise.cli.groups import BATCH, CIRCUIT, MEMORY, METHOD_SETTINGS, MODEL, NUMBERS, PROMPTS, SCORES
 from edgewise.cli.main import app
 from edgewise.methods import method_names, settings_class
-from edgewise.report.page.command import command
+from edgewise.report.page.command import command, command_line
 from edgewise.runs.config import RunConfig
+from edgewise.search.exact.refining import refining
 from edgewise.settings import described
+from edgewise.settings.scoring import DEFAULT_METHOD
+from edgewise.settings.selection import Selection
 
 VERBS: dict[str, Any] = dict(get_command(app).commands)  # type: ignore[attr-defined]
 GROUPS = (MODEL, PROMPTS, SCORES, METHOD_SETTINGS, CIRCUIT, NUMBERS, BATCH, MEMORY)
@@ -26,6 +36,7 @@ SETTINGS = {one.flag: one for group in GROUPS for one in group.settings}
 LOADING = {
     "discover": set(),
     "evaluate": set(),
+    "prompts": set(),
     "roc": set(),
     "check": {"--model"},
     "league": {"--model", "--config", "--gguf-file", "--adapter"},
@@ -114,15 +125,45 @@ def configs() -> list[RunConfig]:
     return found
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("config", configs(), ids=lambda one: " ".join(command(one, "x")[2:-2]))
-def test_the_printed_command_asks_for_the_same_run(
-    config: RunConfig, cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """The command of the page, run, gives the very config back: no option is dropped or misspelt."""
+ODD = (
+    "my models/a model",
+    'it\'s "quoted" `here` $HOME',
+    "*->logits",
+    "a0.h?<q> [x] {y,z} !1 #2 ; & |",
+    "Übergröße/模型",
+    "two\nlines\tand a tab",
+    "back\\slash\\",
+    "-begins like an option",
+    "--top",
+    "-",
+    "~/models",
+    "a=b=c",
+    " ends with a blank ",
+)
+
+
+def odd_configs() -> list[tuple[RunConfig, str]]:
+    """Every text that a run can be given, as each odd one; numbers below zero; and the folder of the result."""
+    found = [
+        (RunConfig(word, data=word, adapter=word, config=word, ignore_config=(word, "x"), attention=word), word)
+        for word in ODD
+    ]
+    for word in ODD:
+        named = {"text": word, word.replace("=", ""): -1, "list": [word, 1.5, None], "json": json.dumps(word)}
+        patched = {"method": "activation-patching", "settings": {"only": [word, "a->b"]}}
+        found.append((RunConfig("demo", task=word, options=named, **patched), word))
+    below = Selection(threshold=-0.5, by="signed")
+    return [
+        *found,
+        (RunConfig("demo", task="ioi", seed=-3, selection=below), "out"),
+        *((one, "x") for one in configs()),
+    ]
+
+
+def caught_by(cli: Cli, monkeypatch: pytest.MonkeyPatch, words: Sequence[str]) -> RunConfig:
+    """What `discover` is asked by these words of a command line."""
     import edgewise.runs.discover as runs
     from edgewise.errors import RunError
-    from edgewise.runs.methods import settled
 
     asked: list[RunConfig] = []
 
@@ -131,9 +172,41 @@ def test_the_printed_command_asks_for_the_same_run(
         raise RunError("enough")
 
     monkeypatch.setattr(runs, "discover", caught)
-    said = cli(*command(config, str(tmp_path))[1:])
-    assert "enough" in said.err
-    assert settled(asked[0]) == settled(config)
+    monkeypatch.setattr("edgewise.cli.discover.refuse_unreadable", lambda _: None)
+    said = cli(*words)
+    assert "enough" in said.err, said
+    return asked[0]
+
+
+@pytest.mark.slow
+def test_a_shell_reads_the_printed_command_as_it_was_meant(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All lines as a shell reads them, at once, in a folder whose files no glob may find; and each asks for its run."""
+    every = odd_configs()
+    lines = "\n".join(f"{command_line(config, out)}\nprintf '\\1'" for config, out in every)
+    script = f"set -e\nedgewise() {{ printf '%s\\0' \"$@\"; }}\n{lines}\n"
+    done = subprocess.run(["sh", "-c", script], capture_output=True, check=True, cwd=Path(__file__).parent)
+    read = [part.split("\0")[:-1] for part in done.stdout.decode().split("\1")[:-1]]
+    assert len(read) == len(every)
+    for words, (config, out) in zip(read, every, strict=True):
+        assert words == list(command(config, out)[1:])
+        assert shlex.split(command_line(config, out).replace(" \\\n  ", " ")) == ["edgewise", *words]
+        assert (words[-1] == out and words[-2] == "--out") or words[-1] == f"--out={out}"
+    for words, (config, _) in zip(read[: 2 * len(ODD) + 1], every, strict=False):
+        found = caught_by(cli, monkeypatch, words)
+        assert replace(found, settings={}) == replace(config, settings={})
+        assert {name: list(value) for name, value in found.settings.items()} == dict(config.settings)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("config", configs(), ids=lambda one: " ".join(command(one, "x")[2:-2]))
+def test_the_printed_command_asks_for_the_same_run(
+    config: RunConfig, cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The command of the page, run, gives the very config back: no option is dropped or misspelt."""
+    from edgewise.runs.methods import settled
+
+    asked = caught_by(cli, monkeypatch, command(config, str(tmp_path))[1:])
+    assert settled(asked) == settled(config)
 
 
 def test_help_of_every_verb_comes_without_torch() -> None:
@@ -199,3 +272,67 @@ def test_a_method_of_another_package_is_one_file_and_one_row(tmp_path: Path) -> 
     assert "--power" in done.stdout
     assert "--power is -1.0; give a number above 0" in done.stderr
     assert json.loads((tmp_path / "run" / "run.json").read_text())["config"]["settings"] == {"power": 2.0}
+
+
+def test_top_keeps_edges_and_nothing_else() -> None:
+    """In the words of help, as a user reads them: rows, samples and recalls have other names."""
+    said = {
+        verb: " ".join((options_of(verb)["--top"].help or "").split()) for verb in VERBS if "--top" in options_of(verb)
+    }
+    assert set(said) == {"discover", "select"}
+    assert set(said.values()) == {"Keep so many edges (or nodes)."}
+
+
+def test_every_way_to_score_begins_with_the_same_method() -> None:
+    """In Python, in a config, and in each verb that takes a method."""
+    for function in (score_edges, attribute, refining):
+        assert inspect.signature(function).parameters["method"].default == DEFAULT_METHOD
+    assert RunConfig("demo", task="ioi").method == DEFAULT_METHOD
+    for verb in VERBS:
+        if "--method" in options_of(verb):
+            assert options_of(verb)["--method"].help.endswith(f"by default {DEFAULT_METHOD}.")
+
+
+@pytest.mark.parametrize("verb", ["", *sorted(VERBS)])
+def test_help_says_what_is_written_and_no_emoji(verb: str, cli: Cli) -> None:
+    """`:x:` and `[name]` in a text would be taken for an emoji and for a style."""
+    said = cli(*([verb] if verb else []), "--help")
+    assert said.code == 0
+    assert {letter for letter in said.out if ord(letter) > 126} <= set("╭╮╰╯─│")
+    drawn = "".join(letter for letter in said.out if letter.isalnum() or letter in ".:[]")
+    for option in VERBS[verb].params if verb else ():
+        for word in (option.help or "").split():
+            assert "".join(letter for letter in word if letter.isalnum() or letter in ".:[]") in drawn, word
+
+
+def test_the_version_has_two_names(cli: Cli) -> None:
+    long, short = cli("--version"), cli("-V")
+    assert (short.code, short.out) == (0, long.out)
+    assert long.out == f"edgewise {version('edgewise')}\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("edgewise ver", ["verify"]),
+        ("edgewise list met", ["metrics", "methods"]),
+        ("edgewise discover --method eap-s", ["eap-secant"]),
+        ("edgewise discover --dtype float", ["float32", "float64", "float16"]),
+        ("edgewise evaluate --task gr", ["greater-than"]),
+        ("edgewise evaluate --metric log", ["logit-diff", "logit-diff-max", "log-prob"]),
+        ("edgewise select --by he", ["helpful"]),
+        ("edgewise paper fig1", ["fig10", "fig11"]),
+        ("edgewise check --dev", ["--device"]),
+    ],
+)
+def test_a_shell_completes_names_and_values(typed: str, offered: list[str]) -> None:
+    """As bash asks for it, and without torch."""
+    words = typed.split()
+    asked = {"_EDGEWISE_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(len(words) - 1)}
+    code = "import sys\nfrom edgewise.cli.main import run\nrun()\nassert 'torch' not in sys.modules\n"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env={**os.environ, **asked}
+    )
+    assert done.stderr == ""
+    assert done.stdout.split() == offered

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from edgewise.cli import progress
+from edgewise.cli import output, progress
 from edgewise.cli.progress import ShownProgress
 from edgewise.runs.steps import Progress
 
@@ -43,15 +43,56 @@ def test_long_work_shows_a_bar_and_takes_it_away(
     assert capsys.readouterr().out == ""
 
 
-def test_a_log_file_gets_a_line_now_and_then(
+def test_the_bar_moves_while_nothing_is_done_and_knows_its_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "BAR_AFTER", 3600.0)
+    view = progress.OnTerminal("starting")
+    bar = view._bar
+
+    def shown() -> tuple[str, float | None, float, str]:
+        (task,) = bar.tasks
+        return task.description, task.total, task.completed, task.fields["count"]
+
+    view.show("loading demo", 0, None)
+    assert shown() == ("loading demo", None, 0, "")
+    view.show("scoring prompts", 0, 1200)
+    assert shown() == ("scoring prompts", None, 0, "0/1,200")
+    view.show("scoring prompts", 32, 1200)
+    assert shown() == ("scoring prompts", 1200, 32, "32/1,200")
+    view.show("drawing pictures", 0, None)
+    assert shown() == ("drawing pictures", None, 0, "")
+    view.stop()
+
+
+def test_a_log_file_gets_one_line_for_a_step_that_lasts(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clock = [0.0]
     monkeypatch.setattr("edgewise.cli.progress.time.monotonic", lambda: clock[0])
-    with ShownProgress() as shown:
-        for done in range(100):
+    monkeypatch.setattr("edgewise.cli.progress.threading.Thread.start", lambda self: None)
+    log = progress.InLog("reading what is there")
+    for step, seconds in (("loading demo", 3), ("scoring prompts", 1000), ("drawing pictures", 8)):
+        for done in range(seconds):
+            log.show(step, done, 1000 if step == "scoring prompts" else None)
+            log.say()
             clock[0] += 1.0
-            shown(Progress("scoring prompts", done, 100))
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.splitlines() == [f"edgewise: scoring prompts {done}/100" for done in (29, 59, 89)]
+    assert captured.err.splitlines() == ["edgewise: scoring prompts 5/1,000", "edgewise: drawing pictures"]
+
+
+def test_a_terminal_says_that_libraries_are_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the first moment of a command until its verb shows steps; help prints by itself."""
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr(progress, "BAR_AFTER", 3600.0)
+    with progress.loading(["discover", "--help"]):
+        assert progress.clear() is None
+    with progress.loading(["discover"]):
+        (before,) = progress._LOADING
+        with ShownProgress() as shown:
+            assert not progress._LOADING
+            assert isinstance(shown._view, progress.OnTerminal)
+            assert shown._view.began == before.began
+    with progress.loading(["show"]):
+        assert progress._LOADING
+        output.result("a result")
+        assert not progress._LOADING

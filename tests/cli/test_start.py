@@ -45,7 +45,13 @@ def test_a_real_process_prints_the_result_and_nothing_else(model: Path, data: Pa
         text=True,
     )
     assert done.returncode == 0
-    assert [line for line in done.stderr.splitlines() if "better on clean prompts" not in line] == []  # a random model
+    # A random model, and a machine that may be slow.
+    said = [
+        line
+        for line in done.stderr.splitlines()
+        if not line.startswith("edgewise: ") or line.startswith("edgewise: error")
+    ]
+    assert said == []
     assert json.loads(done.stdout)["run"]["counts"]["edges"] == 262
 
 

@@ -39,7 +39,7 @@ def test_the_last_mlp_sees_the_answers_alone(family: str) -> None:
         for layer, block in enumerate(model.wiring.blocks)
     ]
     pairs = prompts(4, min_length=6, max_length=6, several_positions=False)
-    score_edges(model, pairs, metric="logit-diff", conditions=Conditions(batch_size=4))
+    score_edges(model, pairs, metric="logit-diff", conditions=Conditions(batch_size=4), method="eap")
     for handle in handles:
         handle.remove()
     assert seen == {0: {6}, 1: {6}, 2: {1}}

@@ -129,10 +129,10 @@ class Exhausted:
 
 def test_out_of_memory_halves_the_micro_batch_and_changes_no_score(monkeypatch: pytest.MonkeyPatch) -> None:
     model, exhausted = load_model(gpt2()), Exhausted(most=2)
-    whole = score_edges(model, PROMPTS, metric="logit-diff")
+    whole = score_edges(model, PROMPTS, metric="logit-diff", method="eap")
     monkeypatch.setattr(eap, "EAP", eap.EAP.__class__("eap", "", exhausted))
     with pytest.warns(UserWarning, match="out of memory") as said:
-        *_, state = attribute(model, PROMPTS, metric="logit-diff", conditions=Conditions(batch_size=7))
+        *_, state = attribute(model, PROMPTS, metric="logit-diff", conditions=Conditions(batch_size=7), method="eap")
     assert exhausted.tried == [7, 4, 2, 2, 2, 1]
     assert len(said) == 2
     assert (state.batch_size, state.planned_batch_size) == (2, 7)
@@ -143,7 +143,7 @@ def test_out_of_memory_halves_the_micro_batch_and_changes_no_score(monkeypatch: 
 def test_one_prompt_too_many_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(eap, "EAP", eap.EAP.__class__("eap", "", Exhausted(most=0)))
     with pytest.raises(torch.OutOfMemoryError), pytest.warns(UserWarning, match="out of memory"):
-        score_edges(load_model(gpt2()), PROMPTS, metric="logit-diff", conditions=Conditions(batch_size=2))
+        score_edges(load_model(gpt2()), PROMPTS, metric="logit-diff", conditions=Conditions(batch_size=2), method="eap")
 
 
 def test_a_micro_batch_leaves_no_tensor_to_the_garbage_collector() -> None:

@@ -65,7 +65,7 @@ TWO_KERNELS = [family for family in HF_FAMILIES if family != "gemma2"]
 def test_scores_with_a_shared_prefix(family: str, batch_size: int, attention: str) -> None:
     model = load_model(FAMILIES[family](attention=attention))
     scores = score_edges(
-        model, PROMPTS, metric="logit-diff", conditions=Conditions(batch_size=batch_size), per_prompt=True
+        model, PROMPTS, metric="logit-diff", conditions=Conditions(batch_size=batch_size), per_prompt=True, method="eap"
     )
     assert error(scores.per_prompt, expected(family)) <= (1e-10 if family in EXACT_FAMILIES else 1e-5)
     assert np.nanmax(np.abs(scores.per_prompt[7])) == 0
@@ -78,6 +78,7 @@ def test_float32_is_as_near_as_without_sharing(family: str) -> None:
         PROMPTS,
         metric="logit-diff",
         conditions=Conditions(batch_size=4),
+        method="eap",
     )
     assert error(scores.values, expected(family).mean(0)) <= 2e-5
 
@@ -87,6 +88,6 @@ def test_the_clean_run_begins_at_the_first_difference(monkeypatch: pytest.Monkey
     module = FAMILIES["gpt2"]()
     lengths: list[int] = []
     handle = module.transformer.wte.register_forward_hook(lambda _, args, __: lengths.append(args[0].shape[1]))
-    score_edges(load_model(module), PROMPTS[:2], metric="logit-diff", conditions=Conditions(batch_size=2))
+    score_edges(load_model(module), PROMPTS[:2], metric="logit-diff", conditions=Conditions(batch_size=2), method="eap")
     handle.remove()
     assert lengths == [20, 4]

@@ -45,7 +45,7 @@ def test_from_nothing_to_the_exact_effect() -> None:
 
 def test_the_score_is_the_slope_at_the_clean_run() -> None:
     model, prompts = given()
-    scores = score_edges(model, prompts).values
+    scores = score_edges(model, prompts, method="eap").values
     step = 1e-3
     ends = interpolate(model, prompts, EDGES, (-step, step))
     slopes = (ends[:, 1] - ends[:, 0]) / (2 * step)

@@ -104,7 +104,7 @@ def test_idle_nodes_write_what_depends_on_the_prompt(name: str) -> None:
 @ALL
 def test_the_gradient_along_queries_and_keys_of_the_circuit_is_zero(name: str) -> None:
     model = load_model(f"compiled:{name}", dtype="float64")
-    scores = np.abs(score_edges(model, prompts_of(name)).values)
+    scores = np.abs(score_edges(model, prompts_of(name), method="eap").values)
     for edge in model.circuit.edges():
         source, destination = edge.split("->")
         at = model.graph.source_index(source), model.graph.destination_index(destination)

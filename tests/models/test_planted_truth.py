@@ -59,6 +59,6 @@ def test_the_engine_finds_the_same_effects_in_float64() -> None:
 def test_eap_scores_planted_edges_alone(seed: int) -> None:
     """An edge without effect has no gradient either: what a method gives to it is the method's own error."""
     model = planted(seed)
-    scores = np.abs(score_edges(model, prompts(seed)).values)
+    scores = np.abs(score_edges(model, prompts(seed), method="eap").values)
     others = scores[model.graph.mask & ~model.circuit.mask]
     assert others.max() < 1e-5 * scores[model.circuit.mask].max()

@@ -60,11 +60,13 @@ def test_scores_are_those_of_the_weights_that_are_computed_with(kv_heads: str) -
     module = model(4)
     assert [row for row in check_model(load_model(module, kv_heads=kv_heads)) if not row.passed] == []
     pairs = prompts(4, seed=2)
-    expected = score_edges(load_model(plain(module), kv_heads=kv_heads), pairs, metric="logit-diff").values
-    unquantised = score_edges(load_model(base(), kv_heads=kv_heads), pairs)
+    expected = score_edges(
+        load_model(plain(module), kv_heads=kv_heads), pairs, metric="logit-diff", method="eap"
+    ).values
+    unquantised = score_edges(load_model(base(), kv_heads=kv_heads), pairs, method="eap")
     mine = load_model(module, kv_heads=kv_heads)
     with leaves_no_trace(module):
-        found = score_edges(mine, pairs, metric="logit-diff").values
+        found = score_edges(mine, pairs, metric="logit-diff", method="eap").values
     largest = np.nanmax(np.abs(expected))
     assert np.nanmax(np.abs(found - expected)) < 1e-5 * largest
     assert np.nanmax(np.abs(unquantised.values - expected)) > 1e-3 * largest

@@ -73,8 +73,8 @@ def test_the_model_computes_what_it_does_and_passes_the_checks(case: str) -> Non
 def test_scores_of_a_group_sum_to_the_native_ones(case: str) -> None:
     model = by_query(case)
     with leaves_no_trace(native(case).module), without_float32():
-        scores = score_edges(model, PROMPTS, metric="logit-diff")
-        own = score_edges(native(case), PROMPTS, metric="logit-diff")
+        scores = score_edges(model, PROMPTS, metric="logit-diff", method="eap")
+        own = score_edges(native(case), PROMPTS, metric="logit-diff", method="eap")
     summed = kv_head_view(scores, native(case).graph.spec).values
     mask = native(case).graph.mask
     assert np.abs(summed - own.values)[mask].max() < 1e-6 * np.abs(own.values[mask]).max()
@@ -138,8 +138,8 @@ def test_scores_are_those_of_the_model_with_every_heads_weights_written_out() ->
     module = llama()
     wide = written_out(module)
     with without_float32():
-        scores = score_edges(load_model(module, kv_heads="query"), PROMPTS, metric="logit-diff").values
-        expected = score_edges(load_model(wide), PROMPTS, metric="logit-diff").values
+        scores = score_edges(load_model(module, kv_heads="query"), PROMPTS, metric="logit-diff", method="eap").values
+        expected = score_edges(load_model(wide), PROMPTS, metric="logit-diff", method="eap").values
     largest = np.nanmax(np.abs(expected))
     assert np.nanmax(np.abs(scores - expected)) < 1e-10 * largest
     brute = brute_force_scores(from_hf(wide), PROMPTS, logit_diff).mean(0).numpy()

@@ -47,7 +47,7 @@ def model() -> Model:
 
 @cache
 def scores(task: str) -> EdgeScores:
-    found = score_edges(model(), make_task(task, model(), n=FAST_N))
+    found = score_edges(model(), make_task(task, model(), n=FAST_N), method="eap")
     assert isinstance(found, EdgeScores)
     return found
 

@@ -13,6 +13,7 @@ import pytest
 from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, NodeScores
 from edgewise.runs.config import RunConfig
 from edgewise.runs.selection import select
+from edgewise.runs.shown_prompts import ShownPrompts, ShownRow, Tokens
 from edgewise.runs.store.folder import Run
 from edgewise.runs.store.record import Counts, ExactSummary, MetricSummary, PromptSummary, RunRecord
 from edgewise.settings.selection import Selection
@@ -81,7 +82,7 @@ def record(config: RunConfig, circuit: Circuit, exact: ExactSummary | None = Non
         identity={"model": "ab" * 32, "data": None},
         versions={"edgewise": "0.1.0"},
         model={"architecture": "GPT2LMHeadModel"},
-        prompts=PromptSummary("ioi", 100, 0, False, "cd" * 32, {"task": "ioi", "seed": 0}),
+        prompts=PromptSummary("ioi", 100, 0, False, "cd" * 32, {"task": "ioi", "seed": 0}, shown_prompts()),
         metric=MetricSummary("logit-diff", 3.25, 0.125, -0.5, None),
         counts=counts,
         rule=config.selection.describe(config.level),
@@ -93,6 +94,14 @@ def record(config: RunConfig, circuit: Circuit, exact: ExactSummary | None = Non
         warnings=(),
         finished="2024-05-01T10:00:00+00:00",
     )
+
+
+def shown_prompts() -> ShownPrompts:
+    """Of a hundred prompts the first: tokens with spaces, an end of a line, and signs that mean much in HTML."""
+    clean = Tokens((0, 3, 4, 5), ("<s>", "He", " saw", "\n"))
+    corrupted = Tokens((0, 3, 6, 5), ("<s>", "He", " had & had", "\n"))
+    row = ShownRow(1, clean, corrupted, (2,), (3,), Tokens((7,), (" Mary",)), Tokens((8,), (" <John>",)))
+    return ShownPrompts(100, 4, 9, (2, 3, 4, 7), 1, 3, (row,), against=(5, 12))
 
 
 def with_circuit(run: Run, circuit: Circuit) -> Run:

@@ -50,7 +50,7 @@ def test_nodes() -> None:
 
 def test_show() -> None:
     assert show(top_n(SCORES, 2), SCORES, top=3) == (
-        "circuit: 2 of 8 edges, 3 of 4 nodes\n"
+        "circuit: 2 of 8 edges, 3 of 4 nodes, no path from input to logits\n"
         "\n"
         "#  edge             score  stderr  in circuit\n"
         "1  input->m0      -2.0000  1.0000  yes\n"

@@ -22,4 +22,4 @@ def data_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def config(model_folder: Path, data_file: Path) -> RunConfig:
-    return RunConfig(model=str(model_folder), data=str(data_file), batch_size=2, method="eap")
+    return RunConfig(model=str(model_folder), data=str(data_file), batch_size=2, method="eap", evaluate=False)

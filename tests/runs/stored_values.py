@@ -8,6 +8,7 @@ import numpy as np
 
 from edgewise.engine.run.passes import Passes
 from edgewise.evaluation.agreement import Agreement, agreement
+from edgewise.evaluation.criteria import criteria
 from edgewise.evaluation.result import Curve, Evaluation, Measured, Point, Removal, Spread
 from edgewise.evaluation.roc import RocIntervals, curve, front
 from edgewise.runs.config import RunConfig
@@ -15,6 +16,7 @@ from edgewise.runs.contest.comparison_result import ComparedRun, Comparison, Fou
 from edgewise.runs.contest.league_result import Cell, Entry, League
 from edgewise.runs.contest.roc_result import Judged, RocLine, RocResult
 from edgewise.runs.evaluated import Evaluated, EvaluatedPrompts, evaluated
+from edgewise.runs.shown_prompts import RowAnswer, SetAnswer, ShownPrompts, ShownRow, Tokens
 from edgewise.runs.store.record import (
     Counts,
     ExactSummary,
@@ -43,7 +45,7 @@ def a_record() -> RunRecord:
         identity={"model": "ab" * 32, "data": None},
         versions={"edgewise": "0.1.0"},
         model={"architecture": "GPT2LMHeadModel", "n_layers": 2},
-        prompts=PromptSummary("ioi", 7, 0, False, "cd" * 32, {"task": "ioi", "seed": 0}),
+        prompts=PromptSummary("ioi", 7, 0, False, "cd" * 32, {"task": "ioi", "seed": 0}, some_shown_prompts()),
         metric=MetricSummary("logit-diff", 3.25, 0.125, -0.5, None),
         counts=Counts(100, 10, 20, 12, 5),
         rule="at least 0.25 by abs",
@@ -55,6 +57,13 @@ def a_record() -> RunRecord:
         warnings=("one",),
         finished="2024-05-01T10:00:00+00:00",
     )
+
+
+def some_shown_prompts() -> ShownPrompts:
+    clean, corrupted = Tokens((3, 4, 5), ("He", " saw", "\n")), Tokens((3, 6, 5), ("He", " had", "\n"))
+    said = RowAnswer(1.5, -0.25, True, False, Tokens((9,), (" the",)))
+    row = ShownRow(1, clean, corrupted, (1,), (2,), Tokens((7,), (" Mary",)), Tokens((8,), (" John",)), said)
+    return ShownPrompts(7, 3, 3, (1,), 1, 1, (row,), SetAnswer(7, 5, 2, 1.25, -0.5, (2, 4)), (2,))
 
 
 def an_agreement() -> Agreement:
@@ -86,7 +95,7 @@ def a_league() -> League:
 
 def a_verification() -> Verification:
     effects = (Effect("m0->logits", 1.0, 0.25, 2.0, None, "drawn", True),)
-    return Verification("logit-diff", 7, 4, 0, "Trust it.", an_agreement(), effects)
+    return Verification("logit-diff", 7, 4, 0, "Trust it.", criteria(an_agreement()), an_agreement(), effects)
 
 
 PROMPTS = EvaluatedPrompts("ioi", 7, "held-out", 0, "ab" * 32, "the circuit was found on held-out prompts too")
@@ -117,7 +126,7 @@ def an_evaluation() -> Evaluated:
         batch_size=4,
         warnings=("one",),
     )
-    return evaluated(found, PROMPTS, {"edgewise": "0.1.0"})
+    return evaluated(found, True, ("a note",), PROMPTS, {"edgewise": "0.1.0"})
 
 
 def a_comparison() -> Comparison:

@@ -71,7 +71,7 @@ def test_the_files_hold_exact_effects_and_estimates_apart(config: RunConfig, tmp
     model = load_model(config.model, dtype="float64")
     prompts = prompts_of(config, model)
     kept: dict[str, Any] = {"conditions": Conditions(batch_size=2), "per_prompt": True, "bootstrap": 20, "seed": 0}
-    first, exact = score_edges(model, prompts, **kept), patch_edges(model, prompts, **kept)
+    first, exact = score_edges(model, prompts, method="eap", **kept), patch_edges(model, prompts, **kept)
     second = score_edges(model, prompts, method="secant", conditions=Conditions(batch_size=2))
     chosen = flagged(first, second, N_EXACT)
     np.testing.assert_array_equal(run.scores.verified, chosen)

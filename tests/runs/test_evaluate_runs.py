@@ -106,7 +106,7 @@ def test_the_same_question_finds_the_answer_and_loads_no_model(folder: Path, mon
     first = of_run(folder)
     assert not first.reused
     before = contents(folder)
-    monkeypatch.setattr("edgewise.runs.setup.load_model", None)
+    monkeypatch.setattr("edgewise.runs.setup.open_model", None)
     again = of_run(folder)
     assert again.reused
     assert again.results == first.results

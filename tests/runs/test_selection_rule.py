@@ -73,13 +73,34 @@ def test_nodes_bring_the_edges_between_them() -> None:
 
 
 def test_more_than_there_is_is_refused_before_scoring() -> None:
-    require_fits(Selection(top=46), GRAPH, "edge")
+    nodes = np.ones(GRAPH.n_sources, dtype=np.bool_)
+    require_fits(Selection(top=46), GRAPH, GRAPH.mask)
     with pytest.raises(SelectionError, match="--top is 47, but the model has 46 edges"):
-        require_fits(Selection(top=47), GRAPH, "edge")
+        require_fits(Selection(top=47), GRAPH, GRAPH.mask)
     with pytest.raises(SelectionError, match="--top is 8, but the model has 7 nodes"):
-        require_fits(Selection(top=8), GRAPH, "node")
+        require_fits(Selection(top=8), GRAPH, nodes)
     with pytest.raises(SelectionError, match="--greedy chooses edges"):
-        require_fits(Selection(top=1, greedy=True), GRAPH, "node")
+        require_fits(Selection(top=1, greedy=True), GRAPH, nodes)
+
+
+def test_what_is_not_scored_does_not_count() -> None:
+    scored = np.zeros_like(GRAPH.mask)
+    for name in ("input->logits", "input->a1.h0<q>", "input->m0", "m0->a1.h1<v>"):
+        scored[GRAPH.edge(name)] = True
+    require_fits(Selection(top=4), GRAPH, scored)
+    with pytest.raises(SelectionError, match="--top is 5, but 4 of 46 edges are scored; give at most 4"):
+        require_fits(Selection(top=5), GRAPH, scored)
+    # Nothing that is scored leads on from a1.h0, from a1.h1 or from m0.
+    with pytest.raises(SelectionError, match="--top is 2, but 1 of the edges that are scored lead to logits"):
+        require_fits(Selection(top=2, greedy=True), GRAPH, scored)
+    scored[GRAPH.edge("a1.h1->logits")] = True
+    require_fits(Selection(top=4, greedy=True), GRAPH, scored)
+    values = np.where(scored, 1.0, np.nan)
+    scores = EdgeScores(GRAPH, values, allow_unscored=True)
+    assert select(scores, Selection(fraction=0.4)).n_edges == 2
+    assert set(select(scores, Selection(fraction=1.0, greedy=True)).edges()) == {
+        *("input->logits", "a1.h1->logits", "m0->a1.h1<v>", "input->m0")
+    }
 
 
 @pytest.mark.parametrize(

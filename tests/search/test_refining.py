@@ -30,7 +30,7 @@ FIELDS = ("values", "stderr", "mean_abs", "per_prompt", "resampled", "half_width
 
 
 def last(n: int, **options: object) -> EdgeScores | NodeScores:
-    *_, state = refining.refining(MODEL, PAIRS, n, **options)  # type: ignore[arg-type]
+    *_, state = refining.refining(MODEL, PAIRS, n, method="eap", **options)  # type: ignore[arg-type]
     return state.scores()
 
 
@@ -59,7 +59,8 @@ def test_edges_are_flagged_by_size_and_by_disagreement_by_hand() -> None:
 def test_scores_are_exact_where_flagged_and_the_estimates_elsewhere(level: str) -> None:
     kept = {"level": level, "per_prompt": True, "bootstrap": 20, "seed": 3}
     found = last(4, **kept)
-    estimates, exact = score_edges(MODEL, PAIRS, **kept), patch_edges(MODEL, PAIRS, **kept)  # type: ignore[arg-type]
+    estimates = score_edges(MODEL, PAIRS, method="eap", **kept)  # type: ignore[arg-type]
+    exact = patch_edges(MODEL, PAIRS, **kept)  # type: ignore[arg-type]
     second = score_edges(MODEL, PAIRS, method="secant", level=level)  # type: ignore[arg-type]
     size = np.maximum(np.abs(estimates.values), np.abs(estimates.values - second.values))
     known = np.sort(size[np.isfinite(size)])
@@ -82,7 +83,7 @@ def test_more_than_there_are_is_all_of_them() -> None:
 
 def test_refine_is_the_same_from_scores_that_are_there() -> None:
     kept = {"per_prompt": True, "bootstrap": 20, "seed": 3}
-    scores = score_edges(MODEL, PAIRS, **kept)  # type: ignore[arg-type]
+    scores = score_edges(MODEL, PAIRS, method="eap", **kept)  # type: ignore[arg-type]
     found, expected = refine(MODEL, PAIRS, scores, 6, seed=3), last(6, **kept)
     for name in (*FIELDS, "verified", "estimated"):
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
@@ -106,19 +107,19 @@ def test_a_second_method_that_refuses_leaves_the_sizes(monkeypatch: pytest.Monke
         return original(*args, method=method, **kwargs)  # type: ignore[arg-type]
 
     monkeypatch.setattr(module, "attribute", refuses)
-    states = list(refining.refining(MODEL, PAIRS, 5, conditions=Conditions(batch_size=2)))
+    states = list(refining.refining(MODEL, PAIRS, 5, conditions=Conditions(batch_size=2), method="eap"))
     assert states[-1].refusal == "no rule for this"
     assert {state.stage for state in states} == {"first", "exact"}
-    scores = score_edges(MODEL, PAIRS, conditions=Conditions(batch_size=2))
+    scores = score_edges(MODEL, PAIRS, conditions=Conditions(batch_size=2), method="eap")
     assert (states[-1].scores().verified == flagged(scores, None, 5)).all()
     # What was stored after it goes on without asking again.
     stored = next(state for state in states if state.refusal).tensors()
-    *_, again = refining.refining(MODEL, PAIRS, 5, conditions=Conditions(batch_size=2), stored=stored)
+    *_, again = refining.refining(MODEL, PAIRS, 5, conditions=Conditions(batch_size=2), stored=stored, method="eap")
     np.testing.assert_array_equal(again.scores().values, states[-1].scores().values)
 
 
 def test_what_does_not_belong_together_is_refused() -> None:
-    scores = score_edges(MODEL, PAIRS)
+    scores = score_edges(MODEL, PAIRS, method="eap")
     with pytest.raises(ScoreError, match="means over 5 prompts, the exact effects over 3"):
         refine(MODEL, PAIRS[:3], scores, 4)
     with pytest.raises(ScoreError, match="scores are of"):
@@ -136,7 +137,7 @@ def test_a_twentieth_of_the_edges_repairs_the_correlation() -> None:
     model = load_model("demo")
     prompts = make_task("ioi", model, n=8)
     exact = patch_edges(model, prompts)
-    scores = score_edges(model, prompts)
+    scores = score_edges(model, prompts, method="eap")
     by_size = agreement(refine(model, prompts, scores, 24, second=None), exact).pearson.value
     found = agreement(refine(model, prompts, scores, 24), exact).pearson.value
     before = agreement(scores, exact).pearson.value

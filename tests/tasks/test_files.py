@@ -204,7 +204,7 @@ def test_a_text_answer_to_a_prompt_of_ids_is_looked_up_by_itself(tmp_path):
     path = write(tmp_path, ".jsonl", [{**ID_ROW, "answers": " Mary"}])
     assert read_prompts(path, encoder(), vocab_size=VOCABULARY)[0].answers == (ID["Mary"],)
     path = write(tmp_path, ".jsonl", [{**ID_ROW, "answers": "Mary John"}])
-    assert "row 1, answers: answer 'Mary John' is not one token by itself; give its token id" in refusal(
+    assert "answer 'Mary John' is 2 tokens ['Mary', 'John'] by itself; give a token id, or take the first" in refusal(
         path, encoder()
     )
 
@@ -225,7 +225,11 @@ def test_a_text_answer_to_a_prompt_of_ids_is_looked_up_by_itself(tmp_path):
         ("p.csv", b'clean,corrupted\na,"b\n', "line 2: invalid CSV"),
         ("p.jsonl", b'{"clean": "a"}\n\n{"clean": \n', "line 3: invalid JSON"),
         ("p.jsonl", b'{"clean": "a"}\n[1, 2]\n', "line 2: list where a row belongs"),
-        ("p.json", b'{"clean": "a"}\n{"clean": "b"}\n', "line 2: invalid JSON .* belongs in a .jsonl file"),
+        (
+            "p.json",
+            b'{"clean": "a"}\n{"clean": "b",\n',
+            "line 2: invalid JSON .* one object a line, or all in one list",
+        ),
         ("p.json", b'{"rows": []}', "neither a list of rows nor"),
         ("p.json", b"[3]", "row 1: int where a row belongs"),
         (

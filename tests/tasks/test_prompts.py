@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from edgewise.errors import DataError
-from edgewise.tasks.prompts import PromptPair, PromptSet, validate
+from edgewise.tasks.prompts import PromptPair, PromptSet
+from edgewise.tasks.validation import validate
 
 
 def pair(**changes: object) -> PromptPair:

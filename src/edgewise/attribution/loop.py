@@ -27,7 +27,7 @@ from edgewise.metrics import Metric
 from edgewise.models import Model
 from edgewise.models.alone import one_at_a_time
 from edgewise.settings.conditions import Conditions
-from edgewise.settings.scoring import Level
+from edgewise.settings.scoring import DEFAULT_METHOD, Level
 from edgewise.tasks import PromptPair, PromptSet
 
 # Below this the largest |dL/dlogits| counts as zero: rounding, not a slope.
@@ -41,7 +41,7 @@ def attribute(
     model: Model,
     prompts: PromptSet | Sequence[PromptPair],
     *,
-    method: str = "eap",
+    method: str = DEFAULT_METHOD,
     settings: Mapping[str, Any] | None = None,
     metric: AnyMetric | None = None,
     level: Level = "edge",

@@ -11,6 +11,7 @@ from edgewise.cli import output
 from edgewise.cli.groups import MODEL
 from edgewise.cli.options import AsJson, Given, takes
 from edgewise.cli.progress import ShownProgress
+from edgewise.settings.device import AUTO
 
 EXAMPLES = """Examples:
 
@@ -50,6 +51,7 @@ def check(
 
     quiet_transformers()
     dtype = given.pop("dtype", "float32")
+    given.setdefault("device", AUTO)
     load = partial(load_model, model, **given)
     with ShownProgress("nothing is kept") as shown:
 

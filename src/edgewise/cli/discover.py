@@ -9,7 +9,8 @@ import typer
 
 from edgewise.cli import output
 from edgewise.cli.carried_out import carried_out
-from edgewise.cli.groups import BATCH, CIRCUIT, MEMORY, METHOD_SETTINGS, MODEL, PROMPTS, SCORES
+from edgewise.cli.data import refuse_unreadable
+from edgewise.cli.groups import BATCH, CIRCUIT, MEASURE, MEMORY, METHOD_SETTINGS, MODEL, PROMPTS, SCORES
 from edgewise.cli.options import AsJson, Given, Overwrite, split, takes
 
 EXAMPLES = """Examples:
@@ -40,11 +41,13 @@ edgewise discover --model demo --task ioi --method acdc --tau 0.02,0.05,0.2 --ou
 
 edgewise discover --model demo --task ioi --method eap-acdc --eap-threshold 0.01 --tau 0.05 --out runs/both
 
+edgewise discover --model gpt2-xl --task ioi --top 2000 --no-evaluate --out runs/xl
+
 edgewise discover --model weights.pth --config config.json --data ids.jsonl --out runs/compiled
 """
 
 
-@takes(MODEL.only("model"), PROMPTS, SCORES, METHOD_SETTINGS, CIRCUIT, MODEL, BATCH, MEMORY)
+@takes(MODEL.only("model"), PROMPTS, SCORES, METHOD_SETTINGS, CIRCUIT, MEASURE, MODEL, BATCH, MEMORY)
 def discover(
     given: Given,
     out: Annotated[Path, typer.Option("--out", help="Folder for the result; made if need be.")],
@@ -56,13 +59,15 @@ def discover(
 ) -> None:
     """Score every edge of a model on pairs of prompts and keep the edges that matter.
 
-    The result goes to a folder: run.json, scores.safetensors, circuit.json, and then pictures of it and a page
-    that shows it, report.html. A finished run of the same command is shown again; a run that was stopped goes on
-    where it was.
+    The result goes to a folder: run.json, scores.safetensors, circuit.json, how much of the behaviour the circuit
+    keeps, faithfulness.json, and then pictures of it and a page that shows it, report.html. A finished run of the same
+    command is shown again; a run that was stopped goes on where it was.
     """
     from edgewise.cli.pictures import show_in_pictures
+
+    refuse_unreadable(given)
     from edgewise.report.contest.sweep import show_sweep
-    from edgewise.report.document import run_document
+    from edgewise.report.document import run_document, warnings
     from edgewise.report.text import show_run
     from edgewise.runs.contest.sweep import grid, sweep, sweep_table
     from edgewise.runs.discover import discover as discover_run
@@ -71,8 +76,8 @@ def discover(
     with carried_out(given, overwrite) as execution:
         asked, swept = _asked(given)
         runs = sweep(grid(asked, swept), out, execution) if swept else (discover_run(asked, out, execution),)
-    output.warn(runs[0].record.warnings)
-    page = None if no_pictures or swept else show_in_pictures(runs[0])
+        output.warn(runs[0].record.warnings if swept else warnings(runs[0]))
+        page = None if no_pictures or swept else show_in_pictures(runs[0], execution.report)
     if as_json:
         output.document(to_json(sweep_table(runs)) if swept else run_document(runs[0]))
         return
@@ -84,7 +89,8 @@ def discover(
         return
     output.result(show_run(runs[0]))
     output.result(f"\nPictures and numbers on one page: {page}" if page else "")
-    output.result(f"{'Found the finished run in' if found else 'Wrote'} {out}")
+    anew = "Wrote another circuit of the scores in" if runs[0].selected_anew else "Wrote"
+    output.result(f"{'Found the finished run in' if found else anew} {out}")
 
 
 def _asked(given: Given) -> tuple[Any, dict[str, tuple[Any, ...]]]:

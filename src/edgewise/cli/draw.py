@@ -9,6 +9,7 @@ import typer
 
 from edgewise.cli import output
 from edgewise.cli.options import AsJson
+from edgewise.cli.progress import ShownProgress
 
 if TYPE_CHECKING:
     from edgewise.report.pictures import Format
@@ -39,13 +40,16 @@ def draw(
     Files: circuit.svg, circuit.png, scores.svg, scores.png, report.html; SVG and page are light or dark as the reader's
     screen is. Of a circuit with more than 300 edges the 300 strongest are drawn, unless --strongest says otherwise.
     """
-    from edgewise.cli.pictures import draw_run
+    from edgewise.cli.pictures import DRAWING, draw_run
     from edgewise.report.scenes import run_choice
+    from edgewise.runs.steps import Progress
     from edgewise.runs.store.folder import load_run
 
-    run = load_run(folder)
     formats = cast("list[Format] | None", picture_format)  # an unknown one is refused
-    written = draw_run(run, out, strongest, formats)
+    with ShownProgress("draw again") as shown:
+        run = load_run(folder)
+        shown(Progress(DRAWING))
+        written = draw_run(run, out, strongest, formats)
     choice = run_choice(run, strongest)
     if as_json:
         counts = {"drawn": len(choice.edges), "edges": choice.total}

@@ -9,6 +9,7 @@ import typer
 
 from edgewise.cli import output
 from edgewise.cli.carried_out import carried_out
+from edgewise.cli.data import refuse_unreadable
 from edgewise.cli.groups import BATCH, MEMORY, MODEL, NUMBERS, PROMPTS, SCORES
 from edgewise.cli.options import AsJson, Given, Overwrite, split, takes
 from edgewise.cli.progress import STOP
@@ -59,6 +60,7 @@ def evaluate(
     scores add a curve over circuit sizes beside random circuits. The numbers go to DIR/evaluation-ABLATION.json: the
     same command shows them again, and one that was stopped goes on where it was.
     """
+    refuse_unreadable(given)
     from edgewise.report.evaluation import evaluation_document, show_evaluation
     from edgewise.runs.evaluate import evaluate as evaluate_subject
     from edgewise.settings.evaluation import EvaluationRequest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edgewise.cli.options import group, method_settings
 from edgewise.settings.conditions import BatchSettings, MemorySettings
-from edgewise.settings.evaluation import EvaluationRequest
+from edgewise.settings.evaluation import EvaluationRequest, MeasureSettings
 from edgewise.settings.model import ModelSettings
 from edgewise.settings.prompts import PromptSettings
 from edgewise.settings.scoring import ScoreSettings
@@ -16,6 +16,7 @@ MACHINE = MODEL.without("model", "config", "gguf_file", "adapter")
 PROMPTS = group(PromptSettings)
 SCORES = group(ScoreSettings)
 CIRCUIT = group(Selection)
+MEASURE = group(MeasureSettings)
 BATCH = group(BatchSettings)
 MEMORY = group(MemorySettings)
 # The seed of what is drawn is that of the prompts.

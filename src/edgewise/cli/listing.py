@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from edgewise.cli import output
+from edgewise.cli.completion import completing
 from edgewise.cli.options import AsJson
 from edgewise.errors import UnknownNameError, did_you_mean
 
@@ -27,7 +28,14 @@ KINDS = ("models", "tasks", "metrics", "methods", "circuits", "settings")
 
 
 def list_names(
-    kind: Annotated[str, typer.Argument(help="models, tasks, metrics, methods, circuits or settings.", metavar="KIND")],
+    kind: Annotated[
+        str,
+        typer.Argument(
+            help="models, tasks, metrics, methods, circuits or settings.",
+            metavar="KIND",
+            autocompletion=completing(lambda: KINDS),
+        ),
+    ],
     as_json: AsJson = False,
 ) -> None:
     """List the models, tasks, metrics, methods, published circuits or settings that are known, a line on each."""

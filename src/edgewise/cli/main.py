@@ -5,38 +5,64 @@ Exit codes: 0 done; 1 a check failed; 2 anything wrong with what the user gave; 
 
 from __future__ import annotations
 
+import inspect
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import typer
 
-from edgewise.cli import check, compare, discover, draw, evaluate, league, listing, paper, roc, select, show, verify
+from edgewise.cli import (
+    check,
+    compare,
+    discover,
+    draw,
+    evaluate,
+    league,
+    listing,
+    paper,
+    prompts,
+    roc,
+    select,
+    show,
+    verify,
+)
 from edgewise.cli.output import note, warn
+from edgewise.cli.progress import loading
 from edgewise.cli.quiet import quiet_libraries
+from edgewise.cli.usage import about_usage, refuse_empty
 from edgewise.errors import EdgewiseError, EdgewiseWarning
 
 app = typer.Typer(
     name="edgewise",
     help="Find the edges of a language model's computational graph that carry a behaviour.",
     epilog="Begin with: edgewise discover --model demo --task ioi --out runs/demo",
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("compare", epilog=compare.EXAMPLES)(compare.compare)
-app.command("discover", epilog=discover.EXAMPLES)(discover.discover)
-app.command("draw", epilog=draw.EXAMPLES)(draw.draw)
-app.command("evaluate", epilog=evaluate.EXAMPLES)(evaluate.evaluate)
-app.command("league", epilog=league.EXAMPLES)(league.league)
-app.command("list", epilog=listing.EXAMPLES)(listing.list_names)
-app.command("paper", epilog=paper.EXAMPLES)(paper.paper)
-app.command("roc", epilog=roc.EXAMPLES)(roc.roc)
-app.command("select", epilog=select.EXAMPLES)(select.select)
-app.command("show", epilog=show.EXAMPLES)(show.show)
-app.command("verify", epilog=verify.EXAMPLES)(verify.verify)
-app.command("check", epilog=check.EXAMPLES)(check.check)
+
+
+def _add(name: str, verb: Callable[..., None], examples: str) -> None:
+    """Add a verb; paragraphs of its help are broken by the terminal's width, not by that of the source."""
+    said = inspect.getdoc(verb) or ""
+    paragraphs = (" ".join(paragraph.split()) for paragraph in said.split("\n\n"))
+    app.command(name, help="\n\n".join(paragraphs), epilog=examples)(verb)
+
+
+_add("compare", compare.compare, compare.EXAMPLES)
+_add("discover", discover.discover, discover.EXAMPLES)
+_add("draw", draw.draw, draw.EXAMPLES)
+_add("evaluate", evaluate.evaluate, evaluate.EXAMPLES)
+_add("league", league.league, league.EXAMPLES)
+_add("list", listing.list_names, listing.EXAMPLES)
+_add("paper", paper.paper, paper.EXAMPLES)
+_add("prompts", prompts.prompts, prompts.EXAMPLES)
+_add("roc", roc.roc, roc.EXAMPLES)
+_add("select", select.select, select.EXAMPLES)
+_add("show", show.show, show.EXAMPLES)
+_add("verify", verify.verify, verify.EXAMPLES)
+_add("check", check.check, check.EXAMPLES)
 
 
 def _print_version(wanted: bool) -> None:
@@ -50,7 +76,7 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def _edgewise(
     version: bool = typer.Option(
-        False, "--version", callback=_print_version, is_eager=True, help="Print the version and stop."
+        False, "--version", "-V", callback=_print_version, is_eager=True, help="Print the version and stop."
     ),
 ) -> None:
     """Options that stand before the verb; each does its work in its callback."""
@@ -70,7 +96,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
             warnings.simplefilter("default", EdgewiseWarning)
         warnings.showwarning = _show_warning
         try:
-            code = app(given, standalone_mode=False, prog_name="edgewise")
+            refuse_empty(given)
+            with loading(given):
+                code = app(given, standalone_mode=False, prog_name="edgewise")
         except EdgewiseError as error:
             return _fail(str(error))
         except (KeyboardInterrupt, typer.Abort):
@@ -78,7 +106,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         except OSError as error:
             return _fail(_about_file(error))
         except Exception as error:
-            return _fail(_about_usage(error, given))
+            return _fail(about_usage(error, given, {command.name for command in app.registered_commands}))
     if code == 130:
         note(_interrupted(given))
     return code if isinstance(code, int) else 0
@@ -98,16 +126,6 @@ def _about_file(error: OSError) -> str:
     if error.filename is None:
         return f"{error.strerror or error}; check the paths given, and the space left on the disk"
     return f"{error.filename}: {error.strerror}; check the path and its permissions"
-
-
-def _about_usage(error: Exception, given: Sequence[str]) -> str:
-    """One line for typer's own usage errors; raises again what is no usage error."""
-    message = getattr(error, "format_message", None)
-    if message is None:
-        raise error
-    verb = next((word for word in given if not word.startswith("-")), "")
-    known = {command.name for command in app.registered_commands}
-    return f"{message().rstrip('.')}; see `edgewise {f'{verb} ' if verb in known else ''}--help`"
 
 
 def _interrupted(given: Sequence[str]) -> str:

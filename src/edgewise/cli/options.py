@@ -14,6 +14,7 @@ from typing import Annotated, Any, TypeAlias, TypeVar, get_type_hints
 
 import typer
 
+from edgewise.cli.completion import of_setting
 from edgewise.methods import ESTIMATES, SEARCHES
 from edgewise.settings import Described, described
 from edgewise.settings.texts import read_numbers
@@ -23,7 +24,7 @@ Verb = TypeVar("Verb", bound=Callable[..., Any])
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Compute again, in place of what is stored.")]
-Rows = Annotated[int, typer.Option("--rows", help="Edges (or nodes) to list.", min=1)]
+Rows = Annotated[int, typer.Option("--rows", help="Rows to list.", min=1)]
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,13 @@ def _parameter(one: Described, title: str) -> inspect.Parameter:
     required = one.default is MISSING
     kind = _typed(one)
     flags = [f"{one.flag}/{one.off}" if one.off else one.flag]
-    told = typer.Option(*flags, help=_help(one), metavar=one.setting.metavar, rich_help_panel=title)
+    told = typer.Option(
+        *flags,
+        help=_help(one),
+        metavar=one.setting.metavar,
+        rich_help_panel=title,
+        autocompletion=of_setting(one),
+    )
     return inspect.Parameter(
         one.name,
         inspect.Parameter.KEYWORD_ONLY,

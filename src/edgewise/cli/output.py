@@ -9,16 +9,19 @@ from typing import Any
 
 import typer
 
+from edgewise.cli.progress import clear
 from edgewise.visible import visible
 
 
 def result(text: str) -> None:
     """Print a result for people."""
+    clear()
     typer.echo(visible(text))
 
 
 def document(values: Any) -> None:
     """Print one JSON document; numbers that JSON does not have become null."""
+    clear()
     typer.echo(json.dumps(_finite(values), indent=2, allow_nan=False))
 
 

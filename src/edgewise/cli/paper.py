@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from edgewise.cli import output
+from edgewise.cli.completion import completing
 from edgewise.cli.groups import BATCH, MACHINE, MEMORY
 from edgewise.cli.options import AsJson, Given, takes
 from edgewise.cli.progress import ShownProgress
@@ -25,10 +26,21 @@ edgewise paper all --model planted:3 --out paper
 LIST, ALL = "list", "all"
 
 
+def _figures() -> tuple[str, ...]:
+    from edgewise.paper import FIGURES
+
+    return (LIST, ALL, *FIGURES)
+
+
 @takes(MACHINE, BATCH, MEMORY)
 def paper(
     given: Given,
-    figure: Annotated[str, typer.Argument(help="list, all, or a figure such as fig3.", metavar="FIGURE")],
+    figure: Annotated[
+        str,
+        typer.Argument(
+            help="list, all, or a figure such as fig3.", metavar="FIGURE", autocompletion=completing(_figures)
+        ),
+    ],
     model: Annotated[
         str | None, typer.Option("--model", help="One model for all tasks; by default those of the paper.")
     ] = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,10 @@ from edgewise.cli import output
 
 if TYPE_CHECKING:
     from edgewise.report.pictures import Format
+    from edgewise.runs.steps import Report
     from edgewise.runs.store.folder import Run
+
+DRAWING = "drawing pictures"
 
 
 def draw_run(
@@ -26,15 +30,17 @@ def draw_run(
     if choice.left_out and top is None:
         output.note(
             f"the picture shows the {len(choice.edges):,} strongest of {choice.total:,} edges; "
-            f"`edgewise draw {run.folder} --strongest N` draws another number"
+            f"`edgewise draw {shlex.quote(str(run.folder))} --strongest N` draws another number"
         )
     return written
 
 
-def show_in_pictures(run: Run) -> Path:
+def show_in_pictures(run: Run, report: Report) -> Path:
     """Draw a run that `discover` has finished, unless its pictures are there; return the page's path."""
+    from edgewise.runs.steps import Progress
     from edgewise.runs.store.shown import PAGE, PICTURES, are_shown
 
     if not (run.reused and are_shown(run.folder, (*PICTURES, PAGE))):
+        report(Progress(DRAWING))
         draw_run(run)
     return run.folder / PAGE

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from edgewise.cli.carried_out import carried_out, show_result
+from edgewise.cli.data import refuse_unreadable
 from edgewise.cli.groups import BATCH, CIRCUIT, MEMORY, METHOD_SETTINGS, MODEL, PROMPTS, SCORES
 from edgewise.cli.options import AsJson, Given, Overwrite, split, takes
 from edgewise.errors import RunError
@@ -56,7 +57,7 @@ def roc(
         str | None,
         typer.Option(
             "--truth",
-            help="known, FILE.json, or exact:X: edges of exact effect X or X% of clean - corrupted; by default what"
+            help="known, FILE.json, or exact:X, edges of exact effect X or X% of clean - corrupted; by default what"
             " is known, else exact:2%.",
         ),
     ] = None,
@@ -81,6 +82,7 @@ def roc(
     threshold are run for each of a list. The same command goes on where it was stopped, and one with more methods makes
     only what is missing. The numbers go to roc.json, the picture to roc.svg, roc.png and roc-dark.png.
     """
+    refuse_unreadable(given)
     from edgewise.report.contest.roc import roc_picture, show_roc
     from edgewise.runs.config import RunConfig
     from edgewise.runs.contest.entrants import ROC_METHODS

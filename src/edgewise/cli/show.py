@@ -26,12 +26,12 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show a finished run: best edges with standard errors, counts, the metric on clean and corrupted."""
-    from edgewise.report.document import run_document
+    from edgewise.report.document import run_document, warnings
     from edgewise.report.text import show_run
     from edgewise.runs.store.folder import load_run
 
     run = load_run(folder)
-    output.warn(run.record.warnings)
+    output.warn(warnings(run))
     if as_json:
         output.document(run_document(run, rows))
     else:

@@ -5,7 +5,8 @@ many as its weight says. Intervals are of 95 % and speak of what was left unmeas
 
 - correlations and the slope: the jackknife, see `jackknife`, correlations on Fisher's scale atanh(r). A jackknife
   knows only what was drawn, and exact effects have long tails, so there is room for one more: the interval is stretched
-  to where the statistic would go if one unmeasured edge lay as far off the fitted line as the worst of all measured.
+  to where the statistic would go if the unmeasured edge of largest score lay as far off the fitted line as the worst of
+  all measured.
 - shares of edges and top-k recall: exact, from the hypergeometric distribution, see `counts` and `recall`.
 
 In simulations (`tests/evaluation/test_agreement.py`) the exact ones cover the truth at least 95 times in 100, rank
@@ -62,7 +63,8 @@ class Agreement:
         spearman_of_sizes: rank correlation of |exact| and |score|.
         sign_agreement: share that has the same sign, nothing being its own.
         sign_agreement_of_top: likewise of the k of largest |score|.
-        recall: share of the k of largest |exact| that is among the k of largest |score|.
+        recall: share of the k of largest |exact| that is among the k of largest |score|; no value, only its interval,
+            where some of the latter were left to the lot and it drew none of them.
         notes: why a number is missing, one line each.
     """
 
@@ -128,7 +130,7 @@ def _flat(values: Values) -> FloatArray:
 
 def _compare(scores: FloatArray, y: FloatArray, sample: Sample, k: int | None) -> Agreement:
     x = scores[sample.measured]
-    worse = _with_one_worse(x, y, sample)
+    worse = _with_one_worse(scores, x, y, sample)
     slope, intercept = line(x, y, sample.weights)
     slopes = [float(line(*one)[0]) for one in worse]
     linear = _correlation(pearson, x, y, sample, [float(pearson(*one)) for one in worse])
@@ -146,7 +148,7 @@ def _compare(scores: FloatArray, y: FloatArray, sample: Sample, k: int | None) -
         spearman_of_sizes=_correlation(spearman, np.abs(x), np.abs(y), sample, []),
         sign_agreement=_share(same, np.ones(sample.n, dtype=np.bool_), sample),
         sign_agreement_of_top=Estimate(None) if top is None else _share(same, top, sample),
-        recall=Estimate(None) if top is None else _estimate(*recall(np.abs(y), top, sample), sample),
+        recall=Estimate(None) if top is None else _recall(y, top, sample),
         notes=_notes(scores, x, y, k),
     )
 
@@ -157,12 +159,22 @@ def _top(scores: FloatArray, k: int) -> BoolArray:
     return chosen
 
 
-def _with_one_worse(x: FloatArray, y: FloatArray, sample: Sample) -> list[tuple[FloatArray, FloatArray, FloatArray]]:
-    """The sample with one more: as far from zero as any that was drawn, as far off the line as any measured."""
+def _recall(y: FloatArray, top: BoolArray, sample: Sample) -> Estimate:
+    value, low, high = recall(np.abs(y), top, sample)
+    unseen = bool((top & ~sample.certain).any()) and not (top & sample.drawn).any()
+    return Estimate(None, low, high) if unseen else _estimate(value, low, high, sample)
+
+
+def _with_one_worse(
+    scores: FloatArray, x: FloatArray, y: FloatArray, sample: Sample
+) -> list[tuple[FloatArray, FloatArray, FloatArray]]:
+    """The sample with one more: its score as far from zero as any that was left to the lot, drawn or not, and its exact
+    effect as far off the line as any measured.
+    """
     slope, intercept = (float(value) for value in line(x, y, sample.weights))
     if sample.is_census or np.isnan(slope):
         return []
-    far = float(np.abs(x[sample.drawn[sample.measured]]).max())
+    far = float(np.abs(scores[~sample.certain]).max())
     off = float(np.abs(y - intercept - slope * x).max())
     places = [(at, intercept + slope * at + by) for at in (-far, far) for by in (-off, off)]
     return [(np.append(x, at), np.append(y, to), np.append(sample.weights, 1.0)) for at, to in places]

@@ -9,7 +9,7 @@ import numpy as np
 
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.graph.scores import Ranking
-from edgewise.graph.selection import top_n, top_nodes
+from edgewise.graph.selection import has_path, top_n, top_nodes
 
 FRACTIONS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
@@ -52,6 +52,17 @@ class Ladder:
         if isinstance(self.scores, EdgeScores):
             return top_n(self.scores, n, self.by)
         return top_nodes(self.scores, n, self.by)
+
+    @property
+    def first_path(self) -> int | None:
+        """The fewest best edges (or nodes) with a path from `input` to `logits` among them; None where none has."""
+        low, high = 1, self.total - self.unscored
+        if high < 1 or not has_path(self.circuit(high)):
+            return None
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (low, middle) if has_path(self.circuit(middle)) else (middle + 1, high)
+        return low
 
     def shuffled(self, seed: int, number: int) -> Ladder:
         """The ladder of a random ranking, the same for the same seed and number; a larger circuit holds a smaller one.

@@ -18,7 +18,7 @@ from edgewise.graph.circuit import Circuit
 from edgewise.graph.graph import Graph
 from edgewise.graph.scores import EdgeScores, NodeScores, Ranking
 
-__all__ = ["greedy", "prune", "threshold", "threshold_nodes", "top_fraction", "top_n", "top_nodes"]
+__all__ = ["greedy", "leading", "prune", "threshold", "threshold_nodes", "top_fraction", "top_n", "top_nodes"]
 
 
 def top_n(scores: EdgeScores, n: int, by: Ranking = "abs") -> Circuit:
@@ -40,15 +40,16 @@ def top_n(scores: EdgeScores, n: int, by: Ranking = "abs") -> Circuit:
 
 
 def top_fraction(scores: EdgeScores, fraction: float, by: Ranking = "abs") -> Circuit:
-    """Return the circuit of the highest-ranked edges, at most `fraction` (0 to 1) of all: rounded down.
+    """Return the circuit of the highest-ranked edges, at most `fraction` (0 to 1) of those scored: rounded down.
 
     Raises:
-        SelectionError: `fraction` is not between 0 and 1, or so many edges are not scored.
+        SelectionError: `fraction` is not between 0 and 1.
     """
     if not 0 <= fraction <= 1:
         raise SelectionError(f"fraction {fraction} is not between 0 and 1; for a percentage, divide by 100")
+    scored = int((~np.isnan(scores.ranking(by))).sum())
     # 0.29 of 100 edges are 29, though 0.29 * 100 is 28.999...
-    return top_n(scores, math.floor(fraction * scores.graph.n_edges + 1e-9), by)
+    return top_n(scores, math.floor(fraction * scored + 1e-9), by)
 
 
 def threshold(scores: EdgeScores, x: float, by: Ranking = "abs") -> Circuit:
@@ -98,12 +99,28 @@ def prune(circuit: Circuit) -> Circuit:
     fed[graph.input_source] = True
     for k in range(graph.n_sources):
         fed[k] |= (mask[:, graph.reads[k]].any(axis=1) & fed).any()
+    return Circuit(graph, mask & fed[:, None] & _heard(circuit)[None, :])
+
+
+def leading(circuit: Circuit) -> Circuit:
+    """Return a new circuit without the edges that lie on no path to ``logits``, wherever it begins."""
+    return Circuit(circuit.graph, circuit.mask & _heard(circuit)[None, :])
+
+
+def _heard(circuit: Circuit) -> BoolArray:
+    """The destinations from which a path leads to ``logits``."""
+    graph = circuit.graph
     heard = np.zeros(graph.n_destinations, dtype=np.bool_)
     heard[graph.logits] = True
     for k in reversed(range(graph.n_sources)):
-        if (mask[k] & heard).any():
+        if (circuit.mask[k] & heard).any():
             heard |= graph.reads[k]
-    return Circuit(graph, mask & fed[:, None] & heard[None, :])
+    return heard
+
+
+def has_path(circuit: Circuit) -> bool:
+    """Whether any path of the circuit's edges leads from ``input`` to ``logits``."""
+    return bool(prune(circuit).mask.any())
 
 
 def top_nodes(scores: NodeScores, n: int, by: Ranking = "abs") -> Circuit:

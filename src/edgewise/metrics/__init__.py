@@ -1,6 +1,6 @@
 """Metrics: pure functions from logits at the answer positions to one number a prompt.
 
-Adding a metric is one module with a `Metric` and one row in `METRICS`.
+Adding a metric is one module with a `Metric` and one row in `metric_names.METRICS`.
 """
 
 from __future__ import annotations
@@ -8,24 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from edgewise.errors import MetricError
+from edgewise.metric_names import METRICS
 from edgewise.metrics.batch import MetricBatch
 from edgewise.metrics.metric import Metric, MetricFunction
-from edgewise.registry import Registry
 
 __all__ = ["METRICS", "Metric", "MetricBatch", "MetricFunction", "get_metric"]
-
-METRICS = Registry(
-    "metric",
-    {
-        "logit-diff": "edgewise.metrics.logit_diff:LOGIT_DIFF",
-        "logit-diff-max": "edgewise.metrics.logit_diff:LOGIT_DIFF_MAX",
-        "prob-diff": "edgewise.metrics.prob_diff:PROB_DIFF",
-        "log-prob": "edgewise.metrics.log_prob:LOG_PROB",
-        "kl": "edgewise.metrics.kl:KL",
-        "accuracy": "edgewise.metrics.accuracy:ACCURACY",
-    },
-    plugins="edgewise.metrics",
-)
 
 
 def get_metric(metric: str | Metric | MetricFunction) -> Metric:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from edgewise.models.load import load_model
+from edgewise.models.load import load_model, open_model
 from edgewise.models.model import Model
+from edgewise.models.reader import Opened, Reader
 from edgewise.models.recognise import wire
 from edgewise.models.wiring import Wiring
 
-__all__ = ["Model", "Wiring", "load_model", "wire"]
+__all__ = ["Model", "Opened", "Reader", "Wiring", "load_model", "open_model", "wire"]

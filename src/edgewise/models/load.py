@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -14,17 +16,19 @@ from edgewise.models.adapted import within
 from edgewise.models.built import kind_of, load_built
 from edgewise.models.catalogue import BUNDLED
 from edgewise.models.lens import LensTransformer, sources
-from edgewise.models.lens.load import load_lens
+from edgewise.models.lens.load import open_lens
 from edgewise.models.model import Model
 from edgewise.models.placement import require_finite, require_present
 from edgewise.models.pretrained.adapters import merged, refuse_unmerged, require_adapter
 from edgewise.models.pretrained.config import read_config
 from edgewise.models.pretrained.find import find
 from edgewise.models.pretrained.gguf import place as gguf_place
-from edgewise.models.pretrained.gguf.load import load_gguf
+from edgewise.models.pretrained.gguf.load import open_gguf
 from edgewise.models.pretrained.tokenizer import read_tokenizer
 from edgewise.models.pretrained.weights import read_module
+from edgewise.models.reader import Opened, Reader
 from edgewise.models.recognise import wire
+from edgewise.settings.device import taken
 from edgewise.settings.model import DType, KvHeads
 
 DTYPES: dict[str, torch.dtype] = {name: getattr(torch, name) for name in get_args(DType)}
@@ -56,7 +60,7 @@ def load_model(
             loaded module.
         config: the ``config.json`` of a weights file or folder in TransformerLens's format, where it lies elsewhere.
         dtype: its floating-point type; float32 by default, a loaded module's own.
-        device: where it runs; the CPU by default, a loaded module's own.
+        device: where it runs, ``"auto"`` for CUDA where there is one; the CPU by default, a loaded module's own.
         tokenizer: a Hugging Face tokenizer; by default the one stored with the model, if there is one.
         ignore_config: config attributes that are not understood but that you know to change nothing.
         trust_remote_code: run code that the folder or hub repository carries, and kernels of the hub; off by default.
@@ -75,45 +79,113 @@ def load_model(
             that cannot be merged, a bad seed or program, or a loaded module in training mode or with weights elsewhere.
         UnsupportedModelError: an architecture or config attribute that is not understood.
     """
-    if kv_heads not in KV_HEADS:
-        near = did_you_mean(kv_heads, KV_HEADS)
-        raise ModelError(f"kv_heads {kv_heads!r} is not known{near}; use one of {', '.join(KV_HEADS)}")
+    if isinstance(model, nn.Module):
+        _require_kv_heads(kv_heads)
+        model = within(model)
+        _require_no_settings(model, adapter, attention, (dtype, device, config, gguf_file))
+        return _taken(model, tokenizer, ignore_config, kv_heads)
+    return open_model(
+        model,
+        config=config,
+        dtype=dtype,
+        device=device,
+        tokenizer=tokenizer,
+        ignore_config=ignore_config,
+        trust_remote_code=trust_remote_code,
+        kv_heads=kv_heads,
+        attention=attention,
+        gguf_file=gguf_file,
+        adapter=adapter,
+    ).load()
+
+
+def open_model(
+    model: str | Path,
+    *,
+    config: str | Path | None = None,
+    dtype: str | torch.dtype | None = None,
+    device: str | torch.device | None = None,
+    tokenizer: Any | None = None,
+    ignore_config: Collection[str] = (),
+    trust_remote_code: bool = False,
+    kv_heads: str = "native",
+    attention: str | None = None,
+    gguf_file: str | None = None,
+    adapter: str | Path | None = None,
+) -> Opened:
+    """Find a model and read its config and its tokenizer; its weights, which may be large, are read when asked for.
+
+    Args and errors are those of `load_model`.
+    """
+    _require_kv_heads(kv_heads)
     if attention is not None and "/" in attention and not trust_remote_code:
         raise ModelError(
             f"attention {attention!r} is a kernel of the hub, which is code; give trust_remote_code"
             " (--trust-remote-code) to run it, or another attention"
         )
-    if isinstance(model, nn.Module):
-        model = within(model)
-        _require_no_settings(model, adapter, attention, (dtype, device, config, gguf_file))
-        return _taken(model, tokenizer, ignore_config, kv_heads)
     name = str(model)
     kind, place = _dtype(dtype) or torch.float32, _device(device)
     if gguf_file is not None and (name in BUNDLED or (kind_of(name) and config is None)):
         raise ModelError(f"model {name!r} is in no GGUF file; leave gguf_file {gguf_file!r} (--gguf-file) out")
     if kind_of(name) and config is None:
         _require_no_choice(name, attention, adapter)
-        return load_built(name, kind, place, tokenizer)
+        made = load_built(name, kind, place, tokenizer)
+        return Opened(made.reader, lambda: made)
     file = None if name in BUNDLED else gguf_place.find(name, gguf_file, config)
     checkpoint = None if file is not None or (name in BUNDLED and config is None) else sources.find(name, config)
     if checkpoint is not None:
         _require_no_choice(name, attention, adapter)
-        lens = load_lens(name, checkpoint, dtype=kind, device=place, tokenizer=tokenizer, ignore_config=ignore_config)
-        require_finite(name, lens.module)
-        return lens
-    wanted = None if adapter is None else str(adapter)
-    choices: dict[str, Any] = {"dtype": kind, "attention": attention, "ignore_config": ignore_config}
+        lens = open_lens(name, checkpoint, dtype=kind, device=place, tokenizer=tokenizer, ignore_config=ignore_config)
+        return Opened(lens.reader, lambda: _finite(lens.load()))
+    choices = _Choices(kind, place, tokenizer, ignore_config, trust_remote_code, kv_heads, attention)
+    return _open_pretrained(name, file, choices, None if adapter is None else str(adapter))
+
+
+@dataclass(frozen=True, eq=False)
+class _Choices:
+    """How a model in Hugging Face's format is loaded; see `load_model`."""
+
+    dtype: torch.dtype
+    device: torch.device
+    tokenizer: Any | None
+    ignore_config: Collection[str]
+    trust_remote_code: bool
+    kv_heads: str
+    attention: str | None
+
+
+def _open_pretrained(name: str, file: Path | None, chosen: _Choices, adapter: str | None) -> Opened:
+    """Open a GGUF file, or where there is none, a folder or hub name with a Hugging Face checkpoint."""
+    weights: dict[str, Any] = {"dtype": chosen.dtype, "attention": chosen.attention}
+    read: Callable[[], nn.Module]
     if file is not None:
-        merging = None if wanted is None else require_adapter(wanted)
-        module, own = load_gguf(name, file, **choices)
+        merging = None if adapter is None else require_adapter(adapter)
+        found = open_gguf(name, file, ignore_config=chosen.ignore_config)
+        config, own, read = found.config, found.tokenizer, partial(found.module, **weights)
     else:
-        source, trusted = find(name, wanted), dict[str, Any](trust_remote_code=trust_remote_code)
-        settings = read_config(name, source, ignore_config=choices.pop("ignore_config"), **trusted)
-        merging = None if wanted is None else require_adapter(wanted)
-        module, own = read_module(name, source, settings, **choices, **trusted), read_tokenizer(source, **trusted)
-    module = (module if merging is None else merged(module, merging)).to(place)
-    require_finite(name, module)
-    return Model(name, wire(module, ignore_config, kv_heads), tokenizer or own)
+        source, trusted = find(name, adapter), dict[str, Any](trust_remote_code=chosen.trust_remote_code)
+        config = read_config(name, source, ignore_config=chosen.ignore_config, **trusted)
+        merging = None if adapter is None else require_adapter(adapter)
+        own, read = read_tokenizer(source, **trusted), partial(read_module, name, source, config, **weights, **trusted)
+    reader = Reader(name, config, chosen.tokenizer or own)
+
+    def load() -> Model:
+        module = read()
+        module = (module if merging is None else merged(module, merging)).to(chosen.device)
+        return _finite(Model(name, wire(module, chosen.ignore_config, chosen.kv_heads), reader.tokenizer))
+
+    return Opened(reader, load)
+
+
+def _finite(model: Model) -> Model:
+    require_finite(model.name, model.module)
+    return model
+
+
+def _require_kv_heads(kv_heads: str) -> None:
+    if kv_heads not in KV_HEADS:
+        near = did_you_mean(kv_heads, KV_HEADS)
+        raise ModelError(f"kv_heads {kv_heads!r} is not known{near}; use one of {', '.join(KV_HEADS)}")
 
 
 def _require_no_settings(
@@ -168,7 +240,7 @@ def _dtype(dtype: str | torch.dtype | None) -> torch.dtype | None:
 
 def _device(device: str | torch.device | None) -> torch.device:
     try:
-        chosen = torch.device(device or "cpu")
+        chosen = torch.device(taken(device) if isinstance(device, str) else device or "cpu")
         torch.empty(0, device=chosen)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]

@@ -12,6 +12,7 @@ from torch import nn
 from edgewise.errors import ModelError
 from edgewise.graph import Circuit, Graph
 from edgewise.models.adapted import within
+from edgewise.models.reader import Reader
 from edgewise.models.wiring import Wiring
 
 
@@ -65,20 +66,24 @@ class Model:
         return next(self.module.parameters()).device
 
     @property
+    def reader(self) -> Reader:
+        """What it reads and predicts."""
+        return Reader(self.name, self.config, self.tokenizer, self.bos)
+
+    @property
     def vocab_size(self) -> int:
         """Number of token ids that can be embedded."""
-        return int(self.config.vocab_size)
+        return self.reader.vocab_size
 
     @property
     def output_size(self) -> int:
         """Number of token ids that can be predicted; compiled models may predict others than they read."""
-        return int(getattr(self.config, "output_size", self.vocab_size))
+        return self.reader.output_size
 
     @property
     def max_positions(self) -> int | None:
         """The context in tokens, where the model states one."""
-        limit = getattr(self.config, "max_position_embeddings", None)
-        return None if limit is None else int(limit)
+        return self.reader.max_positions
 
     def require_eval(self) -> None:
         """Refuse a model in training mode: dropout would put noise into scores, even on identical prompts.

@@ -16,7 +16,7 @@ from edgewise.paper.figure import Request
 from edgewise.runs.config import RunConfig
 from edgewise.runs.contest.entrants import ROWS
 from edgewise.runs.contest.truth import Truth, truth_of
-from edgewise.runs.discover import discover
+from edgewise.runs.discover import find_circuit
 from edgewise.runs.store.folder import Run
 
 FAST_N = 6
@@ -96,7 +96,7 @@ def scored(experiment: Experiment, request: Request, method: str) -> Run:
     entrant = ROWS[method]
     (config,) = entrant.configs(base, base.metric or "").values()
     execution = request.execution.named(f"{experiment.task}: {method}")
-    return discover(config, run_folder(experiment, request) / entrant.folder, execution)
+    return find_circuit(config, run_folder(experiment, request) / entrant.folder, execution)
 
 
 def truth(experiment: Experiment, request: Request) -> Truth:

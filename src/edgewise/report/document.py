@@ -9,8 +9,11 @@ from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.graph.scores import Ranking
 from edgewise.report.rows import best
 from edgewise.report.text import DEFAULT_TOP
+from edgewise.runs.notes import notes_of
 from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.folder import Run
+
+UNMEASURED = "the scores are stored, but the faithfulness of the circuit could not be measured"
 
 
 def circuit_document(
@@ -29,8 +32,16 @@ def circuit_document(
     return {"circuit_edges": circuit.n_edges, "circuit_nodes": len(circuit.nodes()), level: rows}
 
 
+def warnings(run: Run) -> tuple[str, ...]:
+    """What to beware of in a run, and in what was measured of its circuit, one line each."""
+    measured = () if run.evaluated is None else run.evaluated.warnings
+    why = () if run.unmeasured is None else (f"{UNMEASURED}: {run.unmeasured}",)
+    return tuple(dict.fromkeys((*run.record.warnings, *measured, *why)))
+
+
 def run_document(run: Run, top: int = DEFAULT_TOP) -> dict[str, Any]:
-    """Return a run as JSON values: folder, whether it was reused, `run.json`, the best edges or nodes.
+    """Return a run as JSON values: folder, whether it was reused, `run.json`, what was measured of the circuit and what
+    is wrong with it, the best edges or nodes.
 
     Args:
         run: a finished run.
@@ -42,5 +53,8 @@ def run_document(run: Run, top: int = DEFAULT_TOP) -> dict[str, Any]:
         "folder": str(run.folder),
         "reused": run.reused,
         "run": to_json(run.record),
+        "faithfulness": None if run.evaluated is None else to_json(run.evaluated),
+        "notes": list(notes_of(run)),
+        "warnings": list(warnings(run)),
         f"{config.level}s": rows,
     }

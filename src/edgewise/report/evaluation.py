@@ -7,7 +7,7 @@ from typing import Any
 
 from edgewise.evaluation.result import Measured, Removal, Spread
 from edgewise.report.table import table
-from edgewise.report.text import DEFAULT_TOP, plain
+from edgewise.report.text import DEFAULT_TOP, noted, path_words, plain, share
 from edgewise.runs.evaluate import StoredEvaluation
 from edgewise.runs.evaluated import Axes, Evaluated
 from edgewise.runs.store.codec import to_json
@@ -48,10 +48,10 @@ def _what(stored: StoredEvaluation) -> str:
     dropped = f" ({prompts.dropped} rows dropped)" if prompts.dropped else ""
     lines = [
         f"{stored.asked['model']} on {prompts.what}: {prompts.n:,} {split}prompts{dropped}, {results.metric}",
-        f"circuit: {edges.circuit:,} of {edges.graph:,} edges, not pruned",
+        f"circuit: {edges.circuit:,} of {edges.graph:,} edges, not pruned{path_words(results.path)}",
         f"ablation: {results.ablation}; patched edges carry {CARRY[results.ablation]}",
     ]
-    return "\n".join(lines if prompts.note is None else [*lines, f"note: {prompts.note}"])
+    return "\n".join((*lines, *noted(() if prompts.note is None else (prompts.note,)), *noted(results.notes)))
 
 
 def _circuits(results: Evaluated) -> str:
@@ -72,8 +72,7 @@ def _shares(results: Evaluated) -> str:
         ("completeness", f"(m(complement) - m(empty)) / {whole}: 0 leaves none of it outside"),
     ]
     rows = [
-        (name, _share(getattr(results, name)), _share(getattr(results, f"{name}_stderr")), words)
-        for name, words in cells
+        (name, share(getattr(results, name)), share(getattr(results, f"{name}_stderr")), words) for name, words in cells
     ]
     return table(("", "value", "stderr", "meaning"), rows, right=(1, 2))
 
@@ -90,7 +89,7 @@ def _curve(stored: StoredEvaluation) -> str:
     for point in results.curve:
         counts = [f"{point.size:,}", f"{point.edges:,}"][: len(sizes)]
         spread = _spread(point.random) if rivals else []
-        row = (f"{point.fraction:g}", *counts, _share(point.faithfulness), _share(point.stderr), *spread)
+        row = (f"{point.fraction:g}", *counts, share(point.faithfulness), share(point.stderr), *spread)
         cells.append(row)
     lines = [axes.ranking, table(header, cells, right=range(len(header))), "", _areas(results, axes, stored.asked)]
     return "\n".join(lines)
@@ -103,7 +102,7 @@ def _areas(results: Evaluated, axes: Axes, asked: Mapping[str, Any]) -> str:
     for name in ("cpr", "cmd"):
         spread = _spread(getattr(rivals, name)) if rivals else []
         words = "under faithfulness" if name == "cpr" else "between it and 1"
-        cells.append((f"{name.upper()} ({words})", _share(getattr(results, name)), *spread))
+        cells.append((f"{name.upper()} ({words})", share(getattr(results, name)), *spread))
     of_random = f"; {asked['random']} random rankings, seed {asked['seed']}" if rivals else ""
     return f"{table(header, cells, right=range(1, len(header)))}\nx axis: {axes.x}{of_random}"
 
@@ -121,9 +120,4 @@ def _minimality(removed: Sequence[Removal], metric: str, top: int) -> str:
 
 
 def _spread(found: Spread | None) -> list[str]:
-    return ["-"] * 3 if found is None else [_share(value) for value in (found.mean, found.least, found.most)]
-
-
-def _share(value: float | None) -> str:
-    """Four digits after the point: a share of the behaviour, for which a millionth is nothing."""
-    return "-" if value is None else f"{value:.4f}".replace("-0.0000", "0.0000")
+    return ["-"] * 3 if found is None else [share(value) for value in (found.mean, found.least, found.most)]

@@ -9,13 +9,22 @@ from typing import Any
 from edgewise.methods import method_names, settings_class
 from edgewise.settings import Described, described
 from edgewise.settings.conditions import BatchSettings, MemorySettings
-from edgewise.settings.evaluation import EvaluationRequest
+from edgewise.settings.evaluation import EvaluationRequest, MeasureSettings
 from edgewise.settings.model import ModelSettings
 from edgewise.settings.prompts import PromptSettings
 from edgewise.settings.scoring import ScoreSettings
 from edgewise.settings.selection import Selection
 
-SHARED = (ModelSettings, PromptSettings, ScoreSettings, Selection, EvaluationRequest, BatchSettings, MemorySettings)
+SHARED = (
+    ModelSettings,
+    PromptSettings,
+    ScoreSettings,
+    Selection,
+    MeasureSettings,
+    EvaluationRequest,
+    BatchSettings,
+    MemorySettings,
+)
 HEADER = ("option", "takes", "default", "what it is")
 _KINDS = {bool: "yes or no", int: "whole number", float: "number", str: "text", dict: "name=value"}
 OPENING = """# Settings

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.graph.scores import Ranking
+from edgewise.graph.selection import has_path
+from edgewise.report.prompts import show_briefly
 from edgewise.report.rows import Row, best
 from edgewise.report.table import table
+from edgewise.runs.evaluated import Evaluated
+from edgewise.runs.notes import notes_of
 from edgewise.runs.store.folder import Run
 from edgewise.runs.store.record import RunRecord
 
@@ -25,12 +31,39 @@ def show(circuit: Circuit, scores: EdgeScores | NodeScores, top: int = DEFAULT_T
 
 
 def show_run(run: Run, top: int = DEFAULT_TOP) -> str:
-    """Return what `edgewise show` prints: what was run, the metric, the counts, and the best edges."""
+    """Return what `edgewise show` prints: what was run, the metric, the circuit and its worth, and the best edges."""
     record = run.record
     exact = () if record.exact is None else (describe_exact(record), "")
     stable = () if record.stability is None else (describe_stability(record), "")
-    head = "\n".join((_what(record), _how(record), "", _metric(record), "", *exact, *stable))
-    return f"{head}\n{show(run.circuit, run.scores, top, record.config.selection.by)}"
+    prompts = () if record.prompts.shown is None else (show_briefly(record.prompts.shown), "")
+    head = "\n".join((_what(record), _how(record), "", *prompts, _metric(record), "", *exact, *stable))
+    circuit = "\n".join((_circuit_line(run.circuit), describe_faithfulness(run), *noted(notes_of(run))))
+    return f"{head}\n{circuit}\n\n{_rows(best(run.scores, run.circuit, top, record.config.selection.by), run.scores)}"
+
+
+def describe_faithfulness(run: Run) -> str:
+    """How much of the behaviour the circuit keeps, and on which prompts that was measured."""
+    found = run.evaluated
+    if found is None:
+        return f"faithfulness: not measured; `edgewise evaluate {run.folder}` does"
+    return f"faithfulness: {faithfulness(found)}"
+
+
+def faithfulness(found: Evaluated) -> str:
+    """The number, its standard error and the prompts it is a mean over."""
+    prompts = found.prompts
+    which = f"{prompts.split} " if prompts.split else ""
+    own = ", those it was found on" if prompts.note is not None else ""
+    where = f"on {prompts.n:,} {which}prompts{own}"
+    if found.faithfulness is None:
+        return f"not defined {where}: {found.metric} is the same with every edge patched"
+    spread = "" if found.faithfulness_stderr is None else f" (stderr {share(found.faithfulness_stderr)})"
+    return f"{share(found.faithfulness)}{spread} of {found.metric} {where}"
+
+
+def noted(lines: Iterable[str]) -> tuple[str, ...]:
+    """Notes as lines of a text."""
+    return tuple(f"note: {line}" for line in lines)
 
 
 def describe_exact(record: RunRecord) -> str:
@@ -85,8 +118,13 @@ def _circuit_line(circuit: Circuit) -> str:
     graph = circuit.graph
     return (
         f"circuit: {circuit.n_edges:,} of {graph.n_edges:,} edges, "
-        f"{len(circuit.nodes()):,} of {graph.n_sources + 1:,} nodes"
+        f"{len(circuit.nodes()):,} of {graph.n_sources + 1:,} nodes{path_words(has_path(circuit))}"
     )
+
+
+def path_words(path: bool) -> str:
+    """What is added to the size of a circuit without a path."""
+    return "" if path else ", no path from input to logits"
 
 
 def _rows(rows: tuple[Row, ...], scores: EdgeScores | NodeScores) -> str:
@@ -110,6 +148,11 @@ def _rows(rows: tuple[Row, ...], scores: EdgeScores | NodeScores) -> str:
 def score_is(row: Row) -> str:
     """Whether a score was measured or estimated."""
     return "exact" if row.verified else "estimate"
+
+
+def share(value: float | None) -> str:
+    """Four digits after the point: a share of the behaviour, for which a millionth is nothing."""
+    return "-" if value is None else f"{value:.4f}".replace("-0.0000", "0.0000")
 
 
 def plain(number: float | None) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from edgewise.evaluation.agreement import Agreement, Estimate
-from edgewise.evaluation.verdict import is_right
+from edgewise.evaluation.agreement import Estimate
+from edgewise.evaluation.criteria import Criterion
 from edgewise.report.table import table
 from edgewise.report.text import plain
 from edgewise.runs.methods.advice import nearer
@@ -28,7 +28,7 @@ def show_verification(run: Run, verification: Verification, rows: int = MOST_WRO
     said = verification.agreement
     parts = (
         f"{_what(run, verification)}\n{_measured(verification)}",
-        _statistics(said, verification.level),
+        _statistics(verification),
         *said.notes,
         *([] if said.is_exact else [LIMIT.format(verification.level)]),
         f"Most wrong, in units of {verification.metric}:\n\n{_wrong(verification, rows)}",
@@ -56,8 +56,8 @@ def _what(run: Run, verification: Verification) -> str:
 
 
 def _can_be_nearer(run: Run, verification: Verification) -> bool:
-    """Whether another method may well do better: these scores are not right in every respect, and are of edges."""
-    return verification.level == "edge" and not is_right(verification.agreement)
+    """Whether another method may well do better: something is wrong with these scores, and they are of edges."""
+    return verification.level == "edge" and any(one.outcome == "fails" for one in verification.criteria)
 
 
 def _measured(verification: Verification) -> str:
@@ -74,24 +74,33 @@ def _measured(verification: Verification) -> str:
     return f"measured: {said.measured:,} of {said.population:,} {what}s{left_out}: {largest}"
 
 
-def _statistics(said: Agreement, what: str) -> str:
+def _statistics(verification: Verification) -> str:
+    said, what = verification.agreement, verification.level
     of_all = [
-        ("R² (squared Pearson correlation)", said.r2),
-        ("slope of exact on score", said.slope),
-        ("rank correlation (Spearman)", said.spearman),
-        ("rank correlation of sizes", said.spearman_of_sizes),
-        ("same sign", said.sign_agreement),
+        ("R² (squared Pearson correlation)", "r2"),
+        ("slope of exact on score", "slope"),
+        ("rank correlation (Spearman)", "spearman"),
+        ("rank correlation of sizes", "spearman_of_sizes"),
+        ("same sign", "sign_agreement"),
     ]
     if said.k is not None:
         of_all += [
-            (f"same sign, {said.k:,} largest scores", said.sign_agreement_of_top),
-            (f"largest {said.k:,} {what}s found (recall)", said.recall),
+            (f"same sign, {said.k:,} largest scores", "sign_agreement_of_top"),
+            (f"largest {said.k:,} {what}s found (recall)", "recall"),
         ]
-    if said.is_exact:
-        exact = [(words, _value(number)) for words, number in of_all]
-        return table(("exact effect against score", "value"), exact, right=(1,))
-    cells = [(words, _value(number), _interval(number)) for words, number in of_all]
-    return table(("exact effect against score", "estimate", "95 % interval"), cells, right=(1, 2))
+    asked = {one.name: (_asked(one), one.outcome) for one in verification.criteria}
+    cells = []
+    for words, name in of_all:
+        number: Estimate = getattr(said, name)
+        spread = () if said.is_exact else (_interval(number),)
+        cells.append((words, _value(number), *spread, *asked.get(name, ("", ""))))
+    headings = ("value",) if said.is_exact else ("estimate", "95 % interval")
+    header = ("exact effect against score", *headings, "asked", "result")
+    return table(header, cells, right=range(1, 1 + len(headings)))
+
+
+def _asked(one: Criterion) -> str:
+    return f"{one.least:g} or more" if one.most is None else f"{one.least:g} to {one.most:g}"
 
 
 def _value(number: Estimate) -> str:

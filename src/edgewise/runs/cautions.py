@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import numpy as np
 
 from edgewise.metrics import get_metric
@@ -56,5 +58,5 @@ def _no_better(model: str, metric: str, state: ScoringState) -> str | None:
         f"{metric} is {'not' if gain <= 0 else 'hardly'} better on clean prompts ({clean:.3g}) than on corrupted ones"
         f" ({corrupted:.3g}; difference {apart}): is there a behaviour to explain? Weights may be random or wrong,"
         f" the tokenizer another model's, the task unknown to the model, or the answers swapped; see"
-        f" `edgewise check {model}`"
+        f" `edgewise check {shlex.quote(model)}`"
     )

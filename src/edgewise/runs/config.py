@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from edgewise.errors import SettingError
 from edgewise.runs.store.codec import to_json
+from edgewise.settings import described
 from edgewise.settings.conditions import BatchSettings
+from edgewise.settings.device import taken
+from edgewise.settings.evaluation import MeasureSettings
 from edgewise.settings.model import ModelSettings
 from edgewise.settings.prompts import PromptSettings, json_values
 from edgewise.settings.scoring import ScoreSettings
@@ -20,10 +23,11 @@ _NESTED = {"nested": True}
 
 
 @dataclass(frozen=True)
-class RunConfig(BatchSettings, ScoreSettings, PromptSettings, ModelSettings):
-    """Everything that decides a run's result, apart from the contents of the files it names.
+class RunConfig(MeasureSettings, BatchSettings, ScoreSettings, PromptSettings, ModelSettings):
+    """Everything that decides a run's result, apart from the contents of the files it names, and what is done with it.
 
-    Its fields are those of the groups it is made of (`edgewise.settings`), and:
+    Its fields are those of the groups it is made of (`edgewise.settings`), ``device="auto"`` with what it stands for
+    here in its place, and:
 
     Args:
         settings: the method's own settings, JSON values by name.
@@ -39,12 +43,24 @@ class RunConfig(BatchSettings, ScoreSettings, PromptSettings, ModelSettings):
     def __post_init__(self) -> None:
         """Check what can be checked without a model, and freeze the collections."""
         super().__post_init__()
+        object.__setattr__(self, "device", taken(self.device))
         if self.bootstrap and self.selection.by == "mean-abs":
             raise SettingError("resamples keep means of the signed score, not of its size; leave --by mean-abs out")
         object.__setattr__(self, "settings", json_values("the method's settings", self.settings))
 
+    @property
+    def deciding(self) -> RunConfig:
+        """The same result asked for in the plainest way: what does not decide it is as by default."""
+        idle = {one.name: one.default for one in described(RunConfig) if not one.setting.changes_result}
+        return replace(self, **idle)
+
+    @property
+    def scored(self) -> RunConfig:
+        """The same scores asked for in the plainest way: what decides only which edges are kept is as by default."""
+        return replace(self.deciding, selection=Selection())
+
     def differences(self, other: RunConfig) -> tuple[str, ...]:
-        """Return one phrase for each field in which `other` differs, e.g. ``"seed is 0 there, 1 here"``.
+        """Return one phrase for each deciding field in which `other` differs, e.g. ``"seed is 0 there, 1 here"``.
 
         Args:
             other: the config of now ("here"); `self` is the one that was found ("there").
@@ -58,7 +74,7 @@ class RunConfig(BatchSettings, ScoreSettings, PromptSettings, ModelSettings):
 
 
 def _flat(config: RunConfig) -> dict[str, Any]:
-    values: dict[str, Any] = to_json(config)
+    values: dict[str, Any] = to_json(config.deciding)
     nested = {name: values.pop(name) for name in ("settings", "selection")}
     settings = {f"setting {name}": value for name, value in nested["settings"].items()}
     return values | settings | {f"selection {name}": value for name, value in nested["selection"].items()}

@@ -1,10 +1,11 @@
 """From a config to a run folder.
 
-1. A finished run of the same config, model files and data is read and handed back; anything else in the
-   folder is refused, unless the user overwrites it.
-2. Load the model, make or read the prompts, check that the selection can be satisfied.
+1. A finished run of the same config, model files and data is read and handed back; where only the selection is another,
+   the circuit is selected anew from its scores. Anything else in the folder is refused, unless the user overwrites it.
+2. Load the model, check that the selection can be made of what will be scored, make or read the prompts.
 3. Score; the state goes to the disk now and then, and a run that was killed goes on from there.
 4. Select the circuit from the scores as they are stored, and write everything in one step.
+5. Measure the faithfulness of that circuit, unless the config says not to; the same command again does what is missing.
 """
 
 from __future__ import annotations
@@ -18,20 +19,25 @@ from typing import Any
 import numpy as np
 
 from edgewise.errors import ScoreError
-from edgewise.evaluation.stability import intervals, stability
-from edgewise.graph import Circuit, EdgeScores, NodeScores
-from edgewise.metrics import get_metric
+from edgewise.graph import Circuit, EdgeScores, Graph, NodeScores
+from edgewise.metrics import Metric, get_metric
 from edgewise.runs.cautions import cautions
 from edgewise.runs.config import RunConfig
+from edgewise.runs.faithfulness import with_faithfulness
 from edgewise.runs.methods import RunMethod, ScoringState, method_of, settled
+from edgewise.runs.reselect import select_anew
 from edgewise.runs.resume import run_to_end
-from edgewise.runs.selection import require_fits, select
+from edgewise.runs.selection import require_fits, require_spread, stability_of
 from edgewise.runs.setup import Setup, describe_model, describe_prompts, prepare
+from edgewise.runs.shown_prompts import ShownPrompts, show_prompts
 from edgewise.runs.steps import SCORING, Execution, Steps
 from edgewise.runs.store.folder import Run, as_stored, read_record, read_run, refuse_other, require_free, write_run
 from edgewise.runs.store.lock import writing
-from edgewise.runs.store.record import Counts, MetricSummary, RunRecord, StabilitySummary, differences, versions
-from edgewise.tasks import TASKS
+from edgewise.runs.store.record import Counts, MetricSummary, RunRecord, differences, versions
+from edgewise.tasks import TASKS, PromptSet
+
+# Prompts of which a run keeps the tokens, to be looked at.
+SHOWN = 3
 
 
 def discover(
@@ -39,7 +45,7 @@ def discover(
     folder: str | Path,
     execution: Execution = Execution(),
 ) -> Run:
-    """Score every edge, select a circuit and store the result.
+    """Score every edge, select a circuit, store the result, and measure the faithfulness of the circuit.
 
     Args:
         config: what to do.
@@ -47,13 +53,24 @@ def discover(
         execution: how it is carried out, `Execution`.
 
     Returns:
-        The run; `reused` says that it was there already.
+        The run; `reused` says that it was there already, `selected_anew` that its scores were, `unmeasured` why its
+        circuit could not be measured.
 
     Raises:
         RunConflictError: the folder holds another run, or another process is writing to it.
         EdgewiseError: anything wrong with the model, the prompts, the metric, the scores or the selection.
     """
-    folder = Path(folder)
+    run, setup = _found(config, Path(folder), execution)
+    return with_faithfulness(run, setup, execution) if config.evaluate else run
+
+
+def find_circuit(config: RunConfig, folder: str | Path, execution: Execution = Execution()) -> Run:
+    """Do the same, and measure nothing of the circuit: for comparisons, which evaluate circuits themselves."""
+    return _found(config, Path(folder), execution)[0]
+
+
+def _found(config: RunConfig, folder: Path, execution: Execution) -> tuple[Run, Setup | None]:
+    """The run, and its model and prompts where they were needed."""
     config = known(config)
     method = method_of(config)
     with writing(folder):
@@ -61,10 +78,18 @@ def discover(
             require_free(folder, config)
             record = read_record(folder)
             if record is not None:
-                refuse_other(folder, differences(record, config))
-                return read_run(folder, reused=True)
+                refuse_other(folder, differences(record, replace(config, selection=record.config.selection)))
+                run = read_run(folder, reused=True)
+                same = record.config.selection == config.selection
+                return (run if same else select_anew(run, config.selection)), None
         steps = Steps(execution.report)
-        setup = prepare(config, None, steps, lambda model: require_fits(config.selection, model.graph, config.level))
+        setup = prepare(
+            config,
+            None,
+            steps,
+            check=lambda model: _require_fits(method, config, model.graph),
+            read=lambda prompts: _check_prompts(method, config, prompts),
+        )
         conditions = execution.conditions(config.batch_size)
         with steps.step("scoring", SCORING):
             state, earlier = run_to_end(
@@ -84,7 +109,18 @@ def discover(
             circuit = method.circuit(config, state, scores)
         record = record_of(setup, method, state, scores, circuit, steps.seconds)
         write_run(folder, record, scores, circuit, method.trace(state))
-        return read_run(folder)
+        return read_run(folder), setup
+
+
+def _require_fits(method: RunMethod[Any], config: RunConfig, graph: Graph) -> None:
+    """Refuse a selection that cannot be made of what the method will score, before it does."""
+    require_fits(config.selection, graph, method.scored(config, graph))
+
+
+def _check_prompts(method: RunMethod[Any], config: RunConfig, prompts: PromptSet) -> None:
+    """Refuse prompts that do not suffice for the metric or the selection, before the model's weights are read."""
+    get_metric(method.metric(config, prompts)).check(prompts.pairs)
+    require_spread(config.selection, len(prompts))
 
 
 def known(config: RunConfig) -> RunConfig:
@@ -114,11 +150,11 @@ def record_of(
         identity=setup.identity,
         versions=versions(),
         model=describe_model(setup.model),
-        prompts=describe_prompts(prompts),
+        prompts=describe_prompts(prompts, _shown(setup, get_metric(metric), state)),
         metric=_metric(metric, state),
         counts=Counts(graph.n_edges, graph.n_sources, graph.n_destinations, circuit.n_edges, len(circuit.nodes())),
         rule=method.rule(config),
-        stability=_stability(config, scores, circuit),
+        stability=stability_of(config, scores, circuit),
         exact=method.exact(config, state, scores),
         batch_size=state.batch_size,
         passes=method.passes(config, state),
@@ -128,15 +164,13 @@ def record_of(
     )
 
 
-def _stability(config: RunConfig, scores: EdgeScores | NodeScores, circuit: Circuit) -> StabilitySummary | None:
-    if scores.resampled is None:
-        return None
-    found = stability(scores, lambda one: select(one, replace(config.selection, stable=False)))
-    kept = circuit.mask if isinstance(scores, EdgeScores) else circuit.node_mask
-    certain = intervals(scores).sign_is_certain & kept
-    return StabilitySummary(
-        found.n_resamples, int(kept.sum()), int(certain.sum()), found.jaccard, found.target, found.prompts_for_target
-    )
+def _shown(setup: Setup, metric: Metric, state: ScoringState) -> ShownPrompts:
+    shown = show_prompts(setup.prompts, setup.model.tokenizer, SHOWN)
+    if not {"answers", "wrong_answers"} <= set(metric.needs):
+        return shown
+    values = zip(setup.prompts, state.clean_metric, strict=True)
+    against = tuple(pair.row or place for place, (pair, value) in enumerate(values, start=1) if not value > 0)
+    return replace(shown, against=against)
 
 
 def _metric(name: str, state: ScoringState) -> MetricSummary:

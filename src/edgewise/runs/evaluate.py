@@ -16,10 +16,12 @@ from typing import Any
 
 from edgewise.evaluation.evaluate import Evaluator
 from edgewise.evaluation.result import Evaluation
+from edgewise.graph.selection import has_path
 from edgewise.metrics import get_metric
 from edgewise.runs.evaluated import Evaluated, EvaluatedPrompts, evaluated
-from edgewise.runs.evaluated_circuit import HELD_OUT, EvaluatedCircuit
+from edgewise.runs.evaluated_circuit import EvaluatedCircuit
 from edgewise.runs.identity import changed
+from edgewise.runs.notes import notes
 from edgewise.runs.resume import run_to_end
 from edgewise.runs.setup import Setup, prepare
 from edgewise.runs.steps import Execution, Steps
@@ -75,6 +77,7 @@ def evaluate(
     execution: Execution = Execution(),
     *,
     load: Callable[[EvaluatedCircuit, Steps], Setup] | None = None,
+    name: str | None = None,
 ) -> StoredEvaluation:
     """Evaluate a circuit, or read what an earlier evaluation found.
 
@@ -84,6 +87,7 @@ def evaluate(
         folder: where the result goes; None stores nothing, and then a stopped evaluation begins again.
         execution: how it is carried out, `Execution`.
         load: gives a subject's model and prompts, for callers that evaluate several with the same.
+        name: of the result's file; after the ablation by default.
 
     Raises:
         RunConflictError: the folder holds the answer to another question, or another process is writing to it.
@@ -100,7 +104,7 @@ def evaluate(
         subject = replace(subject, identity=setup.identity)
     asked = to_json(wanted) | subject.asked
     with _kept_in(folder) as place:
-        analysis = Analysis(place, f"evaluation-{wanted.ablation}")
+        analysis = Analysis(place, name or f"evaluation-{wanted.ablation}")
 
         def measure() -> Evaluated:
             ready = setup or (load or _load)(subject, steps)
@@ -148,18 +152,23 @@ def _measure(
             name=analysis.progress,
             pace=evaluator.seconds_a_run,
         )
-    return _results(subject, setup, evaluator.result(state))
+    found = evaluator.result(state)
+    run = None if subject.run is None else subject.run.config
+    said = notes(circuit, scores, subject.by, None if run is None else run.method, found)
+    return _results(subject, setup, found, has_path(circuit), said)
 
 
-def _results(subject: EvaluatedCircuit, setup: Setup, evaluation: Evaluation) -> Evaluated:
+def _results(
+    subject: EvaluatedCircuit, setup: Setup, evaluation: Evaluation, path: bool, said: tuple[str, ...]
+) -> Evaluated:
     prompts = setup.prompts
-    said = EvaluatedPrompts(
+    of = EvaluatedPrompts(
         prompts.name,
         evaluation.n_prompts,
-        HELD_OUT if setup.config.task is not None else None,
+        setup.config.split if setup.config.task is not None else None,
         prompts.dropped,
         prompts.fingerprint(),
         subject.note(prompts),
     )
     found = replace(evaluation, warnings=(*prompts.warnings, *evaluation.warnings))
-    return evaluated(found, said, versions())
+    return evaluated(found, path, said, of, versions())

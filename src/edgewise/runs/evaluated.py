@@ -16,7 +16,7 @@ class EvaluatedPrompts:
     Args:
         what: the name of their task or file.
         n: how many there are.
-        split: ``"held-out"`` of a task; None for a file.
+        split: ``"held-out"`` or ``"discovery"`` of a task; None for a file.
         dropped: rows left out.
         fingerprint: SHA-256 of all their ids.
         note: what to know about them; None where there is nothing.
@@ -62,6 +62,8 @@ class Evaluated:
     """What is stored of an `Evaluation`, in the order of the file; see there for the numbers.
 
     Args:
+        path: whether a path of the circuit's edges leads from `input` to `logits`.
+        notes: what is wrong with the circuit and what to try, one line each.
         edges: how many the circuit and the model have.
         curve: faithfulness by size, rising; None where there is none, and then so are the areas and the axes.
         random: areas of random rankings; None where none were run.
@@ -83,6 +85,8 @@ class Evaluated:
     minimality: tuple[Removal, ...] | None
     batch_size: int
     warnings: tuple[str, ...]
+    path: bool
+    notes: tuple[str, ...]
     edges: EdgeCounts
     curve: tuple[Point, ...] | None
     cpr: float | None
@@ -98,14 +102,18 @@ class Evaluated:
         return "edges" if self.axes is None else self.axes.x.removeprefix("fraction of ").partition(",")[0]
 
 
-def evaluated(found: Evaluation, prompts: EvaluatedPrompts, versions: Mapping[str, str]) -> Evaluated:
-    """Return what is stored of an evaluation."""
+def evaluated(
+    found: Evaluation, path: bool, notes: tuple[str, ...], prompts: EvaluatedPrompts, versions: Mapping[str, str]
+) -> Evaluated:
+    """Return what is stored of an evaluation; args as of `Evaluated`."""
     curve = found.curve
     same = ("metric", "ablation", "full", "empty", "circuit", "complement", "no_curve", "minimality", "batch_size")
     shares = ("faithfulness", "faithfulness_stderr", "completeness", "completeness_stderr", "warnings")
     random = None if curve is None or curve.random_cpr is None else RandomAreas(curve.random_cpr, curve.random_cmd)
     return Evaluated(
         **{name: getattr(found, name) for name in (*same, *shares)},
+        path=path,
+        notes=notes,
         edges=EdgeCounts(found.circuit_edges, found.graph_edges),
         curve=None if curve is None else curve.points,
         cpr=None if curve is None else curve.cpr,

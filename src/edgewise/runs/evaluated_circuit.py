@@ -6,6 +6,7 @@ the precision of its own config, unless something else is given.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -78,12 +79,16 @@ class EvaluatedCircuit:
         return None
 
 
-def circuit_of_run(folder: Path, given: Mapping[str, Any]) -> EvaluatedCircuit:
+def circuit_of_run(
+    folder: Path, given: Mapping[str, Any], *, split: str = HELD_OUT, files: Mapping[str, str | None] | None = None
+) -> EvaluatedCircuit:
     """The circuit of a finished run.
 
     Args:
         folder: the run's.
         given: fields of the config that the user gave, in place of the run's own.
+        split: of a task's prompts.
+        files: fingerprints of the run's files that were taken just now; None to take them.
 
     Raises:
         RunError: no finished run there.
@@ -91,11 +96,14 @@ def circuit_of_run(folder: Path, given: Mapping[str, Any]) -> EvaluatedCircuit:
         EdgewiseError: settings that do not go together.
     """
     if folder.is_file():
-        raise RunError(f"{folder}: a file, not a run folder; evaluate a circuit file with --circuit {folder} --model M")
+        raise RunError(
+            f"{folder}: a file, not a run folder; evaluate a circuit file with"
+            f" --circuit {shlex.quote(str(folder))} --model M"
+        )
     run = load_run(folder)
     require_trust(str(folder), run.config, bool(given.get("trust_remote_code")))
-    config = _config_after(run.config, given)
-    now = identity(config)
+    config = _config_after(run.config, given, split)
+    now = identity(config) if files is None else dict(files)
     _refuse_changed(run, config, now)
     if now["model"] is None and config.model == run.config.model:  # a hub model that the local cache has lost
         now |= {name: digest for name, digest in run.record.identity.items() if name.split("/")[0] == "model"}
@@ -138,12 +146,13 @@ def circuit_of_file(path: Path, given: Mapping[str, Any]) -> EvaluatedCircuit:
     return EvaluatedCircuit(str(path), config, "abs", identity(config), before, read)
 
 
-def _config_after(found: RunConfig, given: Mapping[str, Any]) -> RunConfig:
+def _config_after(found: RunConfig, given: Mapping[str, Any], split: str) -> RunConfig:
     """The config of an evaluation: the run's, but for what is given; other prompts bring their own settings."""
     of_run = {entry.name: getattr(found, entry.name) for entry in fields(found) if entry.name in _FIELDS}
     if any(name in given and given[name] != of_run[name] for name in ("task", "data")):
-        of_run |= {"task": None, "data": None, "options": {}, "n": None, "bos": None, "drop_invalid": False}
-    return RunConfig(**{**of_run, **given, "split": HELD_OUT})
+        of_run |= {"task": None, "data": None, "options": {}, "n": None, "bos": None}
+        of_run |= {"drop_invalid": False, "first_token": False}
+    return RunConfig(**{**of_run, **given, "split": split})
 
 
 def _refuse_changed(run: Run, config: RunConfig, now: Mapping[str, str | None]) -> None:

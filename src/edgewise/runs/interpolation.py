@@ -55,7 +55,7 @@ def interpolated(
         EdgewiseError: anything wrong with the model, the prompts or the edges.
     """
     analysis, now, steps = Analysis(folder, name), identity(config), Steps(execution.report)
-    asked = {"config": to_json(config), "edges": list(edges), "shares": list(shares), FILES: now}
+    asked = {"config": to_json(config.deciding), "edges": list(edges), "shares": list(shares), FILES: now}
 
     def measure() -> _Curves:
         setup = prepare(config, now, steps)

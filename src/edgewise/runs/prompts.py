@@ -9,10 +9,11 @@ from typing import Any
 from edgewise import tasks
 from edgewise.errors import DataError
 from edgewise.metrics import get_metric
-from edgewise.models import Model
+from edgewise.models import Model, Reader
 from edgewise.runs.config import RunConfig
 from edgewise.tasks import PromptSet, TextEncoder, validate
 from edgewise.tasks import files as task_files
+from edgewise.tasks.validation import require_differences
 
 DEFAULT_N = 100
 
@@ -22,7 +23,7 @@ def make_task(name: str, model: Any, *, n: int = DEFAULT_N, seed: int = 0, **opt
 
     Args:
         name: a task's name; `edgewise list tasks` shows them.
-        model: a `Model`, or a Hugging Face tokenizer where there is none yet.
+        model: a `Model`, its `Reader`, or a Hugging Face tokenizer where there is none yet.
         n: number of prompts.
         seed: seed of the generator.
         **options: `split`, `bos` and the task's own options.
@@ -34,7 +35,7 @@ def make_task(name: str, model: Any, *, n: int = DEFAULT_N, seed: int = 0, **opt
         UnknownNameError: no such task.
         DataError: no tokenizer, words that are not single tokens, prompts longer than the context.
     """
-    if not isinstance(model, Model):
+    if not isinstance(model, Model | Reader):
         return tasks.make_task(name, model, n=n, seed=seed, **options)
     options["bos"] = _bos(model, options.get("bos"))
     prompts = tasks.make_task(name, model.tokenizer, n=n, seed=seed, **options)
@@ -50,21 +51,23 @@ def make_task(name: str, model: Any, *, n: int = DEFAULT_N, seed: int = 0, **opt
 
 def read_prompts(
     path: str | Path,
-    model: Model,
+    model: Model | Reader,
     *,
     n: int | None = None,
     bos: bool | None = None,
     drop_invalid: bool = False,
+    first_token: bool = False,
     require_answers: bool = True,
 ) -> PromptSet:
-    """Read a CSV, JSONL or Parquet file of prompts, as text or as token ids, for a model.
+    """Read a CSV, JSON, JSONL or Parquet file of prompts, as text or as token ids, for a model.
 
     Args:
         path: the file: fields `clean`, `corrupted`, `answers`, `wrong_answers` and optionally `positions`.
-        model: whose tokenizer, vocabulary and context they are for.
+        model: whose tokenizer, vocabulary and context they are for; its weights are not needed.
         n: use the first `n` usable rows; None uses all.
         bos: put BOS before every prompt; None means as the tokenizer does for text, and never for ids.
         drop_invalid: leave out unusable rows and count them, instead of refusing the file.
+        first_token: of answers that are several tokens, take the first.
         require_answers: refuse rows without answers; some metrics need none.
 
     Raises:
@@ -75,20 +78,20 @@ def read_prompts(
         Path(path),
         encoder,
         drop_invalid=drop_invalid,
+        first_token=first_token,
         bos=bos,
         vocab_size=model.vocab_size,
         output_size=model.output_size,
         max_positions=model.max_positions,
         require_answers=require_answers,
     )
-    if n is None:
-        return prompts
-    if n > len(prompts):
+    if n is not None and n > len(prompts):
         raise DataError(f"{path}: {n} prompts asked for, but it has {len(prompts)} usable rows; give a smaller --n")
+    require_differences(prompts[:n].pairs, str(path))
     return prompts[:n]
 
 
-def prompts_of(config: RunConfig, model: Model) -> PromptSet:
+def prompts_of(config: RunConfig, model: Model | Reader) -> PromptSet:
     """Make or read the prompts that a run asks for; raises as `make_task` and `read_prompts`."""
     if config.data is not None:
         return read_prompts(
@@ -97,7 +100,8 @@ def prompts_of(config: RunConfig, model: Model) -> PromptSet:
             n=config.n,
             bos=config.bos,
             drop_invalid=config.drop_invalid,
-            require_answers=config.metric is None or "answers" in get_metric(config.metric).needs,
+            first_token=config.first_token,
+            require_answers=_needs_answers(config),
         )
     return make_task(
         str(config.task),  # a config holds exactly one of the two
@@ -110,6 +114,16 @@ def prompts_of(config: RunConfig, model: Model) -> PromptSet:
     )
 
 
-def _bos(model: Model, asked: bool | None) -> bool | None:
+def require_data(config: RunConfig) -> None:
+    """Refuse a data file of which no row can be read, whatever the model; raises as `read_prompts`."""
+    if config.data is not None:
+        task_files.require_readable(config.data, require_answers=_needs_answers(config))
+
+
+def _needs_answers(config: RunConfig) -> bool:
+    return config.metric is None or "answers" in get_metric(config.metric).needs
+
+
+def _bos(model: Model | Reader, asked: bool | None) -> bool | None:
     """The user's choice for text, else the model's own, else None: as the tokenizer does."""
     return model.bos if asked is None else asked

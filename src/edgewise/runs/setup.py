@@ -9,10 +9,11 @@ from typing import Any
 import torch
 
 from edgewise.errors import RunConflictError
-from edgewise.models import Model, load_model
+from edgewise.models import Model, Opened, open_model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.identity import changed, given_digests, model_identity
-from edgewise.runs.prompts import prompts_of
+from edgewise.runs.prompts import prompts_of, require_data
+from edgewise.runs.shown_prompts import ShownPrompts
 from edgewise.runs.steps import Steps
 from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.record import PromptSummary, versions
@@ -39,9 +40,9 @@ class Setup:
 
     @property
     def key(self) -> dict[str, Any]:
-        """What an unfinished run must share to be continued."""
+        """What an unfinished run must share to be continued: all but which edges are kept in the end."""
         return {
-            "config": to_json(self.config),
+            "config": to_json(self.config.scored),
             "identity": dict(self.identity),
             "prompts": self.prompts.fingerprint(),
             "versions": versions(),
@@ -53,26 +54,31 @@ def prepare(
     expected: Mapping[str, str | None] | None,
     steps: Steps,
     check: Callable[[Model], None] = lambda model: None,
+    read: Callable[[PromptSet], None] = lambda prompts: None,
 ) -> Setup:
-    """Load the model and the prompts of a config.
+    """Make or read the prompts of a config, and load the model: its weights last, which a mistake need not wait for.
 
     Args:
         config: what is asked for.
         expected: the fingerprints that its files must have, those of a run that is gone on from; None for any.
         steps: told what is being done.
-        check: called with the model before the prompts are made.
+        check: called with the model once it is loaded.
+        read: called with the prompts before that.
 
     Raises:
         RunConflictError: the model that was loaded, or the data, are not those expected.
         EdgewiseError: anything wrong with the model or the prompts.
     """
     given = given_digests(config)
-    with steps.step("model", f"loading {config.model}"):
-        asked = {one.name: getattr(config, one.name) for one in described(ModelSettings)}
-        model = load_model(asked.pop("model"), **asked)
-    check(model)
+    require_data(config)
+    with steps.step("model", f"reading the config and the tokenizer of {config.model}"):
+        opened = opened_model(config)
     with steps.step("prompts", "preparing prompts"):
-        prompts = prompts_of(config, model)
+        prompts = prompts_of(config, opened.reader)
+        read(prompts)
+    with steps.step("model", f"loading {config.model}"):
+        model = opened.load()
+    check(model)
     # Taken once the model is there: a hub model may have been fetched, or fetched anew, by loading it.
     with steps.step("files", "reading the model's files again, for their fingerprints"):
         found = given | model_identity(config)
@@ -82,6 +88,12 @@ def prepare(
             f"model {config.model}: {'; '.join(other)} while the command ran; start the same command again"
         )
     return Setup(config, model, prompts, found)
+
+
+def opened_model(config: RunConfig) -> Opened:
+    """The model of a config, its weights not read yet; raises as `open_model`."""
+    asked = {one.name: getattr(config, one.name) for one in described(ModelSettings)}
+    return open_model(asked.pop("model"), **asked)
 
 
 def describe_model(model: Model) -> dict[str, Any]:
@@ -96,7 +108,7 @@ def describe_model(model: Model) -> dict[str, Any]:
     }
 
 
-def describe_prompts(prompts: PromptSet) -> PromptSummary:
+def describe_prompts(prompts: PromptSet, shown: ShownPrompts) -> PromptSummary:
     """Return what a record says of prompts."""
-    fingerprint = prompts.fingerprint()
-    return PromptSummary(prompts.name, len(prompts), prompts.dropped, prompts.bos, fingerprint, dict(prompts.info))
+    fingerprint, info = prompts.fingerprint(), dict(prompts.info)
+    return PromptSummary(prompts.name, len(prompts), prompts.dropped, prompts.bos, fingerprint, info, shown)

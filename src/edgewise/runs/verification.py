@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edgewise.evaluation.agreement import Agreement
+from edgewise.evaluation.criteria import Criterion
 from edgewise.runs.store.codec import NOT_STORED
 
 NAME = "verification"
@@ -52,7 +53,8 @@ class Verification:
         n_prompts: number of prompts.
         batch_size: prompts a micro-batch.
         unscored: how many have no score, and were left out.
-        verdict: how far the scores can be trusted, in one sentence.
+        verdict: how far the scores can be trusted, in one sentence or two.
+        criteria: what it goes by: each passes, fails, or is undecided.
         agreement: the statistics.
         effects: all that were measured, the most wrong first.
         folder: that of the run.
@@ -65,6 +67,7 @@ class Verification:
     batch_size: int
     unscored: int
     verdict: str
+    criteria: tuple[Criterion, ...]
     agreement: Agreement
     effects: tuple[Effect, ...]
     folder: Path = field(default=Path(), metadata=NOT_STORED)

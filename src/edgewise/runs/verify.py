@@ -18,6 +18,7 @@ import numpy as np
 from edgewise.engine.run.memory import fits
 from edgewise.errors import RunConflictError, RunError, SelectionError
 from edgewise.evaluation.agreement import agreement
+from edgewise.evaluation.criteria import criteria
 from edgewise.evaluation.sampling import Sample, draw
 from edgewise.evaluation.verdict import verdict
 from edgewise.graph import EdgeScores, NodeScores
@@ -245,6 +246,7 @@ def _compared(question: _Question, state: PatchingState) -> Verification:
         batch_size=state.batch_size,
         unscored=_existing(run.scores) - question.sample.n,
         verdict=verdict(said, run.config.level),
+        criteria=criteria(said),
         agreement=said,
         effects=tuple(_effects(question, exact)),
     )

@@ -12,6 +12,17 @@ Ablation: TypeAlias = Literal["resample", "zero", "mean", "mean-positional"]
 
 
 @dataclass(frozen=True)
+class MeasureSettings:
+    """Whether a circuit that was found is measured at once; no part of what was found."""
+
+    title: ClassVar[str] = "Circuit"
+
+    evaluate: bool = setting(
+        True, help="Measure the circuit's faithfulness, best on held-out prompts.", changes_result=False
+    )
+
+
+@dataclass(frozen=True)
 class EvaluationRequest:
     """What is to be measured of a circuit, as one value.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeAlias
 
+from edgewise.settings.device import AUTO
 from edgewise.settings.setting import setting
 
 DType: TypeAlias = Literal["float32", "float64", "bfloat16", "float16"]
@@ -26,7 +27,7 @@ class ModelSettings:
         None, help="PEFT adapter to merge into the model: a folder or hub name.", metavar="FOLDER"
     )
     dtype: DType = setting("float32", help="Floating-point type: float32, float64, bfloat16 or float16.")
-    device: str = setting("cpu", help="Where it runs: cpu, cuda, cuda:1, mps.")
+    device: str = setting(AUTO, help="Where it runs: auto (cuda where there is one, else cpu), cpu, cuda, cuda:1, mps.")
     kv_heads: KvHeads = setting(
         "native", help="native, or query: a k and a v of every query head where several share one."
     )

@@ -25,7 +25,7 @@ class PromptSettings:
     title: ClassVar[str] = "Prompts"
 
     task: str | None = setting(None, help="A task; see `edgewise list tasks`.")
-    data: str | None = setting(None, help="A CSV, JSONL or Parquet file of prompts.", metavar="FILE")
+    data: str | None = setting(None, help="A CSV, JSON, JSONL or Parquet file of prompts.", metavar="FILE")
     options: Mapping[str, Any] = setting(
         factory=dict,
         hashed=False,
@@ -40,6 +40,7 @@ class PromptSettings:
     split: Literal["discovery", "held-out"] = setting("discovery", help="discovery or held-out; no prompt is in both.")
     bos: bool | None = setting(None, help="BOS before prompts.", shown_default="as the tokenizer does")
     drop_invalid: bool = setting(False, help="Leave out and count rows that cannot be used.")
+    first_token: bool = setting(False, help="Of a data file's answers that are several tokens, take the first.")
 
     def __post_init__(self) -> None:
         """Check what can be checked without a model, and freeze the options."""

@@ -17,10 +17,12 @@ DEFAULT_FRACTION = {"edge": 0.01, "node": 0.1}
 class Selection:
     """At most one of `top`, `threshold` and `fraction`; none means the top 1 % of edges, or 10 % of nodes.
 
+    Shares are of what is scored: all, but where a method is asked for a part.
+
     Args:
         top: number of edges (or nodes).
         threshold: least value of the ranking.
-        fraction: share of all edges (or nodes), above 0 and at most 1; rounded down, at least one.
+        fraction: share of the edges (or nodes) scored, above 0 and at most 1; rounded down, at least one.
         by: what is ranked: ``"abs"``, ``"signed"``, ``"helpful"`` or ``"mean-abs"``.
         greedy: grow the circuit from `logits` back, so that every edge kept leads there.
         prune: drop the edges kept that lie on no path from `input` to `logits`.
@@ -36,7 +38,7 @@ class Selection:
     top: int | None = setting(None, help="Keep so many edges (or nodes).", least=1)
     threshold: float | None = setting(None, help="Keep what ranks at or above this, in metric units.")
     fraction: float | None = setting(
-        None, help="Keep this share.", above=0, most=1, shown_default="0.01 of edges, 0.1 of nodes"
+        None, help="Keep this share of what is scored.", above=0, most=1, shown_default="0.01 of edges, 0.1 of nodes"
     )
     by: Ranking = setting("abs", help="Rank by abs, signed, helpful or mean-abs.")
     greedy: bool = setting(False, help="Grow the circuit from logits back.")

@@ -22,8 +22,12 @@ def _words(one: Described, value: Any) -> Iterator[str]:
         return
     texts = one.setting.write(value) if one.setting.write else map(_text, value if one.many else (value,))
     for text in texts:
-        # A value that begins like an option would be read as one.
-        yield from ((f"{one.flag}={text}",) if text.startswith("-") else (one.flag, text))
+        yield from typed(one.flag, text)
+
+
+def typed(flag: str, text: str) -> tuple[str, ...]:
+    """An option and its value; one that begins like an option would be read as one, so the two are joined."""
+    return (f"{flag}={text}",) if text.startswith("-") else (flag, text)
 
 
 def _text(value: Any) -> str:

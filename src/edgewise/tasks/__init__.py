@@ -12,7 +12,8 @@ from typing import Any, Literal, get_args
 from edgewise.errors import DataError
 from edgewise.registry import Registry
 from edgewise.tasks.encode import TextEncoder, Tokenizer
-from edgewise.tasks.prompts import PromptPair, PromptSet, Validated, validate
+from edgewise.tasks.prompts import PromptPair, PromptSet
+from edgewise.tasks.validation import Validated, validate
 
 __all__ = [
     "TASKS",

@@ -8,6 +8,7 @@ from edgewise.errors import DataError
 from edgewise.tasks.dialects import RawPrompt
 from edgewise.tasks.dialects.dialect import Prompt
 from edgewise.tasks.encode import TextEncoder
+from edgewise.tasks.problems import Remark
 from edgewise.tasks.prompts import PromptPair
 
 
@@ -16,7 +17,7 @@ class Built:
     """A pair, and remarks on its row that are worth a warning."""
 
     pair: PromptPair
-    remarks: tuple[str, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
 
 class PairBuilder:
@@ -25,16 +26,18 @@ class PairBuilder:
     Args:
         encoder: for text, with BOS as the user or the tokenizer has it; None where there is no tokenizer.
         bos: the user's own choice, which alone decides for token ids: only True puts BOS before them.
+        first_token: of text answers that are several tokens, take the first.
 
     Raises:
         DataError: BOS is asked for and there is no tokenizer to name it.
     """
 
-    def __init__(self, encoder: TextEncoder | None, bos: bool | None) -> None:
+    def __init__(self, encoder: TextEncoder | None, bos: bool | None, first_token: bool = False) -> None:
         """Settle what is put before ids."""
         if bos and encoder is None:
             raise DataError("BOS was asked for, but the model has no tokenizer; write its id into the prompts")
         self._encoder = encoder if encoder is None or bos is None else TextEncoder(encoder.tokenizer, bos)
+        self._first_token = first_token
         self._id_prefix = self._encoder.prefix if self._encoder and bos else ()
 
     def bos(self, raw: RawPrompt) -> bool:
@@ -52,15 +55,14 @@ class PairBuilder:
         """
         if isinstance(raw.clean, str) != isinstance(raw.corrupted, str):
             raise DataError("corrupted: text beside token ids; give clean and corrupted alike")
-        pair = PromptPair(
-            self._prompt(raw.clean, "clean"),
-            self._prompt(raw.corrupted, "corrupted"),
-            self._answers(raw.clean, raw.answers, "answers"),
-            self._answers(raw.clean, raw.wrong_answers, "wrong_answers"),
-            raw.positions,
-            row,
-        )
-        return Built(pair, self._remarks(raw, pair))
+        clean, corrupted = self._prompt(raw.clean, "clean"), self._prompt(raw.corrupted, "corrupted")
+        right = self._answers(raw.clean, raw.answers, "answers")
+        wrong = self._answers(raw.clean, raw.wrong_answers, "wrong_answers")
+        remarks = self._remarks(raw, clean, corrupted, (*right, *wrong))
+        if self._first_token:
+            _require_apart(raw, right, wrong)
+            right, wrong = tuple(dict.fromkeys(right)), tuple(dict.fromkeys(wrong))
+        return Built(PromptPair(clean, corrupted, right, wrong, raw.positions, row), remarks)
 
     def _prompt(self, prompt: Prompt, field: str) -> tuple[int, ...]:
         if isinstance(prompt, str):
@@ -74,7 +76,8 @@ class PairBuilder:
             return tuple(int(answer) for answer in answers)
         encoder = self._text_encoder(field)
         try:
-            ids = encoder.answers(prompt, texts) if isinstance(prompt, str) else _alone(encoder, texts)
+            after = prompt if isinstance(prompt, str) else None
+            ids = encoder.answers(after, texts, first_token=self._first_token)
         except DataError as error:
             raise DataError(f"{field}: {error}") from error
         encoded = iter(ids)
@@ -85,41 +88,77 @@ class PairBuilder:
             raise DataError(f"{field}: text, and the model has no tokenizer; give token ids such as [12, 13]")
         return self._encoder
 
-    def _remarks(self, raw: RawPrompt, pair: PromptPair) -> tuple[str, ...]:
+    def _remarks(
+        self, raw: RawPrompt, clean: tuple[int, ...], corrupted: tuple[int, ...], answers: tuple[int, ...]
+    ) -> tuple[Remark, ...]:
         encoder = self._encoder
-        if encoder is None or not isinstance(raw.clean, str):
+        if encoder is None:
             return ()
-        remarks = [_unknown_words(encoder, pair), _trailing_space(encoder, raw.clean, pair)]
-        texts = zip((*raw.answers, *raw.wrong_answers), (*pair.answers, *pair.wrong_answers), strict=True)
-        remarks += [_joined_word(encoder, raw.clean, text, token) for text, token in texts]
+        texts = (*raw.answers, *raw.wrong_answers)
+        remarks = [_other_words(encoder, raw)]
+        if isinstance(raw.clean, str):
+            remarks += [_unknown_words(encoder, (*clean, *corrupted)), _trailing_space(encoder, raw.clean, clean)]
+            pairs = zip(texts, answers, strict=True)
+            remarks += [_joined_word(encoder, raw.clean, text, token) for text, token in pairs]
         return tuple(remark for remark in remarks if remark)
 
 
-def _alone(encoder: TextEncoder, texts: list[str]) -> list[int]:
-    ids = [encoder.single(text) for text in texts]
-    unusable = [text for text, token in zip(texts, ids, strict=True) if token is None]
-    if unusable:
-        raise DataError(f"answer {unusable[0]!r} is not one token by itself; give its token id")
-    return [token for token in ids if token is not None]
+def _require_apart(raw: RawPrompt, right: tuple[int, ...], wrong: tuple[int, ...]) -> None:
+    """Refuse a wrong answer that begins with the token of a right one: first tokens do not tell them apart."""
+    for text, token in zip(raw.wrong_answers, wrong, strict=True):
+        if token in right:
+            other = raw.answers[right.index(token)]
+            raise DataError(
+                f"wrong_answers: {text!r} and the right answer {other!r} begin with the same token;"
+                " give answers that differ in their first token"
+            )
 
 
-def _unknown_words(encoder: TextEncoder, pair: PromptPair) -> str | None:
-    unknown = sum(token == encoder.unknown_id for token in (*pair.clean, *pair.corrupted))
+def _other_words(encoder: TextEncoder, raw: RawPrompt) -> Remark | None:
+    """Ids of another tokenizer, where the file has the words beside them."""
+    ids = [answer for answer in (*raw.answers, *raw.wrong_answers) if isinstance(answer, int)]
+    if not raw.words or len(raw.words) != len(ids) or not all(0 <= token < encoder.size for token in ids):
+        return None
+    decoded = [encoder.decode([token]) for token in ids]
+    other = [(text, word) for text, word in zip(decoded, raw.words, strict=True) if not _begins(word, text)]
+    if 2 * len(other) <= len(ids):
+        return None
+    text, word = other[0]
+    return Remark(
+        "other words",
+        f"the answers' token ids are those of another tokenizer: {word!r} stands beside an id that is {text!r} here;"
+        " give the answers as text, or ids of this model's tokenizer",
+    )
+
+
+def _begins(word: str, text: str) -> bool:
+    return bool(text.strip()) and word.strip().startswith(text.strip())
+
+
+def _unknown_words(encoder: TextEncoder, tokens: tuple[int, ...]) -> Remark | None:
+    unknown = sum(token == encoder.unknown_id for token in tokens)
     if not unknown:
         return None
-    return f"{unknown} words are unknown to the tokenizer and look alike to the model; use words it knows"
+    text = f"{unknown} words are unknown to the tokenizer and look alike to the model; use words it knows"
+    return Remark("unknown words", text)
 
 
-def _trailing_space(encoder: TextEncoder, text: str, pair: PromptPair) -> str | None:
-    if text == text.rstrip() or tuple(encoder.prompt(text.rstrip())) == pair.clean:
+def _trailing_space(encoder: TextEncoder, text: str, clean: tuple[int, ...]) -> Remark | None:
+    if not text.endswith(" ") or tuple(encoder.prompt(text.rstrip(" "))) == clean:
         return None
-    return "clean ends in a space of its own, where tokenizers join it to the next word; end it before the space"
+    return Remark(
+        "trailing space",
+        "clean ends in a space of its own, where tokenizers join it to the next word; end it before the space",
+    )
 
 
-def _joined_word(encoder: TextEncoder, prompt: str, answer: str | int, token: int) -> str | None:
+def _joined_word(encoder: TextEncoder, prompt: str, answer: str | int, token: int) -> Remark | None:
     if isinstance(answer, int) or not (answer[:1].isalpha() and prompt[-1:].isalpha()):
         return None
     spaced = encoder.single(f" {answer}")
     if spaced is None or spaced == token:
         return None
-    return f"answer {answer!r} continues the prompt's last word; if a new word is meant, write {' ' + answer!r}"
+    return Remark(
+        "joined word",
+        f"answer {answer!r} continues the prompt's last word; if a new word is meant, write {' ' + answer!r}",
+    )

@@ -8,11 +8,13 @@ An answer is one token, read as the continuation of its prompt.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from edgewise.errors import DataError
 
 _PROBE = "a"
+_OR_FIRST = ", or take the first of its tokens with --first-token"
 
 
 @runtime_checkable
@@ -32,6 +34,10 @@ class Tokenizer(Protocol):
     @property
     def unk_token_id(self) -> int | None:
         """Id of the unknown token."""
+        ...
+
+    def __len__(self) -> int:
+        """Number of tokens, those that were added included."""
         ...
 
     def __call__(self, text: list[str], **options: Any) -> Any:
@@ -88,13 +94,24 @@ class TextEncoder:
         """
         return self.answers(prompt_text, [answer_text])[0]
 
-    def answers(self, prompt_text: str, answer_texts: Sequence[str]) -> list[int]:
-        """Ids of several answers to one prompt, each as `answer` gives it."""
+    def answers(self, prompt_text: str | None, answer_texts: Sequence[str], *, first_token: bool = False) -> list[int]:
+        """Ids of several answers to one prompt, each as `answer` gives it.
+
+        Args:
+            prompt_text: the prompt; None where it is given as ids, and answers are read by themselves.
+            answer_texts: the answers.
+            first_token: of an answer that is several tokens, take the first.
+
+        Raises:
+            DataError: an answer that is not one token, or is unknown to the tokenizer.
+        """
+        if prompt_text is None:
+            return [self._alone(text, ids, first_token) for text, ids in self._encoded(answer_texts)]
         texts = [prompt_text, *(prompt_text + text for text in answer_texts), *answer_texts]
         prompt, *rest = self._plain(texts)
         joined, alone = rest[: len(answer_texts)], rest[len(answer_texts) :]
         return [
-            self._one_token(prompt_text, prompt, text, together, by_itself)
+            self._one_token(prompt_text, text, _Split(prompt, together, by_itself), first_token)
             for text, together, by_itself in zip(answer_texts, joined, alone, strict=True)
         ]
 
@@ -106,6 +123,11 @@ class TextEncoder:
     def decode(self, ids: Sequence[int]) -> str:
         """Text of the ids, special tokens included."""
         return str(self.tokenizer.decode(list(ids)))
+
+    @property
+    def size(self) -> int:
+        """Number of token ids it can decode."""
+        return len(self.tokenizer)
 
     @property
     def unknown_id(self) -> int | None:
@@ -140,32 +162,60 @@ class TextEncoder:
             raise DataError("BOS was asked for, but the tokenizer has no BOS token; use --no-bos")
         return (int(self.tokenizer.bos_token_id),)
 
-    def _one_token(self, prompt_text: str, prompt: list[int], text: str, together: list[int], alone: list[int]) -> int:
+    def _encoded(self, texts: Sequence[str]) -> list[tuple[str, list[int]]]:
+        return list(zip(texts, self._plain(texts), strict=True))
+
+    def _alone(self, text: str, ids: list[int], first_token: bool) -> int:
+        if ids and (len(ids) == 1 or first_token) and ids[0] != self.unknown_id:
+            return ids[0]
+        pieces = "not one token" if len(ids) < 2 else f"{len(ids)} tokens {self._pieces(ids)}"
+        fix = "; give its token id" if len(ids) < 2 else f"; give a token id{_OR_FIRST}"
+        raise DataError(f"answer {text!r} is {pieces} by itself{fix}")
+
+    def _one_token(self, prompt_text: str, text: str, split: _Split, first_token: bool) -> int:
         if not text:
             raise DataError("answer '' is empty; give one token")
-        if together[: len(prompt)] == prompt and len(together) == len(prompt) + 1:
-            found = together[-1]
-        elif len(alone) == 1 and together[: len(prompt)] != prompt and not prompt_text[-1:].isspace():
-            # The tokenizer would fuse prompt and answer (" 17" and "00" into " 1700", or two words that no
-            # space parts), but the prompt ends where it ends: the token by itself is the one that is read.
-            found = alone[0]
-        else:
-            raise DataError(self._why_not_one(prompt_text, prompt, text, together, alone))
-        if found == self.unknown_id:
+        pieces = split.pieces
+        fused = prompt_text[-1:].isspace() and prompt_text[-1] not in "\r\n" and not split.continues
+        if fused or (len(pieces) != 1 and not (pieces and first_token)):
+            raise DataError(self._why_not_one(text, pieces, fused))
+        if pieces[0] == self.unknown_id:
             raise DataError(f"answer {text!r} is unknown to the tokenizer; use a word of its vocabulary")
-        return found
+        return pieces[0]
 
-    def _why_not_one(
-        self, prompt_text: str, prompt: list[int], text: str, together: list[int], alone: list[int]
-    ) -> str:
-        if prompt_text[-1:].isspace() and together[: len(prompt)] != prompt:
+    def _why_not_one(self, text: str, pieces: list[int], fused: bool) -> str:
+        if fused:
             return (
                 f"answer {text!r} fuses with the space the prompt ends in; "
                 f"end the prompt without it and give the answer as {' ' + text.lstrip()!r}"
             )
-        pieces = together[len(prompt) :] if together[: len(prompt)] == prompt else alone
-        shown = [self.decode([piece]) for piece in pieces]
-        spaced = " " + text
+        spaced, what = " " + text, f"answer {text!r} is {len(pieces)} tokens {self._pieces(pieces)}"
         if not text[:1].isspace() and self.single(spaced) is not None:
-            return f"answer {text!r} is {len(pieces)} tokens {shown}; write {spaced!r}, which is one token"
-        return f"answer {text!r} is {len(pieces)} tokens {shown}; use an answer that is one token"
+            return f"{what}; write {spaced!r}, which is one token"
+        return f"{what}; use an answer that is one token{_OR_FIRST if pieces else ''}"
+
+    def _pieces(self, ids: list[int]) -> list[str]:
+        return [self.decode([piece]) for piece in ids]
+
+
+@dataclass(frozen=True)
+class _Split:
+    """How a tokenizer cuts a prompt, the prompt with an answer behind it, and the answer by itself."""
+
+    prompt: list[int]
+    together: list[int]
+    alone: list[int]
+
+    @property
+    def continues(self) -> bool:
+        """Whether the prompt's tokens are the same with the answer behind them."""
+        return self.together[: len(self.prompt)] == self.prompt
+
+    @property
+    def pieces(self) -> list[int]:
+        """The answer's tokens.
+
+        Where the tokenizer would fuse prompt and answer (" 17" and "00" into " 1700", or two words that no space
+        parts), the prompt ends where it ends all the same, and the tokens of the answer by itself are those read.
+        """
+        return self.together[len(self.prompt) :] if self.continues else self.alone

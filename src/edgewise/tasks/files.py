@@ -16,8 +16,10 @@ from edgewise.errors import DataError
 from edgewise.tasks.build import PairBuilder
 from edgewise.tasks.dialects import Dialect, RawPrompt, recognise
 from edgewise.tasks.encode import TextEncoder
-from edgewise.tasks.prompts import PromptPair, PromptSet, validate
+from edgewise.tasks.problems import Problem, Remark, remark_lines
+from edgewise.tasks.prompts import PromptPair, PromptSet
 from edgewise.tasks.tables import FileTable, Record, read_table
+from edgewise.tasks.validation import Limits, settle, sort_out
 
 
 def read_prompts(
@@ -29,6 +31,7 @@ def read_prompts(
     max_positions: int | None = None,
     drop_invalid: bool = False,
     bos: bool | None = None,
+    first_token: bool = False,
     require_answers: bool = True,
 ) -> PromptSet:
     """Read prompts from a CSV, JSON, JSON lines or Parquet file.
@@ -42,49 +45,61 @@ def read_prompts(
         drop_invalid: leave unusable rows out and count them instead of refusing the file.
         bos: put BOS before every prompt; None does as the tokenizer does by default for text, and puts none
             before ids.
+        first_token: of text answers that are several tokens, take the first.
         require_answers: refuse rows without answers; metrics such as `kl` need none.
 
     Returns:
         The prompts, named after the file; `info` records the path, the dialect and the number of rows.
 
     Raises:
-        DataError: the file cannot be read, lacks a field, or has an unusable row; the message names the row,
-            the field and the fix.
+        DataError: the file cannot be read, lacks a field, or has unusable rows; the message names the first ten of
+            them, the field and the fix.
     """
-    path = Path(path)
-    table = read_table(path)
-    dialect = recognise(table)
-    required = tuple(name for name in dialect.required if require_answers or name != "answers")
-    _check_columns(path, table, required)
-    rows = _build_rows(path, table, dialect, required, PairBuilder(encoder, bos), drop_invalid)
-    unusable = len(table.records) - len(rows.pairs)
-    checked = validate(
-        rows.pairs,
-        vocab_size=vocab_size,
-        output_size=output_size,
-        max_positions=max_positions,
-        drop_invalid=drop_invalid,
-        require_answers=require_answers,
-        origin=str(path),
-    )
+    path, limits = Path(path), Limits(vocab_size, output_size, max_positions, require_answers)
+    table, dialect, required = _understood(path, require_answers)
+    rows = _build_rows(table, dialect, required, PairBuilder(encoder, bos, first_token))
+    kept, unusable = sort_out(rows.pairs, limits)
+    problems = sorted((*rows.problems, *unusable), key=lambda problem: problem.row)
+    checked = settle(kept, problems, drop_invalid=drop_invalid, origin=str(path))
     notes = _notes(path, dialect, rows, could_be_text=encoder is not None and not table.typed)
+    left = {pair.row for pair in kept}
+    remarks = remark_lines(str(path), ((row, remark) for row, remark in rows.remarks if row in left))
     return PromptSet(
         name=path.stem,
         pairs=checked.pairs,
         metric=dialect.metric,
         bos=rows.bos,
-        dropped=unusable + checked.dropped,
-        warnings=(*notes, *rows.warnings, *checked.warnings),
+        dropped=checked.dropped,
+        warnings=(*notes, *remarks, *checked.warnings),
         info={"file": str(path), "dialect": dialect.name, "rows": len(table.records)},
     )
 
 
+def require_readable(path: str | os.PathLike[str], *, require_answers: bool = True) -> None:
+    """Refuse a file that is not there, not in its format, without rows or without a field: no tokenizer is needed.
+
+    Raises:
+        DataError: as `read_prompts`.
+    """
+    _understood(Path(path), require_answers)
+
+
+def _understood(path: Path, require_answers: bool) -> tuple[FileTable, Dialect, tuple[str, ...]]:
+    """A file's rows, whose they are, and the fields that each must have."""
+    table = read_table(path)
+    dialect = recognise(table)
+    required = tuple(name for name in dialect.required if require_answers or name != "answers")
+    _check_columns(path, table, required)
+    return table, dialect, required
+
+
 @dataclass(frozen=True)
 class _Rows:
-    """What became of the rows: pairs, warnings, and whether the prompts are ids and begin with BOS."""
+    """What became of the rows: pairs, what is wrong or remarkable, and whether prompts are ids and begin with BOS."""
 
     pairs: tuple[PromptPair, ...]
-    warnings: tuple[str, ...]
+    problems: tuple[Problem, ...]
+    remarks: tuple[tuple[int, Remark], ...]
     are_ids: bool
     bos: bool
 
@@ -98,34 +113,24 @@ def _check_columns(path: Path, table: FileTable, required: Sequence[str]) -> Non
         )
 
 
-def _build_rows(
-    path: Path,
-    table: FileTable,
-    dialect: Dialect,
-    required: Sequence[str],
-    builder: PairBuilder,
-    drop_invalid: bool,
-) -> _Rows:
+def _build_rows(table: FileTable, dialect: Dialect, required: Sequence[str], builder: PairBuilder) -> _Rows:
     pairs: list[PromptPair] = []
-    warnings: list[str] = []
+    problems: list[Problem] = []
+    remarks: list[tuple[int, Remark]] = []
     first: RawPrompt | None = None
     for record in table.records:
-        where = f"{path}: row {record.row}"
         try:
             raw = _meaning(record, dialect, required, table.typed)
             first = first or raw
             _check_alike(raw, first)
             built = builder.build(raw, record.row)
         except DataError as error:
-            if not drop_invalid:
-                raise DataError(f"{where}, {error}") from error
-            warnings.append(f"{where} dropped: {error}")
+            problems.append(Problem(record.row, str(error)))
             continue
         pairs.append(built.pair)
-        warnings += [f"{where}: {remark}" for remark in built.remarks]
-    if first is None or not pairs:
-        raise DataError(f"{path}: none of the {len(warnings)} rows can be used; the first: {warnings[0]}")
-    return _Rows(tuple(pairs), tuple(warnings), not isinstance(first.clean, str), builder.bos(first))
+        remarks += [(record.row, remark) for remark in built.remarks]
+    are_ids = first is not None and not isinstance(first.clean, str)
+    return _Rows(tuple(pairs), tuple(problems), tuple(remarks), are_ids, first is not None and builder.bos(first))
 
 
 def _meaning(record: Record, dialect: Dialect, required: Sequence[str], typed: bool) -> RawPrompt:

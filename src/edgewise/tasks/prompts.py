@@ -1,14 +1,13 @@
-"""Prompts as values: one clean/corrupted pair, a set of them, and the check that every row can be used.
+"""Prompts as values: one clean/corrupted pair, and a set of them.
 
-Nothing here knows a tokenizer or a model: a pair is token ids, and what a model requires of them (its
-vocabulary, its context) is handed to `validate` as two numbers.
+Nothing here knows a tokenizer or a model: a pair is token ids.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, overload
 
@@ -112,138 +111,6 @@ class PromptSet:
         """SHA-256 of all ids and positions in order, in hexadecimal: equal prompts have equal ones."""
         rows = [(p.clean, p.corrupted, p.answers, p.wrong_answers, p.positions) for p in self.pairs]
         return hashlib.sha256(json.dumps(rows, separators=(",", ":")).encode()).hexdigest()
-
-
-@dataclass(frozen=True)
-class Validated:
-    """What `validate` found: the usable pairs, how many were dropped, and one line for each warning."""
-
-    pairs: tuple[PromptPair, ...]
-    dropped: int = 0
-    warnings: tuple[str, ...] = ()
-
-
-def validate(
-    pairs: Sequence[PromptPair],
-    *,
-    vocab_size: int | None,
-    output_size: int | None = None,
-    max_positions: int | None = None,
-    drop_invalid: bool = False,
-    require_answers: bool = True,
-    origin: str = "",
-) -> Validated:
-    """Check every pair against what a model requires, and refuse or drop those that cannot be used.
-
-    Args:
-        pairs: the prompts (a `PromptSet` will do).
-        vocab_size: number of token ids that the model reads; None leaves ids unchecked.
-        output_size: number of token ids that it predicts; None means as many as it reads.
-        max_positions: its context in tokens; None if it has no limit.
-        drop_invalid: leave unusable rows out and count them, with a warning for each, instead of refusing.
-        require_answers: refuse rows without answers; metrics such as `kl` need none.
-        origin: the file or task, to begin messages with.
-
-    Returns:
-        The usable pairs in order, the number dropped, and warnings (a dropped row; clean equal to corrupted).
-
-    Raises:
-        DataError: there are no pairs, a row is unusable, or no row is left.
-    """
-    prefix = f"{origin}: " if origin else ""
-    kept: list[PromptPair] = []
-    warnings: list[str] = []
-    for index, pair in enumerate(pairs):
-        row = f"row {pair.row or index + 1}"
-        problem = find_problem(pair, vocab_size, output_size or vocab_size, max_positions, require_answers)
-        if problem and not drop_invalid:
-            raise DataError(f"{prefix}{row}, {problem}")
-        if problem:
-            warnings.append(f"{prefix}{row} dropped: {problem}")
-            continue
-        if pair.clean == pair.corrupted:
-            warnings.append(f"{prefix}{row}: clean and corrupted are the same tokens, so the row scores zero")
-        kept.append(pair)
-    if not kept:
-        raise DataError(f"{prefix}{_nothing_left(warnings)}")
-    return Validated(tuple(kept), len(pairs) - len(kept), tuple(warnings))
-
-
-def find_problem(
-    pair: PromptPair,
-    vocab_size: int | None,
-    output_size: int | None,
-    max_positions: int | None,
-    require_answers: bool = True,
-) -> str | None:
-    """What makes the pair unusable, from the field to the fix; None if nothing does."""
-    return (
-        _length_problem(pair, max_positions)
-        or _answer_problem(pair, require_answers)
-        or _position_problem(pair)
-        or _vocabulary_problem(pair, ("clean", "corrupted"), vocab_size)
-        or _vocabulary_problem(pair, ("answers", "wrong_answers"), output_size)
-    )
-
-
-def _length_problem(pair: PromptPair, max_positions: int | None) -> str | None:
-    clean, corrupted = len(pair.clean), len(pair.corrupted)
-    if not clean:
-        return "clean: no tokens; give the prompt at least one"
-    if clean != corrupted:
-        return (
-            f"corrupted: {corrupted} tokens where clean has {clean}; make them equally long, token by token, "
-            "or leave such rows out with --drop-invalid"
-        )
-    if max_positions is not None and clean > max_positions:
-        return f"clean: {clean} tokens exceed the model's context of {max_positions}; shorten the prompt"
-    return None
-
-
-def _answer_problem(pair: PromptPair, require_answers: bool) -> str | None:
-    if require_answers and not pair.answers:
-        return "answers: empty; give at least one right token"
-    shared = [token for token in pair.answers if token in pair.wrong_answers]
-    if shared:
-        return f"wrong_answers: token {shared[0]} is also in answers; remove it from one of them"
-    for name in ("answers", "wrong_answers"):
-        tokens = getattr(pair, name)
-        twice = [token for i, token in enumerate(tokens) if token in tokens[:i]]
-        if twice:
-            return f"{name}: token {twice[0]} is named twice and would count twice; name each once"
-    return None
-
-
-def _position_problem(pair: PromptPair) -> str | None:
-    length = len(pair.clean)
-    outside = [p for p in pair.positions if not 0 <= p < length]
-    if outside:
-        return (
-            f"positions: {outside[0]} lies outside the prompt of {length} tokens; "
-            f"use 0 to {length - 1}, or -{length} to -1 from the end"
-        )
-    if len(set(pair.positions)) < len(pair.positions):
-        return f"positions: {list(pair.positions)} names one position twice; name each once"
-    return None
-
-
-def _vocabulary_problem(pair: PromptPair, fields: tuple[str, ...], vocab_size: int | None) -> str | None:
-    if vocab_size is None:
-        return None
-    for name in fields:
-        outside = [token for token in getattr(pair, name) if not 0 <= token < vocab_size]
-        if outside:
-            return (
-                f"{name}: token id {outside[0]} is outside the model's vocabulary (0 to {vocab_size - 1}); "
-                "use data made with this model's tokenizer"
-            )
-    return None
-
-
-def _nothing_left(warnings: Sequence[str]) -> str:
-    if not warnings:
-        return "no prompts; give at least one row"
-    return f"none of the {len(warnings)} rows can be used; the first: {warnings[0]}"
 
 
 def _whole_numbers(values: Any, name: str, row: int) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""Data files as rows of named fields: CSV, JSON, JSON lines and Parquet.
+"""Data files as rows of named fields: CSV, JSON (a list, or an object a line) and Parquet.
 
 Only the container is read here; what the fields mean is the business of `edgewise.tasks.dialects`.
 """
@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from edgewise.errors import DataError
+
+# What tells a row from another object of a JSON file.
+_FIELDS = {"clean", "clean_prefix"}
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ def read_table(path: Path) -> FileTable:
         content = path.read_bytes()
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise DataError(f"{path}: cannot be read ({reason}); check the path") from error
+        raise DataError(f"{path}: cannot be read ({reason}); check the path (--data)") from error
     records = reader(path, content)
     if not records:
         raise DataError(f"{path}: no rows; give at least one prompt")
@@ -68,7 +71,7 @@ def read_table(path: Path) -> FileTable:
 def _csv(path: Path, content: bytes) -> tuple[Record, ...]:
     rows = csv.reader(io.StringIO(_text(path, content), newline=""), strict=True)
     try:
-        filled = [cells for cells in rows if cells]
+        filled = [cells for cells in rows if any(cell.strip() for cell in cells)]
     except csv.Error as error:
         raise DataError(
             f"{path}, line {rows.line_num}: invalid CSV ({error}); quote cells that hold commas or quotes, "
@@ -77,7 +80,7 @@ def _csv(path: Path, content: bytes) -> tuple[Record, ...]:
     if not filled:
         return ()
     header = [name.strip() for name in filled[0]]
-    repeated = [name for i, name in enumerate(header) if name in header[:i]]
+    repeated = [name for i, name in enumerate(header) if name and name in header[:i]]
     if repeated:
         raise DataError(f"{path}: two columns are named {repeated[0]!r}; name each once")
     return tuple(_csv_record(path, row, header, cells) for row, cells in enumerate(filled[1:], start=1))
@@ -91,34 +94,39 @@ def _csv_record(path: Path, row: int, header: Sequence[str], cells: Sequence[str
     return Record(row, dict(zip(header, cells, strict=True)))
 
 
-def _json_lines(path: Path, content: bytes) -> tuple[Record, ...]:
-    lines = _text(path, content).split("\n")
-    filled = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+def _json(path: Path, content: bytes) -> tuple[Record, ...]:
+    """JSON rows, one a line or in one document: which of the two is told by the content, not by the name."""
+    text = _text(path, content)
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as error:
+        if error.msg == "Extra data" or path.suffix.lower() == ".jsonl":
+            return _json_lines(path, text)
+        raise DataError(f"{path}, line {error.lineno}: invalid JSON ({error.msg} at column {error.colno})") from error
+    except RecursionError as error:
+        raise DataError(f"{path}: nested too deep; write a list of rows") from error
+    rows = document.get("prompts", document) if isinstance(document, dict) else document
+    if isinstance(rows, dict) and _FIELDS & set(rows):
+        return _json_lines(path, text) if path.suffix.lower() == ".jsonl" else (Record(1, rows),)
+    if not isinstance(rows, list):
+        raise DataError(f'{path}: neither a list of rows nor {{"prompts": [rows]}}; write one of them')
+    return tuple(Record(row, _an_object(value, f"{path}, row {row}")) for row, value in enumerate(rows, start=1))
+
+
+def _json_lines(path: Path, text: str) -> tuple[Record, ...]:
+    filled = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
     return tuple(_json_line(path, number, line) for number, line in filled)
 
 
 def _json_line(path: Path, number: int, line: str) -> Record:
     try:
         value = json.loads(line)
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
+        said = f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else "nested too deep"
         raise DataError(
-            f"{path}, line {number}: invalid JSON ({error.msg} at column {error.colno}); write one object a line"
+            f"{path}, line {number}: invalid JSON ({said}); write one object a line, or all in one list"
         ) from error
     return Record(number, _an_object(value, f"{path}, line {number}"))
-
-
-def _json(path: Path, content: bytes) -> tuple[Record, ...]:
-    try:
-        document = json.loads(_text(path, content))
-    except json.JSONDecodeError as error:
-        hint = "; one object a line belongs in a .jsonl file" if error.msg == "Extra data" else ""
-        raise DataError(
-            f"{path}, line {error.lineno}: invalid JSON ({error.msg} at column {error.colno}){hint}"
-        ) from error
-    rows = document.get("prompts") if isinstance(document, dict) else document
-    if not isinstance(rows, list):
-        raise DataError(f'{path}: neither a list of rows nor {{"prompts": [rows]}}; write one of them')
-    return tuple(Record(row, _an_object(value, f"{path}, row {row}")) for row, value in enumerate(rows, start=1))
 
 
 def _an_object(value: object, where: str) -> dict[str, Any]:
@@ -155,7 +163,7 @@ def _text(path: Path, content: bytes) -> str:
 
 _READERS: Mapping[str, Callable[[Path, bytes], tuple[Record, ...]]] = {
     ".csv": _csv,
-    ".jsonl": _json_lines,
+    ".jsonl": _json,
     ".json": _json,
     ".parquet": _parquet,
 }

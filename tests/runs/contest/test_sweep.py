@@ -50,7 +50,7 @@ def test_runs_of_a_grid_are_those_of_single_commands(tmp_path: Path) -> None:
 def test_acdc_is_left_what_eap_scores_high(tmp_path: Path) -> None:
     model = load_model("planted:1")
     prompts = make_task("planted", model, n=4)
-    scores = score_edges(model, prompts, metric="logit-diff")
+    scores = score_edges(model, prompts, metric="logit-diff", method="eap")
     run = discover(replace(BOTH, settings={"eap_threshold": 0.3, "tau": 0.05}), tmp_path / "run")
     left = abs(scores.values) >= 0.3
     assert 0 < left.sum() < model.graph.n_edges

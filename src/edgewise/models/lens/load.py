@@ -1,4 +1,4 @@
-"""A checkpoint's files -> a `Model`."""
+"""A checkpoint's files -> a `Model`, its config and tokenizer first."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from edgewise.models.lens.sources import Source
 from edgewise.models.lens.weights import module_state
 from edgewise.models.lens.wiring import wire_lens
 from edgewise.models.model import Model
+from edgewise.models.reader import Opened, Reader
 from edgewise.models.weight_file import read_tensors
 
 
-def load_lens(
+def open_lens(
     name: str,
     source: Source,
     *,
@@ -26,8 +27,8 @@ def load_lens(
     device: torch.device,
     tokenizer: Any | None = None,
     ignore_config: Collection[str] = (),
-) -> Model:
-    """Load a checkpoint in TransformerLens's format.
+) -> Opened:
+    """Read the config and the tokenizer of a checkpoint in TransformerLens's format.
 
     Args:
         name: what the user called it.
@@ -38,16 +39,21 @@ def load_lens(
         ignore_config: config keys that are not understood but that the user vouches for.
 
     Raises:
-        ModelError: files that cannot be read, or a config and weights that do not fit each other.
+        ModelError: files that cannot be read, or, in loading, a config and weights that do not fit each other.
         UnsupportedModelError: a config key or value that is not understood.
     """
     config = read_config(source.values, source.where, source.values if source.published else ignore_config)
-    state = module_state(config, read_tensors(source.weights), str(source.weights))
-    with torch.device("meta"):
-        module = LensTransformer(config)
-    module.load_state_dict({key: tensor.to(dtype) for key, tensor in state.items()}, assign=True)
-    module = module.eval().to(device)
-    return Model(name, wire_lens(module), tokenizer or _tokenizer(source, config), bos=config.prepend_bos)
+    reader = Reader(name, config, tokenizer or _tokenizer(source, config), config.prepend_bos)
+
+    def load() -> Model:
+        state = module_state(config, read_tensors(source.weights), str(source.weights))
+        with torch.device("meta"):
+            module = LensTransformer(config)
+        module.load_state_dict({key: tensor.to(dtype) for key, tensor in state.items()}, assign=True)
+        module = module.eval().to(device)
+        return Model(name, wire_lens(module), reader.tokenizer, bos=reader.bos)
+
+    return Opened(reader, load)
 
 
 def _tokenizer(source: Source, config: LensConfig) -> Any | None:

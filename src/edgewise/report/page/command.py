@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from edgewise.methods import method_names, settings_class
 from edgewise.runs.config import RunConfig
 from edgewise.settings import read_settings
-from edgewise.settings.words import words
+from edgewise.settings.words import typed, words
 
 
 def command(config: RunConfig, out: str) -> tuple[str, ...]:
@@ -18,7 +18,7 @@ def command(config: RunConfig, out: str) -> tuple[str, ...]:
         config: what was asked for; what is as by default is left out.
         out: the folder to name.
     """
-    return ("edgewise", "discover", *_given(config), "--out", out)
+    return ("edgewise", "discover", *_given(config), *typed("--out", out))
 
 
 def command_line(config: RunConfig, out: str) -> str:

@@ -6,6 +6,7 @@ from html import escape
 
 from edgewise.report.files import picture_svg
 from edgewise.report.page import sections
+from edgewise.report.page.prompts import prompts
 from edgewise.report.page.style import style
 from edgewise.report.picture.circuit import Heading
 from edgewise.report.scenes import run_circuit, run_scores
@@ -25,13 +26,14 @@ def page(run: Run, top: int | None = None) -> str:
     circuit = picture_svg(run_circuit(run, top, Heading("The circuit", (), metric)), standalone=False)
     scores = picture_svg(run_scores(run, Heading("The scores", (), metric)), standalone=False)
     parts = (
-        sections.head(record),
+        sections.head(run),
         sections.figure(circuit, "A pointer over a line or a node tells its name and its score."),
         sections.sign(run),
         sections.figure(scores, f"Both figures count in powers of ten; |score| is in units of {metric}."),
         sections.table(run),
-        sections.facts(record),
-        sections.again(record),
+        prompts(record.prompts.shown),
+        sections.facts(run),
+        sections.again(run),
         sections.files(),
     )
     body = "\n".join(parts)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from html import escape
 
+from edgewise.graph.selection import has_path
+from edgewise.report.document import warnings
 from edgewise.report.page.command import command_line
 from edgewise.report.rows import Row, best
-from edgewise.report.text import describe_exact, describe_stability, plain, score_is
+from edgewise.report.text import describe_exact, describe_stability, faithfulness, path_words, plain, score_is
+from edgewise.runs.evaluated import Evaluated
+from edgewise.runs.notes import notes_of
 from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.folder import Run
 from edgewise.runs.store.record import RunRecord
@@ -19,6 +24,7 @@ _FILES = (
     ("run.json", "config, versions, counts, the metric's values, timing"),
     ("scores.safetensors", "every score, with standard errors; NaN where no edge exists"),
     ("circuit.json", "the circuit in EAP-IG's format; there the sign of scores is turned"),
+    ("faithfulness.json", "how much of the behaviour the circuit keeps, unless --no-evaluate was given"),
     ("circuit.svg, circuit.png", "the picture of the circuit"),
     ("scores.svg, scores.png", "the picture of the scores"),
     ("report.html", "this page"),
@@ -30,8 +36,9 @@ def title_of(record: RunRecord) -> str:
     return f"{record.config.model} on {record.prompts.name}"
 
 
-def head(record: RunRecord) -> str:
+def head(run: Run) -> str:
     """Return the title, a sentence on what was kept, and the numbers that matter most."""
+    record = run.record
     counts, metric = record.counts, record.metric
     kept = record.rule
     lead = (
@@ -43,6 +50,7 @@ def head(record: RunRecord) -> str:
         ("nodes", f"{counts.circuit_nodes:,}", f"of {counts.sources + 1:,}"),
         (f"{metric.name}, clean", *_with_error(metric.clean, metric.clean_stderr)),
         (f"{metric.name}, corrupted", *_with_error(metric.corrupted, metric.corrupted_stderr)),
+        *_worth(run.evaluated),
     )
     cells = "".join(
         f"<div><dt>{escape(name)}</dt><dd>{escape(value)} <small>{escape(rest)}</small></dd></div>"
@@ -50,16 +58,23 @@ def head(record: RunRecord) -> str:
     )
     return (
         f'<h1>{escape(title_of(record))}</h1>\n<p class="lead">{escape(lead)}</p>\n<dl class="numbers">{cells}</dl>'
-        f"{_warnings(record.warnings)}"
+        f"{_warnings(warnings(run), notes_of(run))}"
     )
+
+
+def _worth(found: Evaluated | None) -> tuple[tuple[str, str, str], ...]:
+    if found is None or found.faithfulness is None:
+        return ()
+    return (("faithfulness", *_with_error(found.faithfulness, found.faithfulness_stderr)),)
 
 
 def _with_error(value: float, stderr: float | None) -> tuple[str, str]:
     return plain(value), "" if stderr is None else f"± {plain(stderr)}"
 
 
-def _warnings(warnings: Sequence[str]) -> str:
-    lines = "".join(f"<li><strong>Warning:</strong> {escape(line)}</li>" for line in warnings)
+def _warnings(wary: Sequence[str], noted: Sequence[str]) -> str:
+    said = (("Warning", wary), ("Note", noted))
+    lines = "".join(f"<li><strong>{kind}:</strong> {escape(line)}</li>" for kind, found in said for line in found)
     return f'\n<ul class="warnings">{lines}</ul>' if lines else ""
 
 
@@ -124,8 +139,9 @@ def _row(number: int, row: Row, largest: float) -> str:
     return f"{start}{cells}</tr>"
 
 
-def facts(record: RunRecord) -> str:
+def facts(run: Run) -> str:
     """Return what was run, on what, and how long it took."""
+    record = run.record
     config, prompts = record.config, record.prompts
     options = ", ".join(f"{name} {value}" for name, value in prompts.info.items() if name not in ("task", "n"))
     dropped = f", {prompts.dropped:,} rows dropped" if prompts.dropped else ""
@@ -135,7 +151,8 @@ def facts(record: RunRecord) -> str:
         ("prompts", f"{prompts.n:,} of {prompts.name}{dropped}{f' ({options})' if options else ''}"),
         ("method", f"{config.method}, {config.level}s"),
         ("metric", record.metric.name),
-        ("kept", record.rule),
+        ("kept", f"{record.rule}{path_words(has_path(run.circuit))}"),
+        *((("faithfulness", faithfulness(run.evaluated)),) if run.evaluated else ()),
         *((("exact effects", describe_exact(record).replace("\n", "; ")),) if record.exact else ()),
         *((("other prompts", describe_stability(record).replace("\n", "; ")),) if record.stability else ()),
         ("machine", f"{config.dtype} on {config.device}, {record.batch_size or 'all'} prompts at a time"),
@@ -152,11 +169,12 @@ def _facts(rows: Iterable[tuple[str, str]]) -> str:
     return f'<dl class="facts">{cells}</dl>'
 
 
-def again(record: RunRecord) -> str:
+def again(run: Run) -> str:
     """Return the command that makes the same run, and its config."""
-    config = json.dumps(to_json(record.config), indent=2)
+    config = json.dumps(to_json(run.config), indent=2)
+    asked = replace(run.config, evaluate=run.config.evaluate or run.evaluated is not None)
     return (
-        f"<h2>The same run again</h2>\n<pre>{escape(command_line(record.config, 'runs/again'))}</pre>\n"
+        f"<h2>The same run again</h2>\n<pre>{escape(command_line(asked, 'runs/again'))}</pre>\n"
         f"<details><summary>the config, as in run.json</summary><pre>{escape(config)}</pre></details>"
     )
 

@@ -57,11 +57,22 @@ overflow-x:auto;margin:.8rem 0}
 dl.facts{display:grid;grid-template-columns:9rem minmax(0,1fr);gap:.3rem 1rem;margin:0;font-size:.95rem}
 dl.facts dt{color:var(--quiet)}
 dl.facts dd{margin:0;overflow-wrap:anywhere}
+.plain-list{list-style:none;margin:0;padding:0}
+.prompt{margin:1rem 0 0}
+.prompt>p{margin:0 0 .3rem;overflow-wrap:anywhere}
+.tokens{display:flex;flex-wrap:wrap;gap:.35rem .2rem;border-left:3px solid var(--rule);padding-left:.7rem}
+.token{display:inline-grid;line-height:1.35;max-width:100%}
+.token code{padding:0 .2rem;white-space:pre-wrap;overflow-wrap:anywhere}
+.token code+code{color:var(--quiet)}
+.token.differs{background:var(--band);border-radius:4px}
+.token.differs code{font-weight:600}
+.token.differs code+code{color:var(--harms)}
+.token.read{box-shadow:inset 0 -2px 0 var(--helps)}
 summary{cursor:pointer;color:var(--quiet)}
 b.helps,b.harms{background:none}b.helps{color:var(--helps)}b.harms{color:var(--harms)}
 @media (max-width:34rem){dl.facts{grid-template-columns:1fr}dl.facts dd{margin-bottom:.5rem}}
 @media print{body{font-size:10pt}main{display:block;padding:0}figure{padding:0;margin-top:1.5rem}
-h2,figure,tr,pre{break-inside:avoid}h2{break-after:avoid;margin-top:1.8rem}
+h2,figure,tr,pre,.prompt{break-inside:avoid}h2{break-after:avoid;margin-top:1.8rem}
 th,td{padding-top:.15rem;padding-bottom:.15rem}
 .picture svg{max-height:22cm;width:auto}.picture,.scroll{overflow:visible}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}}

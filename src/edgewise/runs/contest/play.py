@@ -12,7 +12,7 @@ from edgewise.models import Model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.contest.entrants import Entrant
 from edgewise.runs.contest.sweep import sweep
-from edgewise.runs.discover import discover
+from edgewise.runs.discover import find_circuit
 from edgewise.runs.methods import get_method
 from edgewise.runs.setup import prepare
 from edgewise.runs.steps import Execution, Steps
@@ -52,7 +52,7 @@ class Ground:
             made = sweep(configs, folder, execution)
         else:
             made = tuple(
-                discover(config, folder / name, execution.named(name) if name else execution)
+                find_circuit(config, folder / name, execution.named(name) if name else execution)
                 for name, config in configs.items()
             )
         return {run.folder.relative_to(self.folder).as_posix(): run for run in made}

@@ -125,7 +125,7 @@ def _make(
         state, earlier = run_to_end(
             lambda stored: method.together(together, setup.model, setup.prompts, conditions, stored),
             folder,
-            setup.key | {_RUNS: [to_json(config) for config in together]},
+            setup.key | {_RUNS: [to_json(config.deciding) for config in together]},
             steps.report,
             SCORING,
             pace=None if pace is None else lambda now: pace(now.states[0]),

@@ -20,7 +20,7 @@ from edgewise.models import Model
 from edgewise.models.built import kind_of
 from edgewise.runs.config import RunConfig
 from edgewise.runs.contest.entrants import REFERENCE
-from edgewise.runs.discover import discover
+from edgewise.runs.discover import find_circuit
 from edgewise.runs.identity import content_digest
 from edgewise.runs.setup import prepare
 from edgewise.runs.steps import Execution, Steps
@@ -122,7 +122,7 @@ def _exact(asked: str, base: RunConfig, folder: Path, execution: Execution) -> T
         )
     plain = replace(base, split="held-out", per_prompt=False, bootstrap=0)
     (config,) = REFERENCE.configs(plain, base.metric or "").values()
-    run = discover(config, folder, execution)
+    run = find_circuit(config, folder, execution)
     metric = run.record.metric
     least = float(match[1]) * (abs(metric.clean - metric.corrupted) / 100 if match[2] else 1.0)
     share = f" ({match[1]} % of clean - corrupted)" if match[2] else ""

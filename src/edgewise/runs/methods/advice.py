@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 FOR_EFFECTS = "eap-secant"
+# What to try where that falls short.
+OTHERWISE = "eap-ig-inputs"
 
 
 @dataclass(frozen=True)

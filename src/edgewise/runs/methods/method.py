@@ -6,11 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
+import numpy as np
 import numpy.typing as npt
 
 from edgewise.engine.run.passes import Passes
 from edgewise.errors import RunError
-from edgewise.graph import Circuit, EdgeScores, NodeScores
+from edgewise.graph import Circuit, EdgeScores, Graph, NodeScores
+from edgewise.graph.arrays import BoolArray
 from edgewise.metrics import get_metric
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
@@ -118,6 +120,17 @@ class RunMethod(ABC, Generic[State]):
                 raise RunError(
                     f"method '{self.name}' finds its own circuit; leave --top, --threshold, --fraction and the like out"
                 )
+
+        if self.of_all_prompts and config.selection.stable:
+            raise RunError(f"method '{self.name}' {self.of_all_prompts}, so no sign is certain; leave --stable out")
+
+    def scored(self, config: RunConfig, graph: Graph) -> BoolArray:
+        """Which edges, ``[n_sources, n_destinations]``, or nodes, ``[n_sources]``, it will score; all by default.
+
+        Raises:
+            SelectionError: a part is named that the graph does not have.
+        """
+        return graph.mask if config.level == "edge" else np.ones(graph.n_sources, dtype=np.bool_)
 
     def own(self, config: RunConfig) -> Any:
         """The method's settings in a config. Raises SettingError."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from edgewise.engine.run.passes import Passes
+from edgewise.graph import Graph
+from edgewise.graph.arrays import BoolArray
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.methods.method import RunMethod, scoring
 from edgewise.runs.resume import Tensors
-from edgewise.search.exact.patching import PatchingState, patching
+from edgewise.search.exact.patching import PatchingState, patching, targets_of
 from edgewise.search.pace import seconds_a_prompt
 from edgewise.settings.conditions import Conditions
 from edgewise.settings.methods import PatchingSettings
@@ -36,6 +38,10 @@ class ActivationPatching(RunMethod[PatchingState]):
             stored=stored,
             **scoring(config, conditions),
         )
+
+    def scored(self, config: RunConfig, graph: Graph) -> BoolArray:
+        """Those that are patched."""
+        return targets_of(graph, config.level, self.own(config).only or None).chosen
 
     def passes(self, config: RunConfig, state: PatchingState) -> Passes:
         """The clean and the corrupted run, and each patched one from where its patch acts."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edgewise.engine.run.passes import Passes
+from edgewise.errors import RunError
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.methods.method import RunMethod
@@ -23,6 +24,12 @@ class Random(RunMethod[RandomState]):
     settings = RandomSettings
     no_estimates = "draws its scores, and they are no estimates of exact effects"
     of_all_prompts = "draws its scores whatever the prompts"
+
+    def check(self, config: RunConfig) -> None:
+        """Refuse a ranking that random scores do not have."""
+        super().check(config)
+        if config.selection.by == "mean-abs":
+            raise RunError("method 'random' has one score of each edge for all prompts; leave --by mean-abs out")
 
     def states(
         self, config: RunConfig, model: Model, prompts: PromptSet, conditions: Conditions, stored: Tensors | None

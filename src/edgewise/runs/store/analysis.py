@@ -7,7 +7,7 @@ The same question finds the file again; another question under the same name is 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +22,8 @@ from edgewise.runs.store.lock import writing
 
 FORMAT = "edgewise-analysis"
 # Names of the analyses of a run, as patterns.
-NAMES = ("evaluation-*", "verification")
+EVALUATIONS = ("faithfulness", "evaluation-*")
+NAMES = (*EVALUATIONS, "verification")
 ASKED = "asked"
 _FIX = "use --overwrite to measure again"
 # In what was asked: the fingerprints of the model's, the config's and the data's files.
@@ -93,16 +94,24 @@ def measured(
         return _results(analysis, read_json(analysis.path, _FIX), kind), False
 
 
-def analyses(folder: Path) -> tuple[Path, ...]:
-    """The files of all analyses in a folder, finished or not."""
-    patterns = [pattern for name in NAMES for pattern in (f"{name}.json", f"{name}.progress.safetensors")]
+def stored(analysis: Analysis, kind: type[Results]) -> Results | None:
+    """Read the results of an analysis; None where there are none. Raises FormatError as `measured`."""
+    found = _stored(analysis)
+    return None if found is None else _results(analysis, found, kind)
+
+
+def analyses(folder: Path, names: Sequence[str] = NAMES) -> tuple[Path, ...]:
+    """The files of all analyses in a folder, or of those of some names, finished or not."""
+    patterns = [pattern for name in names for pattern in (f"{name}.json", f"{name}.progress.safetensors")]
     return tuple(path for pattern in patterns for path in sorted(folder.glob(pattern)))
 
 
-def forget_analyses(folder: Path) -> None:
-    """Remove the analyses of a run that is being replaced; the caller holds the folder's lock."""
-    for path in analyses(folder):
+def forget_analyses(folder: Path, names: Sequence[str] = NAMES) -> tuple[Path, ...]:
+    """Remove the analyses of what is being replaced, and return their paths; the caller holds the folder's lock."""
+    gone = analyses(folder, names)
+    for path in gone:
         path.unlink(missing_ok=True)
+    return gone
 
 
 def _stored(analysis: Analysis) -> dict[str, Any] | None:

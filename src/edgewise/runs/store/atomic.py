@@ -58,9 +58,11 @@ def write_through(path: Path, writer: Callable[[Path], None]) -> None:
     try:
         write_new(temporary, writer)
         os.replace(temporary, path)  # noqa: PTH105  the one call that must be the system's own rename
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
+        if isinstance(error, OSError) and str(error.filename) == str(temporary):
+            error.filename = str(path)  # the one that the user named
         raise
     sync(path.parent)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from edgewise.errors import EdgewiseError, FormatError, RunConflictError, RunErr
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.graph.scores import ARRAYS
 from edgewise.runs.config import RunConfig
+from edgewise.runs.evaluated import Evaluated
 from edgewise.runs.identity import changed, identity
-from edgewise.runs.store.analysis import analyses, forget_analyses
+from edgewise.runs.store.analysis import EVALUATIONS, Analysis, analyses, forget_analyses, stored
 from edgewise.runs.store.atomic import content
 from edgewise.runs.store.checkpoint import PROGRESS, load_checkpoint
 from edgewise.runs.store.codec import from_json, read_json
@@ -24,6 +26,8 @@ from edgewise.runs.store.record import RunRecord
 RUN, SCORES, CIRCUIT, TRACE = "run.json", "scores.safetensors", "circuit.json", "trace.jsonl"
 PICTURES, PAGE = ("circuit.svg", "circuit.png", "scores.svg", "scores.png"), "report.html"
 ON_REQUEST = ("circuit-dark.png", "scores-dark.png")
+# What `discover` measures of the circuit that it found, beside the run.
+FAITHFULNESS = "faithfulness"
 _FIX = "run again with --overwrite"
 VERIFICATION_PICTURES = ("verification.svg", "verification.png", "verification-dark.png")
 
@@ -38,6 +42,9 @@ class Run:
         scores: of every edge, or of every node.
         circuit: the edges selected.
         reused: whether it was there already and nothing was computed.
+        evaluated: what was measured of the circuit right after; None where that was not done.
+        unmeasured: why it could not be done just now; None where nothing was in the way.
+        selected_anew: whether its scores were there already and only the circuit is new.
     """
 
     folder: Path
@@ -45,6 +52,9 @@ class Run:
     scores: EdgeScores | NodeScores
     circuit: Circuit
     reused: bool = False
+    evaluated: Evaluated | None = None
+    unmeasured: str | None = None
+    selected_anew: bool = False
 
     @property
     def config(self) -> RunConfig:
@@ -74,8 +84,7 @@ def write_run(
     Raises:
         OSError: the folder cannot be written; it is then as it was.
     """
-    for name in (*PICTURES, *ON_REQUEST, PAGE, *VERIFICATION_PICTURES):
-        (folder / name).unlink(missing_ok=True)
+    _forget_pictures(folder)
     forget_analyses(folder)
     commit(
         folder,
@@ -87,6 +96,39 @@ def write_run(
         },
         gone=(PROGRESS, *([TRACE] if trace is None else [])),
     )
+
+
+def replace_circuit(run: Run, record: RunRecord, circuit: Circuit, beside: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Put another circuit of a run's scores into its folder; the caller holds its lock.
+
+    Its evaluations go first, for they are of the circuit before.
+
+    Args:
+        run: as it is.
+        record: its new record.
+        circuit: its new circuit.
+        beside: other files that change with it.
+
+    Returns:
+        The names of the files of results that went.
+    """
+    folder = run.folder
+    gone = tuple(path.name for path in forget_analyses(folder, EVALUATIONS) if path.suffix == ".json")
+    _forget_pictures(folder)
+    commit(
+        folder,
+        {
+            CIRCUIT: content(circuit_json(circuit, run.scores)),
+            **{name: content(text) for name, text in beside.items()},
+            RUN: content(record.to_bytes()),
+        },
+    )
+    return gone
+
+
+def _forget_pictures(folder: Path) -> None:
+    for name in (*PICTURES, *ON_REQUEST, PAGE, *VERIFICATION_PICTURES):
+        (folder / name).unlink(missing_ok=True)
 
 
 def load_run(folder: str | Path) -> Run:
@@ -115,7 +157,7 @@ def read_run(folder: Path, *, reused: bool = False) -> Run:
             raise RunError(f"{folder}: {name} is missing beside run.json; run again with --overwrite")
     scores = read_scores(folder / SCORES)
     circuit, _ = read_circuit(folder / CIRCUIT, scores.graph.spec)
-    return Run(folder, record, scores, circuit, reused)
+    return Run(folder, record, scores, circuit, reused, stored(Analysis(folder, FAITHFULNESS), Evaluated))
 
 
 def read_record(folder: Path) -> RunRecord | None:
@@ -184,7 +226,7 @@ def _unfinished_differences(folder: Path, config: RunConfig) -> tuple[str, ...]:
         recorded = dict(checkpoint.key["identity"])
     except (EdgewiseError, KeyError, TypeError, ValueError):
         return ("of another version of edgewise",)
-    return there.differences(config) or changed(recorded, identity(config))
+    return there.differences(config.scored) or changed(recorded, identity(config))
 
 
 def _unfinished(folder: Path) -> str:

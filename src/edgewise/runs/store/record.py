@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from edgewise.engine.run.passes import Passes
 from edgewise.runs.config import RunConfig
 from edgewise.runs.identity import changed, identity
+from edgewise.runs.shown_prompts import ShownPrompts
 from edgewise.runs.store.codec import to_json
 
 
@@ -31,7 +32,17 @@ class MetricSummary:
 
 @dataclass(frozen=True)
 class PromptSummary:
-    """Which prompts were run: how many, how many were dropped, and the SHA-256 of all their ids."""
+    """Which prompts were run: how many, how many were dropped, the SHA-256 of all their ids, and the first of them.
+
+    Args:
+        name: of the task or the file.
+        n: how many.
+        dropped: rows that were left out.
+        bos: whether BOS was put before them.
+        fingerprint: SHA-256 of all ids.
+        info: where they are from.
+        shown: the first of them, as tokens; None where nobody looked.
+    """
 
     name: str
     n: int
@@ -39,6 +50,7 @@ class PromptSummary:
     bos: bool
     fingerprint: str
     info: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    shown: ShownPrompts | None = None
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def first_scores(
         conditions: how much is run at a time, `Conditions`; by default what memory allows.
     """
     measured = None if get_metric(metric).flat_at_clean else metric
-    scores = score_edges(model, prompts, metric=measured, conditions=conditions)
+    scores = score_edges(model, prompts, metric=measured, conditions=conditions, method="eap")
     if not isinstance(scores, EdgeScores):
         raise ScoreError("EAP scored nodes where edges were asked for")
     return scores

@@ -145,7 +145,7 @@ def patching(
         ScoreError: logits that are not finite.
     """
     measured = metric_for(prompts, metric)
-    targets = _targets(model.graph, level, only)
+    targets = targets_of(model.graph, level, only)
     pairs = usable(model, prompts, measured)
     work = Measure(model, measured, targets, level)
     table = start(model, pairs, work, conditions, stored)
@@ -165,7 +165,8 @@ def patch_edges(last: PatchingState) -> EdgeScores | NodeScores:
     return last.scores()
 
 
-def _targets(graph: Graph, level: str, only: Sequence[str] | BoolArray | None) -> Targets:
+def targets_of(graph: Graph, level: str, only: Sequence[str] | BoolArray | None) -> Targets:
+    """The edges or nodes that a pass patches; arguments and errors are those of `patching`."""
     require_level(level)
     if level == "node":
         if isinstance(only, np.ndarray):

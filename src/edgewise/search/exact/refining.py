@@ -26,7 +26,7 @@ from edgewise.models.alone import one_at_a_time
 from edgewise.search.exact.flags import combined, flagged, second_of
 from edgewise.search.exact.patching import PatchingState, patch_edges, patching
 from edgewise.settings.conditions import Conditions
-from edgewise.settings.scoring import Level
+from edgewise.settings.scoring import DEFAULT_METHOD, Level
 from edgewise.tasks import PromptPair, PromptSet
 
 Stage = Literal["first", "second", "exact"]
@@ -125,7 +125,7 @@ def refining(
     prompts: PromptSet | Sequence[PromptPair],
     n: int,
     *,
-    method: str = "eap",
+    method: str = DEFAULT_METHOD,
     settings: Mapping[str, Any] | None = None,
     metric: AnyMetric | None = None,
     level: Level = "edge",

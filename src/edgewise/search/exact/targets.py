@@ -62,6 +62,11 @@ class Targets:
         """Number of targets."""
         return len(self.places)
 
+    @property
+    def chosen(self) -> BoolArray:
+        """Which ones they are, in the shape of the graph."""
+        return np.asarray(~np.isnan(self.spread(np.zeros(len(self)))), dtype=np.bool_)
+
     def spread(self, values: Array) -> Array:
         """Put one number a target, ``[..., n]``, into an array of the graph's shape, NaN elsewhere."""
         shape = (self.graph.n_sources, self.graph.n_destinations)[: len(self.places[0])]

@@ -7,14 +7,23 @@ from __future__ import annotations
 
 from edgewise.tasks.dialects.autocircuit import AUTO_CIRCUIT
 from edgewise.tasks.dialects.dialect import Dialect, RawPrompt
-from edgewise.tasks.dialects.eapig import EAP_IG_INDICES, EAP_IG_YEARS
+from edgewise.tasks.dialects.eapig import EAP_IG_INDICES, EAP_IG_YEARS, EAP_IG_YEARS_AS_INDICES
 from edgewise.tasks.dialects.edgepruning import EDGE_PRUNING
+from edgewise.tasks.dialects.featurecircuits import FEATURE_CIRCUITS
 from edgewise.tasks.dialects.own import OWN
 from edgewise.tasks.tables import FileTable
 
 __all__ = ["DIALECTS", "Dialect", "RawPrompt", "recognise"]
 
-DIALECTS = (AUTO_CIRCUIT, EAP_IG_INDICES, EAP_IG_YEARS, EDGE_PRUNING, OWN)
+DIALECTS = (
+    AUTO_CIRCUIT,
+    FEATURE_CIRCUITS,
+    EAP_IG_INDICES,
+    EAP_IG_YEARS,
+    EAP_IG_YEARS_AS_INDICES,
+    EDGE_PRUNING,
+    OWN,
+)
 """In the order they are tried; our own takes any file and comes last, so that messages name our fields."""
 
 

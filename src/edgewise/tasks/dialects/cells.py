@@ -1,19 +1,21 @@
 """Values of a row as prompts, answers and positions: typed ones as they are, CSV cells by their look.
 
-In CSV a list is written as JSON, [12, 13] or ["a", "b"]; a cell of whole numbers alone is token ids where a
-prompt, or the answer to a prompt of ids, belongs; any other cell is text.
+In CSV a list is written as JSON, [12, 13] or ["a", "b"], or as Python prints one, ['a', 'b'] or [12 13]; a cell of
+whole numbers alone is token ids where a prompt, or the answer to a prompt of ids, belongs; any other cell is text.
 """
 
 from __future__ import annotations
 
+import ast
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from edgewise.errors import DataError
 from edgewise.tasks.dialects.dialect import Prompt
 
+_SPACED = re.compile(r"\s*\[\s*\d+(?:\s+\d+)*\s*\]\s*")
 _WHOLE_NUMBERS = re.compile(r"\s*\d+(?:[\s,]+\d+)*\s*")
 
 
@@ -27,6 +29,8 @@ def prompt(value: Any, field: str, typed: bool) -> Prompt:
         value = _cell_of_prompt(value)
     if isinstance(value, str):
         return value
+    if _is_list(value) and len(value) == 1 and _is_list(value[0]):  # a batch of one
+        value = value[0]
     return whole_numbers(value, field)
 
 
@@ -40,8 +44,27 @@ def answers(value: Any, field: str, typed: bool, prompts_are_ids: bool) -> tuple
         value = _cell_of_answers(value, field, prompts_are_ids)
     if value is None:
         return ()
-    items = [value] if isinstance(value, str) or not _is_list(value) else list(value)
+    items = [value] if isinstance(value, str) or not _is_list(value) else _unwrapped(list(value))
     return tuple(item if isinstance(item, str) else whole_number(item, field) for item in items)
+
+
+def indices(value: Any, field: str) -> tuple[int, ...]:
+    """Token ids in whatever nesting; each counts once.
+
+    Raises:
+        DataError: something else.
+    """
+    if isinstance(value, str):
+        value = _cell_of_answers(value, field, prompts_are_ids=True)
+    found = () if value is None else _flat(value if _is_list(value) else [value])
+    return tuple(dict.fromkeys(whole_number(item, field) for item in found))
+
+
+def words(value: Any) -> tuple[str, ...]:
+    """The texts in a cell, for comparison alone: nothing where it holds anything else."""
+    listed = _list_or_none(value) if isinstance(value, str) else value
+    items = [value] if listed is None else listed
+    return tuple(items) if _is_list(items) and all(isinstance(item, str) for item in items) else ()
 
 
 def positions(value: Any, typed: bool) -> tuple[int, ...]:
@@ -84,8 +107,10 @@ def whole_number(value: Any, field: str) -> int:
 def _cell_of_prompt(cell: str) -> Any:
     if _WHOLE_NUMBERS.fullmatch(cell):
         return cell.replace(",", " ").split()
-    listed = _list_or_none(cell)
-    return cell if listed is None or not all(isinstance(item, int) for item in listed) else listed
+    listed = _list_or_none(cell, ("[",))
+    if listed and all(_is_list(item) or isinstance(item, int) for item in listed):
+        return listed
+    return cell
 
 
 def _cell_of_answers(cell: str, field: str, prompts_are_ids: bool) -> Any:
@@ -95,18 +120,36 @@ def _cell_of_answers(cell: str, field: str, prompts_are_ids: bool) -> Any:
         return [int(item) for item in cell.replace(",", " ").split()]
     listed = _list_or_none(cell)
     if listed is None and cell.lstrip().startswith("[") and cell.rstrip().endswith("]"):
-        raise DataError(f'{field}: {cell!r} is not valid JSON; write a list as [12, 13] or ["a", "b"]')
+        raise DataError(f'{field}: {cell!r} is not a list that can be read; write it as [12, 13] or ["a", "b"]')
     return cell if listed is None else listed
 
 
-def _list_or_none(cell: str) -> list[Any] | None:
-    if not cell.lstrip().startswith("["):
+def _list_or_none(cell: str, brackets: tuple[str, ...] = ("[", "(")) -> list[Any] | None:
+    """The list that a cell holds, in JSON or as Python prints lists, tuples and arrays; nothing in it is run."""
+    if _SPACED.fullmatch(cell):
+        return [int(number) for number in cell.strip().strip("[]").split()]
+    if not cell.lstrip().startswith(brackets):
         return None
-    try:
-        value = json.loads(cell)
-    except json.JSONDecodeError:
-        return None
-    return value if isinstance(value, list) else None
+    for read in (json.loads, ast.literal_eval):
+        try:
+            value = read(cell.strip())
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+            continue
+        return list(value) if isinstance(value, list | tuple) else None
+    return None
+
+
+def _unwrapped(items: list[Any]) -> list[Any]:
+    """Items that are lists of one stand for what is in them, as tokenizers give the ids of one token."""
+    return [item[0] if _is_list(item) and len(item) == 1 else item for item in items]
+
+
+def _flat(items: Iterable[Any]) -> Iterator[Any]:
+    for item in items:
+        if _is_list(item):
+            yield from _flat(item)
+        else:
+            yield item
 
 
 def _is_list(value: Any) -> bool:

@@ -14,13 +14,23 @@ Prompt = str | tuple[int, ...]
 
 @dataclass(frozen=True)
 class RawPrompt:
-    """One row as its file means it, before any tokenizer: each part is text or token ids."""
+    """One row as its file means it, before any tokenizer: each part is text or token ids.
+
+    Args:
+        clean: the prompt that shows the behaviour.
+        corrupted: its counterpart.
+        answers: the right ones.
+        wrong_answers: those they are compared with.
+        positions: where logits are read; empty for the last token.
+        words: where answers are ids and the file says their words too, those of the right and of the wrong ones.
+    """
 
     clean: Prompt
     corrupted: Prompt
     answers: tuple[str | int, ...]
     wrong_answers: tuple[str | int, ...] = ()
     positions: tuple[int, ...] = ()
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

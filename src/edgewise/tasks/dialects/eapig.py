@@ -1,13 +1,16 @@
 """EAP-IG's CSV files: `clean`, `corrupted` and, by task, indices of tokens or the year of Greater-Than.
 
-Source: the CSV files and loaders of hannamw/EAP-IG. Its tasks name the right and the wrong token differently.
-A `label` is the two-digit year YY of the clean prompt: tokens of later years are right, the others wrong.
+Source: the CSV files and loaders of hannamw/EAP-IG and hannamw/eap-ig-faithfulness. Their tasks name the right and the
+wrong token differently; hypernymy has their words beside them, as Python prints lists. A `label`, or `correct_idx`
+where there is no index of a wrong token, is the two-digit year YY of the clean prompt: tokens of later years are right,
+the others wrong.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from edgewise.errors import DataError
@@ -21,6 +24,7 @@ _INDEX_COLUMNS = (
     ("country_idx", "corrupted_country_idx"),  # capitals and countries
     ("answers_idx", "corrupted_answers_idx"),  # hypernymy: lists
 )
+_LABEL, _YEAR = "label", "correct_idx"
 _YEARS = 100
 _BOS_NOTE = "EAP-IG puts BOS before every prompt, and this run does not; --bos does as EAP-IG"
 
@@ -30,29 +34,31 @@ def _columns_of(names: Mapping[str, Any] | tuple[str, ...]) -> tuple[str, str] |
 
 
 def _is_foreign(table: FileTable) -> bool:
-    return "clean" in table.columns and "answers" not in table.columns
+    """Whether answers are not in our own fields; a column `answers` alone may hold the words of indices."""
+    return "clean" in table.columns and "wrong_answers" not in table.columns
+
+
+def _has_years(column: str, table: FileTable) -> bool:
+    return _is_foreign(table) and column in table.columns and "answers" not in table.columns
 
 
 def _read_indices(fields: Mapping[str, Any], typed: bool) -> RawPrompt:
     columns = _columns_of(fields)
     if columns is None:
         raise DataError("correct_idx: missing; give correct_idx and incorrect_idx in every row")
-    right, wrong = (_indices(fields[name], name) for name in columns)
-    return RawPrompt(str(fields["clean"]), str(fields["corrupted"]), right, wrong)
-
-
-def _indices(value: Any, field: str) -> tuple[int, ...]:
-    listed = cells.answers(value, field, typed=False, prompts_are_ids=True)
     # A hypernym may be listed twice where two words share their first token; it is one token to the metric.
-    return tuple(dict.fromkeys(cells.whole_number(item, field) for item in listed))
+    right, wrong = (cells.indices(fields[name], name) for name in columns)
+    beside = (fields.get(name.removesuffix("_idx")) for name in columns)
+    words = tuple(word for cell in beside for word in cells.words(cell))
+    return RawPrompt(str(fields["clean"]), str(fields["corrupted"]), right, wrong, words=words)
 
 
-def _read_year(fields: Mapping[str, Any], typed: bool) -> RawPrompt:
+def _read_year(column: str, fields: Mapping[str, Any], typed: bool) -> RawPrompt:
     clean, corrupted = str(fields["clean"]), str(fields["corrupted"])
-    year = cells.whole_number(fields["label"], "label")
+    year = cells.whole_number(fields[column], column)
     if not re.search(rf"\d\d{year:02d}\b", clean):
         raise DataError(
-            f"label: {year} is not the end of a year in clean, as in EAP-IG's Greater-Than files; "
+            f"{column}: {year} is not the end of a year in clean, as in EAP-IG's Greater-Than files; "
             "give answers and wrong_answers instead"
         )
     digits = [f"{number:02d}" for number in range(_YEARS)]
@@ -67,11 +73,14 @@ EAP_IG_INDICES = Dialect(
     bos_note=_BOS_NOTE,
 )
 
-EAP_IG_YEARS = Dialect(
-    name="eap-ig greater-than",
-    required=("clean", "corrupted", "label"),
-    recognises=lambda table: _is_foreign(table) and "label" in table.columns,
-    read=_read_year,
-    metric="prob-diff",
-    bos_note=_BOS_NOTE,
+EAP_IG_YEARS, EAP_IG_YEARS_AS_INDICES = (
+    Dialect(
+        name="eap-ig greater-than",
+        required=("clean", "corrupted", column),
+        recognises=partial(_has_years, column),
+        read=partial(_read_year, column),
+        metric="prob-diff",
+        bos_note=_BOS_NOTE,
+    )
+    for column in (_LABEL, _YEAR)
 )

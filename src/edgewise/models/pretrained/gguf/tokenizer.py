@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+import numpy as np
 from transformers import AutoTokenizer
 
 from edgewise.models.pretrained.gguf.header import Header
@@ -20,7 +23,25 @@ def read_tokenizer(header: Header) -> Any | None:
     if not header.has_tokenizer:
         return None
     try:
-        with reading_quickly() if find_spec(_OWN_READER) else nullcontext():
+        with reading_quickly() if find_spec(_OWN_READER) else nullcontext(), _plain_bytes():
             return AutoTokenizer.from_pretrained(str(header.path.parent), gguf_file=header.path.name)
     except (OSError, ValueError, KeyError):
         return None
+
+
+@contextmanager
+def _plain_bytes() -> Iterator[None]:
+    """The library's reader sees the file as a plain array: each of its hundred thousand slices is made at once.
+
+    It is the same memory; only that no slice is a memory map of its own.
+    """
+    reader = import_module(f"{_OWN_READER}.reader") if find_spec(_OWN_READER) else None
+    mapped = getattr(reader, "_mapped", None)
+    if mapped is None:
+        yield
+        return
+    reader._mapped = lambda path: np.asarray(mapped(path))  # type: ignore[union-attr]
+    try:
+        yield
+    finally:
+        reader._mapped = mapped  # type: ignore[union-attr]

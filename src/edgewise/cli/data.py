@@ -1,0 +1,22 @@
+"""A data file is looked at before anything large is imported: most mistakes are told within a second."""
+
+from __future__ import annotations
+
+from edgewise.cli.options import Given
+
+
+def refuse_unreadable(given: Given) -> None:
+    """Refuse a data file that is not there, not in its format, without rows or without a field.
+
+    Args:
+        given: what was typed; a task beside the file is for others to refuse, and answers may be left out where a
+            metric is named that could need none.
+
+    Raises:
+        DataError: it names the file, the place and the fix.
+    """
+    if given.get("data") is None or "task" in given:
+        return
+    from edgewise.tasks.files import require_readable
+
+    require_readable(given["data"], require_answers="metric" not in given)
