@@ -40,26 +40,42 @@ DEMO = ("--model", "demo", "--task", "ioi")
 RESULTS = ("scores.safetensors", "circuit.json")
 # name -> command line without its folder, the file of its state, the files it ends with
 COMMANDS: dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]] = {
-    "eap": (("discover", *DEMO, "--n", "100", "--batch-size", "4", "--no-pictures", "--out"), PROGRESS, RESULTS),
+    "eap": (
+        ("discover", *DEMO, "--n", "100", "--batch-size", "4", "--no-pictures", "--no-evaluate", "--out"),
+        PROGRESS,
+        RESULTS,
+    ),
     "exact": (
-        ("discover", *DEMO, "--method", "activation-patching", "--n", "12", "--no-pictures", "--out"),
+        ("discover", *DEMO, "--method", "activation-patching", "--n", "12", "--no-pictures", "--no-evaluate", "--out"),
         PROGRESS,
         RESULTS,
     ),
     "acdc": (
-        ("discover", *DEMO, "--method", "acdc", "--tau", "0.05", "--n", "4", "--no-pictures", "--out"),
+        ("discover", *DEMO, "--method", "acdc", "--tau", "0.05", "--n", "4", "--no-pictures", "--no-evaluate", "--out"),
         PROGRESS,
         (*RESULTS, "trace.jsonl"),
     ),
     "hisp": (
-        ("discover", *DEMO, "--method", "hisp", "--n", "60", "--batch-size", "4", "--no-pictures", "--out"),
+        (
+            "discover",
+            *DEMO,
+            "--method",
+            "hisp",
+            "--n",
+            "60",
+            "--batch-size",
+            "4",
+            "--no-pictures",
+            "--no-evaluate",
+            "--out",
+        ),
         PROGRESS,
         RESULTS,
     ),
     "subnetwork-probing": (
         (
             *("discover", *DEMO, "--method", "subnetwork-probing", "--lambda", "1", "--steps", "40", "--lr", "0.1"),
-            *("--n", "8", "--minibatch", "4", "--no-pictures", "--out"),
+            *("--n", "8", "--minibatch", "4", "--no-pictures", "--no-evaluate", "--out"),
         ),
         PROGRESS,
         (*RESULTS, "trace.jsonl"),
@@ -67,7 +83,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]] = {
     "checked": (
         (
             *("discover", *DEMO, "--exact", "40", "--bootstrap", "20", "--per-prompt"),
-            *("--n", "24", "--batch-size", "8", "--no-pictures", "--out"),
+            *("--n", "24", "--batch-size", "8", "--no-pictures", "--no-evaluate", "--out"),
         ),
         PROGRESS,
         RESULTS,
@@ -80,7 +96,7 @@ COMMANDS: dict[str, tuple[tuple[str, ...], str, tuple[str, ...]]] = {
     "eap-acdc": (
         (
             *("discover", *DEMO, "--method", "eap-acdc", "--eap-top", "150", "--tau", "0.05"),
-            *("--n", "4", "--no-pictures", "--out"),
+            *("--n", "4", "--no-pictures", "--no-evaluate", "--out"),
         ),
         PROGRESS,
         (*RESULTS, "trace.jsonl"),
