@@ -109,7 +109,7 @@ def test_after_a_backward_pass_that_is_interrupted(model: Model) -> None:
     def call() -> None:
         handle = mlp.register_full_backward_hook(interrupt)
         with suppress(KeyboardInterrupt):
-            score_edges(model, PROMPTS, metric="logit-diff")
+            score_edges(model, PROMPTS, method="eap", metric="logit-diff")
             pytest.fail("the backward pass was not interrupted")
         handle.remove()
 

@@ -21,7 +21,7 @@ from traces import leaves_no_trace
 PROMPTS = prompts(6, seed=5)
 ONE = Conditions(batch_size=1)
 CALLS: dict[str, Callable[[Model], object]] = {
-    "eap": lambda model: score_edges(model, PROMPTS, metric="logit-diff", conditions=ONE).values,
+    "eap": lambda model: score_edges(model, PROMPTS, method="eap", metric="logit-diff", conditions=ONE).values,
     "secant": lambda model: score_edges(model, PROMPTS, method="secant", metric="logit-diff", conditions=ONE).values,
     "gim": lambda model: score_edges(model, PROMPTS, method="gim", metric="logit-diff", conditions=ONE).values,
     "exact": lambda model: patch_edges(model, PROMPTS, only=["*->logits"], metric="logit-diff", conditions=ONE).values,

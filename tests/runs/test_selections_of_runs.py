@@ -129,7 +129,7 @@ def test_nothing_is_scored_for_a_selection_that_cannot_be_made(config: RunConfig
 
 
 def test_another_selection_needs_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    base = replace(PLANTED, bootstrap=20)
+    base = replace(PLANTED, bootstrap=20, evaluate=False)
     alone = discover(replace(base, selection=Selection(top=7)), tmp_path / "alone")
     discover(base, tmp_path / "run")
     scores = (tmp_path / "run" / "scores.safetensors").read_bytes()
@@ -137,7 +137,7 @@ def test_another_selection_needs_no_model(tmp_path: Path, monkeypatch: pytest.Mo
     def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError("a model was loaded")
 
-    monkeypatch.setattr("edgewise.runs.setup.load_model", refuse)
+    monkeypatch.setattr("edgewise.runs.setup.open_model", refuse)
     anew = discover(replace(base, selection=Selection(top=7)), tmp_path / "run")
     assert (anew.selected_anew, anew.reused) == (True, False)
     assert (tmp_path / "run" / "scores.safetensors").read_bytes() == scores
@@ -146,6 +146,18 @@ def test_another_selection_needs_no_model(tmp_path: Path, monkeypatch: pytest.Mo
     assert discover(replace(base, selection=Selection(top=7)), tmp_path / "run").reused
     with pytest.raises(RunConflictError, match="seed is 0 there, 1 here"):
         discover(replace(base, seed=1, selection=Selection(top=8)), tmp_path / "run")
+
+
+def test_the_faithfulness_is_that_of_the_circuit_that_is_there(tmp_path: Path) -> None:
+    few, many = (replace(PLANTED, selection=Selection(top=top)) for top in (2, 20))
+    alone = {config: discover(config, tmp_path / str(config.selection.top)).evaluated for config in (few, many)}
+    for config in (few, many, few):
+        run = discover(config, tmp_path / "run")
+        want = alone[config]
+        assert run.evaluated is not None
+        assert want is not None
+        assert run.evaluated.edges == want.edges
+        assert run.evaluated.faithfulness == want.faithfulness
 
 
 def test_an_impossible_selection_leaves_the_run_as_it_is(tmp_path: Path) -> None:
@@ -172,7 +184,7 @@ def test_evaluations_are_of_a_circuit_and_verifications_of_scores(tmp_path: Path
 
 
 def test_a_stopped_run_goes_on_with_another_selection(tmp_path: Path) -> None:
-    config = replace(patching(), batch_size=1)
+    config = replace(patching(), batch_size=1, evaluate=False)
     steps: list[int] = []
 
     def stop(progress: Progress) -> None:
