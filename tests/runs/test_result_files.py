@@ -79,7 +79,9 @@ def test_a_pickle_with_code_is_refused(tmp_path: Path) -> None:
     torch.save({"cfg": Malicious()}, tmp_path / "code.pt")
     (tmp_path / "raw.pt").write_bytes(pickle.dumps(Malicious(), protocol=2))
     for name in ("code.pt", "raw.pt"):
-        with pytest.raises(FormatError, match=f"{name}: not a torch file of plain tensors"):
+        with pytest.raises(
+            FormatError, match=f"{name}: (holds more than plain tensors, which could run code|not a torch file)"
+        ):
             read_circuit(tmp_path / name)
 
 
