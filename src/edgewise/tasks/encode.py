@@ -140,12 +140,22 @@ class TextEncoder:
         return None if unknown in (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id) else unknown
 
     def _plain(self, texts: Sequence[str]) -> list[list[int]]:
-        encoded = self.tokenizer(list(texts), add_special_tokens=False, padding=False, truncation=False, verbose=False)
-        return [list(ids) for ids in encoded["input_ids"]]
+        return self._ids(texts, add_special_tokens=False)
+
+    def _ids(self, texts: Sequence[str], **options: Any) -> list[list[int]]:
+        try:
+            encoded = self.tokenizer(list(texts), padding=False, truncation=False, verbose=False, **options)
+            return [list(ids) for ids in encoded["input_ids"]]
+        except Exception as error:  # a damaged tokenizer loads, and then raises what its library likes
+            said = " ".join(str(error).split()) or type(error).__name__
+            raise DataError(
+                f"the model's tokenizer cannot read text such as {shown(texts[0], 40)} ({said:.160}); get the model's"
+                " tokenizer files again, or give token ids"
+            ) from error
 
     def _default_prefix(self) -> tuple[int, ...]:
         plain = self._plain([_PROBE])[0]
-        full = list(self.tokenizer([_PROBE], padding=False, truncation=False, verbose=False)["input_ids"][0])
+        full = self._ids([_PROBE])[0]
         starts = range(len(full) - len(plain) + 1) if plain else range(0)
         before = next((i for i in starts if full[i : i + len(plain)] == plain), None)
         if before is None:  # the probe left no trace to find: an unknown word that is dropped
