@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
+
+import pytest
+
+from edgewise.errors import EdgewiseError
+from edgewise.visible import visible
 
 DEEP = 100_000
 
@@ -102,3 +109,25 @@ def _text(values: Any) -> str:
     if isinstance(values, list):
         return "[" + ", ".join(map(_text, values)) + "]"
     return json.dumps(values)
+
+
+def refusals(path: Path, content: bytes, read: Callable[[], object], copies: int, seed: int = 0) -> list[str]:
+    """What is said of the damaged copies at a path that cannot be read: one short line each, or the test fails."""
+    said = []
+    for number, copy in enumerate(damaged(content, copies, seed)):
+        path.write_bytes(copy)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                read()
+        except EdgewiseError as error:
+            said.append(str(error))
+            assert said[-1].strip(), f"copy {number}: says nothing"
+            assert len(said[-1]) < 2000, f"copy {number}: {said[-1][:300]}"
+            assert "\n" not in visible(said[-1]), f"copy {number}: {said[-1][:300]}"
+        except Exception as error:
+            kept = path.with_name(f"kept-{number}-{path.name}")
+            kept.write_bytes(copy)
+            pytest.fail(f"copy {number} (kept as {kept}, {copy[:80]!r}): {type(error).__name__}: {error!s:.200}")
+    path.write_bytes(content)
+    return said

@@ -22,3 +22,12 @@ def parse_json(text: str | bytes) -> Any:
         raise ValueError(f"not UTF-8, at byte {error.start}") from None
     except ValueError:
         raise ValueError("a number has thousands of digits") from None
+
+
+def shown(value: Any, most: int = 80) -> str:
+    """A value in few letters, whatever it is: for messages."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits; lists in lists without end
+        return f"a {type(value).__name__} that is too large to show"
+    return text if len(text) <= most else f"{text[:most]}..."

@@ -273,17 +273,6 @@ def test_out_of_memory(cli: Cli, model: Path, data: Path, tmp_path: Path, monkey
     refused(result, "out of memory", "shorter prompts or more memory")
 
 
-def test_a_defect_of_ours_keeps_its_traceback(
-    cli: Cli, model: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def defect(*_: Any, **__: Any) -> None:
-        raise ZeroDivisionError("a defect")
-
-    monkeypatch.setattr("edgewise.attribution.loop._step", defect)
-    with pytest.raises(ZeroDivisionError, match="a defect"):
-        cli("discover", "--model", model, "--data", data, "--out", tmp_path / "run")
-
-
 def test_invalid_rows_are_dropped_and_counted_on_request(cli: Cli, model: Path, tmp_path: Path) -> None:
     rows = [ROW, ROW | {"corrupted": [1, 5]}, ROW | {"clean": [1, 99, 3]}, ROW]
     data = write_rows(tmp_path / "rows.jsonl", rows)

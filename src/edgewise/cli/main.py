@@ -31,6 +31,7 @@ from edgewise.cli import (
 from edgewise.cli.output import note, warn
 from edgewise.cli.progress import loading
 from edgewise.cli.quiet import quiet_libraries
+from edgewise.cli.unforeseen import DEBUG, about_unforeseen, debugging, show_trace
 from edgewise.cli.usage import about_usage, refuse_empty
 from edgewise.errors import EdgewiseError, EdgewiseWarning
 
@@ -78,6 +79,9 @@ def _edgewise(
     version: bool = typer.Option(
         False, "--version", "-V", callback=_print_version, is_eager=True, help="Print the version and stop."
     ),
+    debug: bool = typer.Option(
+        False, DEBUG, help="Show the full trace of an error that nobody foresaw; may stand behind the verb too."
+    ),
 ) -> None:
     """Options that stand before the verb; each does its work in its callback."""
 
@@ -88,7 +92,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: the command line after the program's name; that of the process by default.
     """
-    given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    given, debug = debugging(sys.argv[1:] if arguments is None else arguments)
+    given = given or ["--help"]
     quiet_libraries()
     with warnings.catch_warnings():
         if not sys.warnoptions:
@@ -106,7 +111,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
         except OSError as error:
             return _fail(_about_file(error))
         except Exception as error:
-            return _fail(about_usage(error, given, {command.name for command in app.registered_commands}))
+            said = about_usage(error, given, {command.name for command in app.registered_commands})
+            if said is None and debug:
+                show_trace(error)
+                return 2
+            return _fail(said or about_unforeseen(error, given))
     if code == 130:
         note(_interrupted(given))
     return code if isinstance(code, int) else 0

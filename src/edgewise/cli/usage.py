@@ -25,8 +25,8 @@ def refuse_empty(given: Sequence[str]) -> None:
         raise SettingError(f"an empty word is given{behind}; give a value, or leave it out")
 
 
-def about_usage(error: Exception, given: Sequence[str], verbs: Collection[str | None]) -> str:
-    """One line for the parser's own errors; raises again what is none.
+def about_usage(error: Exception, given: Sequence[str], verbs: Collection[str | None]) -> str | None:
+    """One line for the parser's own errors; None for another.
 
     Args:
         error: what it raised.
@@ -35,7 +35,7 @@ def about_usage(error: Exception, given: Sequence[str], verbs: Collection[str | 
     """
     message = getattr(error, "format_message", None)
     if message is None:
-        raise error
+        return None
     verb = next((word for word in given if not word.startswith("-")), "")
     said = _about_value(error, given) or message().rstrip(".")
     return f"{said}; see `edgewise {f'{verb} ' if verb in verbs else ''}--help`"

@@ -166,7 +166,10 @@ def _open_pretrained(name: str, file: Path | None, chosen: _Choices, adapter: st
         source, trusted = find(name, adapter), dict[str, Any](trust_remote_code=chosen.trust_remote_code)
         config = read_config(name, source, ignore_config=chosen.ignore_config, **trusted)
         merging = None if adapter is None else require_adapter(adapter)
-        own, read = read_tokenizer(source, **trusted), partial(read_module, name, source, config, **weights, **trusted)
+        own, read = (
+            read_tokenizer(name, source, **trusted),
+            partial(read_module, name, source, config, **weights, **trusted),
+        )
     reader = Reader(name, config, chosen.tokenizer or own)
 
     def load() -> Model:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgewise.errors import DataError
+from edgewise.json_text import shown
 from edgewise.tasks.dialects import RawPrompt
 from edgewise.tasks.dialects.dialect import Prompt
 from edgewise.tasks.encode import TextEncoder
@@ -109,7 +110,7 @@ def _require_apart(raw: RawPrompt, right: tuple[int, ...], wrong: tuple[int, ...
         if token in right:
             other = raw.answers[right.index(token)]
             raise DataError(
-                f"wrong_answers: {text!r} and the right answer {other!r} begin with the same token;"
+                f"wrong_answers: {shown(text)} and the right answer {shown(other)} begin with the same token;"
                 " give answers that differ in their first token"
             )
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 from edgewise.errors import DataError
+from edgewise.json_text import shown
 
 _PROBE = "a"
 _OR_FIRST = ", or take the first of its tokens with --first-token"
@@ -139,12 +140,22 @@ class TextEncoder:
         return None if unknown in (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id) else unknown
 
     def _plain(self, texts: Sequence[str]) -> list[list[int]]:
-        encoded = self.tokenizer(list(texts), add_special_tokens=False, padding=False, truncation=False, verbose=False)
-        return [list(ids) for ids in encoded["input_ids"]]
+        return self._ids(texts, add_special_tokens=False)
+
+    def _ids(self, texts: Sequence[str], **options: Any) -> list[list[int]]:
+        try:
+            encoded = self.tokenizer(list(texts), padding=False, truncation=False, verbose=False, **options)
+            return [list(ids) for ids in encoded["input_ids"]]
+        except Exception as error:  # a damaged tokenizer loads, and then raises what its library likes
+            said = " ".join(str(error).split()) or type(error).__name__
+            raise DataError(
+                f"the model's tokenizer cannot read text such as {shown(texts[0], 40)} ({said:.160}); get the model's"
+                " tokenizer files again, or give token ids"
+            ) from error
 
     def _default_prefix(self) -> tuple[int, ...]:
         plain = self._plain([_PROBE])[0]
-        full = list(self.tokenizer([_PROBE], padding=False, truncation=False, verbose=False)["input_ids"][0])
+        full = self._ids([_PROBE])[0]
         starts = range(len(full) - len(plain) + 1) if plain else range(0)
         before = next((i for i in starts if full[i : i + len(plain)] == plain), None)
         if before is None:  # the probe left no trace to find: an unknown word that is dropped
@@ -170,7 +181,7 @@ class TextEncoder:
             return ids[0]
         pieces = "not one token" if len(ids) < 2 else f"{len(ids)} tokens {self._pieces(ids)}"
         fix = "; give its token id" if len(ids) < 2 else f"; give a token id{_OR_FIRST}"
-        raise DataError(f"answer {text!r} is {pieces} by itself{fix}")
+        raise DataError(f"answer {shown(text)} is {pieces} by itself{fix}")
 
     def _one_token(self, prompt_text: str, text: str, split: _Split, first_token: bool) -> int:
         if not text:
@@ -180,18 +191,18 @@ class TextEncoder:
         if fused or (len(pieces) != 1 and not (pieces and first_token)):
             raise DataError(self._why_not_one(text, pieces, fused))
         if pieces[0] == self.unknown_id:
-            raise DataError(f"answer {text!r} is unknown to the tokenizer; use a word of its vocabulary")
+            raise DataError(f"answer {shown(text)} is unknown to the tokenizer; use a word of its vocabulary")
         return pieces[0]
 
     def _why_not_one(self, text: str, pieces: list[int], fused: bool) -> str:
         if fused:
             return (
-                f"answer {text!r} fuses with the space the prompt ends in; "
+                f"answer {shown(text)} fuses with the space the prompt ends in; "
                 f"end the prompt without it and give the answer as {' ' + text.lstrip()!r}"
             )
-        spaced, what = " " + text, f"answer {text!r} is {len(pieces)} tokens {self._pieces(pieces)}"
+        spaced, what = " " + text, f"answer {shown(text)} is {len(pieces)} tokens {self._pieces(pieces)}"
         if not text[:1].isspace() and self.single(spaced) is not None:
-            return f"{what}; write {spaced!r}, which is one token"
+            return f"{what}; write {shown(spaced)}, which is one token"
         return f"{what}; use an answer that is one token{_OR_FIRST if pieces else ''}"
 
     def _pieces(self, ids: list[int]) -> list[str]:

@@ -21,6 +21,9 @@ from edgewise.tasks.prompts import PromptPair, PromptSet
 from edgewise.tasks.tables import FileTable, Record, read_table
 from edgewise.tasks.validation import Limits, settle, sort_out
 
+# Names of columns that a message lists.
+_SHOWN = 20
+
 
 def read_prompts(
     path: str | os.PathLike[str],
@@ -108,9 +111,15 @@ def _check_columns(path: Path, table: FileTable, required: Sequence[str]) -> Non
     missing = [name for name in required if name not in table.columns]
     if missing:
         raise DataError(
-            f"{path}: missing field {missing[0]!r}; the file has {', '.join(table.columns) or 'no fields'}; "
+            f"{path}: missing field {missing[0]!r}; the file has {_some(table.columns) or 'no fields'}; "
             f"add it, so that every row has {', '.join(required)}"
         )
+
+
+def _some(columns: Sequence[str]) -> str:
+    """Names of columns, as far as they make a line."""
+    more = f", and {len(columns) - _SHOWN} more" if len(columns) > _SHOWN else ""
+    return ", ".join(name if len(name) <= 40 else f"{name[:40]}..." for name in columns[:_SHOWN]) + more
 
 
 def _build_rows(table: FileTable, dialect: Dialect, required: Sequence[str], builder: PairBuilder) -> _Rows:
@@ -137,7 +146,18 @@ def _meaning(record: Record, dialect: Dialect, required: Sequence[str], typed: b
     missing = [name for name in required if record.fields.get(name) is None]
     if missing:
         raise DataError(f"{missing[0]}: missing; add the field to the row")
-    return dialect.read(record.fields, typed)
+    raw = dialect.read(record.fields, typed)
+    _require_whole_characters(raw)
+    return raw
+
+
+def _require_whole_characters(raw: RawPrompt) -> None:
+    """Refuse halves of characters, which JSON can hold and no tokenizer reads."""
+    for field in ("clean", "corrupted", "answers", "wrong_answers"):
+        value = getattr(raw, field)
+        for text in [value] if isinstance(value, str) else value:
+            if isinstance(text, str) and any("\ud800" <= letter <= "\udfff" for letter in text):
+                raise DataError(f"{field}: half of a character (a lone surrogate); write the text out as UTF-8 again")
 
 
 def _check_alike(raw: RawPrompt, first: RawPrompt) -> None:

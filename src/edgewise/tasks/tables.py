@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edgewise.errors import DataError
+from edgewise.json_text import parse_json, shown
+from edgewise.tasks.parquet import read_rows
 
+# More than prompts ever take: a file that is larger is not one of prompts, and reading it takes all memory.
+MOST_BYTES = 2**30
 # What tells a row from another object of a JSON file.
 _FIELDS = {"clean", "clean_prefix"}
 
@@ -58,6 +61,11 @@ def read_table(path: Path) -> FileTable:
             "clean, corrupted, answers, wrong_answers"
         )
     try:
+        size = path.stat().st_size
+        if size > MOST_BYTES:
+            raise DataError(
+                f"{path}: {size / 2**30:.1f} GiB, more than a file of prompts may have (1 GiB); give fewer rows"
+            )
         content = path.read_bytes()
     except OSError as error:
         reason = error.strerror or type(error).__name__
@@ -82,7 +90,7 @@ def _csv(path: Path, content: bytes) -> tuple[Record, ...]:
     header = [name.strip() for name in filled[0]]
     repeated = [name for i, name in enumerate(header) if name and name in header[:i]]
     if repeated:
-        raise DataError(f"{path}: two columns are named {repeated[0]!r}; name each once")
+        raise DataError(f"{path}: two columns are named {shown(repeated[0])}; name each once")
     return tuple(_csv_record(path, row, header, cells) for row, cells in enumerate(filled[1:], start=1))
 
 
@@ -98,13 +106,11 @@ def _json(path: Path, content: bytes) -> tuple[Record, ...]:
     """JSON rows, one a line or in one document: which of the two is told by the content, not by the name."""
     text = _text(path, content)
     try:
-        document = json.loads(text)
-    except json.JSONDecodeError as error:
-        if error.msg == "Extra data" or path.suffix.lower() == ".jsonl":
+        document = parse_json(text)
+    except ValueError as error:
+        if str(error).startswith("Extra data") or path.suffix.lower() == ".jsonl":
             return _json_lines(path, text)
-        raise DataError(f"{path}, line {error.lineno}: invalid JSON ({error.msg} at column {error.colno})") from error
-    except RecursionError as error:
-        raise DataError(f"{path}: nested too deep; write a list of rows") from error
+        raise DataError(f"{path}: invalid JSON ({error}); write a list of rows") from None
     rows = document.get("prompts", document) if isinstance(document, dict) else document
     if isinstance(rows, dict) and _FIELDS & set(rows):
         return _json_lines(path, text) if path.suffix.lower() == ".jsonl" else (Record(1, rows),)
@@ -120,12 +126,12 @@ def _json_lines(path: Path, text: str) -> tuple[Record, ...]:
 
 def _json_line(path: Path, number: int, line: str) -> Record:
     try:
-        value = json.loads(line)
-    except (json.JSONDecodeError, RecursionError) as error:
-        said = f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else "nested too deep"
+        value = parse_json(line)
+    except ValueError as error:
+        said = str(error).replace("line 1 column", "column")
         raise DataError(
             f"{path}, line {number}: invalid JSON ({said}); write one object a line, or all in one list"
-        ) from error
+        ) from None
     return Record(number, _an_object(value, f"{path}, line {number}"))
 
 
@@ -136,19 +142,7 @@ def _an_object(value: object, where: str) -> dict[str, Any]:
 
 
 def _parquet(path: Path, content: bytes) -> tuple[Record, ...]:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        raise DataError(
-            f"{path}: reading Parquet needs pyarrow; install it with: pip install 'edgewise[parquet]'"
-        ) from error
-    try:
-        rows = pyarrow.parquet.read_table(pyarrow.BufferReader(content)).to_pylist()
-    except (pyarrow.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"{path}: not a readable Parquet file ({reason}); write it again") from error
-    return tuple(Record(row, fields) for row, fields in enumerate(rows, start=1))
+    return tuple(Record(row, fields) for row, fields in enumerate(read_rows(path, content), start=1))
 
 
 def _text(path: Path, content: bytes) -> str:

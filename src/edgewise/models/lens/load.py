@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 import torch
-from transformers import AutoTokenizer, PreTrainedConfig
+from transformers import PreTrainedConfig
 
 from edgewise.models.lens.config import LensConfig
 from edgewise.models.lens.dialects import read_config
@@ -15,6 +15,7 @@ from edgewise.models.lens.sources import Source
 from edgewise.models.lens.weights import module_state
 from edgewise.models.lens.wiring import wire_lens
 from edgewise.models.model import Model
+from edgewise.models.pretrained.tokenizer import read_tokenizer
 from edgewise.models.reader import Opened, Reader
 from edgewise.models.weight_file import read_tensors
 
@@ -43,7 +44,7 @@ def open_lens(
         UnsupportedModelError: a config key or value that is not understood.
     """
     config = read_config(source.values, source.where, source.values if source.published else ignore_config)
-    reader = Reader(name, config, tokenizer or _tokenizer(source, config), config.prepend_bos)
+    reader = Reader(name, config, tokenizer or _tokenizer(name, source, config), config.prepend_bos)
 
     def load() -> Model:
         state = module_state(config, read_tensors(source.weights), str(source.weights))
@@ -56,12 +57,9 @@ def open_lens(
     return Opened(reader, load)
 
 
-def _tokenizer(source: Source, config: LensConfig) -> Any | None:
+def _tokenizer(name: str, source: Source, config: LensConfig) -> Any | None:
     """The tokenizer beside the weights, else the one the config names, else None: data may be token ids."""
-    try:
-        if source.has_tokenizer:
-            # An empty config, so that it does not take config.json for one of Hugging Face's.
-            return AutoTokenizer.from_pretrained(source.folder, config=PreTrainedConfig())
-        return AutoTokenizer.from_pretrained(config.tokenizer_name) if config.tokenizer_name else None
-    except (OSError, ValueError, KeyError):
-        return None
+    if source.has_tokenizer:
+        # An empty config, so that it does not take config.json for one of Hugging Face's.
+        return read_tokenizer(name, str(source.folder), config=PreTrainedConfig())
+    return read_tokenizer(name, config.tokenizer_name) if config.tokenizer_name else None

@@ -13,17 +13,15 @@ from typing import Any
 from torch import Tensor, nn
 from transformers.utils import cached_file, find_adapter_config_file
 
-from edgewise.errors import ModelError
-from edgewise.json_text import parse_json
+from edgewise.errors import EdgewiseError, ModelError
+from edgewise.models.pretrained.damage import read_object
 from edgewise.models.pretrained.files import base_weights
-from edgewise.models.pretrained.library import FAILURES
+from edgewise.models.pretrained.library import clipped
 from edgewise.models.weight_file import read_tensors
 from edgewise.models.weight_names import listed
 
 CONFIG = "adapter_config.json"
 WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
-# what peft raises for an adapter that does not fit
-UNMERGED: tuple[type[Exception], ...] = (*FAILURES, NotImplementedError, AttributeError, TypeError)
 INSTALL = "pip install 'edgewise[adapters]'"
 
 
@@ -50,12 +48,11 @@ class Adapter:
             return None  # neither a folder nor a hub name: who reads the model says so
         if config is None:
             return None
-        try:
-            values = parse_json(Path(config).read_bytes())
-            kind, base = str(values["peft_type"]), values.get("base_model_name_or_path")
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise ModelError(f"adapter {source!r}: {CONFIG} is not one of peft's; save the adapter again") from None
-        return cls(source, kind, str(base) if base else None)
+        values = read_object(Path(config), f"adapter {source!r}")
+        kind, base = values.get("peft_type"), values.get("base_model_name_or_path")
+        if not isinstance(kind, str) or not isinstance(base, str | None):
+            raise ModelError(f"adapter {source!r}: {CONFIG} is not one of peft's; save the adapter again")
+        return cls(source, kind, base or None)
 
     @property
     def advice(self) -> str:
@@ -144,9 +141,12 @@ def merged(module: nn.Module, adapter: Adapter) -> nn.Module:
             held = peft.load_peft_weights(adapter.source, device="cpu")
             _judge(held, wanted, wrapped.state_dict(), where, adapter)
             plain: nn.Module = wrapped.merge_and_unload(safe_merge=True)
-    except UNMERGED as error:
-        reason = " ".join(str(error).split())
-        raise ModelError(f"{where} cannot be merged into this model ({reason:.200}); {adapter.advice}") from None
+    except EdgewiseError:
+        raise
+    except Exception as error:  # over an adapter that does not fit peft raises errors of every kind
+        raise ModelError(
+            f"{where} cannot be merged into this model ({clipped(error, 200)}); {adapter.advice}"
+        ) from None
     return plain.requires_grad_(True).eval()
 
 

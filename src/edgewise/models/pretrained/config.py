@@ -12,7 +12,7 @@ from edgewise.errors import ModelError
 from edgewise.models.families import FAMILIES
 from edgewise.models.pretrained.architecture import class_of
 from edgewise.models.pretrained.fields import check_fields
-from edgewise.models.pretrained.library import from_pretrained, told
+from edgewise.models.pretrained.library import told
 from edgewise.models.recognise import family_of
 
 
@@ -29,16 +29,16 @@ def read_config(name: str, source: str, *, trust_remote_code: bool, ignore_confi
         ModelError: a config that cannot be read.
         UnsupportedModelError: an architecture or config attribute that is not understood.
     """
-    with told(name, source):
+    with told(name, source, "config.json"):
         values, _ = PreTrainedConfig.get_config_dict(source)
-    loader = _loader(name, values, trust_remote_code)
-    trusted = {"trust_remote_code": trust_remote_code} if loader is AutoConfig else {}
-    config = from_pretrained(name, loader, source, **trusted)
-    # Logits are asked for by name, and nothing beside them.
-    config.return_dict, config.output_attentions, config.output_hidden_states = True, False, False
-    kind = class_of(name, source, config, trust_remote_code=trust_remote_code)
-    family_of(kind, config, ignore_config)
-    check_fields(name, config)
+        loader = _loader(name, values, trust_remote_code)
+        trusted = {"trust_remote_code": trust_remote_code} if loader is AutoConfig else {}
+        config = loader.from_pretrained(source, **trusted)
+        # Logits are asked for by name, and nothing beside them.
+        config.return_dict, config.output_attentions, config.output_hidden_states = True, False, False
+        kind = class_of(name, source, config, trust_remote_code=trust_remote_code)
+        family_of(kind, config, ignore_config)
+        check_fields(name, config)
     return config
 
 

@@ -10,10 +10,14 @@ from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING
 
 from edgewise.errors import ModelError, did_you_mean
+from edgewise.json_text import shown
 
 # More than any model has, and few enough to be made on the meta device in a moment.
 MOST_LAYERS = 10_000
 ACTIVATIONS = ("hidden_act", "hidden_activation", "activation_function", "activation")
+
+# What prompts are checked against, and the least that each can be.
+COUNTS = {"vocab_size": 1, "max_position_embeddings": 1}
 
 
 def check_fields(name: str, config: Any) -> None:
@@ -28,6 +32,13 @@ def check_fields(name: str, config: Any) -> None:
     """
     depth = type(config).attribute_map.get("num_hidden_layers", "num_hidden_layers")
     require_depth(name, depth, getattr(config, depth, None))
+    for field, least in COUNTS.items():
+        value = getattr(config, field, None)
+        if (value is not None or field == "vocab_size") and not _is_count(value, least):
+            raise ModelError(
+                f"model {name!r}: config.json: {field} is {shown(value, 60)}, no number that a model can have; mend"
+                " config.json, or get it again"
+            )
     _require_quantisation(name, getattr(config, "quantization_config", None))
     for field in ACTIVATIONS:
         value = getattr(config, field, None)
@@ -35,6 +46,10 @@ def check_fields(name: str, config: Any) -> None:
             _require(name, field, value, ACT2FN)
     for kind in _rope_types(getattr(config, "rope_parameters", None)):
         _require(name, "rope_type", kind, {"default", *ROPE_INIT_FUNCTIONS})
+
+
+def _is_count(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value < 2**31
 
 
 def require_depth(name: str, field: str, layers: object) -> None:
@@ -57,7 +72,7 @@ def _require_quantisation(name: str, quantisation: Any) -> None:
         return
     if not isinstance(quantisation, dict):
         raise ModelError(
-            f"model {name!r}: config.json: quantization_config is {quantisation!r:.60}; it must be an object"
+            f"model {name!r}: config.json: quantization_config is {shown(quantisation, 60)}; it must be an object"
         )
     # Files of bitsandbytes may name no method.
     if any(quantisation.get(switch) for switch in ("load_in_4bit", "load_in_8bit")):
@@ -76,8 +91,8 @@ def _rope_types(parameters: Any) -> Iterator[Any]:
 
 def _require(name: str, field: str, value: Any, known: Collection[str]) -> None:
     if not isinstance(value, str) or value not in known:
-        near = did_you_mean(str(value), known)
+        near = did_you_mean(shown(value), known)
         raise ModelError(
-            f"model {name!r}: config.json: {field} is {value!r:.60}, which transformers does not have{near};"
+            f"model {name!r}: config.json: {field} is {shown(value, 60)}, which transformers does not have{near};"
             f" it has {', '.join(sorted(known))}"
         )

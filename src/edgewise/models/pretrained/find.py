@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from edgewise.errors import ModelError
-from edgewise.json_text import parse_json
 from edgewise.models import catalogue
 from edgewise.models.pretrained.adapters import refuse_unasked
+from edgewise.models.pretrained.damage import read_object, refuse_damaged
 from edgewise.models.pretrained.files import INDEX, base_weights
 from edgewise.models.weight_file import SUFFIXES
+
+# Read beside the weights, whatever is in it.
+GENERATION = "generation_config.json"
 
 
 def find(name: str, adapter: str | None = None) -> str:
@@ -46,14 +49,9 @@ def _check_folder(folder: Path) -> None:
             f"model folder {str(folder)!r} has no config.json; give a folder saved by save_pretrained,"
             " or --config FILE.json for weights in TransformerLens's format"
         )
-    try:
-        values = parse_json(config.read_bytes())
-    except ValueError as error:
-        raise ModelError(f"model folder {str(folder)!r}: config.json is not JSON ({error}); save it again") from None
-    if not isinstance(values, dict):
-        raise ModelError(
-            f"model folder {str(folder)!r}: config.json is no JSON object (is {values!r:.40}); save it again"
-        )
+    where = f"model folder {str(folder)!r}"
+    read_object(config, where)
+    refuse_damaged(folder, [GENERATION], where)
     if not base_weights(folder) and not any(folder.glob(f"*{INDEX}")):
         raise ModelError(
             f"model folder {str(folder)!r} has no weights (*.safetensors or *.bin); save the model there again"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from logging import Filter, LogRecord, getLogger
@@ -9,26 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from huggingface_hub.errors import HFValidationError, StrictDataclassError
-from safetensors import SafetensorError
 from transformers.utils import logging
 
 from edgewise.errors import EdgewiseError, ModelError, UnknownNameError, did_you_mean
 from edgewise.models.catalogue import KNOWN
 
-# What a config or weights of the wrong kind may end in there.
-FAILURES = (
-    OSError,
-    ValueError,
-    RuntimeError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    ImportError,
-    AssertionError,
-    ZeroDivisionError,
-    StrictDataclassError,
-    SafetensorError,
-)
+# How much of what a library says is passed on, and what is not: a folder's trouble is not the network's.
+SAID = 300
+_IN_WORDS = (OSError, ValueError, ImportError, RuntimeError, KeyError)
+_OF_THE_NETWORK = ("internet connection", "huggingface.co", "local directory with the same name", "offline mode")
 REPORTER = getLogger("transformers.modeling_utils")
 JUDGED = ("LOAD REPORT", "checkpoint seem corrupted")
 
@@ -40,12 +30,13 @@ def from_pretrained(name: str, loader: Any, source: str, **options: Any) -> Any:
 
 
 @contextmanager
-def told(name: str, source: str) -> Iterator[None]:
+def told(name: str, source: str, file: str | None = None) -> Iterator[None]:
     """What can go wrong while ``transformers`` loads something, said in one line.
 
     Args:
         name: what the user called the model.
         source: its folder or hub name.
+        file: what is read of it, where that is one file.
 
     Raises:
         ModelError: something that is there and cannot be loaded.
@@ -56,8 +47,36 @@ def told(name: str, source: str) -> Iterator[None]:
             yield
     except EdgewiseError:
         raise
-    except Exception as error:  # code that a checkpoint carries raises what it likes
-        raise _load_error(name, source, error) from error
+    except BaseException as error:  # code that a checkpoint carries raises what it likes
+        if not broken(error):
+            raise
+        raise _load_error(name, source, error, file) from error
+
+
+def broken(error: BaseException) -> bool:
+    """Whether something failed: an error, or a panic of a library in Rust, which Python does not count among those."""
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"
+
+
+def clipped(error: BaseException, most: int = SAID) -> str:
+    """What an error says, with its kind where that says more, in one line that ends at a word."""
+    words = " ".join(str(error).split())
+    if isinstance(error, StrictDataclassError):
+        return clipped(ValueError(_of_a_field(words)), most)
+    if isinstance(error, KeyError) and error.args and " " not in str(error.args[0]):
+        words = f"{words} is missing, or is not known to transformers"
+    elif isinstance(error, RecursionError):
+        words = "lists in lists without end"
+    elif not words or not (isinstance(error, _IN_WORDS) or type(error) is Exception):
+        words = f"{type(error).__name__}: {words}".rstrip(": ")
+    words = words.rstrip(" .:;")
+    return words if len(words) <= most else f"{words[:most].rsplit(' ', 1)[0]} ..."
+
+
+def _of_a_field(words: str) -> str:
+    """What a config class says of a value, without the errors that were passed on the way and each one's kind."""
+    inner = re.sub(r"^Validation error for field '[^']*': ", "", words)
+    return re.sub(r"^\w*Error: ", "", inner).partition(" Errors: ")[0].replace("<class '", "").replace("'>", "")
 
 
 @contextmanager
@@ -79,21 +98,27 @@ class _WithoutReport(Filter):
         return not any(mark in record.getMessage() for mark in JUDGED)
 
 
-def _load_error(name: str, source: str, error: Exception) -> EdgewiseError:
-    reason = " ".join(str(error).split())
-    if isinstance(error, KeyError) and " " not in str(error.args[0]):
-        reason = f"{reason} is missing, or is not known to transformers"
+def _load_error(name: str, source: str, error: BaseException, file: str | None) -> EdgewiseError:
+    reason = clipped(error)
     if isinstance(error, SyntaxError):
         reason = f"its code is no Python of this version: {reason}"
     if isinstance(error, ZeroDivisionError):
         reason = f"a size is 0 ({reason})"
     if Path(source).is_dir():
-        return ModelError(f"model folder {source!r} cannot be loaded: {reason:.300}")
+        where, mend = (f"{file}: ", f"; mend {file}, or get it again") if file else ("", "")
+        return ModelError(f"model folder {source!r} cannot be loaded: {where}{_of_the_folder(reason)}{mend}")
     if not isinstance(error, OSError | HFValidationError):
-        return ModelError(f"model {name!r} cannot be loaded: {reason:.300}")
+        return ModelError(f"model {name!r} cannot be loaded: {reason}")
     near = "" if name in KNOWN else did_you_mean(name, KNOWN)
     known = f"model {name!r}" if name in KNOWN else f"unknown model {name!r}"
     return UnknownNameError(
         f"{known}{near or ';'} it is no folder here, and the hub did not give it"
-        f" (check the name, the network, and `hf auth login` for gated models): {reason:.160}"
+        f" (check the name, the network, and `hf auth login` for gated models): {clipped(error, 160)}"
     )
+
+
+def _of_the_folder(reason: str) -> str:
+    """What is said without the sentences about the network, which a folder does not need."""
+    sentences = re.split(r"(?<=[.!?])\s+", reason)
+    kept = [one for one in sentences if not any(mark in one for mark in _OF_THE_NETWORK)]
+    return " ".join(kept) or "one of its files is missing or damaged; get the folder again"

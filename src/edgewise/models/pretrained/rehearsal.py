@@ -17,7 +17,7 @@ from transformers import MODEL_FOR_CAUSAL_LM_MAPPING
 from edgewise.errors import ModelError
 from edgewise.models.pretrained.causes import Facts, cause
 from edgewise.models.pretrained.files import Files, weight_files
-from edgewise.models.pretrained.library import FAILURES, quiet
+from edgewise.models.pretrained.library import broken, clipped, quiet
 from edgewise.models.pretrained.loading_report import BUFFERS, LAYER, Report
 from edgewise.models.weight_names import listed
 
@@ -63,7 +63,9 @@ def rehearse(folder: Path, config: Any) -> None:
     with quiet():
         try:
             module, info = kind.from_pretrained(None, config=config, state_dict=tensors, device_map="meta", **ASKED)
-        except FAILURES as error:
+        except BaseException as error:
+            if not broken(error):
+                raise
             raise ModelError(f"{where}: {_unconverted(tensors, error)}") from None
     judge(info, Outline.of(module), where, config, tensors, files)
 
@@ -128,7 +130,7 @@ def _refuse_gaps(tensors: Collection[str], where: str) -> None:
             )
 
 
-def _unconverted(tensors: Mapping[str, Tensor], error: Exception) -> str:
+def _unconverted(tensors: Mapping[str, Tensor], error: BaseException) -> str:
     """Why tensors that belong together, one an expert, could not be put together."""
     alike = _alike(tensors)
     for names in alike.values():
@@ -142,8 +144,8 @@ def _unconverted(tensors: Mapping[str, Tensor], error: Exception) -> str:
     few = [kind for kind, names in alike.items() if len(names) < most]
     if few:
         return f"experts are missing ({listed(few)}, where others have {most}); the file is not whole, get it again"
-    reason = " ".join(str(error).split())
-    return f"no model can be made of config.json and these weights ({reason:.160}); mend config.json, or get both again"
+    reason = clipped(error, 160)
+    return f"no model can be made of config.json and these weights ({reason}); mend config.json, or get both again"
 
 
 def _alike(names: Collection[str]) -> dict[str, dict[int, str]]:

@@ -7,12 +7,12 @@ whole numbers alone is token ids where a prompt, or the answer to a prompt of id
 from __future__ import annotations
 
 import ast
-import json
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from edgewise.errors import DataError
+from edgewise.json_text import parse_json, shown
 from edgewise.tasks.dialects.dialect import Prompt
 
 _SPACED = re.compile(r"\s*\[\s*\d+(?:\s+\d+)*\s*\]\s*")
@@ -32,6 +32,17 @@ def prompt(value: Any, field: str, typed: bool) -> Prompt:
     if _is_list(value) and len(value) == 1 and _is_list(value[0]):  # a batch of one
         value = value[0]
     return whole_numbers(value, field)
+
+
+def text(value: Any, field: str) -> str:
+    """Text, and nothing else.
+
+    Raises:
+        DataError: something else.
+    """
+    if not isinstance(value, str):
+        raise DataError(f"{field}: {shown(value)} is not text; give text")
+    return value
 
 
 def answers(value: Any, field: str, typed: bool, prompts_are_ids: bool) -> tuple[str | int, ...]:
@@ -97,10 +108,10 @@ def whole_number(value: Any, field: str) -> int:
         number = float(value)
         if isinstance(value, bool) or not number.is_integer():
             raise ValueError
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         nested = "; a list of lists, with other answers at each position, is not supported"
         hint = nested if _is_list(value) else "; give whole numbers"
-        raise DataError(f"{field}: {value!r} is not a whole number{hint}") from error
+        raise DataError(f"{field}: {shown(value)} is not a whole number{hint}") from error
     return int(number)
 
 
@@ -117,20 +128,20 @@ def _cell_of_answers(cell: str, field: str, prompts_are_ids: bool) -> Any:
     if not cell.strip():
         return None
     if prompts_are_ids and _WHOLE_NUMBERS.fullmatch(cell):
-        return [int(item) for item in cell.replace(",", " ").split()]
+        return [whole_number(item, field) for item in cell.replace(",", " ").split()]
     listed = _list_or_none(cell)
     if listed is None and cell.lstrip().startswith("[") and cell.rstrip().endswith("]"):
-        raise DataError(f'{field}: {cell!r} is not a list that can be read; write it as [12, 13] or ["a", "b"]')
+        raise DataError(f'{field}: {shown(cell)} is not a list that can be read; write it as [12, 13] or ["a", "b"]')
     return cell if listed is None else listed
 
 
 def _list_or_none(cell: str, brackets: tuple[str, ...] = ("[", "(")) -> list[Any] | None:
     """The list that a cell holds, in JSON or as Python prints lists, tuples and arrays; nothing in it is run."""
     if _SPACED.fullmatch(cell):
-        return [int(number) for number in cell.strip().strip("[]").split()]
+        return [_number(digits) for digits in cell.strip().strip("[]").split()]
     if not cell.lstrip().startswith(brackets):
         return None
-    for read in (json.loads, ast.literal_eval):
+    for read in (parse_json, ast.literal_eval):
         try:
             value = read(cell.strip())
         except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
@@ -144,12 +155,21 @@ def _unwrapped(items: list[Any]) -> list[Any]:
     return [item[0] if _is_list(item) and len(item) == 1 else item for item in items]
 
 
+def _number(digits: str) -> int | float:
+    """What digits say; Python refuses to read an int of thousands, and no id has so many."""
+    return int(digits) if len(digits) < 20 else float(digits)
+
+
 def _flat(items: Iterable[Any]) -> Iterator[Any]:
-    for item in items:
-        if _is_list(item):
-            yield from _flat(item)
-        else:
+    waiting = [iter(items)]
+    while waiting:
+        for item in waiting[-1]:
+            if _is_list(item):
+                waiting.append(iter(item))
+                break
             yield item
+        else:
+            waiting.pop()
 
 
 def _is_list(value: Any) -> bool:

@@ -50,11 +50,13 @@ def _read_indices(fields: Mapping[str, Any], typed: bool) -> RawPrompt:
     right, wrong = (cells.indices(fields[name], name) for name in columns)
     beside = (fields.get(name.removesuffix("_idx")) for name in columns)
     words = tuple(word for cell in beside for word in cells.words(cell))
-    return RawPrompt(str(fields["clean"]), str(fields["corrupted"]), right, wrong, words=words)
+    return RawPrompt(
+        cells.text(fields["clean"], "clean"), cells.text(fields["corrupted"], "corrupted"), right, wrong, words=words
+    )
 
 
 def _read_year(column: str, fields: Mapping[str, Any], typed: bool) -> RawPrompt:
-    clean, corrupted = str(fields["clean"]), str(fields["corrupted"])
+    clean, corrupted = cells.text(fields["clean"], "clean"), cells.text(fields["corrupted"], "corrupted")
     year = cells.whole_number(fields[column], column)
     if not re.search(rf"\d\d{year:02d}\b", clean):
         raise DataError(

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgewise.errors import DataError
+from edgewise.tasks.dialects import cells
 from edgewise.tasks.dialects.dialect import Dialect, RawPrompt
 from edgewise.tasks.tables import FileTable
 
@@ -18,16 +19,17 @@ _OPEN, _CLOSE = "<predict>", "</predict>"
 
 
 def _recognises(table: FileTable) -> bool:
-    tagged = (_OPEN in str(record.fields.get("clean")) for record in table.records)
-    return "answers" not in table.columns and any(tagged)
+    prompts = (record.fields.get("clean") for record in table.records)
+    return "answers" not in table.columns and any(isinstance(text, str) and _OPEN in text for text in prompts)
 
 
 def _read(fields: Mapping[str, Any], typed: bool) -> RawPrompt:
-    clean, answer = _split(str(fields["clean"]), "clean")
-    if _OPEN not in str(fields["corrupted"]):
+    clean, answer = _split(cells.text(fields["clean"], "clean"), "clean")
+    untagged = cells.text(fields["corrupted"], "corrupted")
+    if _OPEN not in untagged:
         # Nothing marks where an untagged prompt ends: it is taken whole, and the check of lengths decides.
-        return RawPrompt(clean, str(fields["corrupted"]).rstrip(), (answer,))
-    corrupted, other = _split(str(fields["corrupted"]), "corrupted")
+        return RawPrompt(clean, untagged.rstrip(), (answer,))
+    corrupted, other = _split(untagged, "corrupted")
     return RawPrompt(clean, corrupted, (answer,), () if other == answer else (other,))
 
 

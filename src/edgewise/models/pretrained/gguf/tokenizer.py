@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from importlib import import_module
@@ -11,8 +12,10 @@ from typing import Any
 import numpy as np
 from transformers import AutoTokenizer
 
+from edgewise.errors import EdgewiseWarning
 from edgewise.models.pretrained.gguf.header import Header
 from edgewise.models.pretrained.gguf.reader import reading_quickly
+from edgewise.models.pretrained.library import broken, clipped
 
 # Where transformers has this, its tokenizers read the vocabulary without the reader of the gguf package.
 _OWN_READER = "transformers.integrations.gguf"
@@ -25,7 +28,15 @@ def read_tokenizer(header: Header) -> Any | None:
     try:
         with reading_quickly() if find_spec(_OWN_READER) else nullcontext(), _plain_bytes():
             return AutoTokenizer.from_pretrained(str(header.path.parent), gguf_file=header.path.name)
-    except (OSError, ValueError, KeyError):
+    except BaseException as error:
+        if not broken(error):
+            raise
+        warnings.warn(
+            f"GGUF file {str(header.path)!r}: its tokenizer cannot be read, so prompts must be token ids:"
+            f" {clipped(error)}",
+            EdgewiseWarning,
+            stacklevel=2,
+        )
         return None
 
 

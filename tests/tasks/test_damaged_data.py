@@ -1,0 +1,85 @@
+"""200 damaged copies of data files of every kind, with text and with ids: read, or refused in one line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from damage import refusals
+from edgewise.errors import DataError
+from edgewise.tasks import TextEncoder, parquet, tables
+from edgewise.tasks.files import read_prompts, require_readable
+from tasks.small_tokenizers import ID, word_tokenizer
+from tasks.test_files import ID_ROW, TEXT_ROW, write
+
+pytestmark = pytest.mark.slow
+
+COPIES = 200
+PREDICT = {"clean": "Then Mary gave it <predict> to</predict>", "corrupted": "Then Anna gave it <predict> to</predict>"}
+INDICES = {"clean": "Then Mary", "corrupted": "Then Anna", "correct_idx": [6], "incorrect_idx": [7, 8]}
+PREFIXES = {"clean_prefix": "Then Mary", "patch_prefix": "Then Anna", "clean_answer": " it", "patch_answer": " to"}
+ROWS: dict[str, Any] = {"text": TEXT_ROW, "ids": ID_ROW, "predict": PREDICT, "indices": INDICES, "prefixes": PREFIXES}
+
+
+def read(path: Path) -> None:
+    encoder = TextEncoder(word_tokenizer())
+    require_readable(path)
+    read_prompts(path, encoder, vocab_size=len(ID), max_positions=8)
+
+
+@pytest.mark.parametrize("rows", ROWS)
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".json", ".parquet"])
+def test_every_damage_is_one_line(suffix: str, rows: str, tmp_path: Path) -> None:
+    path = write(tmp_path, suffix, [ROWS[rows]] * 4)
+    said = refusals(path, path.read_bytes(), lambda: read(path), COPIES if rows in ("text", "ids") else 60)
+    assert all(str(path) in message for message in said)
+    assert len(said) > 15
+
+
+def test_cells_with_numbers_that_no_id_is(tmp_path: Path) -> None:
+    numbers = ["9" * 5000, "[" + "9" * 5000 + " 1]", "[0x" + "f" * 5000 + "]", "[1e400]", "[" * 900 + "]" * 900]
+    for number in numbers:
+        path = tmp_path / "rows.csv"
+        path.write_text(f'clean,corrupted,answers,wrong_answers\n"{number}",1 2,3,4\n1 2,1 3,"{number}",5\n')
+        with pytest.raises(DataError, match="cannot be used") as caught:
+            read_prompts(path, None, vocab_size=99)
+        assert len(str(caught.value)) < 1000
+        path.write_text(f'clean,corrupted,correct_idx,incorrect_idx\nThen,Mary,"{number}",4\n')
+        with pytest.raises(DataError, match="row 1"):
+            read_prompts(path, TextEncoder(word_tokenizer()), vocab_size=99)
+
+
+@pytest.mark.parametrize("field", ["clean", "answers"])
+def test_halves_of_characters(field: str, tmp_path: Path) -> None:
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps([TEXT_ROW | {field: "Mary \ud800"}]))
+    with pytest.raises(DataError, match=rf"row 1, {field}: half of a character"):
+        read_prompts(path, TextEncoder(word_tokenizer()), vocab_size=99)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".json", ".parquet"])
+def test_a_file_larger_than_prompts_is_not_read(suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / f"rows{suffix}"
+    with path.open("wb") as file:
+        file.truncate(2**30 + 1)  # a hole: no byte is stored
+    monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail("read"))
+    with pytest.raises(DataError, match=r"1\.0 GiB, more than a file of prompts may have"):
+        require_readable(path)
+    assert tables.MOST_BYTES == 2**30
+
+
+def test_a_small_parquet_file_that_unpacks_to_all_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pyarrow, stored = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    path, rows = tmp_path / "rows.parquet", 200_000
+    words = pyarrow.array(["x" * 2000]).dictionary_encode().take(pyarrow.array([0] * rows))
+    stored.write_table(pyarrow.table({"clean": words}), path, store_schema=False)
+    assert path.stat().st_size < 100_000
+    monkeypatch.setattr(parquet, "MOST_BYTES", 20_000_000)
+    with pytest.raises(DataError, match="GiB unpacked, more than a file of prompts may have"):
+        require_readable(path)
+    monkeypatch.setattr(parquet, "MOST_ROWS", rows - 1)
+    with pytest.raises(DataError, match="200000 rows, more than"):
+        require_readable(path)
