@@ -29,7 +29,11 @@ PRELOAD = (
     "edgewise.runs.methods.acdc",
     "edgewise.runs.methods.eap_acdc",
     "edgewise.runs.methods.patching",
+    "edgewise.report.evaluation",
+    "edgewise.report.page.page",
     "edgewise.report.text",
+    "edgewise.runs.evaluate",
+    "edgewise.runs.verify",
     "killing",
 )
 LONGEST = 3600.0

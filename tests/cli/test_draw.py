@@ -167,7 +167,7 @@ def test_dark_pictures_on_request_go_when_the_run_is_replaced(cli: Cli, command:
     ("arguments", "parts"),
     [
         (["--format", "pgn"], ["unknown format 'pgn'", "did you mean 'png'?", "svg, png"]),
-        (["--strongest", "0"], ["'--strongest'", "edgewise draw --help"]),
+        (["--strongest", "0"], ["--strongest is '0'", "edgewise draw --help"]),
         (["--tops", "3"], ["No such option: --tops"]),
     ],
 )

@@ -123,7 +123,7 @@ def test_prompts_without_answers_have_no_accuracy() -> None:
     rows = [replace(pair, answers=(), wrong_answers=()) for pair in ROWS]
     found = evaluate_circuit(MODEL, rows, Circuit.full(GRAPH), metric="kl")
     assert found.full.accuracy is None
-    with pytest.raises(DataError, match="row 1, answers: empty"):
+    with pytest.raises(DataError, match="rows 1, 2, 3, 4 and 5, answers: empty"):
         evaluate_circuit(MODEL, rows, Circuit.full(GRAPH))
 
 

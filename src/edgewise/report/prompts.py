@@ -12,7 +12,6 @@ from typing import Any
 
 from rich.cells import cell_len
 
-from edgewise.runs.setup import describe_prompts
 from edgewise.runs.shown_prompts import RowAnswer, SetAnswer, ShownPrompts, ShownRow, Tokens
 from edgewise.runs.store.codec import to_json
 from edgewise.tasks import PromptSet
@@ -31,6 +30,8 @@ def visible(text: str) -> str:
 
 def prompts_document(model: str, prompts: PromptSet, shown: ShownPrompts) -> dict[str, Any]:
     """Prompts as JSON values, with what a run's record says of them."""
+    from edgewise.runs.setup import describe_prompts  # here, for pages are drawn without a model's libraries
+
     return {"model": model, "prompts": to_json(describe_prompts(prompts, shown)), "warnings": list(prompts.warnings)}
 
 
