@@ -97,6 +97,31 @@ def test_every_node_alone(family: str, kind: str) -> None:
             assert (patches.nodes(rows) - expected).abs().max() <= tolerance(family) * max(1.0, float(change))
 
 
+@pytest.mark.parametrize("family", sorted({family for family, _ in CASES}))
+def test_logits_of_a_few_tokens_are_those_of_the_whole_vocabulary(family: str) -> None:
+    model = load_model(FAMILIES[family]())
+    baseline = baseline_of(model, "resample")
+    tokens = torch.arange(2 * len(baseline.ids)).view(-1, 2) % VOCABULARY
+    whole, few = SinglePatches(model, baseline), SinglePatches(model, baseline, tokens)
+    index = tokens[:, None].expand(-1, whole.clean_logits.shape[1], -1)
+    assert few.narrowed or few.unpatched is few.clean_logits
+    assert not few.narrowed or (few.unpatched - whole.clean_logits.gather(-1, index)).abs().max() < 1e-6
+    for places in grouped(Targets.edges(model.graph))[::3]:
+        edges = [(place[0], place[1]) for place in places]
+        expected = whole.edges(edges)
+        named = torch.stack([logits.gather(-1, index) for logits in expected]) if few.narrowed else expected
+        assert (few.edges(edges) - named).abs().max() < 1e-6
+
+
+def test_some_models_make_a_few_logits_alone() -> None:
+    narrowed = {}
+    for family in ("gpt2", "llama", "gemma2"):
+        model = load_model(FAMILIES[family]())
+        baseline = baseline_of(model, "resample")
+        narrowed[family] = SinglePatches(model, baseline, torch.zeros(len(baseline.ids), 1, dtype=torch.int64)).narrowed
+    assert narrowed == {"gpt2": True, "llama": True, "gemma2": False}
+
+
 def test_one_call_serves_one_place() -> None:
     model = load_model(FAMILIES["gpt2"]())
     patches, graph = SinglePatches(model, baseline_of(model, "resample")), model.graph

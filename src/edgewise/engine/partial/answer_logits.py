@@ -47,7 +47,7 @@ def columns_of(clean: CleanRun, tokens: Int64[Tensor, "batch n_tokens"]) -> Colu
     # Each prompt's columns, d_model second.
     weight = input_major(module).T[tokens].transpose(1, 2).contiguous()
     columns = Columns(weight, None if bias is None else bias[tokens][:, None])
-    normed = clean.model.wiring.final_norm(clean.answers.read(clean.before_logits))
+    normed = clean.normed_at_answers
     known = clean.logits.gather(-1, tokens[:, None].expand(-1, clean.logits.shape[1], -1))
     near = 1e-4 * known.abs().max() + 1e-6
     same = (columns(normed.to(weight.dtype)) - known).abs().max() <= near

@@ -101,6 +101,12 @@ class CleanRun:
         """Where logits are read."""
         return self.baseline.answers
 
+    @property
+    def normed_at_answers(self) -> Float[Tensor, "batch n_positions d_model"]:
+        """What the unembedding read."""
+        normed: Tensor = self.model.wiring.final_norm(self.answers.read(self.before_logits))
+        return normed
+
     def change(self, source: int, at_answers: bool = False) -> Float[Tensor, "batch pos d_model"]:
         """See `ChangesFrom.__call__`."""
         return self.changes(source, at_answers)

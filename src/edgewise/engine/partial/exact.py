@@ -16,9 +16,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from edgewise.engine.partial.answer_logits import columns_of
 from edgewise.engine.partial.clean import CleanRun
 from edgewise.engine.run.forward import read_at, repeated_cache, run
 from edgewise.engine.run.hooks import Hooks, borrowed
@@ -32,19 +33,25 @@ class SinglePatches:
     Args:
         model: the model; untouched between calls.
         baseline: the prompts, and what patched edges carry.
+        tokens: those of each prompt whose logits count, where not all do; see ``narrowed``.
 
     Attributes:
         clean_logits: of the prompts, ``[batch, n_positions, vocab]``.
+        narrowed: whether patched runs make the logits of ``tokens`` alone, in the place of a vocabulary; a model that
+            does more than multiply by its unembedding does not allow it.
+        unpatched: the logits of the prompts as patched runs make them.
     """
 
-    def __init__(self, model: Model, baseline: Baseline) -> None:
+    def __init__(self, model: Model, baseline: Baseline, tokens: Int64[Tensor, "batch n_tokens"] | None = None) -> None:
         """Run the prompts clean."""
         self._model, self._wiring, self._graph, self._baseline = model, model.wiring, model.graph, baseline
         self._clean = CleanRun(model, baseline)
-        self.clean_logits = self._clean.logits
+        self._columns = None if tokens is None else columns_of(self._clean, tokens)
+        self.clean_logits, self.narrowed = self._clean.logits, self._columns is not None
+        self.unpatched = self.clean_logits if self._columns is None else self._columns(self._clean.normed_at_answers)
 
     @torch.no_grad()
-    def edges(self, edges: Sequence[tuple[int, int]]) -> Float[Tensor, "edges batch n_positions vocab"]:
+    def edges(self, edges: Sequence[tuple[int, int]]) -> Float[Tensor, "edges batch n_positions tokens"]:
         """Logits with each of some edges patched alone; they lead into one layer's attention, or one other place.
 
         Args:
@@ -62,7 +69,7 @@ class SinglePatches:
         return self._into_mlp(layer, [source for source, _ in edges]) if is_mlp else self._into_attention(layer, edges)
 
     @torch.no_grad()
-    def nodes(self, sources: Sequence[int]) -> Float[Tensor, "nodes batch n_positions vocab"]:
+    def nodes(self, sources: Sequence[int]) -> Float[Tensor, "nodes batch n_positions tokens"]:
         """Logits with each of some nodes patched alone, along all its edges; they are heads of one layer, or one node.
 
         Args:
@@ -144,7 +151,7 @@ class SinglePatches:
         *,
         entering: Tensor | None = None,
         normed: Tensor | None = None,
-    ) -> Float[Tensor, "times batch n_positions vocab"]:
+    ) -> Float[Tensor, "times batch n_positions tokens"]:
         """Run the model from a layer on.
 
         Args:
@@ -169,5 +176,7 @@ class SinglePatches:
             for module, output in (given or {}).items():
                 hooks.skip(module, lambda *_, output=output, **__: output)
             read_at(hooks, wiring, answers, lambda seen: seen if normed is None else normed)
+            if self._columns is not None:
+                hooks.skip(wiring.unembedding, self._columns)
             logits = run(wiring, baseline.ids.repeat(times, 1), repeated_cache(baseline.cache, times))
         return logits.view(times, len(baseline.ids), *logits.shape[1:])

@@ -27,7 +27,7 @@ from edgewise.errors import DataError, ScoreError
 from edgewise.generators import at_the_end_of
 from edgewise.graph import EdgeScores, Graph, NodeScores
 from edgewise.graph.arrays import BoolArray
-from edgewise.metrics import Metric
+from edgewise.metrics import Metric, MetricBatch
 from edgewise.models import Model
 from edgewise.models.alone import one_at_a_time
 from edgewise.search.exact.targets import Targets, named_edges, named_nodes
@@ -196,14 +196,15 @@ class Measure:
 
     def open(self, batch: Batch) -> _EffectsOfBatch:
         outputs, corrupted, cache = corrupted_run(self.model, batch)
-        patches = SinglePatches(self.model, resample_from(batch, outputs, cache))
+        tokens, named = batch.metric.of_answers() if self.metric.answers_alone else (None, batch.metric)
+        patches = SinglePatches(self.model, resample_from(batch, outputs, cache), tokens)
         clean = metric_values(self.metric, patches.clean_logits, batch.metric, patches.clean_logits)
         require_finite(self.metric, clean)
         of_prompts = {
             CLEAN: clean,
             CORRUPTED: metric_values(self.metric, corrupted, batch.metric, patches.clean_logits),
         }
-        return _EffectsOfBatch(self, batch, patches, of_prompts)
+        return _EffectsOfBatch(self, named if patches.narrowed else batch.metric, patches, of_prompts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,7 +212,7 @@ class _EffectsOfBatch:
     """One micro-batch of prompts."""
 
     work: Measure
-    batch: Batch
+    answers: MetricBatch
     patches: SinglePatches
     of_prompts: Mapping[str, Tensor]
 
@@ -221,5 +222,8 @@ class _EffectsOfBatch:
             logits = self.patches.nodes([row for (row,) in places])
         else:
             logits = self.patches.edges([(place[0], place[1]) for place in places])
-        values = [metric_values(self.work.metric, one, self.batch.metric, self.patches.clean_logits) for one in logits]
-        return {EFFECT: torch.stack(values).double() - self.of_prompts[CLEAN].double()}
+        values = torch.stack([self._metric(one) for one in logits])
+        return {EFFECT: values.double() - self._metric(self.patches.unpatched).double()}
+
+    def _metric(self, logits: Tensor) -> Tensor:
+        return metric_values(self.work.metric, logits, self.answers, self.patches.unpatched)
