@@ -1,7 +1,7 @@
 """Measure exact effects of a real model's edges on a task, and store them as a small file to hold methods against.
 
-Of a model of at most 10,000 edges all are measured, as `edgewise discover --method activation-patching` does. Of a
-larger one a sample is: the 1,000 of largest f = max(|eap|, |secant-mid|) for certain, and 2,000 of the rest drawn
+Of a model of at most 10,000 edges all are measured (a finished `edgewise discover --method activation-patching` in the
+work folder is taken as it is). Of a larger one a sample is: the 1,000 of largest f = max(|eap|, |secant-mid|) for certain, and 2,000 of the rest drawn
 without replacement with probabilities half even and half in proportion to f, which are stored.
 
     python benchmarks/exact_effects.py --model models/gemma-3-270m-q4_k_m.gguf --task ioi agreement
@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,6 @@ from edgewise import RunConfig, score_edges
 from edgewise.errors import ScoreError
 from edgewise.graph import EdgeScores
 from edgewise.graph.arrays import FloatArray
-from edgewise.runs.discover import find_circuit
 from edgewise.runs.resume import run_to_end
 from edgewise.runs.setup import Setup, prepare
 from edgewise.runs.steps import Execution, Progress, Steps
@@ -77,11 +76,7 @@ def measured(config: RunConfig, work: Path, execution: Execution) -> StoredEffec
     """The effects of a model's edges on a task's prompts."""
     if (work / RUN).is_file():
         return of_run(work)
-    setup = prepare(config, None, Steps(execution.report))
-    if setup.model.graph.n_edges > ALL_UP_TO:
-        return of_sample(setup, work, execution)
-    find_circuit(replace(config, method="activation-patching", per_prompt=True), work, execution)
-    return of_run(work)
+    return of_edges(prepare(config, None, Steps(execution.report)), work, execution)
 
 
 def of_run(folder: Path) -> StoredEffects:
@@ -104,8 +99,8 @@ def of_run(folder: Path) -> StoredEffects:
     return StoredEffects.of_scores(scores, np.ones(scores.graph.n_edges), about)
 
 
-def of_sample(setup: Setup, folder: Path, execution: Execution) -> StoredEffects:
-    """Those of a sample of the edges."""
+def of_edges(setup: Setup, folder: Path, execution: Execution) -> StoredEffects:
+    """Those of all edges, or of a sample."""
     config, model, prompts = setup.config, setup.model, setup.prompts
     folder.mkdir(parents=True, exist_ok=True)
     with writing(folder):
@@ -154,7 +149,10 @@ class Drawn:
 
 
 def drawn(folder: Path, setup: Setup) -> Drawn:
-    """The sample, kept in the folder once it is drawn, for estimates vary in their last digits."""
+    """All, or a sample by sizes that are kept in the folder, for estimates vary in their last digits."""
+    n = setup.model.graph.n_edges
+    if n <= ALL_UP_TO:
+        return Drawn(np.ones(n), np.ones(n, dtype=np.bool_), "all edges")
     path = folder / "sizes.npy"
     if not path.is_file():
         values = [score_edges(setup.model, setup.prompts, method=name).values[setup.model.graph.mask] for name in BY]

@@ -65,7 +65,14 @@ def main() -> None:
             show(row)
     summarise(rows, options.methods)
     if options.json is not None:
-        options.json.write_text(json.dumps({"rows": rows}, indent=1) + "\n")
+        merged(options.json, rows)
+
+
+def merged(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write the rows into a file that may hold others; those of the same method and pair are replaced."""
+    there = json.loads(path.read_text())["rows"] if path.is_file() else []
+    every = {(row["model"], row["task"], row["method"]): row for row in (*there, *rows)}
+    path.write_text(json.dumps({"rows": [every[key] for key in sorted(every)]}, indent=1) + "\n")
 
 
 def _asked(file: Path, tasks: Sequence[str] | None, which: str) -> bool:

@@ -4,7 +4,7 @@ import pytest
 
 from edgewise.errors import DataError
 from edgewise.tasks import make_task
-from edgewise.tasks.agreement import NOUNS, PHRASES
+from edgewise.tasks.agreement import NOUNS, PHRASES, PLACED
 from edgewise.tasks.split import is_held_out
 
 PLURAL_OF = dict(NOUNS)
@@ -51,14 +51,17 @@ def test_a_distractor_is_a_third_noun_of_the_number_asked_for_and_the_last_word(
         assert (is_plural(subject) == is_plural(third)) == alike
         assert len({SINGULAR_OF.get(noun, noun) for noun in (other, subject, third)}) == 3
         assert text.endswith(f" {third}")
-    assert {phrase for phrase in PHRASES for text in texts if f" {phrase} " in text} == set(PHRASES)
+    assert {phrase for phrase in PLACED for text in texts if f" {phrase} " in text} == set(PLACED)
 
 
-def test_without_a_distractor_the_subject_is_the_last_word(gpt2_tokenizer):
+def test_without_a_distractor_a_phrase_without_a_noun_follows_the_subject(gpt2_tokenizer):
+    found = set()
     for pair in make_task("agreement", gpt2_tokenizer, n=200):
         text = gpt2_tokenizer.decode(pair.clean)
-        assert text.endswith(f" {nouns_in(text)[1]}")
+        _, subject = nouns_in(text)
+        found.add(text.rpartition(f" {subject} ")[2])
         assert 8 <= len(pair.clean) <= 20
+    assert found == set(PHRASES)
 
 
 def test_both_numbers_occur_and_every_noun_is_listed_once(gpt2_tokenizer):

@@ -1,14 +1,14 @@
-"""Subject-verb agreement: "Last week the nurse wrote that the farmers" -> " are", " were", " have", not " is" ...
+"""Subject-verb agreement: "Last week the nurse wrote that the farmers over there" -> " are", not " is".
 
 1. Draw a template, two nouns that are a pair of the split (`edgewise.tasks.split`), which of them is the subject, and
    its number; the other noun, in the opening, is singular.
-2. With `distractor`, a phrase with a third noun follows the subject: "the farmers near the pilot". Its noun has the
-   subject's number ("same") or the other one ("opposite").
+2. A phrase without a noun follows the subject ("over there"), or with `distractor` one with a third noun ("near the
+   pilot"), of the subject's number ("same") or of the other one ("opposite").
 3. Corrupt by giving the subject its other number; every other word stays.
 
 Agreement past a noun of the other number is the test of Linzen, Dupoux and Goldberg (2016), "Assessing the ability of
-LSTMs to learn syntax-sensitive dependencies"; nouns and templates are our own. Default metric: mean logit of the verbs
-of the subject's number minus that of the others.
+LSTMs to learn syntax-sensitive dependencies"; nouns and templates are our own. Answers are " is", " was" and " has" or
+" are", " were" and " have". Default metric: mean logit of the verbs of the subject's number minus that of the others.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ TEMPLATES = (
     "If you ask the {other} about it, the {subject}",
     "I have heard from the {other} that the {subject}",
 )
-PHRASES = ("near the", "behind the", "beside the", "next to the")
+PHRASES = ("over there", "you mentioned", "I met yesterday", "we talked about")
+PLACED = ("near the", "behind the", "beside the", "next to the")
+"""Of a distractor."""
+
 NOUNS = tuple(
     (noun, f"{noun}s")
     for noun in """
@@ -57,7 +60,7 @@ def make(encoder: TextEncoder, *, n: int, seed: int, split: str, distractor: str
         n: how many prompts.
         seed: the same seed gives the same prompts.
         split: "held-out": the nouns of opening and subject are a held-out pair; "discovery": of neither.
-        distractor: "same" or "opposite" puts a noun of that number between subject and verb; "none" nothing.
+        distractor: "same" or "opposite" puts a noun of that number between subject and verb, "none" no noun.
 
     Raises:
         DataError: an unknown option, or too few nouns that are single tokens in both numbers.
@@ -86,6 +89,6 @@ def _draw(rng: Random, nouns: SinglePairs, verbs: list[Singles], distractor: str
 
 def _phrase(rng: Random, nouns: SinglePairs, taken: set[str], number: int, distractor: str) -> str:
     if distractor == "none":
-        return ""
+        return f" {rng.choice(PHRASES)}"
     noun = rng.choice([noun for noun in nouns.firsts if noun not in taken])
-    return f" {rng.choice(PHRASES)} {nouns.both(noun)[number if distractor == 'same' else 1 - number]}"
+    return f" {rng.choice(PLACED)} {nouns.both(noun)[number if distractor == 'same' else 1 - number]}"
