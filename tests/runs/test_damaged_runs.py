@@ -23,11 +23,13 @@ from edgewise.runs.evaluated_circuit import circuit_of_run
 from edgewise.runs.methods import get_method
 from edgewise.runs.store.checkpoint import PROGRESS, Checkpoint, load_checkpoint, save_checkpoint
 from edgewise.runs.store.codec import from_json, read_json, to_json
+from edgewise.runs.store.effects import read_effects, write_effects
 from edgewise.runs.store.files import read_circuit, read_scores, write_circuit
 from edgewise.runs.store.folder import load_run
 from edgewise.runs.verify import verify
 from edgewise.settings.evaluation import EvaluationRequest
 from runs.stored_values import a_comparison_with_truth, a_league
+from runs.test_stored_effects import effects_of
 
 pytestmark = pytest.mark.slow
 
@@ -71,6 +73,12 @@ def survives(path: Path, content: bytes, read: Callable[[], object], seed: int =
 def test_files_of_a_run(finished: Path, tmp_path: Path, name: str) -> None:
     folder = Path(shutil.copytree(finished, tmp_path / "run"))
     survives(folder / name, (finished / name).read_bytes(), lambda: load_run(folder))
+
+
+def test_files_of_exact_effects(tmp_path: Path) -> None:
+    path = tmp_path / "effects.safetensors"
+    write_effects(path, effects_of())
+    survives(path, path.read_bytes(), lambda: read_effects(path))
 
 
 @pytest.mark.parametrize("ending", ["json", "pt"])

@@ -21,6 +21,8 @@ edgewise league --models demo --tasks ioi,docstring --methods eap,eap-secant --o
 edgewise league --models planted:7,planted:8 --methods eap,secant,eap-ig-inputs:steps=10 --n 20 --out runs/planted
 
 edgewise league --models gpt2 --tasks ioi --n 10 --out runs/league-gpt2
+
+edgewise league --models models/gemma-3-270m-q4_k_m.gguf --tasks ioi --n 8 --effects benchmarks/effects
 """
 
 
@@ -48,6 +50,13 @@ def league(
     draws: Annotated[
         int, typer.Option("--draws", help="Draws of prompts of each task, with seeds from --seed on.")
     ] = 1,
+    effects: Annotated[
+        Path | None,
+        typer.Option(
+            "--effects",
+            help="Folder of stored exact effects: those of the same model and prompts are not measured again.",
+        ),
+    ] = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -72,6 +81,7 @@ def league(
             None if tasks is None else read_names("--tasks", tasks),
             None if methods is None else read_names("--methods", methods),
             draws=draws,
+            effects=effects,
             execution=execution,
         )
     document = {"folder": str(out), **to_json(found)}

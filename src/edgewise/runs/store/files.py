@@ -102,10 +102,10 @@ def fill_scores(path: Path, scores: EdgeScores | NodeScores) -> None:
         "n_prompts": json.dumps(scores.n_prompts),
     }
     save_file({name: np.ascontiguousarray(array) for name, array in tensors.items()}, path, metadata)
-    _sort_metadata(path)
+    sort_metadata(path)
 
 
-def _sort_metadata(path: Path) -> None:
+def sort_metadata(path: Path) -> None:
     """Put a safetensors file's metadata in alphabetic order, for the library's own order is random.
 
     Equal runs give equal files. The header is JSON behind its length in 8 bytes; it keeps that length, since
@@ -130,7 +130,7 @@ def read_scores(path: str | Path) -> EdgeScores | NodeScores:
         OSError: the file cannot be read.
     """
     path = Path(path)
-    tensors, metadata = _read_safetensors(path)
+    tensors, metadata = read_safetensors(path)
     if metadata.get("format") != _FORMAT or "scores" not in tensors:
         raise FormatError(f"{path}: no scores of edgewise (metadata 'format' or tensor 'scores' is missing)")
     try:
@@ -146,7 +146,13 @@ def read_scores(path: str | Path) -> EdgeScores | NodeScores:
     return kind(graph, tensors["scores"], **beside, n_prompts=n_prompts, allow_unscored=True)
 
 
-def _read_safetensors(path: Path) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, str]]:
+def read_safetensors(path: Path) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, str]]:
+    """All tensors of a file and its metadata.
+
+    Raises:
+        FormatError: it is no complete safetensors file.
+        OSError: it cannot be read.
+    """
     if not path.is_file():
         raise FileNotFoundError(2, "no such file", str(path))
     try:
