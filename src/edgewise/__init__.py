@@ -17,7 +17,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edgewise.attribution import score_edges
     from edgewise.engine.check import check_model
     from edgewise.errors import EdgewiseError
     from edgewise.evaluation.agreement import agreement
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
     from edgewise.runs.steps import Execution
     from edgewise.runs.store.files import read_circuit, read_scores, write_circuit, write_scores
     from edgewise.runs.store.folder import Run, load_run
-    from edgewise.search import patch_edges, refine
+    from edgewise.search import patch_edges, refine, score_edges
     from edgewise.settings.conditions import Conditions
     from edgewise.settings.selection import Selection
     from edgewise.tasks import PromptPair, PromptSet
@@ -51,7 +50,6 @@ if TYPE_CHECKING:
     __version__: str
 
 _HOMES = {
-    "edgewise.attribution": ("score_edges",),
     "edgewise.engine.check": ("check_model",),
     "edgewise.errors": ("EdgewiseError",),
     "edgewise.evaluation.agreement": ("agreement",),
@@ -79,7 +77,7 @@ _HOMES = {
     "edgewise.runs.prompts": ("make_task", "read_prompts"),
     "edgewise.settings.conditions": ("Conditions",),
     "edgewise.settings.selection": ("Selection",),
-    "edgewise.search": ("patch_edges", "refine"),
+    "edgewise.search": ("patch_edges", "refine", "score_edges"),
     "edgewise.tasks": ("PromptPair", "PromptSet"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

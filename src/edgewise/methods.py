@@ -10,6 +10,7 @@ from typing import Any
 
 from edgewise.registry import Registry
 from edgewise.settings import NoSettings
+from edgewise.settings.scoring import DEFAULT_METHOD, WITH_EXACT
 
 _S = "edgewise.settings.methods"
 
@@ -50,8 +51,13 @@ SEARCHES = Registry(
 
 
 def method_names() -> tuple[str, ...]:
-    """The names of all methods."""
-    return (*ESTIMATES, *SEARCHES)
+    """The names of all methods; what ends in ``+exact`` may stand for any that estimates, and the default does here."""
+    return (DEFAULT_METHOD, *ESTIMATES, *SEARCHES)
+
+
+def estimate_of(name: str) -> str:
+    """The method that estimates, of one whose estimates are followed by exact effects; any other is itself."""
+    return name.removesuffix(WITH_EXACT)
 
 
 def settings_class(name: str) -> type[Any]:
@@ -60,5 +66,6 @@ def settings_class(name: str) -> type[Any]:
     Raises:
         UnknownNameError: no such method.
     """
+    name = estimate_of(name)
     registry = ESTIMATES if name in ESTIMATES else SEARCHES
     return registry.settings(name) or NoSettings

@@ -10,8 +10,8 @@ from torch import Tensor
 from bruteforce import scores as oracle
 from bruteforce.from_hf import from_hf
 from bruteforce.transformer import Patch, Transformer, run
-from edgewise.attribution import score_edges
 from edgewise.models import load_model
+from edgewise.search import score_edges
 from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptPair
 from tiny import EXACT_FAMILIES, FAMILIES, prompts

@@ -15,8 +15,8 @@ from bruteforce import scores as oracle
 from bruteforce.from_hf import from_hf
 from bruteforce.parts import Attention, Mlp
 from bruteforce.transformer import Block, Patch, Transformer, run
-from edgewise.attribution import score_edges
 from edgewise.models import load_model
+from edgewise.search import score_edges
 from edgewise.settings.conditions import Conditions
 from tiny import EXACT_FAMILIES, FAMILIES, prompts
 from tiny_families import CASES, tiny

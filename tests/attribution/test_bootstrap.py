@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import tiny
-from edgewise.attribution import AttributionState, attribute, score_edges
+from edgewise.attribution import AttributionState, attribute
 from edgewise.attribution.resamples import Resamples, draws
 from edgewise.errors import DataError
 from edgewise.models import load_model
-from edgewise.search import patch_edges
+from edgewise.search import patch_edges, score_edges
 from edgewise.settings.conditions import Conditions
 from tiny import prompts
 

@@ -14,9 +14,9 @@ from torch import Tensor
 from bruteforce import scores as oracle
 from bruteforce.from_hf import from_hf
 from bruteforce.transformer import Transformer
-from edgewise.attribution import score_edges
 from edgewise.metrics import MetricBatch
 from edgewise.models import load_model
+from edgewise.search import score_edges
 from edgewise.settings.conditions import Conditions
 from edgewise.tasks.prompts import PromptPair, PromptSet
 from tiny import EXACT_FAMILIES, FAMILIES, prompts

@@ -7,8 +7,8 @@ import pytest
 
 from bruteforce import scores as oracle
 from bruteforce.from_hf import from_hf
-from edgewise.attribution import score_edges
 from edgewise.models import load_model
+from edgewise.search import score_edges
 from tiny import EXACT_FAMILIES, FAMILIES, prompts
 
 pytestmark = pytest.mark.slow

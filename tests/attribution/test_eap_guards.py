@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from edgewise.attribution import attribute, eap, score_edges
+from edgewise.attribution import attribute, eap
 from edgewise.engine.gradients import edge_sums as tally
 from edgewise.engine.gradients.eap import edge_scores
 from edgewise.engine.run import memory, sources
@@ -19,6 +19,7 @@ from edgewise.engine.run.sources import accumulation_dtype
 from edgewise.errors import DataError, ModelError, ScoreError, UnsupportedModelError
 from edgewise.metrics import MetricBatch
 from edgewise.models import load_model
+from edgewise.search import score_edges
 from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptPair
 from tiny import FAMILIES, prompts

@@ -10,8 +10,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from edgewise.attribution import score_edges
 from edgewise.models import Model, load_model
+from edgewise.search import score_edges
 from edgewise.settings.conditions import Conditions
 from edgewise.tasks.prompts import PromptSet
 from tiny import EXACT_FAMILIES, FAMILIES, HF_FAMILIES, prompts

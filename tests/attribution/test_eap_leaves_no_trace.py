@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edgewise.attribution import attribute, score_edges
+from edgewise.attribution import attribute
 from edgewise.errors import EdgewiseError
 from edgewise.metrics import MetricBatch
 from edgewise.models import load_model
+from edgewise.search import score_edges
 from edgewise.settings.conditions import Conditions
 from tiny import FAMILIES, prompts
 from traces import leaves_no_trace

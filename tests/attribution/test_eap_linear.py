@@ -16,8 +16,8 @@ from transformers import PreTrainedModel
 
 from bruteforce import scores as oracle
 from bruteforce.from_hf import from_hf
-from edgewise.attribution import score_edges
 from edgewise.models import load_model
+from edgewise.search import score_edges
 from edgewise.tasks.prompts import PromptPair
 from tiny import gpt2, gpt_neox, llama, prompts
 

@@ -13,10 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from edgewise.attribution import METHODS, score_edges
+from edgewise.attribution import METHODS
 from edgewise.errors import EdgewiseError, UnsupportedModelError
 from edgewise.metrics import MetricBatch
 from edgewise.models import Model, load_model
+from edgewise.search import score_edges
 from edgewise.settings.conditions import Conditions
 from edgewise.tasks.prompts import PromptSet
 from tiny import FAMILIES, gpt2, llama, prompts

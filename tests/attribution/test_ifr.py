@@ -9,8 +9,8 @@ import torch
 from bruteforce import scores as oracle
 from bruteforce.from_hf import from_hf
 from bruteforce.transformer import run
-from edgewise.attribution import score_edges
 from edgewise.models import load_model
+from edgewise.search import score_edges
 from edgewise.settings.conditions import Conditions
 from tiny import EXACT_FAMILIES, FAMILIES, prompts
 

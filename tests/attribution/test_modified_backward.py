@@ -18,9 +18,9 @@ from bruteforce import scores as oracle
 from bruteforce.from_hf import from_hf
 from bruteforce.parts import Attention, Mlp, Norm
 from bruteforce.transformer import Transformer
-from edgewise.attribution import score_edges
 from edgewise.errors import UnsupportedModelError
 from edgewise.models import load_model
+from edgewise.search import score_edges
 from tiny import EXACT_FAMILIES, FAMILIES, prompts
 from tiny_families import tiny
 

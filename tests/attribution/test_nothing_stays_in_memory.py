@@ -13,10 +13,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edgewise.attribution import score_edges
 from edgewise.errors import EdgewiseError
 from edgewise.metrics import MetricBatch
 from edgewise.models import Model, load_model
+from edgewise.search import score_edges
 from edgewise.settings.conditions import Conditions
 from tiny import FAMILIES, prompts
 

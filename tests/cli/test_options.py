@@ -18,12 +18,13 @@ import pytest
 from typer.main import get_command
 
 from cli.conftest import Cli
-from edgewise.attribution import attribute, score_edges
+from edgewise.attribution import attribute
 from edgewise.cli.groups import BATCH, CIRCUIT, MEMORY, METHOD_SETTINGS, MODEL, NUMBERS, PROMPTS, SCORES
 from edgewise.cli.main import app
 from edgewise.methods import method_names, settings_class
 from edgewise.report.page.command import command, command_line
 from edgewise.runs.config import RunConfig
+from edgewise.search import score_edges
 from edgewise.search.exact.refining import refining
 from edgewise.settings import described
 from edgewise.settings.scoring import DEFAULT_METHOD

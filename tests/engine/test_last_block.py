@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from edgewise.attribution import score_edges
 from edgewise.engine.run.answers import Answers
 from edgewise.models import load_model
+from edgewise.search import score_edges
 from edgewise.settings.conditions import Conditions
 from tiny import FAMILIES, prompts
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from edgewise.attribution import AttributionState, attribute, eap, score_edges
+from edgewise.attribution import AttributionState, attribute, eap
 from edgewise.engine.gradients.eap import edge_scores
 from edgewise.engine.run import memory
 from edgewise.engine.run.batches import Batch, arrange, take
@@ -24,6 +24,7 @@ from edgewise.engine.run.buffers import Buffers
 from edgewise.errors import MemoryLimitError
 from edgewise.generators import last_of
 from edgewise.models import load_model
+from edgewise.search import score_edges
 from edgewise.settings.conditions import Conditions
 from tiny import gpt2, prompts
 

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from torch import nn
 
-from edgewise.attribution import attribute, score_edges
+from edgewise.attribution import attribute
 from edgewise.models import Model, load_model
 from edgewise.models.alone import alone
+from edgewise.search import score_edges
 from edgewise.search.exact.patching import patch_edges
 from edgewise.settings.conditions import Conditions
 from tiny import FAMILIES, prompts

@@ -7,7 +7,7 @@ import pytest
 
 from bruteforce.from_hf import from_hf
 from bruteforce.scores import exact_effects, logit_diff
-from edgewise.attribution import score_edges
+from edgewise.search import score_edges
 from planted import SEEDS, effects, planted, prompts, with_edges_patched
 
 pytestmark = pytest.mark.slow

@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from edgewise.attribution import score_edges
 from edgewise.engine.check import check_model
 from edgewise.engine.run.memory import inner_width
 from edgewise.errors import UnsupportedModelError
 from edgewise.models import load_model
+from edgewise.search import score_edges
 from tiny import llama, prompts
 from traces import leaves_no_trace
 

@@ -13,7 +13,6 @@ import transformers
 from bruteforce.from_hf import from_hf
 from bruteforce.scores import edge_scores as brute_force_scores
 from bruteforce.scores import logit_diff
-from edgewise.attribution import score_edges
 from edgewise.engine.check import check_model
 from edgewise.engine.partial.exact import SinglePatches
 from edgewise.engine.partial.incremental import RunningCircuit
@@ -23,6 +22,7 @@ from edgewise.engine.run.replacement import resample
 from edgewise.errors import ModelError, UnsupportedModelError
 from edgewise.graph import kv_head_view
 from edgewise.models import Model, load_model
+from edgewise.search import score_edges
 from edgewise.tasks import PromptPair
 from tiny import VOCABULARY, llama, prompts
 from tiny_families import CASES, tiny

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from edgewise.search.exact.flags import flagged
 
 import tiny
-from edgewise.attribution import METHODS, score_edges
+from edgewise.attribution import METHODS
 from edgewise.errors import RunConflictError, RunError, SettingError, UnsupportedModelError
 from edgewise.evaluation.agreement import agreement
 from edgewise.models import load_model
@@ -27,9 +28,8 @@ from edgewise.runs.store.checkpoint import PROGRESS
 from edgewise.runs.store.folder import load_run, read_record
 from edgewise.runs.verification import VERIFIED
 from edgewise.runs.verify import verify
-from edgewise.search import patch_edges
+from edgewise.search import patch_edges, score_edges
 from edgewise.search.exact import refining as module
-from edgewise.search.exact.flags import flagged
 from edgewise.settings.conditions import Conditions
 from edgewise.settings.selection import Selection
 from stored import save_model

@@ -13,7 +13,6 @@ import torch
 from safetensors import safe_open
 
 import tiny
-from edgewise.attribution import score_edges
 from edgewise.errors import EdgewiseError, ModelError, RunConflictError, RunError, SelectionError
 from edgewise.graph import EdgeScores, NodeScores
 from edgewise.models import load_model
@@ -25,6 +24,7 @@ from edgewise.runs.steps import Execution, Progress
 from edgewise.runs.store.codec import from_json
 from edgewise.runs.store.folder import load_run
 from edgewise.runs.store.record import without_timing
+from edgewise.search import score_edges
 from edgewise.settings.conditions import Conditions
 from edgewise.settings.selection import Selection
 from stored import contents, id_rows, save_model, write_rows

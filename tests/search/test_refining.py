@@ -6,17 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from edgewise.search.exact.flags import combined, flagged, second_of
 
 import tiny
 from edgewise import load_model, make_task, refine
-from edgewise.attribution import METHODS, score_edges
+from edgewise.attribution import METHODS
 from edgewise.errors import ScoreError, SelectionError, UnsupportedModelError
 from edgewise.evaluation.agreement import agreement
 from edgewise.graph import EdgeScores, Graph, GraphSpec, NodeScores
-from edgewise.search import patch_edges
+from edgewise.search import patch_edges, score_edges
 from edgewise.search.exact import refining
 from edgewise.search.exact import refining as module
-from edgewise.search.exact.flags import combined, flagged, second_of
 from edgewise.settings.conditions import Conditions
 
 pytestmark = pytest.mark.slow

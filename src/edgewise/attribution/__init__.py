@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from edgewise.attribution.loop import attribute, score_edges
+from edgewise.attribution.loop import attribute, estimate_edges
 from edgewise.attribution.method import Method
 from edgewise.attribution.state import AttributionState
 from edgewise.methods import ESTIMATES as METHODS
 
-__all__ = ["METHODS", "AttributionState", "Method", "attribute", "score_edges"]
+__all__ = ["METHODS", "AttributionState", "Method", "attribute", "estimate_edges"]

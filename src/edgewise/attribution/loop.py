@@ -27,7 +27,7 @@ from edgewise.metrics import Metric
 from edgewise.models import Model
 from edgewise.models.alone import one_at_a_time
 from edgewise.settings.conditions import Conditions
-from edgewise.settings.scoring import DEFAULT_METHOD, Level
+from edgewise.settings.scoring import Level
 from edgewise.tasks import PromptPair, PromptSet
 
 # Below this the largest |dL/dlogits| counts as zero: rounding, not a slope.
@@ -41,13 +41,14 @@ def attribute(
     model: Model,
     prompts: PromptSet | Sequence[PromptPair],
     *,
-    method: str = DEFAULT_METHOD,
+    method: str = "eap",
     settings: Mapping[str, Any] | None = None,
     metric: AnyMetric | None = None,
     level: Level = "edge",
     per_prompt: bool = False,
     bootstrap: int = 0,
     seed: int = 0,
+    part: tuple[int, ...] = (),
     conditions: Conditions = Conditions(),
     state: AttributionState | None = None,
 ) -> Iterator[AttributionState]:
@@ -64,6 +65,7 @@ def attribute(
         per_prompt: keep every prompt's own scores too.
         bootstrap: keep the means over so many resamples of the prompts too.
         seed: of these resamples.
+        part: rows of some prompts whose own mean is followed too, for whoever compares it.
         conditions: how much is run at a time, `Conditions`; by default what memory allows.
         state: where an earlier pass stopped; None to begin.
 
@@ -86,6 +88,7 @@ def attribute(
             per_prompt=per_prompt,
             bootstrap=_resamples(bootstrap),
             seed=seed,
+            part=part,
         )
     if state.total != len(pairs):
         raise DataError(f"the stored state is of {state.total} prompts, but {len(pairs)} were given; begin again")
@@ -113,8 +116,8 @@ def attribute(
 
 
 @at_the_end_of(attribute)
-def score_edges(last: AttributionState) -> EdgeScores | NodeScores:
-    """Score every edge of a model's graph on some prompts.
+def estimate_edges(last: AttributionState) -> EdgeScores | NodeScores:
+    """Estimate every edge of a model's graph on some prompts by one method of attribution.
 
     A score estimates ``L(patched) - L(clean)``, L the metric averaged over prompts: negative where the edge helps.
 

@@ -44,6 +44,8 @@ class AttributionState:
         blocks: the micro-batches' own scores with the indices of their prompts, where per-prompt scores were asked
             for; None otherwise.
         resamples: of the prompts, where they were asked for; None otherwise.
+        part: the rows of some prompts whose own mean is followed too.
+        of_part: the moments of these.
     """
 
     graph: Graph
@@ -58,6 +60,8 @@ class AttributionState:
     steepest: float = 0.0
     blocks: tuple[Block, ...] | None = None
     resamples: Resamples | None = None
+    part: tuple[int, ...] = ()
+    of_part: Moments | None = None
 
     @classmethod
     def start(
@@ -70,6 +74,7 @@ class AttributionState:
         per_prompt: bool,
         bootstrap: int = 0,
         seed: int = 0,
+        part: tuple[int, ...] = (),
     ) -> AttributionState:
         """Before the first micro-batch.
 
@@ -81,12 +86,14 @@ class AttributionState:
             per_prompt: whether single prompts' scores are kept.
             bootstrap: resamples of the prompts that are followed.
             seed: of their draws.
+            part: the rows of some prompts whose own mean is followed too.
         """
         exists = graph.mask if level == "edge" else np.ones(graph.n_sources, dtype=np.bool_)
         unknown, none = np.full(total, np.nan), Moments.none(exists.shape)
         resamples = Resamples.none(bootstrap, total, exists, seed) if bootstrap else None
         blocks = () if per_prompt else None
-        return cls(graph, level, batch_size, batch_size, 0, total, none, unknown, unknown, 0.0, blocks, resamples)
+        begun = cls(graph, level, batch_size, batch_size, 0, total, none, unknown, unknown, 0.0, blocks, resamples)
+        return replace(begun, part=part, of_part=none if part else None)
 
     @property
     def finished(self) -> bool:
@@ -113,7 +120,12 @@ class AttributionState:
             steepest=max(self.steepest, steepest),
             blocks=blocks,
             resamples=None if self.resamples is None else self.resamples.add(rows, values),
+            of_part=self._part_after(rows, values),
         )
+
+    def _part_after(self, rows: list[int], values: npt.NDArray[np.floating[Any]]) -> Moments | None:
+        mine = [place for place, row in enumerate(rows) if row in self.part]
+        return self.of_part.add(values[mine]) if self.of_part is not None and mine else self.of_part
 
     def with_batch_size(self, rows: int) -> AttributionState:
         """The same state, to go on with another micro-batch."""
@@ -136,6 +148,9 @@ class AttributionState:
         if self.resamples is not None:
             arrays |= {"resamples": self.resamples.sums, "resamples_squares": self.resamples.squares}
             arrays["resamples_seed"] = np.array([self.resamples.seed])
+        if self.of_part is not None:
+            arrays |= {"part": np.array(self.part), "part_count": np.array([self.of_part.count])}
+            arrays["part_mean"] = self.of_part.mean
         return arrays
 
     @classmethod
@@ -150,6 +165,10 @@ class AttributionState:
             exists = graph.mask if level == "edge" else np.ones(graph.n_sources, dtype=np.bool_)
             none = Resamples.none(len(arrays["resamples"]), total, exists, int(arrays["resamples_seed"][0]))
             resamples = replace(none, sums=arrays["resamples"], squares=arrays["resamples_squares"])
+        of_part = None
+        if "part" in arrays:
+            unused = np.zeros_like(arrays["part_mean"])
+            of_part = Moments(int(arrays["part_count"][0]), arrays["part_mean"], unused, unused)
         return cls(
             graph,
             level,
@@ -163,6 +182,8 @@ class AttributionState:
             float(arrays["steepest"][0]),
             blocks if per_prompt else None,
             resamples,
+            tuple(arrays["part"].tolist()) if of_part is not None else (),
+            of_part,
         )
 
     def scores(self) -> EdgeScores | NodeScores:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.graph.scores import Ranking
 from edgewise.graph.selection import has_path
+from edgewise.methods import estimate_of
 from edgewise.report.prompts import show_briefly
 from edgewise.report.rows import Row, best
 from edgewise.report.table import table
@@ -70,11 +71,14 @@ def describe_exact(record: RunRecord) -> str:
     found, method = record.exact, record.config.method
     assert found is not None
     apart = "|score|" if found.second is None else f"max(|score|, |score - {found.second}|)"
-    what = f"exact effects: {found.measured:,} of {found.scored:,} {record.config.level}s, those of largest {apart}"
-    if found.pearson is None or found.spearman is None:
-        return what
-    agree = f"estimate ({method}) and exact agree with Pearson r {found.pearson:.2f}, Spearman {found.spearman:.2f}"
-    return f"{what}\n{agree} on these; same sign: {found.same_sign or 0.0:.0%}"
+    drawn = f", {found.drawn:,} of them drawn by lot" if found.drawn else ""
+    lines = [f"exact effects: {found.measured:,} of {found.scored:,} {record.config.level}s, by {apart}{drawn}"]
+    if found.pearson is not None and found.spearman is not None:
+        agree = f"estimate ({estimate_of(method)}) and exact agree with Pearson r {found.pearson:.2f}, Spearman"
+        lines.append(f"{agree} {found.spearman:.2f} on these; same sign: {found.same_sign or 0.0:.0%}")
+    if found.r2 is not None and found.r2_low is not None:
+        lines.append(f"all scores against exact effects: R2 {found.r2:.3f}, at least {found.r2_low:.3f} (90 %)")
+    return "\n".join(lines)
 
 
 def describe_stability(record: RunRecord) -> str:

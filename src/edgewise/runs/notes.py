@@ -24,8 +24,8 @@ HALF, STEP, CLEARLY = 0.5, 0.05, 2.0
 DOES = 0.8
 # So many times the edges, where nothing says how many it takes.
 MORE = 4
-# Exact effects of more edges than these are no quick try.
-FEWEST_EXACT, MOST_EXACT = 10, 200
+# What buys more exact effects.
+MORE_EXACT = "--budget 10x"
 
 
 def notes(
@@ -132,7 +132,7 @@ class _Found:
         if self.makes_circuit:
             return f"{more} (a lower threshold), another method (--method {FOR_EFFECTS})"
         other = OTHERWISE if self.method == FOR_EFFECTS else FOR_EFFECTS
-        exact = f", or --exact {min(max(self.circuit.n_edges, FEWEST_EXACT), MOST_EXACT)}" if self.estimates else ""
+        exact = f", or more exact effects ({MORE_EXACT})" if self.estimates else ""
         return f"{more}, another method (--method {other}){exact}"
 
     def _flag(self, words: str) -> str:

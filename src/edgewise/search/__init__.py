@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from edgewise.search.exact.patching import PatchingState, patch_edges, patching
 from edgewise.search.exact.refining import refine
+from edgewise.search.scoring import score_edges
 
-__all__ = ["PatchingState", "patch_edges", "patching", "refine"]
+__all__ = ["PatchingState", "patch_edges", "patching", "refine", "score_edges"]

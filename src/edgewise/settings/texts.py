@@ -99,3 +99,49 @@ def read_numbers(option: str, texts: Sequence[str], kind: type[int] | type[float
             )
         found.append(int(number) if kind is int and number.is_integer() else number)
     return tuple(found)
+
+
+AUTO = -1
+"""As many as the method itself says."""
+
+
+def read_amount(text: str) -> int:
+    """Read a number of edges, or ``"auto"``, which is `AUTO`. Raises SettingError where it is neither."""
+    if text.lower() == "auto":
+        return AUTO
+    if not re.fullmatch(r"\d{1,3}(,\d{3})+|\d+", text):
+        raise SettingError(
+            f"--exact {text!r} is neither a number nor auto; write for example --exact 50 or --exact auto"
+        )
+    return int(text.replace(",", ""))
+
+
+def write_amount(amount: int) -> list[str]:
+    """The word that `read_amount` reads as this."""
+    return ["auto" if amount == AUTO else str(amount)]
+
+
+def read_times(text: str) -> float:
+    """Read ``"5x"`` or ``"2.5"``. Raises SettingError where it is no number above zero."""
+    match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)x?", text.strip().lower())
+    if match is None or not float(match[1]):
+        raise SettingError(f"--budget {text!r} is not a number of times EAP's time; write for example --budget 5x")
+    return float(match[1])
+
+
+def write_times(times: float) -> list[str]:
+    """The word that `read_times` reads as this."""
+    return [f"{times!r}x"]
+
+
+def read_goal(text: str) -> float:
+    """Read ``"r2=.95"``. Raises SettingError where it is something else, or no number above 0 and at most 1."""
+    match = re.fullmatch(r"r2=(\d+(?:\.\d*)?|\.\d+)", text.strip().lower())
+    if match is None or not 0 < float(match[1]) <= 1:
+        raise SettingError(f"--until {text!r} is no goal; write for example --until r2=.95")
+    return float(match[1])
+
+
+def write_goal(goal: float) -> list[str]:
+    """The word that `read_goal` reads as this."""
+    return [f"r2={goal!r}"]

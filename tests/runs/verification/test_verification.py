@@ -16,7 +16,6 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from edgewise import search
-from edgewise.attribution import score_edges
 from edgewise.errors import RunConflictError
 from edgewise.evaluation.agreement import agreement
 from edgewise.models import load_model
@@ -27,7 +26,7 @@ from edgewise.runs.discover import discover
 from edgewise.runs.prompts import prompts_of
 from edgewise.runs.steps import Execution
 from edgewise.runs.verify import verify
-from edgewise.search import PatchingState, patch_edges
+from edgewise.search import PatchingState, patch_edges, score_edges
 from edgewise.settings.conditions import Conditions
 from edgewise.settings.selection import Selection
 from planted import effects, planted

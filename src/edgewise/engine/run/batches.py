@@ -62,7 +62,7 @@ class Batch:
         length = max(ends)
         reads = max(len(pair.positions) for pair in pairs)
         firsts = [pair.first_difference() if causal else 0 for pair in pairs]
-        start = min(min(first, *pair.positions) for first, pair in zip(firsts, pairs, strict=True)) if causal else 0
+        start = _start(pairs, causal)
         return cls(
             clean=_ids([pair.clean for pair in pairs], length, device),
             corrupted=_ids([pair.corrupted for pair in pairs], length, device),
@@ -102,6 +102,17 @@ def take(order: Sequence[int], pairs: Sequence[PromptPair], done: int, size: int
     return rows if causal else [i for i in rows if len(pairs[i]) == len(pairs[rows[0]])]
 
 
+def tokens_a_run(pairs: Sequence[PromptPair], size: int, *, causal: bool = True) -> int:
+    """The most tokens that a run of one micro-batch computes: behind what its rows and both their prompts share."""
+    order, done, most = arrange(pairs, causal=causal), 0, 1
+    while done < len(order):
+        rows = take(order, pairs, done, size, causal=causal)
+        some, done = [pairs[row] for row in rows], done + len(rows)
+        length = max(max(pair.positions) + 1 if causal else len(pair) for pair in some)
+        most = max(most, len(some) * (length - _start(some, causal)))
+    return most
+
+
 def divide(
     pairs: Sequence[PromptPair], size: int, device: torch.device, *, causal: bool = True
 ) -> Iterator[tuple[list[int], Batch]]:
@@ -115,6 +126,11 @@ def divide(
         rows = take(order, pairs, done, size, causal=causal)
         yield rows, Batch.of([pairs[i] for i in rows], device, causal=causal)
         done += len(rows)
+
+
+def _start(pairs: Sequence[PromptPair], causal: bool) -> int:
+    """Where a run begins: at the first difference of any row, or the first position that one reads."""
+    return min(min(pair.first_difference(), *pair.positions) for pair in pairs) if causal else 0
 
 
 def _from_first(firsts: Sequence[int], start: int, length: int, device: torch.device) -> Tensor | None:

@@ -41,7 +41,7 @@ class Entrant:
         sweep: the setting that is varied, for a method that gives circuits; None for one that scores edges.
         values: the values it takes.
         settings: its other settings.
-        exact: how many of its estimates are followed by exact effects; 0 for none.
+        exact: how many of its estimates are followed by exact effects; None as the method has it.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Entrant:
     sweep: str | None = None
     values: tuple[float, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    exact: int = 0
+    exact: int | None = None
 
     @property
     def folder(self) -> str:
@@ -104,7 +104,7 @@ REFERENCE = ROWS["activation-patching"]
 ROC_METHODS = tuple(name for name, row in ROWS.items() if row.sweep != LAMBDA)
 # A cheap variant of a dear method, so that the dear one is seen at the budget of others too; and estimates whose
 # largest and least certain are measured.
-VARIANTS = ("eap-ig-inputs:steps=2", "eap:exact=24", "eap-secant:exact=24")
+VARIANTS = ("eap-ig-inputs:steps=2", "eap:exact=24")
 
 
 def scorers() -> tuple[str, ...]:
@@ -171,8 +171,8 @@ def _entrant(
     given = {**settings.get(row.method, {}), **dict(behind)}
     if len(dict(behind)) < len(behind):
         raise RunError(f"--methods {name}: gives a setting twice; give it once")
-    exact = given.pop(EXACT, 0)
-    if not isinstance(exact, int) or isinstance(exact, bool):
+    exact = given.pop(EXACT, None)
+    if exact is not None and (not isinstance(exact, int) or isinstance(exact, bool)):
         raise RunError(f"--methods {name}: exact is {exact!r}; give a whole number of edges")
     swept = given.pop(row.sweep, None) if row.sweep else None
     if swept is not None and (not isinstance(swept, int | float) or isinstance(swept, bool)):

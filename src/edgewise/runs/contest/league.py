@@ -21,6 +21,7 @@ from edgewise.evaluation.ranking import BACKWARD
 from edgewise.evaluation.roc import score_roc
 from edgewise.evaluation.sizes import FRACTIONS
 from edgewise.graph import EdgeScores, Graph
+from edgewise.methods import estimate_of
 from edgewise.models import compiled, planted
 from edgewise.models.built import BUILT, kind_of
 from edgewise.models.reader import Reader
@@ -257,9 +258,11 @@ def _say_what_is_left(methods: Sequence[Entrant], ground: Ground, exact: Run, gr
 
 def _expected(entrant: Entrant, graph: Graph) -> float:
     """What a method will take, in forward passes of all prompts."""
-    if entrant.method not in METHODS:
+    name = estimate_of(entrant.method)
+    if name not in METHODS:
         return _UNKNOWN
-    method = METHODS.load(entrant.method)
+    method = METHODS.load(name)
     passes = method.cost(read_settings(method.settings, dict(entrant.settings), method.name), graph.spec)
     own = _UNKNOWN if passes is None else passes.forward + BACKWARD * passes.backward
-    return own + (_UNKNOWN + _A_PATCH * entrant.exact if entrant.exact else 0.0)
+    twice = own if name != entrant.method else 0.0
+    return own + (_UNKNOWN + _A_PATCH * entrant.exact if entrant.exact else twice)

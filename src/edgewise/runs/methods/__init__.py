@@ -6,12 +6,13 @@ from dataclasses import fields, replace
 from typing import Any
 
 from edgewise.errors import SettingError, UnknownNameError, did_you_mean
-from edgewise.methods import ESTIMATES, SEARCHES, method_names
+from edgewise.methods import ESTIMATES, SEARCHES, estimate_of, method_names
 from edgewise.runs.config import RunConfig
 from edgewise.runs.methods.attribution import Estimating
 from edgewise.runs.methods.method import RunMethod, ScoringState
 from edgewise.runs.methods.refined import Refined
 from edgewise.settings import flag, settings_json
+from edgewise.settings.scoring import WITH_EXACT
 
 __all__ = ["RunMethod", "ScoringState", "get_method", "method_names", "method_of", "settled"]
 
@@ -24,6 +25,8 @@ def get_method(name: str) -> RunMethod[Any]:
     """
     if name in ESTIMATES:
         return Estimating(name)
+    if name.endswith(WITH_EXACT) and estimate_of(name) in ESTIMATES:
+        return Refined(name)
     if name in SEARCHES:
         method: RunMethod[Any] = SEARCHES.load(name)
         return method
@@ -37,7 +40,11 @@ def method_of(config: RunConfig) -> RunMethod[Any]:
     Raises:
         UnknownNameError: no such method.
     """
-    return Refined(config.method) if config.exact and config.method in ESTIMATES else get_method(config.method)
+    if estimate_of(config.method) not in ESTIMATES:
+        return get_method(config.method)
+    measures = config.method.endswith(WITH_EXACT) if config.exact is None else bool(config.exact)
+    wanted = measures or config.budget is not None or config.until is not None
+    return Refined(config.method) if wanted else Estimating(config.method)
 
 
 def settled(config: RunConfig) -> RunConfig:
@@ -48,7 +55,7 @@ def settled(config: RunConfig) -> RunConfig:
         SettingError: a setting that it does not have, or cannot have with that value.
         RunError: anything else that the method cannot do.
     """
-    method = get_method(config.method)
+    method = method_of(config)
     _refuse_others(config, method)
     method.check(config)
     return replace(config, settings=settings_json(method.own(config)))

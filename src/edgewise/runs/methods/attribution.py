@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from edgewise.attribution import METHODS, AttributionState, attribute
 from edgewise.attribution.method import Method
 from edgewise.engine.run.passes import Passes
+from edgewise.methods import estimate_of
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.methods.method import RunMethod, scoring
@@ -20,7 +21,7 @@ class Estimating(RunMethod[AttributionState]):
 
     def __init__(self, name: str) -> None:
         """Look the method up."""
-        self._method: Method = METHODS.load(name)
+        self._method: Method = METHODS.load(estimate_of(name))
         self.name, self.summary, self.settings = name, self._method.summary, self._method.settings
         self.no_estimates = self._method.no_estimates
 
@@ -34,7 +35,7 @@ class Estimating(RunMethod[AttributionState]):
         return attribute(
             model,
             prompts,
-            method=self.name,
+            method=self._method.name,
             settings=config.settings,
             state=state,
             **scoring(config, conditions),

@@ -111,8 +111,16 @@ class RunMethod(ABC, Generic[State]):
         if self.of_all_prompts and (config.per_prompt or config.bootstrap):
             option = "--per-prompt" if config.per_prompt else "--bootstrap"
             raise RunError(f"method '{self.name}' {self.of_all_prompts}; leave {option} out")
-        if self.no_estimates and config.exact:
-            raise RunError(f"method '{self.name}' {self.no_estimates}; leave --exact out")
+        options = {"--exact": config.exact, "--budget": config.budget, "--until": config.until}
+        asked = next((name for name, value in options.items() if value), None)
+        if self.no_estimates and asked:
+            raise RunError(f"method '{self.name}' {self.no_estimates}; leave {asked} out")
+        if config.exact == 0 and (config.budget or config.until):
+            raise RunError(f"--exact 0 measures nothing, so there is nothing for {asked}; leave one of them out")
+        if config.exact is not None and config.exact > 0 and (config.budget or config.until):
+            raise RunError(
+                f"--exact {config.exact} says how many are measured, and so would --budget and --until; give one"
+            )
         if self.makes_circuit:
             if config.level != "edge":
                 raise RunError(f"method '{self.name}' finds a circuit of edges; leave --level out")

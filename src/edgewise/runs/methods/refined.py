@@ -1,4 +1,4 @@
-"""An attribution method whose largest and least certain estimates are checked by exact patching: `--exact N`."""
+"""An attribution method some of whose estimates are measured by exact patching: ``eap+exact``, ``--exact N``."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import numpy as np
 
 from edgewise.attribution import METHODS
 from edgewise.engine.run.passes import Passes
+from edgewise.errors import RunError
 from edgewise.evaluation.agreement import agreement
 from edgewise.graph import EdgeScores, NodeScores
+from edgewise.methods import estimate_of
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.methods.attribution import Estimating
@@ -17,21 +19,25 @@ from edgewise.runs.methods.method import RunMethod, scoring
 from edgewise.runs.resume import Tensors
 from edgewise.runs.steps import SCORING
 from edgewise.runs.store.record import ExactSummary
-from edgewise.search.exact.flags import second_of
-from edgewise.search.exact.refining import RefiningState, refining
+from edgewise.search.exact.refining import RefiningState, refining, second_of
+from edgewise.search.exact.spending import Spending
 from edgewise.search.pace import seconds_a_prompt
 from edgewise.settings import read_settings
 from edgewise.settings.conditions import Conditions
+from edgewise.settings.texts import AUTO
 from edgewise.tasks import PromptSet
 
 
 class Refined(RunMethod[RefiningState]):
-    """Estimates of all, second estimates of all, and exact effects of those that are flagged."""
+    """Estimates of all, second estimates of all on some prompts, and exact effects of some."""
 
     def __init__(self, name: str) -> None:
-        """Wrap the attribution method of that name."""
-        self.first, self.second = Estimating(name), second_of(name)
-        self.name, self.summary, self.settings = name, self.first.summary, self.first.settings
+        """Wrap the attribution method of that name, with or without ``+exact``."""
+        self.first, self.second = Estimating(name), second_of(estimate_of(name))
+        if self.first.no_estimates:
+            raise RunError(f"method '{self.first.name}' {self.first.no_estimates}; leave --exact and +exact out")
+        self.name, self.settings = name, self.first.settings
+        self.summary = f"{estimate_of(name)}, then exact effects of the edges that matter most and are least certain"
 
     def states(
         self, config: RunConfig, model: Model, prompts: PromptSet, conditions: Conditions, stored: Tensors | None
@@ -40,8 +46,8 @@ class Refined(RunMethod[RefiningState]):
         return refining(
             model,
             prompts,
-            config.exact,
-            method=self.name,
+            spending_of(config),
+            method=estimate_of(self.name),
             settings=config.settings,
             stored=stored,
             **scoring(config, conditions),
@@ -49,8 +55,10 @@ class Refined(RunMethod[RefiningState]):
 
     def stage(self, state: RefiningState) -> str:
         """Which of the three."""
-        exact = f"measuring exact effects, {0 if state.exact is None else len(state.exact.targets):,} in all"
-        return {"first": SCORING, "second": f"{SCORING} by {self.second}", "exact": exact}[state.stage]
+        if not state.exact:
+            return SCORING if state.second is None else f"{SCORING} by {self.second}"
+        number = f", round {len(state.exact)}" if len(state.exact) > 1 else ""
+        return f"measuring exact effects, {len(state.exact[-1].targets):,} in all{number}"
 
     def total(self, prompts: PromptSet) -> int:
         """The prompts, of the first stage."""
@@ -58,42 +66,47 @@ class Refined(RunMethod[RefiningState]):
 
     def pace(self, config: RunConfig, model: Model, prompts: PromptSet) -> Callable[[RefiningState], float | None]:
         """Seconds a prompt takes, by a run of a few, where exact effects begin."""
-        return lambda state: (
-            None if state.exact is None else seconds_a_prompt(model, prompts.pairs, state.exact.batch_size)
-        )
+        return lambda state: seconds_a_prompt(model, prompts.pairs, state.exact[-1].batch_size) if state.exact else None
 
     def passes(self, config: RunConfig, state: RefiningState) -> Passes | None:
         """Those of all stages."""
         first = self.first.passes(config, state.first)
         method = METHODS.load(self.second)
         second = method.cost(read_settings(method.settings, {}, self.second), state.first.graph.spec)
-        if first is None or second is None or state.exact is None:
+        if first is None or second is None:
             return None
-        patched = Passes(2.0 + float(state.exact.targets.costs.sum()))
-        parts = (first, patched) if state.refusal else (first, second, patched)
+        share = 0.0 if state.second is None else state.second.total / state.first.total
+        patched = sum(2.0 + float(part.targets.costs.sum()) for part in state.exact)
         return Passes(
-            sum(part.forward for part in parts),
-            sum(part.backward for part in parts),
-            any(part.at_most for part in parts),
+            first.forward + share * second.forward + patched,
+            first.backward + share * second.backward,
+            first.at_most or second.at_most,
         )
 
     def exact(self, config: RunConfig, state: RefiningState, scores: EdgeScores | NodeScores) -> ExactSummary | None:
-        """How many are measured, and how their estimates compare."""
-        if scores.verified is None or scores.estimated is None:
+        """How many are measured, how their estimates compare, and how wrong the others can be."""
+        if scores.verified is None or scores.estimated is None or state.choice is None:
             return None
         n, known = int(scores.verified.sum()), int((~np.isnan(scores.values)).sum())
-        found = agreement(scores.estimated[scores.verified], scores.values[scores.verified])
+        found, said = agreement(scores.estimated[scores.verified], scores.values[scores.verified]), state.stated()
         return ExactSummary(
             n,
             known,
-            None if state.refusal else self.second,
+            None if state.second is None else self.second,
             found.pearson.value,
             found.spearman.value,
             found.sign_agreement.value,
+            int(state.choice.drawn.sum()),
+            None if said is None else said.r2,
+            None if said is None else said.r2_low,
         )
 
     def warnings(self, state: RefiningState) -> tuple[str, ...]:
         """Why there were no second estimates."""
-        if not state.refusal:
-            return ()
-        return (f"exact effects are of the largest |score| alone, without second estimates: {state.refusal}",)
+        return (state.refusal,) if state.refusal else ()
+
+
+def spending_of(config: RunConfig) -> Spending:
+    """How many edges a config has measured."""
+    number = None if config.exact in (None, AUTO) else config.exact
+    return Spending(number, config.budget, config.until)

@@ -97,6 +97,9 @@ class ExactSummary:
         pearson: correlation of estimate and exact effect over those measured; None where it is undefined.
         spearman: their rank correlation.
         same_sign: share of those measured whose estimate has the sign of the exact effect.
+        drawn: how many of those measured were drawn by lot, to tell how wrong the others are.
+        r2: of all scores against the exact effects, estimated from these; None where too few were drawn.
+        r2_low: what it is at least, with 90 % confidence.
     """
 
     measured: int
@@ -105,6 +108,9 @@ class ExactSummary:
     pearson: float | None
     spearman: float | None
     same_sign: float | None
+    drawn: int = 0
+    r2: float | None = None
+    r2_low: float | None = None
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edgewise.attribution import score_edges
+from edgewise.attribution import estimate_edges
 from edgewise.engine.run.inputs import AnyMetric
 from edgewise.errors import ScoreError
 from edgewise.graph import EdgeScores
@@ -30,7 +30,7 @@ def first_scores(
         conditions: how much is run at a time, `Conditions`; by default what memory allows.
     """
     measured = None if get_metric(metric).flat_at_clean else metric
-    scores = score_edges(model, prompts, metric=measured, conditions=conditions, method="eap")
+    scores = estimate_edges(model, prompts, metric=measured, conditions=conditions, method="eap")
     if not isinstance(scores, EdgeScores):
         raise ScoreError("EAP scored nodes where edges were asked for")
     return scores

@@ -1,70 +1,103 @@
-"""Flag and check: cheap estimates of all edges, and exact effects where these are large or disagree.
+"""Estimate, doubt, measure: cheap estimates of all edges, exact effects of some, and how wrong the others can be.
 
 1. Score every edge by a method of attribution.
-2. Score every edge by a second one, at EAP's cost.
-3. Patch exactly the n edges of largest ``max(|score|, |score - second|)``, each alone (`edgewise.search.exact.flags`).
+2. Score every edge by a second one, on a few of the prompts: where the two disagree, the first is in doubt.
+3. Patch exactly, each alone, the edges of most doubt for what they cost, and some of the others that a lot draws
+   (`edgewise.search.exact.choice`). What was drawn tells how wrong the rest is (`edgewise.search.exact.stated`).
+4. Where a goal for that is given, go on measuring, round after round, until it is reached or the budget ends.
 
-All of it is one state, so that a pass that was stopped in any of the three goes on there.
+All of it is one state, so that a pass that was stopped anywhere goes on there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from edgewise.attribution import AttributionState, attribute, score_edges
-from edgewise.engine.run.inputs import AnyMetric
-from edgewise.errors import ScoreError, UnsupportedModelError, VanishingGradientError
+from edgewise.attribution import METHODS, AttributionState, attribute
+from edgewise.engine.run.inputs import AnyMetric, metric_for
+from edgewise.engine.run.passes import Passes
+from edgewise.errors import ScoreError, SelectionError, UnsupportedModelError, VanishingGradientError
 from edgewise.graph import EdgeScores, NodeScores
-from edgewise.graph.arrays import BoolArray
+from edgewise.graph.arrays import BoolArray, FloatArray
 from edgewise.models import Model
 from edgewise.models.alone import one_at_a_time
-from edgewise.search.exact.flags import combined, flagged, second_of
+from edgewise.search.exact.choice import Choice, Doubt, doubt
+from edgewise.search.exact.combined import combined
 from edgewise.search.exact.patching import PatchingState, patch_edges, patching
+from edgewise.search.exact.spending import Spending, forward_passes
+from edgewise.search.exact.stated import StatedError, stated
+from edgewise.search.exact.targets import costs_of
+from edgewise.settings import read_settings
 from edgewise.settings.conditions import Conditions
-from edgewise.settings.scoring import DEFAULT_METHOD, Level
+from edgewise.settings.scoring import Level
 from edgewise.tasks import PromptPair, PromptSet
 
+Scores = EdgeScores | NodeScores
 Stage = Literal["first", "second", "exact"]
 Tensors = Mapping[str, npt.NDArray[Any]]
 REFUSES = (UnsupportedModelError, VanishingGradientError)
+SHARE, FEWEST, MOST = 8, 2, 8
+"""The second estimate is of one prompt in eight, of at least two and of eight at the most."""
+
+
+def second_of(method: str) -> str:
+    """The method whose estimates those of another are held against: ``secant-mid``, and ``eap`` for a secant's own.
+
+    Derivatives are right for small changes and finite differences for large ones, so that each knows where the other
+    fails.
+    """
+    return "eap" if "secant" in method and method != "eap-secant" else "secant-mid"
+
+
+def some_rows(n: int) -> tuple[int, ...]:
+    """The prompts that get a second estimate, evenly spaced over all."""
+    count = min(n, max(FEWEST, min(MOST, n // SHARE)))
+    return tuple(sorted({int(row) for row in np.linspace(0, n - 1, count).round()}))
 
 
 @dataclass(frozen=True, eq=False)
 class RefiningState:
-    """Where the three stages stand.
+    """Where the stages stand.
 
     Args:
         first: the pass of the method asked for.
-        second: that of the second method; None before it begins, or where it refuses.
-        exact: that of activation patching; None before it begins.
+        second: that of the second method, on some of the prompts; None before it begins, or where it refuses.
+        exact: those of activation patching, a round each; none before the first begins.
         refusal: why there are no second estimates; empty where there are.
+        unsure: how much is in doubt, once both estimates are there.
+        choice: what is measured after the last of these rounds.
+        enough: whether no further round follows.
     """
 
     first: AttributionState
     second: AttributionState | None = None
-    exact: PatchingState | None = None
+    exact: tuple[PatchingState, ...] = ()
     refusal: str = ""
+    unsure: Doubt | None = None
+    choice: Choice | None = None
+    enough: bool = False
 
     @property
     def stage(self) -> Stage:
         """What is being done."""
-        if self.exact is not None:
+        if self.exact:
             return "exact"
         return "first" if self.second is None else "second"
 
     @property
     def _now(self) -> AttributionState | PatchingState:
-        return self.exact or self.second or self.first
+        return self.exact[-1] if self.exact else self.second or self.first
 
     @property
     def finished(self) -> bool:
-        """Whether every flagged edge is measured."""
-        return self.exact is not None and self.exact.finished
+        """Whether all that was chosen is measured, and no further round follows."""
+        return self.enough and all(part.finished for part in self.exact)
 
     @property
     def done(self) -> int:
@@ -99,33 +132,44 @@ class RefiningState:
     def tensors(self) -> dict[str, npt.NDArray[Any]]:
         """Everything but the graph as arrays, for storage."""
         arrays = {"refusal": np.frombuffer(self.refusal.encode(), dtype=np.uint8)} if self.refusal else {}
-        parts: dict[str, AttributionState | PatchingState | None] = {
-            "first": self.first,
-            "second": self.second,
-            "exact": self.exact,
-        }
+        parts: dict[str, AttributionState | PatchingState | None] = {"first": self.first, "second": self.second}
+        parts |= {f"exact{number}": part for number, part in enumerate(self.exact)}
         for stage, part in parts.items():
             arrays |= {f"{stage}.{name}": array for name, array in (part.tensors() if part else {}).items()}
         return arrays
 
-    def scores(self) -> EdgeScores | NodeScores:
+    def scores(self) -> Scores:
         """Exact effects where they were measured, and the estimates elsewhere.
 
         Raises:
             ScoreError: the pass is not finished.
         """
-        if self.exact is None:
-            raise ScoreError("no exact effect is measured yet; finish the pass first")
-        return combined(self.first.scores(), self.exact.scores())
+        if not self.finished:
+            raise ScoreError("exact effects are not all measured yet; finish the pass first")
+        return self._so_far
+
+    @cached_property
+    def _so_far(self) -> Scores:
+        scores = self.first.scores()
+        for part in self.exact:
+            scores = combined(scores, part.scores())
+        return scores
+
+    def stated(self) -> StatedError | None:
+        """How wrong the scores are, by what was drawn; None where too little was."""
+        if self.choice is None or self.unsure is None:
+            return None
+        exact, estimates = self._so_far.values, self.first.scores().values
+        return stated(self.choice, self.unsure.sizes, estimates, exact)
 
 
 @one_at_a_time
 def refining(
     model: Model,
     prompts: PromptSet | Sequence[PromptPair],
-    n: int,
+    spending: Spending = Spending(),
     *,
-    method: str = DEFAULT_METHOD,
+    method: str = "eap",
     settings: Mapping[str, Any] | None = None,
     metric: AnyMetric | None = None,
     level: Level = "edge",
@@ -135,50 +179,98 @@ def refining(
     conditions: Conditions = Conditions(),
     stored: Tensors | None = None,
 ) -> Iterator[RefiningState]:
-    """Score every edge and check the `n` that are flagged: yields the state after every run, the last one finished.
+    """Score every edge and measure some: yields the state after every run, the last one finished.
 
-    Where the second method refuses the model, or its gradients vanish, edges are flagged by |score| alone.
+    Where the second method refuses the model, or its gradients vanish, the doubt is |score| alone.
 
     All other arguments are those of `attribute`.
 
     Args:
-        n: edges (or nodes) to patch exactly at most.
+        spending: how many are measured, `Spending`; by default as many as cost what the estimates cost.
         stored: the tensors of the state at which an earlier pass stopped; None to begin.
+
+    Raises:
+        SettingError: a budget that the estimates use up.
     """
-    shared: dict[str, Any] = {"metric": metric, "level": level, "conditions": conditions}
+    measured = metric_for(prompts, metric)
+    shared: dict[str, Any] = {"metric": measured, "level": level, "conditions": conditions}
     kept: dict[str, Any] = {"per_prompt": per_prompt, "bootstrap": bootstrap, "seed": seed}
+    pairs, refusal = tuple(prompts), ""
+    if measured.flat_at_clean and not measured.flat_everywhere and not METHODS.load(method).beyond_clean:
+        refusal = f"metric {measured.name!r} has no gradient at the clean run: estimates are {second_of(method)}'s"
+        method, settings = second_of(method), None
+    rows = some_rows(len(pairs))
+    second_cost = 0.0 if refusal else _cost(model, second_of(method), None) * len(rows) / len(pairs)
+    rounds = spending.rounds(_cost(model, method, settings), second_cost)
     now = None if stored is None else _estimates(stored, model, level, per_prompt)
     if now is None or not now.first.finished:
         begun = None if now is None else now.first
-        for first in attribute(model, prompts, method=method, settings=settings, state=begun, **shared, **kept):
-            now = RefiningState(first)
+        for first in attribute(
+            model, pairs, method=method, settings=settings, part=rows, state=begun, **shared, **kept
+        ):
+            now = RefiningState(first, refusal=refusal)
             yield now
     if now is None:
         return
     if not now.refusal and (now.second is None or not now.second.finished):
         try:
-            for second in attribute(model, prompts, method=second_of(method), state=now.second, **shared):
+            some = [pairs[row] for row in rows]
+            for second in attribute(model, some, method=second_of(method), state=now.second, **shared):
                 now = replace(now, second=second)
                 yield now
         except REFUSES as error:
-            now = replace(now, second=None, refusal=str(error))
-    mask = flagged(now.first.scores(), None if now.second is None else now.second.scores(), n)
-    only, earlier = _only(now.first, mask), None if stored is None else _part(stored, "exact")
-    for exact in patching(model, prompts, only=only, stored=earlier or None, **shared, **kept):
-        yield replace(now, exact=exact)
+            alone = "exact effects are of the largest |score| alone, without second estimates"
+            now = replace(now, second=None, refusal=f"{alone}: {error}")
+    now = replace(now, unsure=doubt(now.first.scores(), costs_of(model.graph, level), _apart(now), seed=seed))
+    yield from _measured(model, pairs, now, rounds, spending.until, stored or {}, {**shared, **kept})
+
+
+def _measured(
+    model: Model,
+    pairs: Sequence[PromptPair],
+    now: RefiningState,
+    rounds: Sequence[Any],
+    goal: float | None,
+    stored: Tensors,
+    asked: Mapping[str, Any],
+) -> Iterator[RefiningState]:
+    """The rounds of exact effects, from where the stored one stopped."""
+    assert now.unsure is not None
+    before: tuple[PatchingState, ...] = ()
+    known = np.zeros_like(now.unsure.known)
+    for number, spend in enumerate(rounds):
+        choice = spend.choose(now.unsure)
+        new, last = choice.measured & ~known, number == len(rounds) - 1
+        known = known | choice.measured
+        now = replace(now, choice=replace(choice, certain=choice.certain | (known & ~choice.drawn)), exact=before)
+        if not new.any():
+            if last or not choice.left.any():
+                yield replace(now, enough=True)
+                return
+            continue
+        part = _part(stored, f"exact{number}") or None
+        for exact in patching(model, pairs, only=_only(now.first, new), stored=part, **asked):
+            now = replace(now, exact=(*before, exact), enough=last)
+            if exact.finished and not last:
+                said = now.stated()
+                now = replace(now, enough=said is not None and goal is not None and said.r2_low >= goal)
+            yield now
+        before = now.exact
+        if now.enough:
+            return
 
 
 def refine(
     model: Model,
     prompts: PromptSet | Sequence[PromptPair],
-    scores: EdgeScores | NodeScores,
+    scores: Scores,
     n: int,
     *,
-    second: str | EdgeScores | NodeScores | None = "secant",
+    second: str | Scores | None = "secant-mid",
     metric: AnyMetric | None = None,
     seed: int = 0,
     conditions: Conditions = Conditions(),
-) -> EdgeScores | NodeScores:
+) -> Scores:
     """Replace the scores of which least is certain by exact effects.
 
     The n edges (or nodes) of largest ``max(|score|, |score - second|)`` are patched, each alone.
@@ -186,7 +278,7 @@ def refine(
     Args:
         model: a loaded model, in evaluation mode; it is untouched afterwards.
         prompts: those of the scores.
-        scores: estimates, such as `score_edges` returns.
+        scores: estimates, such as `score_edges` returns; what is exact already stays.
         n: how many are patched; as many as there are if that is fewer.
         second: a method that estimates otherwise (``"eap"`` for scores of a secant method), or its scores; None to go
             by |score| alone.
@@ -204,19 +296,24 @@ def refine(
         EdgewiseError: see `score_edges` and `patch_edges`.
 
     Example:
-        ``refine(model, prompts, score_edges(model, prompts), n=50)``
+        ``refine(model, prompts, score_edges(model, prompts, method="eap"), n=50)``
     """
     level: Level = "edge" if isinstance(scores, EdgeScores) else "node"
+    if n < 1:
+        raise SelectionError(f"{n} exact effects are asked for; give at least 1")
     if scores.graph != model.graph:
         raise ScoreError(f"scores are of {scores.graph.spec}, the model is {model.graph.spec}")
-    shared: dict[str, Any] = {"metric": metric, "level": level, "conditions": conditions}
+    shared: dict[str, Any] = {"metric": metric_for(prompts, metric), "level": level, "conditions": conditions}
     if isinstance(second, str):
-        second = score_edges(model, prompts, method=second, **shared)
-    mask = flagged(scores, second, n)
+        for state in attribute(model, prompts, method=second, **shared):
+            last = state
+        second = last.scores()
+    apart = None if second is None else scores.values.astype(np.float64) - second.values
+    chosen = doubt(scores, costs_of(model.graph, level), apart, seed=seed).choose(n, 0, by_number=True)
     exact = patch_edges(
         model,
         prompts,
-        only=_only(scores, mask),
+        only=_only(scores, chosen.measured),
         per_prompt=scores.per_prompt is not None,
         bootstrap=0 if scores.resampled is None else len(scores.resampled),
         seed=seed,
@@ -225,13 +322,27 @@ def refine(
     return combined(scores, exact)
 
 
-def _only(scores: EdgeScores | NodeScores | AttributionState, mask: BoolArray) -> BoolArray | tuple[str, ...]:
-    """What is flagged, as `patching` takes it."""
+def _apart(now: RefiningState) -> FloatArray | None:
+    """What the two estimates differ by on the prompts that have both."""
+    if now.second is None or now.first.of_part is None:
+        return None
+    return np.asarray(now.first.of_part.mean - now.second.moments.mean)
+
+
+def _cost(model: Model, method: str, settings: Mapping[str, Any] | None) -> float:
+    """What a method takes, in forward passes."""
+    found = METHODS.load(method)
+    passes: Passes | None = found.cost(read_settings(found.settings, settings or {}, method), model.graph.spec)
+    return forward_passes(passes)
+
+
+def _only(scores: Scores | AttributionState, mask: BoolArray) -> BoolArray | tuple[str, ...]:
+    """What is measured, as `patching` takes it."""
     return mask if mask.ndim == 2 else tuple(scores.graph.sources[row] for row in np.flatnonzero(mask))
 
 
 def _estimates(stored: Tensors, model: Model, level: Level, per_prompt: bool) -> RefiningState:
-    """The stored state without its last stage."""
+    """The stored state without what was measured."""
     first, second = _part(stored, "first"), _part(stored, "second")
     return RefiningState(
         AttributionState.from_tensors(first, model.graph, level=level, per_prompt=per_prompt),
@@ -240,5 +351,5 @@ def _estimates(stored: Tensors, model: Model, level: Level, per_prompt: bool) ->
     )
 
 
-def _part(stored: Tensors, stage: Stage) -> dict[str, npt.NDArray[Any]]:
+def _part(stored: Tensors, stage: str) -> dict[str, npt.NDArray[Any]]:
     return {name.partition(".")[2]: array for name, array in stored.items() if name.partition(".")[0] == stage}

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from edgewise.engine.run.batches import Batch, arrange, take
+from edgewise.engine.run.batches import Batch, arrange, take, tokens_a_run
 from edgewise.engine.run.memory import fits, is_out_of_memory, most_tokens, release
 from edgewise.errors import DataError
 from edgewise.models import Model
@@ -82,8 +82,7 @@ def start(
         return Table.from_tensors(stored)
     most = fits(model, pairs, conditions)  # refuses too little memory, whatever number of prompts is asked for
     rows = conditions.batch_size or most
-    longest = max(len(pair) for pair in pairs)
-    at_once = max(1, most_tokens(model.device) // (min(rows, len(pairs)) * longest))
+    at_once = max(1, most_tokens(model.device) // tokens_a_run(pairs, rows, causal=model.wiring.causal))
     return Table.empty(
         work.names,
         work.prompt_names,

@@ -1,0 +1,74 @@
+"""How wrong the scores that were not measured can be, by those that were drawn and measured.
+
+With the error ``e = exact - estimate`` of what the lot drew, each with its chance (`edgewise.search.exact.choice`), the
+squared error of what keeps its estimate is estimated without bias by ``sum of e² (1/chance - 1)``. Its distribution has
+a heavy tail, and an interval from its spread is too short. The limit takes the doubt f for the scale of an error:
+
+    squared error of the rest  <=  q * sum of f² of the rest,
+
+q being the `QUANTILE` of the ratios ``(e / f)²`` of what was drawn, by the f² that each stands for (with fewer than
+`MANY`, the largest), times ``1 + CAUTION / drawn``: few draws seldom show the largest errors. How often it holds on
+stored exact effects of real models is counted by ``benchmarks/coverage.py``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgewise.graph.arrays import FloatArray
+from edgewise.search.exact.choice import Choice
+
+LEAST_DRAWN = 4
+"""Fewer than these say too little about the rest."""
+LEVEL = 0.9
+QUANTILE, MANY, CAUTION = 0.98, 20, 16.0
+
+
+@dataclass(frozen=True)
+class StatedError:
+    """The error of scores of which some are exact, against the exact effects of all.
+
+    Args:
+        drawn: how many were drawn to tell it.
+        r2: ``1 - sum of (exact - score)² / sum of (exact - mean)²``, estimated.
+        r2_low: what it is at least, with confidence `LEVEL`.
+    """
+
+    drawn: int
+    r2: float
+    r2_low: float
+
+
+def stated(choice: Choice, doubt: FloatArray, estimates: FloatArray, exact: FloatArray) -> StatedError | None:
+    """State the error; None where too little was drawn.
+
+    Args:
+        choice: what was measured, and how it was chosen.
+        doubt: f, in the shape of the scores.
+        estimates: the scores before anything was measured.
+        exact: exact effects of what was measured; elsewhere anything.
+    """
+    known, drawn, left = choice.known, choice.drawn, choice.left
+    scores = np.where(choice.measured, exact, estimates)[known].astype(np.float64)
+    about = float(((scores - scores.mean()) ** 2).sum())
+    if not about:
+        return None
+    if not left.any():
+        return StatedError(int(drawn.sum()), 1.0, 1.0)
+    if int(drawn.sum()) < LEAST_DRAWN:
+        return None
+    squares = (exact[drawn] - estimates[drawn]).astype(np.float64) ** 2
+    chance, sizes = choice.chance[drawn], np.maximum(doubt[drawn] ** 2, np.finfo(np.float64).tiny)
+    estimated = float((squares * (1.0 / chance - 1.0)).sum())
+    limit = most(squares / sizes, sizes / chance) * float((doubt[left] ** 2).sum())
+    return StatedError(int(drawn.sum()), 1.0 - estimated / about, 1.0 - max(limit, estimated) / about)
+
+
+def most(ratios: FloatArray, weights: FloatArray) -> float:
+    """What multiplies the doubts of the rest: from ``(e / f)²`` of what was drawn, and what of f² each stands for."""
+    order = np.argsort(ratios)
+    below = np.cumsum(weights[order]) / weights.sum()
+    place = int(np.searchsorted(below, QUANTILE)) if len(ratios) >= MANY else len(ratios) - 1
+    return float(ratios[order[min(place, len(ratios) - 1)]]) * (1 + CAUTION / len(ratios))
