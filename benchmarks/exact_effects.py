@@ -1,8 +1,9 @@
 """Measure exact effects of a real model's edges on a task, and store them as a small file to hold methods against.
 
-Of a model of at most 10,000 edges all are measured (a finished `edgewise discover --method activation-patching` in the
-work folder is taken as it is). Of a larger one a sample is: the 1,000 of largest f = max(|eap|, |secant-mid|) for certain, and 2,000 of the rest drawn
-without replacement with probabilities half even and half in proportion to f, which are stored.
+Of a model of at most 10,000 edges all are measured (or a finished `edgewise discover --method activation-patching` in
+the work folder is taken as it is). Of a larger one a sample is: the 1,000 of largest f = max(|eap|, |secant-mid|) for
+certain, and 2,000 of the rest drawn without replacement with probabilities half even and half in proportion to f,
+which are stored.
 
     python benchmarks/exact_effects.py --model models/gemma-3-270m-q4_k_m.gguf --task ioi agreement
     python benchmarks/exact_effects.py --model models/SmolLM2-135M-Instruct.Q4_1.gguf --task capitals
