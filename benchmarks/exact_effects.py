@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from effects_files import EFFECTS, file_of
 
 from edgewise import RunConfig, score_edges
 from edgewise.errors import ScoreError
@@ -33,7 +34,6 @@ from edgewise.runs.store.folder import RUN, load_run
 from edgewise.runs.store.lock import writing
 from edgewise.runs.store.record import MetricSummary, versions
 from edgewise.search.exact.patching import CLEAN, CORRUPTED, PatchingState, patching
-from stored import EFFECTS, file_of
 
 ALL_UP_TO, CERTAIN, DRAWN, EVEN = 10_000, 1_000, 2_000, 0.5
 BY = ("eap", "secant-mid")

@@ -17,6 +17,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
+from effects_files import SETTLED, short  # noqa: E402
+
 from edgewise.evaluation.ranking import CIRCUITS, EFFECTS, PURPOSES, Standing, worth_their_cost  # noqa: E402
 from edgewise.report.charts.chart import Chart  # noqa: E402
 from edgewise.report.charts.league import Panel, league_chart  # noqa: E402
@@ -24,7 +26,6 @@ from edgewise.report.cost import times_words  # noqa: E402
 from edgewise.report.files import picture_files  # noqa: E402
 from edgewise.report.picture.circuit import Heading  # noqa: E402
 from edgewise.report.table import fixed, table  # noqa: E402
-from stored import SETTLED, short  # noqa: E402
 
 PAGE, PICTURE = ROOT / "docs/league.md", ROOT / "docs/images/league-real.svg"
 RESULTS = ROOT / "benchmarks/effects/results.json"

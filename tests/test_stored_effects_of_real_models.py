@@ -10,9 +10,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 
+import effects_files
 import exact_effects
 
 from edgewise.errors import ScoreError
+from edgewise.runs.store.effects import read_effects
 
 SIZES = np.abs(np.random.default_rng(0).standard_t(2, 8_000)) ** 3
 
@@ -50,11 +52,11 @@ def test_the_same_seed_draws_the_same() -> None:
     np.testing.assert_array_equal(one.probability, other.probability)
 
 
-@pytest.mark.parametrize("path", sorted(stored.EFFECTS.glob("*.safetensors")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(effects_files.EFFECTS.glob("*.safetensors")), ids=lambda path: path.stem)
 def test_a_stored_file_is_small_and_what_its_name_says(path: Path) -> None:
     found = read_effects(path)
     assert path.stat().st_size < 300_000
-    assert path.name == stored.file_of(found.about.model, found.about.task)
+    assert path.name == effects_files.file_of(found.about.model, found.about.task)
     assert (found.about.n, found.about.seed, found.about.split) == (8, 0, "discovery")
     assert found.about.metric.clean > found.about.metric.corrupted
     if found.is_census:
