@@ -9,7 +9,7 @@ estimates for all edges. Time is CPU time of all threads, the median ratio of ru
 one that warms up. --cmd adds the area between the faithfulness of the
 best edges and 1 on as many held-out prompts.
 
-Which pairs are for settling a method's settings and which for reporting it: `effects_files.py`, and README.md in this folder.
+Which pairs are for settling a method's settings and which for reporting it: README.md in this folder.
 """
 
 from __future__ import annotations
