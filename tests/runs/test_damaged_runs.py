@@ -105,7 +105,8 @@ def test_states_of_stopped_runs(
 ) -> None:
     """A damaged state is never gone on from: the run begins anew, says so, and ends as one that was not stopped."""
     settings = {"tau": 0.5} if method == "acdc" else {}
-    config = RunConfig(model=str(model_folder), data=str(data_file), batch_size=2, method=method, settings=settings)
+    made = {"batch_size": 2, "method": method, "settings": settings, "evaluate": False}
+    config = RunConfig(model=str(model_folder), data=str(data_file), **made)
     folder, original = tmp_path / "stopped", type(get_method(method)).states
 
     def stopped(*args: Any) -> Iterator[Any]:

@@ -265,7 +265,8 @@ def test_a_killed_process_leaves_a_folder_that_the_same_command_completes(config
     lives = [json.dumps([target, *command, str(folder)]) for target, folder in folders.items()]
     killed = subprocess.run([sys.executable, "-c", KILLED, *lives], check=False, capture_output=True, text=True)
     assert killed.stdout.split() == [str(int(signal.SIGKILL))] * 2
-    assert killed.stderr == ""
+    # A slow machine is told how far it is.
+    assert [line for line in killed.stderr.splitlines() if not line.startswith("edgewise: ") or "error" in line] == []
     assert {name: contents(folders[PROGRESS])[name] for name in before} == before
     assert discover(config, folders[PROGRESS]).reused  # the old run is still the run of this folder
     assert load_run(folders["circuit.json"]).record.metric.name == "prob-diff"  # reading finishes the write
