@@ -21,11 +21,10 @@ from edgewise.runs.methods import get_method, method_names
 from edgewise.runs.selection import require_fits, require_spread
 from edgewise.runs.steps import Execution, Progress
 from edgewise.runs.store.folder import load_run
-from edgewise.runs.store.record import without_timing
 from edgewise.runs.verify import verify
 from edgewise.settings.evaluation import EvaluationRequest
 from edgewise.settings.selection import Selection
-from stored import contents
+from stored import contents, without_timing
 
 PLANTED = RunConfig(model="planted:3", task="planted", n=4, batch_size=4)
 SELECTIONS = (
