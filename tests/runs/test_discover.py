@@ -24,10 +24,9 @@ from edgewise.runs.prompts import read_prompts
 from edgewise.runs.steps import Execution, Progress
 from edgewise.runs.store.codec import from_json
 from edgewise.runs.store.folder import load_run
-from edgewise.runs.store.record import without_timing
 from edgewise.settings.conditions import Conditions
 from edgewise.settings.selection import Selection
-from stored import contents, id_rows, save_model, write_rows
+from stored import contents, id_rows, save_model, without_timing, write_rows
 
 
 @pytest.fixture
