@@ -12,6 +12,7 @@ from typing import Any
 from huggingface_hub.errors import HFValidationError, StrictDataclassError
 from transformers.utils import logging
 
+from edgewise.disk import trouble
 from edgewise.errors import EdgewiseError, ModelError, UnknownNameError, did_you_mean
 from edgewise.models.catalogue import KNOWN
 
@@ -99,6 +100,9 @@ class _WithoutReport(Filter):
 
 
 def _load_error(name: str, source: str, error: BaseException, file: str | None) -> EdgewiseError:
+    full = trouble(error)
+    if full is not None:
+        return ModelError(f"model {name!r} cannot be fetched or read: {'; '.join(full)} ({clipped(error, 160)})")
     reason = clipped(error)
     if isinstance(error, SyntaxError):
         reason = f"its code is no Python of this version: {reason}"
