@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from edgewise.errors import FormatError
 from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, NodeScores, eapig
 from edgewise.graph.scores import ARRAYS
-from edgewise.json_text import parse_json
+from edgewise.json_text import json_bytes, parse_json
 from edgewise.runs.store.atomic import write_bytes, write_through
 from edgewise.runs.store.tensors import tensors_content
 
@@ -154,7 +154,7 @@ def _suffix(path: Path) -> str:
 
 def _read_json(path: Path) -> Any:
     try:
-        return parse_json(path.read_bytes())
+        return parse_json(json_bytes(path))
     except ValueError as error:
         raise FormatError(f"{path}: not JSON ({error}); write the circuit again") from error
 
@@ -168,8 +168,8 @@ def _read_pt(path: Path) -> Any:
         raise
     except pickle.UnpicklingError as error:
         raise FormatError(
-            f"{path}: holds more than plain tensors, which could run code, or is damaged; write the circuit again, as"
-            " JSON for instance"
+            f"{path}: holds more than plain tensors, which could run code when it is read, or is damaged; write the"
+            " circuit again, as JSON, or as .pt of tensors alone"
         ) from error
     except Exception as error:  # of damaged bytes torch raises anything, OSError too
         reason = " ".join(str(error).split()) or type(error).__name__
