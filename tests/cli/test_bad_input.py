@@ -253,17 +253,6 @@ def test_a_file_where_the_run_should_go(cli: Cli, model: Path, data: Path, tmp_p
     refused(result, "a file of that name exists", "choose another folder")
 
 
-def test_a_disk_that_is_full(
-    cli: Cli, model: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: Any) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("edgewise.runs.store.files.save_file", full)
-    result = cli("discover", "--model", model, "--data", data, "--out", tmp_path / "run")
-    refused(result, "No space left on device", "space left")
-
-
 def test_out_of_memory(cli: Cli, model: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def exhausted(*_: Any, **__: Any) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB\nmore lines")

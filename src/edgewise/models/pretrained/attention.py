@@ -41,11 +41,20 @@ def require_available(name: str, kind: Any, attention: str) -> None:
     """
     known = available(kind)
     if attention not in known and not ("/" in attention and is_kernels_available()):
-        near = did_you_mean(attention, known)
+        near = _needs(attention) or did_you_mean(attention, known)
         raise ModelError(
             f"model {name!r}: attention {attention!r} is not there for {kind.__name__} on this machine{near};"
             f" use one of {', '.join(known)}"
         )
+
+
+def _needs(attention: str) -> str | None:
+    """What is missing for a way that ``transformers`` knows."""
+    number = attention.removeprefix("flash_attention_")
+    if number not in map(str, FLASH_ATTENTION_COMPATIBILITY_MATRIX):
+        return None
+    package = "flash_attn" if number == "2" else f"the package of FlashAttention {number}"
+    return f": it needs {package} and a GPU that it supports"
 
 
 def take_plain(name: str, kind: Any, config: Any) -> None:
