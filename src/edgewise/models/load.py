@@ -20,7 +20,7 @@ from edgewise.models.lens.load import open_lens
 from edgewise.models.model import Model
 from edgewise.models.placement import require_finite, require_present
 from edgewise.models.pretrained.adapters import merged, refuse_unmerged, require_adapter
-from edgewise.models.pretrained.config import read_config
+from edgewise.models.pretrained.config import read_config, require_understood
 from edgewise.models.pretrained.find import find
 from edgewise.models.pretrained.gguf import place as gguf_place
 from edgewise.models.pretrained.gguf.load import open_gguf
@@ -164,12 +164,10 @@ def _open_pretrained(name: str, file: Path | None, chosen: _Choices, adapter: st
         config, own, read = found.config, found.tokenizer, partial(found.module, **weights)
     else:
         source, trusted = find(name, adapter), dict[str, Any](trust_remote_code=chosen.trust_remote_code)
-        config = read_config(name, source, ignore_config=chosen.ignore_config, **trusted)
+        config = read_config(name, source, **trusted)
         merging = None if adapter is None else require_adapter(adapter)
-        own, read = (
-            read_tokenizer(name, source, **trusted),
-            partial(read_module, name, source, config, **weights, **trusted),
-        )
+        own = read_tokenizer(name, source, **trusted)
+        read = partial(_understood, name, source, config, chosen.ignore_config, trusted, weights)
     reader = Reader(name, config, chosen.tokenizer or own)
 
     def load() -> Model:
@@ -178,6 +176,18 @@ def _open_pretrained(name: str, file: Path | None, chosen: _Choices, adapter: st
         return _finite(Model(name, wire(module, chosen.ignore_config, chosen.kv_heads), reader.tokenizer))
 
     return Opened(reader, load)
+
+
+def _understood(
+    name: str,
+    source: str,
+    config: Any,
+    ignore_config: Collection[str],
+    trusted: dict[str, Any],
+    weights: dict[str, Any],
+) -> nn.Module:
+    require_understood(name, source, config, ignore_config=ignore_config, **trusted)
+    return read_module(name, source, config, **weights, **trusted)
 
 
 def _finite(model: Model) -> Model:
