@@ -254,6 +254,9 @@ def _dtype(dtype: str | torch.dtype | None) -> torch.dtype | None:
 def _device(device: str | torch.device | None) -> torch.device:
     try:
         chosen = torch.device(taken(device) if isinstance(device, str) else device or "cpu")
+    except RuntimeError:
+        raise ModelError(f"device {str(device)!r} is none; use auto, cpu, cuda or cuda:1") from None
+    try:
         torch.empty(0, device=chosen)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
