@@ -24,6 +24,7 @@ from edgewise.models.pretrained.config import read_config, require_understood
 from edgewise.models.pretrained.find import find
 from edgewise.models.pretrained.gguf import place as gguf_place
 from edgewise.models.pretrained.gguf.load import open_gguf
+from edgewise.models.pretrained.hub import asked_where_reachable
 from edgewise.models.pretrained.tokenizer import read_tokenizer
 from edgewise.models.pretrained.weights import read_module
 from edgewise.models.reader import Opened, Reader
@@ -131,14 +132,32 @@ def open_model(
         _require_no_choice(name, attention, adapter)
         made = load_built(name, kind, place, tokenizer)
         return Opened(made.reader, lambda: made)
+    choices = _Choices(kind, place, tokenizer, ignore_config, trust_remote_code, kv_heads, attention)
+    if adapter is None and (name in BUNDLED or Path(name).exists()):
+        return _open_stored(name, config, gguf_file, choices, adapter)
+    with asked_where_reachable():
+        found = _open_stored(name, config, gguf_file, choices, adapter)
+    return Opened(found.reader, asked_where_reachable()(found.load))
+
+
+def _open_stored(
+    name: str, config: str | Path | None, gguf_file: str | None, chosen: _Choices, adapter: str | Path | None
+) -> Opened:
+    """Open a folder, a file, or a repository of the hub."""
     file = None if name in BUNDLED else gguf_place.find(name, gguf_file, config)
     checkpoint = None if file is not None or (name in BUNDLED and config is None) else sources.find(name, config)
     if checkpoint is not None:
-        _require_no_choice(name, attention, adapter)
-        lens = open_lens(name, checkpoint, dtype=kind, device=place, tokenizer=tokenizer, ignore_config=ignore_config)
+        _require_no_choice(name, chosen.attention, adapter)
+        lens = open_lens(
+            name,
+            checkpoint,
+            dtype=chosen.dtype,
+            device=chosen.device,
+            tokenizer=chosen.tokenizer,
+            ignore_config=chosen.ignore_config,
+        )
         return Opened(lens.reader, lambda: _finite(lens.load()))
-    choices = _Choices(kind, place, tokenizer, ignore_config, trust_remote_code, kv_heads, attention)
-    return _open_pretrained(name, file, choices, None if adapter is None else str(adapter))
+    return _open_pretrained(name, file, chosen, None if adapter is None else str(adapter))
 
 
 @dataclass(frozen=True, eq=False)
