@@ -126,8 +126,13 @@ def _load_error(name: str, source: str, error: BaseException, file: str | None) 
     known = f"model {name!r}" if name in KNOWN else f"unknown model {name!r}"
     return UnknownNameError(
         f"{known}{near or ';'} it is no folder here, and the hub did not give it"
-        f" (check the name, the network, and `hf auth login` for gated models): {clipped(error, 160)}"
+        f" (check the name, the network, and `hf auth login` for gated models): {_first_sentence(clipped(error))}"
     )
+
+
+def _first_sentence(said: str) -> str:
+    """Without the advice on networks that follows, which is ours to give."""
+    return re.split(r"(?<=[.!?])\s+", said)[0].rstrip(".")
 
 
 def _of_the_folder(reason: str) -> str:
