@@ -86,7 +86,7 @@ def test_run_json_says_what_was_run(config: RunConfig, tmp_path: Path) -> None:
         "edges": 262,  # 3 layers of 4 heads: 12 (1 + 6 + 11) into q k v, 5 + 10 + 15 into m, 16 into logits
         "sources": 16,
         "destinations": 40,
-        "circuit_edges": 2,
+        "circuit_edges": 100,  # the least, where nobody says how many
         "circuit_nodes": len(set(ends)),
     }
     assert said["prompts"]["n"] == 7
