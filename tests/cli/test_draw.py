@@ -207,4 +207,5 @@ def test_a_real_process_loads_no_model_library_and_says_nothing_of_fonts(
         env={**os.environ, "MPLCONFIGDIR": str(tmp_path / "file" / "none")},
     )
     assert done.stdout.splitlines()[-1] == "[] 0"
-    assert unexpected(done.stderr) == []
+    # The step's own line, where it lasts on a slow machine.
+    assert set(unexpected(done.stderr)) <= {"edgewise: drawing pictures"}
