@@ -98,7 +98,7 @@ def test_draw_gives_the_bytes_of_discover(cli: Cli, command: list[Any]) -> None:
     assert result.code == 0
     assert unexpected(result.err) == []
     assert contents(command[-1]) == first
-    assert result.out.splitlines()[0] == "drew 2 of the circuit's 2 edges"
+    assert result.out.splitlines()[0] == "drew 100 of the circuit's 100 edges"
     assert {Path(line).name for line in result.out.splitlines()[1:]} == SHOWN
 
 

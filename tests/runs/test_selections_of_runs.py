@@ -106,7 +106,7 @@ def test_shares_are_of_what_is_scored(level: Any, tmp_path: Path) -> None:
     graph = run.scores.graph
     writers = graph.n_sources if level == "edge" else sum(name.startswith("a") for name in graph.sources)
     assert int((~np.isnan(run.scores.values)).sum()) == writers
-    for selection, share in ((Selection(), 0.01 if level == "edge" else 0.1), (Selection(fraction=0.5), 0.5)):
+    for selection, share in ((Selection(), 1.0), (Selection(fraction=0.5), 0.5)):
         kept = discover(patching(only, level=level, selection=selection), tmp_path / "run").circuit
         chosen = kept.n_edges if level == "edge" else int(kept.mask.any(axis=1).sum())
         assert chosen == max(1, math.floor(share * writers))

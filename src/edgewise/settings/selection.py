@@ -10,12 +10,16 @@ from edgewise.settings.read import check
 from edgewise.settings.setting import setting
 
 Ranking: TypeAlias = Literal["abs", "signed", "helpful", "mean-abs"]
+# Where nobody says how many: this share, but at least so many, for of a small graph a share holds no circuit.
 DEFAULT_FRACTION = {"edge": 0.01, "node": 0.1}
+DEFAULT_LEAST = {"edge": 100, "node": 10}
 
 
 @dataclass(frozen=True)
 class Selection:
-    """At most one of `top`, `threshold` and `fraction`; none means the top 1 % of edges, or 10 % of nodes.
+    """At most one of `top`, `threshold` and `fraction`; none means 1 % of edges, or 10 % of nodes.
+
+    Of a small graph that share holds no circuit: without a rule at least 100 edges, or 10 nodes, are kept.
 
     Shares are of what is scored: all, but where a method is asked for a part.
 
@@ -38,7 +42,11 @@ class Selection:
     top: int | None = setting(None, help="Keep so many edges (or nodes).", least=1)
     threshold: float | None = setting(None, help="Keep what ranks at or above this, in metric units.")
     fraction: float | None = setting(
-        None, help="Keep this share of what is scored.", above=0, most=1, shown_default="0.01 of edges, 0.1 of nodes"
+        None,
+        help="Keep this share of what is scored.",
+        above=0,
+        most=1,
+        shown_default="0.01 of edges, at least 100; 0.1 of nodes, at least 10",
     )
     by: Ranking = setting("abs", help="Rank by abs, signed, helpful or mean-abs.")
     greedy: bool = setting(False, help="Grow the circuit from logits back.")
@@ -60,7 +68,9 @@ class Selection:
             rule = f"top {self.top:,}"
         elif self.threshold is not None:
             rule = f"at least {self.threshold:g}"
+        elif self.fraction is not None:
+            rule = f"top {100 * self.fraction:g} %"
         else:
-            rule = f"top {100 * (self.fraction or DEFAULT_FRACTION[level]):g} %"
+            rule = f"top {100 * DEFAULT_FRACTION[level]:g} %, at least {DEFAULT_LEAST[level]},"
         words = {"stable": "of certain sign", "greedy": "greedy", "prune": "pruned"}
         return ", ".join((f"{rule} by {self.by}", *(word for name, word in words.items() if getattr(self, name))))

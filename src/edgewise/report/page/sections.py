@@ -11,7 +11,7 @@ from edgewise.graph.selection import has_path
 from edgewise.report.document import warnings
 from edgewise.report.page.command import command_line
 from edgewise.report.rows import Row, best
-from edgewise.report.text import describe_exact, describe_stability, faithfulness, path_words, plain, score_is
+from edgewise.report.text import describe_exact, describe_stability, faithfulness, path_words, plain, score_is, share
 from edgewise.runs.evaluated import Evaluated
 from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.folder import Run
@@ -64,7 +64,8 @@ def head(run: Run) -> str:
 def _worth(found: Evaluated | None) -> tuple[tuple[str, str, str], ...]:
     if found is None or found.faithfulness is None:
         return ()
-    return (("faithfulness", *_with_error(found.faithfulness, found.faithfulness_stderr)),)
+    spread = "" if found.faithfulness_stderr is None else f"± {share(found.faithfulness_stderr)}"
+    return (("faithfulness", share(found.faithfulness), spread),)
 
 
 def _with_error(value: float, stderr: float | None) -> tuple[str, str]:
