@@ -14,12 +14,14 @@ import pytest
 from damage import damaged, refusals
 from edgewise.cli.main import run
 from edgewise.errors import EdgewiseWarning
+from edgewise.report.sizes import curve_of_sizes, describe_size, size_notes
 from edgewise.runs.config import RunConfig
 from edgewise.runs.contest import truth
 from edgewise.runs.discover import discover
 from edgewise.runs.evaluate import evaluate
 from edgewise.runs.evaluated_circuit import circuit_of_run
 from edgewise.runs.methods import get_method
+from edgewise.runs.reselected import reselect
 from edgewise.runs.store.checkpoint import PROGRESS, Checkpoint, load_checkpoint, save_checkpoint
 from edgewise.runs.store.codec import from_json, read_json, to_json
 from edgewise.runs.store.effects import read_effects, write_effects
@@ -27,6 +29,7 @@ from edgewise.runs.store.files import read_circuit, read_scores, write_circuit
 from edgewise.runs.store.folder import load_run
 from edgewise.runs.verify import verify
 from edgewise.settings.evaluation import EvaluationRequest
+from edgewise.settings.selection import Selection
 from runs.stored_values import a_comparison_with_truth, a_league
 from runs.test_stored_effects import effects_of
 
@@ -86,6 +89,22 @@ def test_evaluations(finished: Path, tmp_path: Path) -> None:
     (path,) = folder.glob("evaluation-*.json")
     subject = circuit_of_run(folder, {})
     survives(path, path.read_bytes(), lambda: evaluate(subject, WANTED, folder))
+
+
+def test_sizes(finished: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(finished, tmp_path / "run"))
+    path, rule = folder / "sizes-keep-0.5.json", Selection(keep=0.5)
+    reselect(folder, rule, tmp_path / "smallest.json")
+    content = path.read_bytes()
+
+    def read() -> None:
+        found = load_run(folder).sized
+        if found is not None:
+            describe_size(found), size_notes(found), curve_of_sizes(found)
+
+    own = folder / "sizes.json"
+    survives(own, content, read)
+    own.unlink()
 
 
 def test_verifications(finished: Path, tmp_path: Path) -> None:

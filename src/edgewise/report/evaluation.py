@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgewise.evaluation.result import Measured, Removal, Spread
+from edgewise.report.numbers import plain, share
 from edgewise.report.table import table
-from edgewise.report.text import DEFAULT_TOP, noted, path_words, plain, share
+from edgewise.report.text import DEFAULT_TOP, noted, path_words
 from edgewise.runs.evaluated import Axes, Evaluated
 from edgewise.runs.store.analysis import StoredResults
 from edgewise.runs.store.codec import to_json

@@ -144,14 +144,18 @@ def _measure(
 def _results(
     subject: EvaluatedCircuit, setup: Setup, evaluation: Evaluation, path: bool, said: tuple[str, ...]
 ) -> Evaluated:
+    found = replace(evaluation, warnings=(*setup.prompts.warnings, *evaluation.warnings))
+    return evaluated(found, path, said, evaluated_prompts(subject, setup), versions())
+
+
+def evaluated_prompts(subject: EvaluatedCircuit, setup: Setup) -> EvaluatedPrompts:
+    """What is stored of the prompts that a circuit is measured on."""
     prompts = setup.prompts
-    of = EvaluatedPrompts(
+    return EvaluatedPrompts(
         prompts.name,
-        evaluation.n_prompts,
-        setup.config.split if setup.config.task is not None else None,
+        len(prompts),
+        setup.config.divided,
         prompts.dropped,
         prompts.fingerprint(),
         subject.note(prompts),
     )
-    found = replace(evaluation, warnings=(*prompts.warnings, *evaluation.warnings))
-    return evaluated(found, path, said, of, versions())

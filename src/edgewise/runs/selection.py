@@ -55,8 +55,17 @@ def require_spread(selection: Selection, n_prompts: int) -> None:
         raise SelectionError("--stable needs a spread over prompts, and there is one prompt; give at least 2")
 
 
+def most(scores: EdgeScores | NodeScores, selection: Selection) -> int:
+    """The number of edges (or nodes) that a rule can keep at most. Raises as `select`."""
+    graph, scored = scores.graph, ~np.isnan(scores.values)
+    require_fits(selection.of_size(1), graph, scored)
+    if selection.stable:
+        scored = ~np.isnan(_of_certain_sign(scores).values)
+    return _within_reach(graph, scored) if selection.greedy else int(scored.sum())
+
+
 def select(scores: EdgeScores | NodeScores, selection: Selection) -> Circuit:
-    """Apply a rule to scores.
+    """Apply a rule to scores; one whose size is to be measured stands for its default size until it is.
 
     Args:
         scores: of edges; or of nodes, and then the circuit is every edge between the nodes chosen.

@@ -22,8 +22,10 @@ from edgewise.runs.store.lock import writing
 
 FORMAT = "edgewise-analysis"
 # Names of the analyses of a run, as patterns.
-EVALUATIONS = ("faithfulness", "evaluation-*")
-NAMES = (*EVALUATIONS, "verification")
+EVALUATIONS = ("sizes", "faithfulness", "evaluation-*")
+# Of its scores alone, whatever its circuit.
+OF_SCORES = ("sizes-*", "verification")
+NAMES = (*EVALUATIONS, *OF_SCORES)
 ASKED = "asked"
 _FIX = "use --overwrite to measure again"
 # In what was asked: the fingerprints of the model's, the config's and the data's files.
