@@ -63,6 +63,9 @@ def test_files_are_as_large_as_they_say(name: str) -> None:
 @pytest.mark.parametrize("name", ["scatter", "heat"])
 def test_the_same_chart_has_the_same_bytes(name: str) -> None:
     assert picture_files("one", CHARTS[name]()) == files_of(name)
+    other = CHARTS[name]()  # painted in the other order
+    assert chart_png(other) == files_of(name)["one.png"]
+    assert chart_svg(other).encode() == files_of(name)["one.svg"]
 
 
 @EVERY
