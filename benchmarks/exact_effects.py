@@ -1,8 +1,9 @@
 """Measure exact effects of a real model's edges on a task, and store them as a small file to hold methods against.
 
-Of a model of at most 10,000 edges all are measured (a finished `edgewise discover --method activation-patching` in the
-work folder is taken as it is). Of a larger one a sample is: the 1,000 of largest f = max(|eap|, |secant-mid|) for certain, and 2,000 of the rest drawn
-without replacement with probabilities half even and half in proportion to f, which are stored.
+Of a model of at most 10,000 edges all are measured (or a finished `edgewise discover --method activation-patching` in
+the work folder is taken as it is). Of a larger one a sample is: the 1,000 of largest f = max(|eap|, |secant-mid|) for
+certain, and 2,000 of the rest drawn without replacement with probabilities half even and half in proportion to f,
+which are stored.
 
     python benchmarks/exact_effects.py --model models/gemma-3-270m-q4_k_m.gguf --task ioi agreement
     python benchmarks/exact_effects.py --model models/SmolLM2-135M-Instruct.Q4_1.gguf --task capitals
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from effects_files import EFFECTS, file_of
 
 from edgewise import RunConfig, score_edges
 from edgewise.errors import ScoreError
@@ -32,7 +34,6 @@ from edgewise.runs.store.folder import RUN, load_run
 from edgewise.runs.store.lock import writing
 from edgewise.runs.store.record import MetricSummary, versions
 from edgewise.search.exact.patching import CLEAN, CORRUPTED, PatchingState, patching
-from stored import EFFECTS, file_of
 
 ALL_UP_TO, CERTAIN, DRAWN, EVEN = 10_000, 1_000, 2_000, 0.5
 BY = ("eap", "secant-mid")

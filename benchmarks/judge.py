@@ -9,7 +9,7 @@ estimates for all edges. Time is CPU time of all threads, the median ratio of ru
 one that warms up. --cmd adds the area between the faithfulness of the
 best edges and 1 on as many held-out prompts.
 
-Which pairs are for settling a method's settings and which for reporting it: `stored.py`, and README.md in this folder.
+Which pairs are for settling a method's settings and which for reporting it: README.md in this folder.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from effects_files import EFFECTS, SETTLED, files_of
 
 from edgewise import Conditions, EdgewiseError, RunConfig, evaluate_circuit, load_model, make_task, top_fraction
 from edgewise.evaluation.stored_sample import agreement_with_sample
@@ -36,7 +37,6 @@ from edgewise.runs.identity import model_identity
 from edgewise.runs.methods import method_of
 from edgewise.runs.store.effects import About, StoredEffects, read_effects
 from edgewise.tasks import PromptSet
-from stored import EFFECTS, SETTLED, files_of
 
 TOP = 100
 COLUMNS = ("pearson", "spearman_of_sizes", "sign_agreement_of_top", "recall")

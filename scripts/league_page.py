@@ -1,4 +1,4 @@
-"""Write the tables of real models into docs/league.md, from benchmarks/effects/results.json.
+"""Write the tables of real models into docs/league.md, and their picture, from benchmarks/effects/results.json.
 
     python scripts/league_page.py          # after `python benchmarks/judge.py --json benchmarks/effects/results.json`
 
@@ -17,12 +17,18 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-from edgewise.evaluation.ranking import CIRCUITS, EFFECTS, PURPOSES, Standing, worth_their_cost  # noqa: E402
-from edgewise.report.cost import times_words  # noqa: E402
-from edgewise.report.table import fixed, table  # noqa: E402
-from stored import SETTLED, short  # noqa: E402
+from effects_files import SETTLED, short  # noqa: E402
 
-PAGE, RESULTS = ROOT / "docs/league.md", ROOT / "benchmarks/effects/results.json"
+from edgewise.evaluation.ranking import CIRCUITS, EFFECTS, PURPOSES, Standing, worth_their_cost  # noqa: E402
+from edgewise.report.charts.chart import Chart  # noqa: E402
+from edgewise.report.charts.league import Panel, league_chart  # noqa: E402
+from edgewise.report.cost import times_words  # noqa: E402
+from edgewise.report.files import picture_files  # noqa: E402
+from edgewise.report.picture.circuit import Heading  # noqa: E402
+from edgewise.report.table import fixed, table  # noqa: E402
+
+PAGE, PICTURE = ROOT / "docs/league.md", ROOT / "docs/images/league-real.svg"
+RESULTS = ROOT / "benchmarks/effects/results.json"
 # Column of the results -> measure of the ranking, and heading.
 MEASURES = {
     "pearson": ("pearson", "Pearson"),
@@ -36,8 +42,10 @@ Row = Mapping[str, Any]
 
 
 def main() -> None:
-    """Write the page."""
-    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), rows_of(RESULTS)), encoding="utf-8")
+    """Write the page and the picture."""
+    rows = rows_of(RESULTS)
+    PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), rows), encoding="utf-8")
+    PICTURE.write_bytes(picture_files(PICTURE.stem, picture(rows))[PICTURE.name])
 
 
 def rows_of(path: Path) -> list[Row]:
@@ -119,7 +127,7 @@ def each(rows: Sequence[Row]) -> str:
 
 
 def _two(row: Row | None) -> str:
-    return "-" if row is None else f"{fixed(row['pearson'], 2)} {fixed(row['spearman_of_sizes'], 2)}"
+    return "-" if row is None else " ".join(fixed(row[name], 3).replace("0.", ".") for name in EFFECT_MEASURES)
 
 
 def advice(rows: Sequence[Row]) -> str:
@@ -146,6 +154,22 @@ def _advised(worth: Sequence[Standing], names: Sequence[str]) -> str:
         for one in worth
     ]
     return table(header, lines, right=(0, *range(2, len(header))))
+
+
+def picture(rows: Sequence[Row]) -> Chart:
+    """Time against quality of every method over all pairs."""
+    every = standings(rows)
+    panels = [
+        Panel(title, words, measure, every)
+        for measure, words, title in (
+            ("pearson", "Pearson", "Pearson correlation with exact effects"),
+            ("spearman_of_sizes", "Spearman of sizes", "Spearman correlation of sizes"),
+        )
+    ]
+    pairs = dict.fromkeys(map(pair, rows))
+    heading = Heading("Time and quality of methods on real models", (f"{len(pairs)} pairs of model and task",))
+    advised = [one.name for one in worth_their_cost(every, PURPOSES[EFFECTS])]
+    return league_chart(panels, advised, heading, "time, by EAP's")
 
 
 PARTS: Mapping[str, Callable[[Sequence[Row]], str]] = {"advice": advice, "all pairs": together, "pair by pair": each}

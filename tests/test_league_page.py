@@ -54,7 +54,7 @@ def test_advice_is_what_is_better_than_all_that_costs_less() -> None:
 def test_a_pair_without_a_method_is_a_dash() -> None:
     lines = [line.split() for line in league_page.each(ROWS).splitlines()]
     assert ["method", "gemma3-ioi", "gemma3-induction", "smollm2-ioi"] in lines
-    assert ["slow", "-", "0.90", "0.50", "0.70", "0.50"] in lines
+    assert ["slow", "-", ".900", ".500", ".700", ".500"] in lines
 
 
 def test_a_page_without_a_place_for_a_table_is_refused() -> None:
