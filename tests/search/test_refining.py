@@ -6,17 +6,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from edgewise.search.exact.flags import combined, flagged, second_of
 
 import tiny
 from edgewise import load_model, make_task, refine
 from edgewise.attribution import METHODS
-from edgewise.errors import ScoreError, SelectionError, UnsupportedModelError
+from edgewise.errors import ScoreError, UnsupportedModelError
 from edgewise.evaluation.agreement import agreement
 from edgewise.graph import EdgeScores, Graph, GraphSpec, NodeScores
 from edgewise.search import patch_edges, score_edges
 from edgewise.search.exact import refining
 from edgewise.search.exact import refining as module
+from edgewise.search.exact.combined import combined
+from edgewise.search.exact.refining import second_of, some_rows
+from edgewise.search.exact.spending import Spending
 from edgewise.settings.conditions import Conditions
 
 pytestmark = pytest.mark.slow
@@ -25,34 +27,12 @@ MODEL, PAIRS = load_model(tiny.gpt2(n_layer=2, n_head=2, n_embd=16)), tiny.promp
 GRAPH = Graph(GraphSpec(1, 1, 4))
 #   columns: q, k, v of a0.h0, m0, logits; rows: input, a0.h0, m0
 FIRST = np.array([[0.5, -3.0, 0.1, -0.2, 1.0], [0, 0, 0, 0.3, -0.4], [0, 0, 0, 0, 0.0]])
-SECOND = np.array([[0.5, -2.0, 4.0, -0.2, -0.9], [0, 0, 0, 0.3, 0.3], [0, 0, 0, 0, 0.0]])
 FIELDS = ("values", "stderr", "mean_abs", "per_prompt", "resampled", "half_width")
 
 
 def last(n: int, **options: object) -> EdgeScores | NodeScores:
-    *_, state = refining.refining(MODEL, PAIRS, n, method="eap", **options)  # type: ignore[arg-type]
+    *_, state = refining.refining(MODEL, PAIRS, Spending(n), method="eap", **options)  # type: ignore[arg-type]
     return state.scores()
-
-
-def names(mask: np.ndarray) -> set[str]:
-    return {GRAPH.edge_name(*at) for at in np.argwhere(mask).tolist()}
-
-
-def test_edges_are_flagged_by_size_and_by_disagreement_by_hand() -> None:
-    scores, second = EdgeScores(GRAPH, FIRST), EdgeScores(GRAPH, SECOND)
-    # max(|score|, |score - second|): k 3, v 3.9, logits from input 1.9, from a0.h0 0.7, q 0.5
-    assert names(flagged(scores, second, 1)) == {"input->a0.h0<v>"}
-    assert names(flagged(scores, second, 3)) == {"input->a0.h0<v>", "input->a0.h0<k>", "input->logits"}
-    assert names(flagged(scores, second, 4)) - names(flagged(scores, second, 3)) == {"a0.h0->logits"}
-    # By size alone: k 3, logits 1, q 0.5, a0.h0->logits 0.4
-    assert names(flagged(scores, None, 3)) == {"input->a0.h0<k>", "input->logits", "input->a0.h0<q>"}
-    assert (flagged(scores, second, 1000) == GRAPH.mask).all()
-    unscored = EdgeScores(GRAPH, np.where(FIRST == -3.0, np.nan, FIRST), allow_unscored=True)
-    assert flagged(unscored, second, 1000).sum() == GRAPH.n_edges - 1
-    with pytest.raises(SelectionError, match="at least 1"):
-        flagged(scores, second, 0)
-    with pytest.raises(ScoreError, match="nothing has a score"):
-        flagged(EdgeScores(GRAPH, np.full(FIRST.shape, np.nan), allow_unscored=True), second, 3)
 
 
 @pytest.mark.parametrize("level", ["edge", "node"])
@@ -61,8 +41,9 @@ def test_scores_are_exact_where_flagged_and_the_estimates_elsewhere(level: str) 
     found = last(4, **kept)
     estimates = score_edges(MODEL, PAIRS, method="eap", **kept)  # type: ignore[arg-type]
     exact = patch_edges(MODEL, PAIRS, **kept)  # type: ignore[arg-type]
-    second = score_edges(MODEL, PAIRS, method="secant", level=level)  # type: ignore[arg-type]
-    size = np.maximum(np.abs(estimates.values), np.abs(estimates.values - second.values))
+    some = [PAIRS.pairs[row] for row in some_rows(len(PAIRS))]
+    first, second = (score_edges(MODEL, some, method=name, level=level) for name in ("eap", "secant-mid"))  # type: ignore[arg-type]
+    size = np.maximum(np.abs(estimates.values), np.abs(first.values - second.values))
     known = np.sort(size[np.isfinite(size)])
     assert (found.verified == (size >= known[-4])).all()
     assert found.verified.sum() == 4
@@ -84,9 +65,15 @@ def test_more_than_there_are_is_all_of_them() -> None:
 def test_refine_is_the_same_from_scores_that_are_there() -> None:
     kept = {"per_prompt": True, "bootstrap": 20, "seed": 3}
     scores = score_edges(MODEL, PAIRS, method="eap", **kept)  # type: ignore[arg-type]
-    found, expected = refine(MODEL, PAIRS, scores, 6, seed=3), last(6, **kept)
-    for name in (*FIELDS, "verified", "estimated"):
-        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
+    found, exact = refine(MODEL, PAIRS, scores, 6, seed=3), patch_edges(MODEL, PAIRS, **kept)  # type: ignore[arg-type]
+    second = score_edges(MODEL, PAIRS, method="secant-mid")
+    size = np.maximum(np.abs(scores.values), np.abs(scores.values - second.values))
+    assert (found.verified == (size >= np.sort(size[np.isfinite(size)])[-6])).all()
+    for name in FIELDS:
+        mine, guess, measured = (getattr(one, name) for one in (found, scores, exact))
+        at = np.broadcast_to(found.verified, mine.shape)
+        np.testing.assert_allclose(mine[at], measured[at], rtol=1e-6, atol=1e-9, err_msg=name)
+        np.testing.assert_array_equal(mine[~at], guess[~at], err_msg=name)
     # Again, with more: what was estimated stays, and the exact effects are no estimates now.
     more = refine(MODEL, PAIRS, found, 12)
     assert more.verified.sum() >= 12
@@ -94,27 +81,39 @@ def test_refine_is_the_same_from_scores_that_are_there() -> None:
     assert scores.verified is None
 
 
-def test_secant_is_held_against_eap_and_everything_else_against_secant() -> None:
-    assert {name: second_of(name) for name in METHODS} == dict.fromkeys(METHODS, "secant") | {"secant": "eap"}
+def test_derivatives_are_held_against_finite_differences_and_these_against_eap() -> None:
+    differences = ("secant", "secant-mid", "secant-avg")
+    assert {name: second_of(name) for name in METHODS} == {
+        name: "eap" if name in differences else "secant-mid" for name in METHODS
+    }
+
+
+def test_second_estimates_are_of_some_prompts_evenly_spaced() -> None:
+    assert [some_rows(n) for n in (1, 2, 3, 8)] == [(0,), (0, 1), (0, 2), (0, 7)]
+    assert some_rows(32) == (0, 10, 21, 31)
+    assert len(some_rows(1000)) == 8
 
 
 def test_a_second_method_that_refuses_leaves_the_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     original = module.attribute
 
     def refuses(*args: object, method: str, **kwargs: object) -> object:
-        if method == "secant":
+        if method == "secant-mid":
             raise UnsupportedModelError("no rule for this")
         return original(*args, method=method, **kwargs)  # type: ignore[arg-type]
 
     monkeypatch.setattr(module, "attribute", refuses)
-    states = list(refining.refining(MODEL, PAIRS, 5, conditions=Conditions(batch_size=2), method="eap"))
-    assert states[-1].refusal == "no rule for this"
+    states = list(refining.refining(MODEL, PAIRS, Spending(5), conditions=Conditions(batch_size=2), method="eap"))
+    assert states[-1].refusal.endswith("without second estimates: no rule for this")
     assert {state.stage for state in states} == {"first", "exact"}
     scores = score_edges(MODEL, PAIRS, conditions=Conditions(batch_size=2), method="eap")
-    assert (states[-1].scores().verified == flagged(scores, None, 5)).all()
+    sizes = np.abs(scores.values)
+    assert (states[-1].scores().verified == (sizes >= np.sort(sizes[np.isfinite(sizes)])[-5])).all()
     # What was stored after it goes on without asking again.
     stored = next(state for state in states if state.refusal).tensors()
-    *_, again = refining.refining(MODEL, PAIRS, 5, conditions=Conditions(batch_size=2), stored=stored, method="eap")
+    *_, again = refining.refining(
+        MODEL, PAIRS, Spending(5), conditions=Conditions(batch_size=2), stored=stored, method="eap"
+    )
     np.testing.assert_array_equal(again.scores().values, states[-1].scores().values)
 
 
