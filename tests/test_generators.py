@@ -11,6 +11,7 @@ import edgewise
 from edgewise.attribution import attribute
 from edgewise.errors import SettingError
 from edgewise.generators import at_the_end_of, last_of
+from edgewise.search import patching
 from edgewise.settings.conditions import Conditions
 
 
@@ -52,8 +53,15 @@ def test_help_is_its_own_and_the_arguments_are_those_of_the_generator() -> None:
 
 
 def test_an_exported_function_has_its_method_s_arguments() -> None:
-    assert list(inspect.signature(edgewise.score_edges).parameters) == list(inspect.signature(attribute).parameters)
-    assert edgewise.score_edges.__qualname__ == "score_edges"
+    assert list(inspect.signature(edgewise.patch_edges).parameters) == list(inspect.signature(patching).parameters)
+    assert edgewise.patch_edges.__qualname__ == "patch_edges"
+
+
+def test_scores_by_name_take_what_their_pass_takes_and_by_default_the_same() -> None:
+    own, of_pass = (inspect.signature(one).parameters for one in (edgewise.score_edges, attribute))
+    assert set(of_pass) - {"state", "part"} <= set(own)
+    for name in set(own) & set(of_pass) - {"method"}:
+        assert own[name].default == of_pass[name].default, name
 
 
 @pytest.mark.parametrize("given", [{"batch_size": 0}, {"batch_size": 1.5}, {"max_memory": -3}])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from edgewise.errors import SettingError
-from edgewise.methods import ESTIMATES, SEARCHES, method_names, settings_class
+from edgewise.methods import ESTIMATES, SEARCHES, estimate_of, method_names, settings_class
 from edgewise.settings import described, setting
 from edgewise.settings.read import check
 from edgewise.settings.texts import read_numbers, read_options, read_size, write_options
@@ -68,6 +68,6 @@ def test_sizes_and_numbers() -> None:
 
 @pytest.mark.parametrize("name", method_names())
 def test_the_row_of_a_method_names_the_settings_that_it_has(name: str) -> None:
-    method = (ESTIMATES if name in ESTIMATES else SEARCHES).load(name)
+    method = (SEARCHES if name in SEARCHES else ESTIMATES).load(estimate_of(name))
     assert settings_class(name) is method.settings
     assert all(one.setting.help for one in described(method.settings))

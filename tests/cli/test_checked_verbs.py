@@ -25,7 +25,7 @@ def test_a_checked_run_is_shown_verified_and_selected_from(cli: Cli, model: Path
     tensors = load_file(folder / "scores.safetensors")
     assert (tensors["verified"].dtype, int(tensors["verified"].sum())) == (np.bool_, 12)
     assert tensors["estimated"].shape == tensors["scores"].shape
-    shown = json.loads(cli("show", folder, "--rows", 100, "--json").out)
+    shown = json.loads(cli("show", folder, "--rows", 1000, "--json").out)
     assert sum(row["verified"] for row in shown["edges"]) == 12
     assert "score is" in cli("select", folder, "--top", 5, "--out", tmp_path / "five.json").out
     said = cli("verify", folder, "--edges", 30).out

@@ -34,7 +34,7 @@ def test_one_command_from_prompts_to_a_circuit(cli: Cli, tmp_path: Path) -> None
 def test_five_lines_of_python_give_the_same_scores(cli: Cli, tmp_path: Path) -> None:
     model = load_model("demo")
     prompts = make_task("ioi", model, n=10)
-    scores = score_edges(model, prompts, method="eap-secant")
+    scores = score_edges(model, prompts)
     text = show(top_n(scores, 20), scores)
     assert "circuit: 20 of" in text
     assert text.count("yes") == 20

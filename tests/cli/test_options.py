@@ -18,14 +18,12 @@ import pytest
 from typer.main import get_command
 
 from cli.conftest import Cli
-from edgewise.attribution import attribute
 from edgewise.cli.groups import BATCH, CIRCUIT, MEMORY, METHOD_SETTINGS, MODEL, NUMBERS, PROMPTS, SCORES
 from edgewise.cli.main import app
 from edgewise.methods import method_names, settings_class
 from edgewise.report.page.command import command, command_line
 from edgewise.runs.config import RunConfig
 from edgewise.search import score_edges
-from edgewise.search.exact.refining import refining
 from edgewise.settings import described
 from edgewise.settings.scoring import DEFAULT_METHOD
 from edgewise.settings.selection import Selection
@@ -287,8 +285,7 @@ def test_top_keeps_edges_and_nothing_else() -> None:
 
 def test_every_way_to_score_begins_with_the_same_method() -> None:
     """In Python, in a config, and in each verb that takes a method."""
-    for function in (score_edges, attribute, refining):
-        assert inspect.signature(function).parameters["method"].default == DEFAULT_METHOD
+    assert inspect.signature(score_edges).parameters["method"].default == DEFAULT_METHOD
     assert RunConfig("demo", task="ioi").method == DEFAULT_METHOD
     for verb in VERBS:
         if "--method" in options_of(verb):

@@ -82,7 +82,7 @@ def test_discover_says_what_it_found_and_where(cli: Cli, command: list[Any]) -> 
     assert "logit-diff is hardly better on clean prompts" in result.err
     assert len(result.err.splitlines()) == 1
     assert "circuit: 3 of 262 edges" in result.out
-    assert "7 prompts, eap-secant, logit-diff" in result.out
+    assert "7 prompts, eap+exact, logit-diff" in result.out
     assert result.out.endswith(f"Wrote {command[-1]}\n")
     rows = [line.split() for line in result.out.splitlines() if line[:2].strip().isdigit() and "->" in line]
     assert [row[-1] for row in rows] == ["yes"] * 3 + ["no"] * 17
@@ -115,7 +115,7 @@ def test_json_is_one_document_and_nothing_else(cli: Cli, command: list[Any]) -> 
     assert said["reused"] is False
     assert said["run"] == json.loads((command[-1] / "run.json").read_text())
     assert len(said["edges"]) == 20
-    assert [edge["in_circuit"] for edge in said["edges"]] == [True] * 2 + [False] * 18
+    assert [edge["in_circuit"] for edge in said["edges"]] == [True] * 20
     spread = {"stderr", "mean_abs", "low", "high"}
     assert set(said["edges"][0]) == {"name", "score", *spread, "in_circuit", "verified", "estimated"}
     again = json.loads(cli(*command, "--json").out)

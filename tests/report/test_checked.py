@@ -43,7 +43,7 @@ def test_text_says_of_each_row_what_it_is(level: str) -> None:
     run = make_checked_run(level=level, n=8, top=10)
     text = show_run(run, top=1000)
     n = int(np.isfinite(run.scores.values).sum())
-    assert f"exact effects: 8 of {n} {level}s, those of largest max(|score|, |score - secant|)" in text
+    assert f"exact effects: 8 of {n} {level}s, by max(|score|, |score - secant|)" in text
     assert "estimate (eap) and exact agree with Pearson r 0.75, Spearman 0.50 on these; same sign: 96%" in text
     rows = [line.split() for line in text.splitlines() if re.match(r" *\d+ ", line)]
     kinds = {row[1]: row[5] for row in rows}

@@ -79,12 +79,12 @@ def test_less_than_half_is_said_with_what_to_try() -> None:
     full, by = Circuit.full(GRAPH), scores(0)
     assert notes(full, by, "abs", "eap", evaluation(0.5)) == ()
     assert notes(full, by, "abs", "eap", evaluation(None)) == ()
-    (said,) = notes(top_n(by, GRAPH.n_edges - 1), by, "abs", "eap-secant", evaluation(0.12))
+    (said,) = notes(top_n(by, GRAPH.n_edges - 1), by, "abs", "eap+exact", evaluation(0.12))
     assert "keeps less than half of the behaviour (faithfulness 0.12, stderr 0.04)" in said
-    for way in ("--top ", "--method eap-ig-inputs", "--exact ", "it answers 40 % of these right"):
+    for way in ("--top ", "--method eap-ig-inputs", "--budget 10x", "it answers 40 % of these right"):
         assert way in said
     (other,) = notes(full, by, "abs", "eap", evaluation(0.12, accuracy=0.95))
-    assert "--method eap-secant" in other
+    assert "--method eap+exact" in other
     assert "prompts" not in other  # the model can do these
 
 
@@ -118,7 +118,7 @@ def test_a_curve_that_falls_is_said(curve: tuple[tuple[int, float], ...], fall: 
     assert len(said) == (fall is not None)
     if fall is not None:
         assert f"faithfulness falls where edges are added, {fall}" in said[0]
-        assert "another method (--method eap-secant), or --exact" in said[0]
+        assert "another method (--method eap+exact), or more exact" in said[0]
     unsure = tuple(replace(one, stderr=0.5) for one in points)
     assert notes(Circuit.full(GRAPH), scores(0), "abs", "eap", evaluation(0.8, unsure)) == ()
 

@@ -229,7 +229,8 @@ def made_by_a_pass(model: Model, monkeypatch: pytest.MonkeyPatch) -> SinglePatch
         return real(self, some)
 
     monkeypatch.setattr(SinglePatches, "edges", edges)
-    patch_edges(model, SHARED, only=["input->logits"], conditions=Conditions(batch_size=len(SHARED)))
+    # A metric that reads the whole vocabulary, so that all logits are made.
+    patch_edges(model, SHARED, metric="log-prob", only=["input->logits"], conditions=Conditions(batch_size=len(SHARED)))
     assert len(made) == 1
     return made[0]
 

@@ -224,5 +224,5 @@ def test_chosen_edges_alone_are_stored_and_kept(tmp_path: Path) -> None:
             RunConfig(str(model), data=str(data), method="activation-patching", settings={"only": ["m7->*"]}),
             tmp_path / "no",
         )
-    with pytest.raises(SettingError, match="--only belongs to method 'activation-patching', not to 'eap-secant'"):
+    with pytest.raises(SettingError, match=r"--only belongs to method 'activation-patching', not to 'eap\+exact'"):
         discover(RunConfig(str(model), data=str(data), settings={"only": ["*->logits"]}), tmp_path / "no")

@@ -17,15 +17,13 @@ from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.graph.scores import Ranking
 from edgewise.graph.selection import has_path
 from edgewise.runs.methods import get_method
-from edgewise.runs.methods.advice import FOR_EFFECTS, OTHERWISE
+from edgewise.runs.methods.advice import FOR_EFFECTS, MORE_EXACT, OTHERWISE
 
 HALF, STEP, CLEARLY = 0.5, 0.05, 2.0
 # Of prompts answered right, from this share on, the model can do them.
 DOES = 0.8
 # So many times the edges, where nothing says how many it takes.
 MORE = 4
-# What buys more exact effects.
-MORE_EXACT = "--budget 10x"
 
 
 def notes(

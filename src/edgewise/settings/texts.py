@@ -123,10 +123,10 @@ def write_amount(amount: int) -> list[str]:
 
 def read_times(text: str) -> float:
     """Read ``"5x"`` or ``"2.5"``. Raises SettingError where it is no number above zero."""
-    match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)x?", text.strip().lower())
-    if match is None or not float(match[1]):
+    times = _number(text.strip().lower().removesuffix("x"))
+    if not times > 0:
         raise SettingError(f"--budget {text!r} is not a number of times EAP's time; write for example --budget 5x")
-    return float(match[1])
+    return times
 
 
 def write_times(times: float) -> list[str]:
@@ -136,12 +136,22 @@ def write_times(times: float) -> list[str]:
 
 def read_goal(text: str) -> float:
     """Read ``"r2=.95"``. Raises SettingError where it is something else, or no number above 0 and at most 1."""
-    match = re.fullmatch(r"r2=(\d+(?:\.\d*)?|\.\d+)", text.strip().lower())
-    if match is None or not 0 < float(match[1]) <= 1:
+    name, _, number = text.strip().lower().partition("=")
+    goal = _number(number)
+    if name != "r2" or not 0 < goal <= 1:
         raise SettingError(f"--until {text!r} is no goal; write for example --until r2=.95")
-    return float(match[1])
+    return goal
 
 
 def write_goal(goal: float) -> list[str]:
     """The word that `read_goal` reads as this."""
     return [f"r2={goal!r}"]
+
+
+def _number(text: str) -> float:
+    """A finite number; NaN where the text is none."""
+    try:
+        number = float(text)
+    except ValueError:
+        return math.nan
+    return number if math.isfinite(number) else math.nan

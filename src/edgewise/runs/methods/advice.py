@@ -1,17 +1,20 @@
-"""Which method for which budget: what the league found on the demo model's four tasks (``docs/league.md``).
+"""Which method for which budget: what was found on real models (``docs/league.md``).
 
-The default of `discover` follows from it: of the estimates that cost at most twice EAP's passes, `eap-secant` is
-nearest to exact effects in size, order and sign. It needs a rule for each of torch's operations that a model computes,
-and refuses a model that has another one; EAP needs none, and takes a third of the memory.
+The default of `discover` follows from it: derivatives rank the many small effects nearly as the exact ones do, and get
+the few large ones wrong, sign included; measuring those few costs little more than the estimates.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-FOR_EFFECTS = "eap-secant"
+from edgewise.settings.scoring import DEFAULT_METHOD
+
+FOR_EFFECTS = DEFAULT_METHOD
 # What to try where that falls short.
 OTHERWISE = "eap-ig-inputs"
+MORE_EXACT = "--budget 10x"
+"""What buys more exact effects."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,7 @@ class Advice:
 
     Args:
         method: to take.
-        cost: passes by EAP's, a backward pass counted as two forward passes.
+        cost: time by EAP's.
         words: what it is good for, and what not.
     """
 
@@ -33,9 +36,12 @@ ADVICE = (
     Advice(
         "eap", 1.0, "runs on every model, in a third of the memory; ranks effects well, gets the largest ones wrong"
     ),
-    Advice("secant", 1.0, "for circuits: the best edges keep most of the behaviour"),
-    Advice("secant-mid", 1.25, "for effects and circuits"),
-    Advice(FOR_EFFECTS, 1.75, "the default: near the exact effects on every task, in size, order and sign"),
+    Advice("secant-mid", 1.25, "the other way round: the largest effects well, small ones not"),
+    Advice(
+        FOR_EFFECTS,
+        3.5,
+        "the default: large effects measured, small ones ranked, and how wrong the rest can be is said",
+    ),
 )
 
 
@@ -45,7 +51,7 @@ def nearer(method: str) -> str:
     Args:
         method: of the run.
     """
-    better = next(one for one in ADVICE if one.method == FOR_EFFECTS)
+    better = ADVICE[-1]
     if method == better.method:
-        return "Exact effects of all edges, at many times the cost: --method activation-patching."
-    return f"Nearer to exact effects as a rule: --method {better.method}, at {better.cost:g} times EAP's passes."
+        return f"Nearer to exact effects: {MORE_EXACT}, or all of them: --method activation-patching."
+    return f"Nearer to exact effects as a rule: --method {better.method}, at about {better.cost:g} times EAP's time."
