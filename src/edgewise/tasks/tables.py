@@ -66,8 +66,9 @@ def read_table(path: Path, most: int | None = None) -> FileTable:
     """
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
+        what = f"unknown extension {path.suffix!r}" if path.suffix else "a name without extension"
         raise DataError(
-            f"{path}: unknown extension {path.suffix!r}; give a {', '.join(_READERS)} file with the fields "
+            f"{path}: {'a folder' if path.is_dir() else what}; give a {', '.join(_READERS)} file with the fields "
             "clean, corrupted, answers, wrong_answers"
         )
     try:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from transformers.modeling_flash_attention_utils import FLASH_ATTENTION_COMPATIBILITY_MATRIX
-from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.utils import is_kernels_available, is_torch_flex_attn_available
 
 from edgewise.errors import EdgewiseWarning, ModelError, did_you_mean
@@ -18,6 +16,9 @@ PLAIN_EXPERTS = ("eager", "grouped_mm", "batched_mm")
 
 def available(kind: Any) -> list[str]:
     """The names of the ways to compute attention that a class has here."""
+    from transformers.modeling_flash_attention_utils import FLASH_ATTENTION_COMPATIBILITY_MATRIX
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
     flash = {f"flash_attention_{version}": found for version, found in FLASH_ATTENTION_COMPATIBILITY_MATRIX.items()}
     there = {
         "sdpa": kind._supports_sdpa,
@@ -50,6 +51,8 @@ def require_available(name: str, kind: Any, attention: str) -> None:
 
 def _needs(attention: str) -> str | None:
     """What is missing for a way that ``transformers`` knows."""
+    from transformers.modeling_flash_attention_utils import FLASH_ATTENTION_COMPATIBILITY_MATRIX
+
     number = attention.removeprefix("flash_attention_")
     if number not in map(str, FLASH_ATTENTION_COMPATIBILITY_MATRIX):
         return None

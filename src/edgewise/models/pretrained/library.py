@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -93,6 +94,18 @@ def quiet() -> Iterator[None]:
         REPORTER.removeFilter(silent)
         if shown:
             logging.enable_progress_bar()
+
+
+@contextmanager
+def without_collection() -> Iterator[None]:
+    """While in force, Python does not search for garbage: a vocabulary's hundreds of thousands of entries are none."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 class _WithoutReport(Filter):

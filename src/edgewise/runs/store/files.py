@@ -41,7 +41,7 @@ def write_circuit(path: str | Path, circuit: Circuit, scores: EdgeScores | NodeS
         OSError: the folder cannot be written.
     """
     path = Path(path)
-    if _suffix(path) == ".pt":
+    if circuit_suffix(path) == ".pt":
         import torch
 
         buffer = io.BytesIO()
@@ -71,7 +71,8 @@ def read_circuit(path: str | Path, spec: GraphSpec | None = None) -> tuple[Circu
         OSError: the file cannot be read.
     """
     path = Path(path)
-    read, convert = (_read_pt, eapig.from_pt_dict) if _suffix(path) == ".pt" else (_read_json, eapig.from_json_dict)
+    is_pt = circuit_suffix(path) == ".pt"
+    read, convert = (_read_pt, eapig.from_pt_dict) if is_pt else (_read_json, eapig.from_json_dict)
     content = read(path)
     try:
         return convert(content, spec)
@@ -114,7 +115,7 @@ def read_scores(path: str | Path) -> EdgeScores | NodeScores:
         OSError: the file cannot be read.
     """
     path = Path(path)
-    tensors, metadata = _read_safetensors(path)
+    tensors, metadata = read_safetensors(path)
     if metadata.get("format") != _FORMAT or "scores" not in tensors:
         raise FormatError(f"{path}: no scores of edgewise (metadata 'format' or tensor 'scores' is missing)")
     try:
@@ -130,7 +131,13 @@ def read_scores(path: str | Path) -> EdgeScores | NodeScores:
     return kind(graph, tensors["scores"], **beside, n_prompts=n_prompts, allow_unscored=True)
 
 
-def _read_safetensors(path: Path) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, str]]:
+def read_safetensors(path: Path) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, str]]:
+    """All tensors of a file and its metadata.
+
+    Raises:
+        FormatError: it is no complete safetensors file.
+        OSError: it cannot be read.
+    """
     if not path.is_file():
         raise FileNotFoundError(2, "no such file", str(path))
     try:
@@ -146,7 +153,8 @@ def _by_level(
     return (None, scores) if isinstance(scores, NodeScores) else (scores, None)
 
 
-def _suffix(path: Path) -> str:
+def circuit_suffix(path: Path) -> str:
+    """The suffix of a circuit's file. Raises FormatError for one that is none."""
     if path.suffix not in _CIRCUIT_SUFFIXES:
         raise FormatError(f"{path}: a circuit file ends in {' or '.join(_CIRCUIT_SUFFIXES)}")
     return path.suffix
