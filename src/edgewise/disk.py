@@ -42,7 +42,8 @@ def about_file(error: OSError) -> str:
 
 
 def _folder(path: str) -> str:
-    return str(Path(path).absolute().parent)
+    place = Path(path).absolute()
+    return str(place if place.is_dir() else place.parent)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
