@@ -42,6 +42,7 @@ SEARCHES = Registry(
         "acdc": ("edgewise.runs.methods.acdc:METHOD", f"{_S}:AcdcSettings"),
         "eap-acdc": ("edgewise.runs.methods.eap_acdc:METHOD", f"{_S}:EapAcdcSettings"),
         "subnetwork-probing": ("edgewise.runs.methods.probing:METHOD", f"{_S}:ProbingSettings"),
+        "fading": ("edgewise.runs.methods.fading:METHOD", f"{_S}:FadingSettings"),
         "hisp": "edgewise.runs.methods.hisp:METHOD",
         "random": ("edgewise.runs.methods.random:METHOD", f"{_S}:RandomSettings"),
     },

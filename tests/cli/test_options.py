@@ -108,7 +108,8 @@ def configs() -> list[RunConfig]:
     for one in described(RunConfig):
         if one.name in {"model", "task", "data", "method"}:
             continue
-        found += [RunConfig("demo", task="ioi", **{one.name: value}) for value in other_values(one)]
+        prompts = {"data": "rows.csv"} if one.name == "hold_out" else {"task": "ioi"}
+        found += [RunConfig("demo", **prompts, **{one.name: value}) for value in other_values(one)]
     needed: dict[str, dict[str, Any]] = {
         "acdc": {"tau": 0.5},
         "eap-acdc": {"tau": 0.5, "eap_top": 3},

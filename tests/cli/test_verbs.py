@@ -160,6 +160,8 @@ def test_every_option_reaches_the_run(cli: Cli, command: list[Any]) -> None:
         "top": None,
         "threshold": None,
         "fraction": 0.1,
+        "keep": None,
+        "max_kl": None,
         "by": "mean-abs",
         "greedy": True,
         "prune": True,

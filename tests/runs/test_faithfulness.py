@@ -19,6 +19,7 @@ from bruteforce.transformer import run as run_twin
 from edgewise import Circuit, evaluate_circuit, load_model, make_task
 from edgewise.errors import ScoreError
 from edgewise.runs import faithfulness as module
+from edgewise.runs import unseen
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover, find_circuit
 from edgewise.runs.steps import Execution
@@ -84,14 +85,14 @@ def test_a_task_without_held_out_prompts_is_measured_on_those_that_it_has(
 ) -> None:
     from edgewise.errors import DataError
 
-    real = module.prompts_of
+    real = unseen.prompts_of
 
     def few(config: RunConfig, model: Any) -> Any:
         if config.split == "held-out":
             raise DataError("12 words are too few to draw 3 for held-out prompts")
         return real(config, model)
 
-    monkeypatch.setattr(module, "prompts_of", few)
+    monkeypatch.setattr(unseen, "prompts_of", few)
     found = discover(RunConfig("demo", task="ioi", n=4, method="eap"), tmp_path / "run").evaluated
     assert found is not None
     assert found.prompts.split == "discovery"

@@ -43,6 +43,8 @@ edgewise discover --model demo --task ioi --method eap-acdc --eap-threshold 0.01
 
 edgewise discover --model gpt2-xl --task ioi --top 2000 --no-evaluate --out runs/xl
 
+edgewise discover --model demo --task ioi --keep 0.9 --out runs/smallest
+
 edgewise discover --model weights.pth --config config.json --data ids.jsonl --out runs/compiled
 """
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edgewise.cli.carried_out import carried_out, show_result
+from edgewise.cli.carried_out import carried_out, draw_result, show_result
 from edgewise.cli.groups import BATCH, MACHINE, MEMORY, PROMPTS
 from edgewise.cli.options import AsJson, Given, Overwrite, takes
 from edgewise.settings.texts import read_names
@@ -84,5 +84,5 @@ def league(
             effects=effects,
             execution=execution,
         )
-    document = {"folder": str(out), **to_json(found)}
-    show_result(out, "league", league_picture(found), show_league(found), document, as_json=as_json)
+        draw_result(execution, out, "league", lambda: league_picture(found))
+    show_result(out, "league", show_league(found), {"folder": str(out), **to_json(found)}, as_json=as_json)

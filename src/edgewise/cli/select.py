@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from edgewise.cli import output
-from edgewise.cli.groups import CIRCUIT
-from edgewise.cli.options import AsJson, Given, Rows, takes
+from edgewise.cli.carried_out import carried_out
+from edgewise.cli.groups import CIRCUIT, MEMORY, MODEL
+from edgewise.cli.options import AsJson, Given, Rows, split, takes
 
 EXAMPLES = """Examples:
 
@@ -17,11 +18,13 @@ edgewise select runs/demo --top 50 --out top50.json
 
 edgewise select runs/demo --top 50 --stable --out stable.json
 
+edgewise select runs/demo --keep 0.9 --out smallest.json
+
 edgewise select runs/demo --threshold 0.1 --prune --out strong.json
 """
 
 
-@takes(CIRCUIT)
+@takes(CIRCUIT, MODEL.only("trust_remote_code"), MEMORY)
 def select(
     given: Given,
     folder: Annotated[Path, typer.Argument(help="The --out of a finished run.", metavar="DIR")],
@@ -29,18 +32,33 @@ def select(
     rows: Rows = 20,
     as_json: AsJson = False,
 ) -> None:
-    """Keep other edges of a finished run: no model is run, and the run stays as it is."""
+    """Keep other edges of a finished run, whose circuit stays as it is.
+
+    No model is run, but with --keep or --max-kl: these measure circuits of several sizes, on prompts that chose no
+    score. The curve is kept in DIR as sizes-RULE.json: a search that was stopped goes on, and the same rule is answered
+    from there.
+    """
     from edgewise.report.document import circuit_document
+    from edgewise.report.sizes import curve_of_sizes, describe_size, size_notes
+    from edgewise.report.text import noted
     from edgewise.report.text import show as as_text
-    from edgewise.runs.reselect import reselect
+    from edgewise.runs.reselected import reselect
+    from edgewise.runs.store.codec import to_json
     from edgewise.settings.selection import Selection
 
-    rule = Selection(**given)
-    found = reselect(folder, rule, out)
+    asked, given = split(given, CIRCUIT.names)
+    rule = Selection(**asked)
+    with carried_out(given, overwrite=False) as execution:
+        found = reselect(folder, rule, out, execution, trust=bool(given.get("trust_remote_code")))
     level = found.run.config.level
     if as_json:
-        output.document(circuit_document(found.circuit, found.run.scores, rows, by=rule.by) | {"file": str(found.path)})
+        sizes = None if found.sized is None else to_json(found.sized)
+        document = circuit_document(found.circuit, found.run.scores, rows, by=rule.by)
+        output.document(document | {"sizes": sizes, "file": str(found.path)})
         return
     output.result(f"{level}s kept: {rule.describe(level)}")
+    if found.sized is not None:
+        output.result("\n".join((describe_size(found.sized), *noted(size_notes(found.sized)), "")))
+        output.result(f"{curve_of_sizes(found.sized)}\n")
     output.result(as_text(found.circuit, found.run.scores, rows, rule.by))
     output.result(f"\nWrote {found.path}")

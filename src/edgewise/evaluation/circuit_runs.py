@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import torch
 from jaxtyping import Float
@@ -15,11 +16,24 @@ from edgewise.engine.run.buffers import Buffers
 from edgewise.engine.run.metric_gradient import metric_values, require_finite
 from edgewise.engine.run.replacement import Baseline
 from edgewise.errors import ScoreError
-from edgewise.evaluation.circuits import Circuits
+from edgewise.graph.arrays import BoolArray
 from edgewise.metrics import METRICS, Metric
 from edgewise.models import Model
 
 METRIC, KL, CORRECT = "metric", "kl", "correct"
+
+
+class Kept(Protocol):
+    """Circuits by number."""
+
+    def __len__(self) -> int: ...
+    def kept(self, number: int) -> BoolArray:
+        """The edges that a circuit keeps, ``[n_sources, n_destinations]``."""
+        ...
+
+    def words(self, number: int) -> str:
+        """A circuit in words, for messages."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +51,7 @@ class CircuitRuns:
 
     model: Model
     metric: Metric
-    circuits: Circuits
+    circuits: Kept
     open_baseline: Callable[[Batch], Baseline]
     with_accuracy: bool
     buffers: Buffers = field(default_factory=Buffers)
@@ -105,7 +119,7 @@ class CircuitRunsOfBatch:
             if not torch.isfinite(of_prompts).all():
                 circuits, what = self.work.circuits, self.work.metric.name if name == METRIC else name
                 raise ScoreError(
-                    f"'{what}' of a prompt is not finite with {circuits.describe(circuits.keys[number])} kept;"
+                    f"'{what}' of a prompt is not finite with {circuits.words(number)} kept;"
                     " try --dtype float32, or another --ablation"
                 )
         return values

@@ -81,8 +81,9 @@ class Circuits:
         bits = np.unpackbits(self._ranked[number], count=shape[0] * shape[1])
         return np.asarray(bits.reshape(shape), dtype=np.bool_)
 
-    def describe(self, key: Key) -> str:
+    def words(self, number: int) -> str:
         """A circuit in words, for messages."""
+        key = self.keys[number]
         kind, *rest = key
         if kind == "without":
             return f"the circuit without {self.circuit.graph.edge_name(int(rest[0]), int(rest[1]))}"

@@ -12,6 +12,7 @@ from edgewise.report.text import DEFAULT_TOP
 from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.folder import Run
 
+UNSIZED = "the scores are stored, but how many edges it takes could not be measured, so the circuit is of default size"
 UNMEASURED = "the scores are stored, but the faithfulness of the circuit could not be measured"
 
 
@@ -35,7 +36,8 @@ def warnings(run: Run) -> tuple[str, ...]:
     """What to beware of in a run, and in what was measured of its circuit, one line each."""
     measured = () if run.evaluated is None else run.evaluated.warnings
     why = () if run.unmeasured is None else (f"{UNMEASURED}: {run.unmeasured}",)
-    return tuple(dict.fromkeys((*run.record.warnings, *measured, *why)))
+    size = () if run.unsized is None else (f"{UNSIZED}: {run.unsized}",)
+    return tuple(dict.fromkeys((*run.record.warnings, *measured, *size, *why)))
 
 
 def run_document(run: Run, top: int = DEFAULT_TOP) -> dict[str, Any]:
@@ -52,6 +54,7 @@ def run_document(run: Run, top: int = DEFAULT_TOP) -> dict[str, Any]:
         "folder": str(run.folder),
         "reused": run.reused,
         "run": to_json(run.record),
+        "sizes": None if run.sized is None else to_json(run.sized),
         "faithfulness": None if run.evaluated is None else to_json(run.evaluated),
         "notes": list(run.notes),
         "warnings": list(warnings(run)),

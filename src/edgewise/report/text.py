@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.graph.scores import Ranking
 from edgewise.graph.selection import has_path
+from edgewise.report.numbers import on_prompts, plain, share
 from edgewise.report.prompts import show_briefly
 from edgewise.report.rows import Row, best
+from edgewise.report.sizes import curve_of_sizes, describe_size, size_notes
 from edgewise.report.table import table
 from edgewise.runs.evaluated import Evaluated
 from edgewise.runs.store.folder import Run
@@ -36,8 +38,11 @@ def show_run(run: Run, top: int = DEFAULT_TOP) -> str:
     stable = () if record.stability is None else (describe_stability(record), "")
     prompts = () if record.prompts.shown is None else (show_briefly(record.prompts.shown), "")
     head = "\n".join((_what(record), _how(record), "", *prompts, _metric(record), "", *exact, *stable))
-    circuit = "\n".join((_circuit_line(run.circuit), describe_faithfulness(run), *noted(run.notes)))
-    return f"{head}\n{circuit}\n\n{_rows(best(run.scores, run.circuit, top, record.config.selection.by), run.scores)}"
+    sized = () if run.sized is None else (describe_size(run.sized), *noted(size_notes(run.sized)))
+    circuit = "\n".join((_circuit_line(run.circuit), *sized, describe_faithfulness(run), *noted(run.notes)))
+    curve = "" if run.sized is None else f"\n\n{curve_of_sizes(run.sized)}"
+    rows = best(run.scores, run.circuit, top, record.config.selection.by)
+    return f"{head}\n{circuit}{curve}\n\n{_rows(rows, run.scores)}"
 
 
 def describe_faithfulness(run: Run) -> str:
@@ -50,10 +55,7 @@ def describe_faithfulness(run: Run) -> str:
 
 def faithfulness(found: Evaluated) -> str:
     """The number, its standard error and the prompts it is a mean over."""
-    prompts = found.prompts
-    which = f"{prompts.split} " if prompts.split else ""
-    own = ", those it was found on" if prompts.note is not None else ""
-    where = f"on {prompts.n:,} {which}prompts{own}"
+    where = on_prompts(found.prompts)
     if found.faithfulness is None:
         return f"not defined {where}: {found.metric} is the same with every edge patched"
     spread = "" if found.faithfulness_stderr is None else f" (stderr {share(found.faithfulness_stderr)})"
@@ -147,15 +149,3 @@ def _rows(rows: tuple[Row, ...], scores: EdgeScores | NodeScores) -> str:
 def score_is(row: Row) -> str:
     """Whether a score was measured or estimated."""
     return "exact" if row.verified else "estimate"
-
-
-def share(value: float | None) -> str:
-    """Four digits after the point: a share of the behaviour, for which a millionth is nothing."""
-    return "-" if value is None else f"{value:.4f}".replace("-0.0000", "0.0000")
-
-
-def plain(number: float | None) -> str:
-    """Four digits after the point, or four that count where that would hide the number."""
-    if number is None:
-        return "-"
-    return f"{number:.4f}" if number == 0 or abs(number) >= 0.01 else f"{number:.3e}"

@@ -6,8 +6,8 @@ from typing import Any
 
 from edgewise.evaluation.agreement import Estimate
 from edgewise.evaluation.criteria import Criterion
+from edgewise.report.numbers import plain
 from edgewise.report.table import table
-from edgewise.report.text import plain
 from edgewise.runs.methods.advice import nearer
 from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.folder import Run

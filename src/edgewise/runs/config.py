@@ -20,6 +20,8 @@ from edgewise.settings.selection import Selection
 
 # A field that is a value with settings of its own.
 _NESTED = {"nested": True}
+# The share of a data file that is held out where a circuit's size is to be measured and nobody says how much.
+HELD_BACK = 0.5
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,14 @@ class RunConfig(MeasureSettings, BatchSettings, ScoreSettings, PromptSettings, M
         object.__setattr__(self, "device", taken(self.device))
         if self.bootstrap and self.selection.by == "mean-abs":
             raise SettingError("resamples keep means of the signed score, not of its size; leave --by mean-abs out")
+        if self.data is not None and self.hold_out is None and self.selection.measured:
+            object.__setattr__(self, "hold_out", HELD_BACK)
         object.__setattr__(self, "settings", json_values("the method's settings", self.settings))
+
+    @property
+    def divided(self) -> str | None:
+        """Which part of the prompts is used; None for all rows of a data file."""
+        return self.split if self.task is not None or self.hold_out is not None else None
 
     @property
     def deciding(self) -> RunConfig:

@@ -5,7 +5,8 @@
 2. Load the model, check that the selection can be made of what will be scored, make or read the prompts.
 3. Score; the state goes to the disk now and then, and a run that was killed goes on from there.
 4. Select the circuit from the scores as they are stored, and write everything in one step.
-5. Measure the faithfulness of that circuit, unless the config says not to; the same command again does what is missing.
+5. Where the rule asks for the smallest circuit that is good enough, measure which that is, and put it in the place.
+6. Measure the faithfulness of that circuit, unless the config says not to; the same command again does what is missing.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ from edgewise.runs.resume import run_to_end
 from edgewise.runs.selection import require_fits, require_spread, stability_of
 from edgewise.runs.setup import Setup, describe_model, describe_prompts, prepare
 from edgewise.runs.shown_prompts import ShownPrompts, show_prompts
-from edgewise.runs.steps import SCORING, Execution, Steps
+from edgewise.runs.sizing import with_size
+from edgewise.runs.steps import SCORING, Execution, Moving, Steps
 from edgewise.runs.store.folder import Run, as_stored, read_record, read_run, refuse_other, require_free, write_run
 from edgewise.runs.store.lock import writing
 from edgewise.runs.store.record import Counts, MetricSummary, RunRecord, differences, versions
@@ -54,14 +56,15 @@ def discover(
         execution: how it is carried out, `Execution`.
 
     Returns:
-        The run; `reused` says that it was there already, `selected_anew` that its scores were, `unmeasured` why its
-        circuit could not be measured.
+        The run; `reused` says that it was there already, `selected_anew` that its scores were, `unsized` and
+        `unmeasured` why the size of its circuit, or what it keeps, could not be measured.
 
     Raises:
         RunConflictError: the folder holds another run, or another process is writing to it.
         EdgewiseError: anything wrong with the model, the prompts, the metric, the scores or the selection.
     """
     run, setup = _found(config, Path(folder), execution)
+    run = with_size(run, setup, execution)
     return with_faithfulness(run, setup, execution) if config.evaluate else run
 
 
@@ -91,13 +94,14 @@ def _found(config: RunConfig, folder: Path, execution: Execution) -> tuple[Run, 
             check=lambda model: _require_fits(method, config, model.graph),
             read=lambda prompts: _check_prompts(method, config, prompts),
         )
-        conditions = execution.conditions(config.batch_size)
+        moving = Moving(steps.report)
+        conditions = replace(execution.conditions(config.batch_size), during=moving.during)
         with steps.step("scoring", SCORING):
             state, earlier = run_to_end(
                 lambda stored: method.states(config, setup.model, setup.prompts, conditions, stored),
                 folder,
                 setup.key,
-                steps.report,
+                moving,
                 SCORING,
                 pace=method.pace(config, setup.model, setup.prompts),
                 unit=method.unit,

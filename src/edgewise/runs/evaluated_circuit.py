@@ -72,11 +72,19 @@ class EvaluatedCircuit:
         if found is None:
             return None
         same_file = self.config.data is not None and found.record.identity.get("data") == self.identity["data"]
+        if same_file and self._held_out_of(found.config):
+            return None
         if same_file or found.record.prompts.fingerprint == prompts.fingerprint():
             return "the circuit was found on these prompts, so the numbers say how well it fits them, no more"
         if self.config.task is not None and (found.config.task, found.config.split) == (self.config.task, HELD_OUT):
             return "the circuit was found on held-out prompts too"
         return None
+
+    def _held_out_of(self, found: RunConfig) -> bool:
+        """Whether these rows of the file are those that the run left out."""
+        cut = ("hold_out", "seed", "n")
+        same_cut = all(getattr(self.config, name) == getattr(found, name) for name in cut)
+        return found.hold_out is not None and same_cut and {self.config.split, found.split} == {HELD_OUT, "discovery"}
 
 
 def circuit_of_run(
@@ -151,7 +159,7 @@ def _config_after(found: RunConfig, given: Mapping[str, Any], split: str) -> Run
     of_run = {entry.name: getattr(found, entry.name) for entry in fields(found) if entry.name in _FIELDS}
     if any(name in given and given[name] != of_run[name] for name in ("task", "data")):
         of_run |= {"task": None, "data": None, "options": {}, "n": None, "bos": None}
-        of_run |= {"drop_invalid": False, "first_token": False}
+        of_run |= {"drop_invalid": False, "first_token": False, "hold_out": None}
     return RunConfig(**{**of_run, **given, "split": split})
 
 

@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from edgewise import tasks
 from edgewise.errors import DataError
 from edgewise.metrics import get_metric
@@ -77,6 +79,7 @@ def read_prompts(
     prompts = task_files.read_prompts(
         Path(path),
         encoder,
+        n=n,
         drop_invalid=drop_invalid,
         first_token=first_token,
         bos=bos,
@@ -87,14 +90,14 @@ def read_prompts(
     )
     if n is not None and n > len(prompts):
         raise DataError(f"{path}: {n} prompts asked for, but it has {len(prompts)} usable rows; give a smaller --n")
-    require_differences(prompts[:n].pairs, str(path))
-    return prompts[:n]
+    require_differences(prompts.pairs, str(path))
+    return prompts
 
 
 def prompts_of(config: RunConfig, model: Model | Reader) -> PromptSet:
     """Make or read the prompts that a run asks for; raises as `make_task` and `read_prompts`."""
     if config.data is not None:
-        return read_prompts(
+        rows = read_prompts(
             config.data,
             model,
             n=config.n,
@@ -103,6 +106,7 @@ def prompts_of(config: RunConfig, model: Model | Reader) -> PromptSet:
             first_token=config.first_token,
             require_answers=_needs_answers(config),
         )
+        return rows if config.hold_out is None else _side(rows, config, config.hold_out)
     return make_task(
         str(config.task),  # a config holds exactly one of the two
         model,
@@ -114,10 +118,26 @@ def prompts_of(config: RunConfig, model: Model | Reader) -> PromptSet:
     )
 
 
+def _side(rows: PromptSet, config: RunConfig, share: float) -> PromptSet:
+    """The rows of a file that are scored, or those held out: drawn by the seed, each in the order of the file.
+
+    Raises:
+        DataError: too few rows for both.
+    """
+    held = round(share * len(rows))
+    if not 0 < held < len(rows):
+        raise DataError(
+            f"{config.data}: {len(rows)} rows cannot be divided with --hold-out {share:g}; give more, or another share"
+        )
+    order = np.random.default_rng(abs(config.seed)).permutation(len(rows))
+    chosen = order[:held] if config.split == "held-out" else order[held:]
+    return replace(rows, pairs=tuple(rows.pairs[i] for i in sorted(chosen.tolist())))
+
+
 def require_data(config: RunConfig) -> None:
     """Refuse a data file of which no row can be read, whatever the model; raises as `read_prompts`."""
     if config.data is not None:
-        task_files.require_readable(config.data, require_answers=_needs_answers(config))
+        task_files.require_readable(config.data, n=config.n, require_answers=_needs_answers(config))
 
 
 def _needs_answers(config: RunConfig) -> bool:

@@ -1,68 +1,49 @@
-"""Another circuit from the scores of a finished run; no model is run."""
+"""Another circuit from the scores of a finished run, in the place of its own."""
 
 from __future__ import annotations
 
 import json
 import warnings
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
 from edgewise.errors import EdgewiseWarning, RunError
 from edgewise.graph import Circuit, NodeScores
+from edgewise.runs.config import RunConfig
 from edgewise.runs.methods import get_method
 from edgewise.runs.notes import notes
 from edgewise.runs.selection import require_fits, require_spread, select, stability_of
 from edgewise.runs.store.codec import read_json
-from edgewise.runs.store.files import write_circuit
-from edgewise.runs.store.folder import FAITHFULNESS, Run, load_run, read_run, replace_circuit
+from edgewise.runs.store.folder import FAITHFULNESS, SIZES, Run, load_run, read_run, replace_circuit
 from edgewise.runs.verification import NAME
 from edgewise.settings.selection import Selection
 
 
-@dataclass(frozen=True, eq=False)
-class Reselected:
-    """A circuit selected anew.
+def reselectable(folder: str | Path, selection: Selection, path: Path) -> Run:
+    """The run of which another circuit is to be written to a file; reads what is needed and refuses what cannot be.
 
     Args:
-        run: the run whose scores it is made of.
+        folder: that of a finished run.
         selection: the rule.
-        circuit: what it keeps.
-        path: where it was written.
-    """
-
-    run: Run
-    selection: Selection
-    circuit: Circuit
-    path: Path
-
-
-def reselect(folder: str | Path, selection: Selection, path: str | Path) -> Reselected:
-    """Select a circuit from a finished run's scores by another rule, and write it in EAP-IG's format.
-
-    Args:
-        folder: that of a finished run; it is not changed.
-        selection: the rule.
-        path: the new circuit's file, ``.json`` or ``.pt``.
+        path: the new circuit's file.
 
     Raises:
         RunError: no finished run, one whose method finds its own circuit, or a path of the run's own circuit.
         SelectionError: more edges or nodes asked for than there are.
-        ScoreError: scores that lack what the rule needs.
-        FormatError: another suffix.
     """
-    run, path = load_run(folder), Path(path)
+    run = load_run(folder)
     method = get_method(run.config.method)
     if method.makes_circuit:
         raise RunError(f"{run.folder}: method '{method.name}' finds its own circuit; its scores are no ranking")
     if path.exists() and path.parent.resolve() == run.folder.resolve():
         raise RunError(f"{path}: belongs to the run; give another --out")
     require_fits(selection, run.scores.graph, ~np.isnan(run.scores.values))
-    circuit = select(run.scores, selection)
-    write_circuit(path, circuit, run.scores)
-    return Reselected(run, selection, circuit, path)
+    return run
 
 
 def select_anew(run: Run, selection: Selection) -> Run:
@@ -79,27 +60,45 @@ def select_anew(run: Run, selection: Selection) -> Run:
         SelectionError: more edges or nodes asked for than are scored.
         ScoreError: scores that lack what the rule needs.
     """
-    config = replace(run.config, selection=selection)
     require_fits(selection, run.scores.graph, ~np.isnan(run.scores.values))
     require_spread(selection, run.record.prompts.n)
-    circuit = select(run.scores, selection)
+    config = replace(run.config, selection=selection)
+    gone = with_circuit(run, config, selection, get_method(config.method).rule(config))
+    # What `discover` measures by itself it measures again.
+    gone = tuple(name for name in gone if name not in (f"{FAITHFULNESS}.json", f"{SIZES}.json"))
+    if gone:
+        words = f"{run.folder}: its circuit was replaced, and with it went {', '.join(gone)}; evaluate it again"
+        warnings.warn(EdgewiseWarning(words), stacklevel=2)
+    return replace(read_run(run.folder), selected_anew=True)
+
+
+def with_circuit(
+    run: Run, config: RunConfig, selected: Selection, rule: str, beside: Mapping[str, bytes] = MappingProxyType({})
+) -> tuple[str, ...]:
+    """Put another circuit of a run's scores into its folder, with a record that says so.
+
+    Args:
+        run: finished; the caller holds its folder's lock.
+        config: with the rule that was asked for.
+        selected: the rule that gives the circuit.
+        rule: in words.
+        beside: other files that change with it.
+
+    Returns:
+        The names of the files of results that went.
+    """
+    circuit = select(run.scores, selected)
     counts = replace(run.record.counts, circuit_edges=circuit.n_edges, circuit_nodes=len(circuit.nodes()))
     record = replace(
         run.record,
         config=config,
         counts=counts,
-        rule=get_method(config.method).rule(config),
-        stability=stability_of(config, run.scores, circuit),
-        notes=notes(circuit, run.scores, selection.by, config.method),
+        rule=rule,
+        stability=stability_of(replace(config, selection=selected), run.scores, circuit),
+        notes=notes(circuit, run.scores, config.selection.by, config.method),
         finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )
-    gone = replace_circuit(run, record, circuit, _verification(run, circuit))
-    # What `discover` measures by itself it measures again.
-    gone = tuple(name for name in gone if name != f"{FAITHFULNESS}.json")
-    if gone:
-        words = f"{run.folder}: its circuit was replaced, and with it went {', '.join(gone)}; evaluate it again"
-        warnings.warn(EdgewiseWarning(words), stacklevel=2)
-    return replace(read_run(run.folder), selected_anew=True)
+    return replace_circuit(run, record, circuit, {**_verification(run, circuit), **beside})
 
 
 def _verification(run: Run, circuit: Circuit) -> dict[str, bytes]:

@@ -92,6 +92,19 @@ class ProbingSettings:
 
 
 @dataclass(frozen=True)
+class FadingSettings:
+    """How masks fade."""
+
+    steps: int = setting(80, help="steps from all edges to the fewest; fewer are faster", least=1)
+    minibatch: int = setting(8, help="prompts a step, in turn", least=1)
+    rate: float = setting(0.2, help="how far an edge's mask moves in a step", above=0, most=1)
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        check(self)
+
+
+@dataclass(frozen=True)
 class RandomSettings:
     """How random scores are drawn."""
 

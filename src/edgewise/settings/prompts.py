@@ -38,6 +38,13 @@ class PromptSettings:
     n: int | None = setting(None, help="Number of prompts.", least=1, shown_default="100 of a task, all of a file")
     seed: int = setting(0, help="Seed of the task's generator, and of whatever else is drawn.")
     split: Literal["discovery", "held-out"] = setting("discovery", help="discovery or held-out; no prompt is in both.")
+    hold_out: float | None = setting(
+        None,
+        help="Share of a data file's rows that are not scored; circuits are measured on them.",
+        above=0,
+        most=0.9,
+        shown_default="0.5 with --keep or --max-kl, else none",
+    )
     bos: bool | None = setting(None, help="BOS before prompts.", shown_default="as the tokenizer does")
     drop_invalid: bool = setting(False, help="Leave out and count rows that cannot be used.")
     first_token: bool = setting(False, help="Of a data file's answers that are several tokens, take the first.")
@@ -50,6 +57,8 @@ class PromptSettings:
             raise SettingError(f"{given} given; give exactly one of --task and --data")
         if self.options and self.task is None:
             raise SettingError(f"options {sorted(self.options)} belong to a task, not to --data; leave --option out")
+        if self.hold_out is not None and self.task is not None:
+            raise SettingError("--hold-out is of a data file; a task has held-out prompts of its own, so leave it out")
         object.__setattr__(self, "options", json_values("task options", self.options))
 
 

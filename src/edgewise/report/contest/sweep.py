@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from edgewise.report.numbers import plain
 from edgewise.report.table import table
-from edgewise.report.text import plain
 from edgewise.runs.contest.sweep import sweep_table
 from edgewise.runs.store.folder import Run
 

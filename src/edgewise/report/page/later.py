@@ -7,7 +7,8 @@ from html import escape
 from pathlib import Path
 
 from edgewise.errors import FormatError
-from edgewise.report.text import faithfulness, share
+from edgewise.report.numbers import share
+from edgewise.report.text import faithfulness
 from edgewise.runs.evaluated import Evaluated
 from edgewise.runs.store.analysis import Analysis, stored
 from edgewise.runs.verification import NAME, Verification

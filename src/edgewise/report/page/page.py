@@ -31,6 +31,7 @@ def page(run: Run, top: int | None = None) -> str:
         sections.figure(circuit, "A pointer over a line or a node tells its name and its score."),
         sections.sign(run),
         sections.figure(scores, f"Both figures count in powers of ten; |score| is in units of {metric}."),
+        sections.sizes(run),
         sections.table(run),
         prompts(record.prompts.shown),
         sections.facts(run),

@@ -7,11 +7,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from html import escape
 
+from edgewise.evaluation.smallest.target import SizePoint
 from edgewise.graph.selection import has_path
 from edgewise.report.document import warnings
+from edgewise.report.numbers import plain, share
 from edgewise.report.page.command import command_line
 from edgewise.report.rows import Row, best
-from edgewise.report.text import describe_exact, describe_stability, faithfulness, path_words, plain, score_is
+from edgewise.report.sizes import describe_size, size_notes
+from edgewise.report.text import describe_exact, describe_stability, faithfulness, path_words, score_is
 from edgewise.runs.evaluated import Evaluated
 from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.folder import Run
@@ -24,6 +27,7 @@ _FILES = (
     ("scores.safetensors", "every score, with standard errors; NaN where no edge exists"),
     ("circuit.json", "the circuit in EAP-IG's format; there the sign of scores is turned"),
     ("faithfulness.json", "how much of the behaviour the circuit keeps, unless --no-evaluate was given"),
+    ("sizes.json", "how many edges it takes, where --keep or --max-kl was given"),
     ("circuit.svg, circuit.png", "the picture of the circuit"),
     ("scores.svg, scores.png", "the picture of the scores"),
     ("report.html", "this page"),
@@ -57,14 +61,15 @@ def head(run: Run) -> str:
     )
     return (
         f'<h1>{escape(title_of(record))}</h1>\n<p class="lead">{escape(lead)}</p>\n<dl class="numbers">{cells}</dl>'
-        f"{_warnings(warnings(run), run.notes)}"
+        f"{_warnings(warnings(run), (*(() if run.sized is None else size_notes(run.sized)), *run.notes))}"
     )
 
 
 def _worth(found: Evaluated | None) -> tuple[tuple[str, str, str], ...]:
     if found is None or found.faithfulness is None:
         return ()
-    return (("faithfulness", *_with_error(found.faithfulness, found.faithfulness_stderr)),)
+    spread = "" if found.faithfulness_stderr is None else f"± {share(found.faithfulness_stderr)}"
+    return (("faithfulness", share(found.faithfulness), spread),)
 
 
 def _with_error(value: float, stderr: float | None) -> tuple[str, str]:
@@ -138,6 +143,26 @@ def _row(number: int, row: Row, largest: float) -> str:
     return f"{start}{cells}</tr>"
 
 
+def sizes(run: Run) -> str:
+    """Return the curve over sizes, where it was measured."""
+    found = run.sized
+    if found is None:
+        return ""
+    names = (found.counted, "faithfulness", "stderr", "KL", "stderr")
+    head = "".join(f'<th class="number">{name}</th>' for name in names) + "<th>kept</th>"
+    body = "\n".join(_size(one, one.size == found.size) for one in found.points)
+    return (
+        f"<h2>How many {found.counted} it takes</h2>\n<p>{escape(describe_size(found))}.</p>\n"
+        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>'
+    )
+
+
+def _size(one: SizePoint, kept: bool) -> str:
+    numbers = (share(one.faithfulness), share(one.faithfulness_stderr), plain(one.kl), plain(one.kl_stderr))
+    cells = "".join(f'<td class="number">{_with_minus(number)}</td>' for number in (f"{one.size:,}", *numbers))
+    return f"<tr>{cells}<td>{'yes' if kept else ''}</td></tr>"
+
+
 def facts(run: Run) -> str:
     """Return what was run, on what, and how long it took."""
     record = run.record
@@ -151,6 +176,7 @@ def facts(run: Run) -> str:
         ("method", f"{config.method}, {config.level}s"),
         ("metric", record.metric.name),
         ("kept", f"{record.rule}{path_words(has_path(run.circuit))}"),
+        *((("size", describe_size(run.sized).removeprefix("size: ")),) if run.sized else ()),
         *((("faithfulness", faithfulness(run.evaluated)),) if run.evaluated else ()),
         *((("exact effects", describe_exact(record).replace("\n", "; ")),) if record.exact else ()),
         *((("other prompts", describe_stability(record).replace("\n", "; ")),) if record.stability else ()),

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import save_file
 
 from edgewise.errors import FormatError
 from edgewise.graph import EdgeScores, Graph, GraphSpec
@@ -27,8 +26,9 @@ from edgewise.graph.arrays import FloatArray, IntArray
 from edgewise.json_text import parse_json
 from edgewise.runs.store.atomic import write_through
 from edgewise.runs.store.codec import from_json, to_json
-from edgewise.runs.store.files import read_safetensors, sort_metadata
+from edgewise.runs.store.files import read_safetensors
 from edgewise.runs.store.record import MetricSummary
+from edgewise.runs.store.tensors import tensors_content
 
 _FORMAT = "edgewise-effects"
 _ARRAYS = ("edge", "effect", "stderr", "probability")
@@ -143,12 +143,7 @@ def write_effects(path: str | Path, effects: StoredEffects) -> None:
         "graph": json.dumps(asdict(effects.graph.spec)),
         "about": json.dumps(to_json(effects.about)),
     }
-
-    def fill(temporary: Path) -> None:
-        save_file(arrays, temporary, metadata)
-        sort_metadata(temporary)
-
-    write_through(Path(path), fill)
+    write_through(Path(path), tensors_content(arrays, metadata))
 
 
 def read_effects(path: str | Path) -> StoredEffects:

@@ -8,19 +8,20 @@ from __future__ import annotations
 import io
 import json
 import pickle
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from edgewise.errors import FormatError
 from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, NodeScores, eapig
 from edgewise.graph.scores import ARRAYS
-from edgewise.json_text import parse_json
+from edgewise.json_text import json_bytes, parse_json
 from edgewise.runs.store.atomic import write_bytes, write_through
+from edgewise.runs.store.tensors import tensors_content
 
 _FORMAT = "edgewise-scores"
 _CIRCUIT_SUFFIXES = (".json", ".pt")
@@ -40,7 +41,7 @@ def write_circuit(path: str | Path, circuit: Circuit, scores: EdgeScores | NodeS
         OSError: the folder cannot be written.
     """
     path = Path(path)
-    if _suffix(path) == ".pt":
+    if circuit_suffix(path) == ".pt":
         import torch
 
         buffer = io.BytesIO()
@@ -70,7 +71,8 @@ def read_circuit(path: str | Path, spec: GraphSpec | None = None) -> tuple[Circu
         OSError: the file cannot be read.
     """
     path = Path(path)
-    read, convert = (_read_pt, eapig.from_pt_dict) if _suffix(path) == ".pt" else (_read_json, eapig.from_json_dict)
+    is_pt = circuit_suffix(path) == ".pt"
+    read, convert = (_read_pt, eapig.from_pt_dict) if is_pt else (_read_json, eapig.from_json_dict)
     content = read(path)
     try:
         return convert(content, spec)
@@ -85,11 +87,11 @@ def write_scores(path: str | Path, scores: EdgeScores | NodeScores) -> None:
     `verified` (bool: where `scores` are exact effects) where there are such. The metadata hold `sources` and
     `destinations` (JSON lists of names), `graph` (its shape), `level` and `n_prompts`.
     """
-    write_through(Path(path), lambda temporary: fill_scores(temporary, scores))
+    write_through(Path(path), scores_content(scores))
 
 
-def fill_scores(path: Path, scores: EdgeScores | NodeScores) -> None:
-    """Write the file of `write_scores` in place; for callers that make it atomic themselves."""
+def scores_content(scores: EdgeScores | NodeScores) -> Callable[[Path], None]:
+    """A writer of what `write_scores` writes."""
     tensors = {"scores": scores.values} | {
         name: getattr(scores, name) for name in _FIELDS if getattr(scores, name) is not None
     }
@@ -101,24 +103,7 @@ def fill_scores(path: Path, scores: EdgeScores | NodeScores) -> None:
         "graph": json.dumps(asdict(scores.graph.spec)),
         "n_prompts": json.dumps(scores.n_prompts),
     }
-    save_file({name: np.ascontiguousarray(array) for name, array in tensors.items()}, path, metadata)
-    sort_metadata(path)
-
-
-def sort_metadata(path: Path) -> None:
-    """Put a safetensors file's metadata in alphabetic order, for the library's own order is random.
-
-    Equal runs give equal files. The header is JSON behind its length in 8 bytes; it keeps that length, since
-    tensors are found by their distance from its end.
-    """
-    with path.open("r+b") as file:
-        length = int.from_bytes(file.read(8), "little")
-        header = json.loads(file.read(length))
-        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
-        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode().ljust(length)
-        if len(text) == length:
-            file.seek(8)
-            file.write(text)
+    return tensors_content(tensors, metadata)
 
 
 def read_scores(path: str | Path) -> EdgeScores | NodeScores:
@@ -168,7 +153,8 @@ def _by_level(
     return (None, scores) if isinstance(scores, NodeScores) else (scores, None)
 
 
-def _suffix(path: Path) -> str:
+def circuit_suffix(path: Path) -> str:
+    """The suffix of a circuit's file. Raises FormatError for one that is none."""
     if path.suffix not in _CIRCUIT_SUFFIXES:
         raise FormatError(f"{path}: a circuit file ends in {' or '.join(_CIRCUIT_SUFFIXES)}")
     return path.suffix
@@ -176,7 +162,7 @@ def _suffix(path: Path) -> str:
 
 def _read_json(path: Path) -> Any:
     try:
-        return parse_json(path.read_bytes())
+        return parse_json(json_bytes(path))
     except ValueError as error:
         raise FormatError(f"{path}: not JSON ({error}); write the circuit again") from error
 
@@ -190,8 +176,8 @@ def _read_pt(path: Path) -> Any:
         raise
     except pickle.UnpicklingError as error:
         raise FormatError(
-            f"{path}: holds more than plain tensors, which could run code, or is damaged; write the circuit again, as"
-            " JSON for instance"
+            f"{path}: holds more than plain tensors, which could run code when it is read, or is damaged; write the"
+            " circuit again, as JSON, or as .pt of tensors alone"
         ) from error
     except Exception as error:  # of damaged bytes torch raises anything, OSError too
         reason = " ".join(str(error).split()) or type(error).__name__

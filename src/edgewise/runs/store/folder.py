@@ -14,12 +14,13 @@ from edgewise.graph.scores import ARRAYS
 from edgewise.runs.config import RunConfig
 from edgewise.runs.evaluated import Evaluated
 from edgewise.runs.identity import changed, identity
+from edgewise.runs.sized import Sized
 from edgewise.runs.store.analysis import EVALUATIONS, Analysis, analyses, forget_analyses, stored
 from edgewise.runs.store.atomic import content
 from edgewise.runs.store.checkpoint import PROGRESS, load_checkpoint
 from edgewise.runs.store.codec import from_json, read_json
 from edgewise.runs.store.commit import commit, pending
-from edgewise.runs.store.files import circuit_json, fill_scores, read_circuit, read_scores
+from edgewise.runs.store.files import circuit_json, read_circuit, read_scores, scores_content
 from edgewise.runs.store.lock import writing
 from edgewise.runs.store.record import RunRecord
 
@@ -28,6 +29,8 @@ PICTURES, PAGE = ("circuit.svg", "circuit.png", "scores.svg", "scores.png"), "re
 ON_REQUEST = ("circuit-dark.png", "scores-dark.png")
 # What `discover` measures of the circuit that it found, beside the run.
 FAITHFULNESS = "faithfulness"
+# How the size of a circuit was measured, where its rule asks for that.
+SIZES = "sizes"
 _FIX = "run again with --overwrite"
 VERIFICATION_PICTURES = ("verification.svg", "verification.png", "verification-dark.png")
 
@@ -45,6 +48,8 @@ class Run:
         evaluated: what was measured of the circuit right after; None where that was not done.
         unmeasured: why it could not be done just now; None where nothing was in the way.
         selected_anew: whether its scores were there already and only the circuit is new.
+        sized: how the size of its circuit was measured; None where that was not asked for, or not done yet.
+        unsized: why it could not be done just now; None where nothing was in the way.
     """
 
     folder: Path
@@ -55,6 +60,8 @@ class Run:
     evaluated: Evaluated | None = None
     unmeasured: str | None = None
     selected_anew: bool = False
+    sized: Sized | None = None
+    unsized: str | None = None
 
     @property
     def config(self) -> RunConfig:
@@ -94,7 +101,7 @@ def write_run(
     commit(
         folder,
         {
-            SCORES: lambda path: fill_scores(path, scores),
+            SCORES: scores_content(scores),
             CIRCUIT: content(circuit_json(circuit, scores)),
             **({} if trace is None else {TRACE: content(trace)}),
             RUN: content(record.to_bytes()),
@@ -162,7 +169,15 @@ def read_run(folder: Path, *, reused: bool = False) -> Run:
             raise RunError(f"{folder}: {name} is missing beside run.json; run again with --overwrite")
     scores = read_scores(folder / SCORES)
     circuit, _ = read_circuit(folder / CIRCUIT, scores.graph.spec)
-    return Run(folder, record, scores, circuit, reused, stored(Analysis(folder, FAITHFULNESS), Evaluated))
+    return Run(
+        folder,
+        record,
+        scores,
+        circuit,
+        reused,
+        evaluated=stored(Analysis(folder, FAITHFULNESS), Evaluated),
+        sized=stored(Analysis(folder, SIZES), Sized),
+    )
 
 
 def read_record(folder: Path) -> RunRecord | None:

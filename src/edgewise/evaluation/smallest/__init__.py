@@ -1,0 +1,1 @@
+"""The smallest circuit of a ranking that is good enough."""

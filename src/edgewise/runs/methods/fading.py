@@ -1,0 +1,62 @@
+"""Fading: circuits of every size, found in their own context."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from edgewise.engine.run.passes import Passes
+from edgewise.errors import RunError
+from edgewise.models import Model
+from edgewise.runs.config import RunConfig
+from edgewise.runs.methods.method import RunMethod
+from edgewise.runs.resume import Tensors
+from edgewise.search.fading import Fading, FadingState, fading
+from edgewise.settings.conditions import Conditions
+from edgewise.settings.methods import FadingSettings
+from edgewise.tasks import PromptSet
+
+
+class FadingMethod(RunMethod[FadingState]):
+    """Masks that fade, edge by edge, in the order in which the circuit needs them least."""
+
+    name = "fading"
+    summary = "circuits in their own context: masks of all edges fade where the loss (KL) feels it least, few steps"
+    settings = FadingSettings
+    default_metric = "kl"
+    no_estimates = "ranks edges by the smallest circuit that needs them, and its scores are no estimates of effects"
+    of_all_prompts = "ranks by all prompts together"
+
+    def check(self, config: RunConfig) -> None:
+        """Refuse what masks of edges cannot say."""
+        super().check(config)
+        if config.level != "edge":
+            raise RunError("method 'fading' ranks edges; leave --level out")
+        if config.selection.by == "helpful":
+            raise RunError("method 'fading' gives scores without a sign; leave --by out")
+
+    def states(
+        self, config: RunConfig, model: Model, prompts: PromptSet, conditions: Conditions, stored: Tensors | None
+    ) -> Iterator[FadingState]:
+        """One state a step."""
+        own = self.own(config)
+        return fading(
+            model,
+            prompts,
+            Fading(own.steps, own.minibatch, own.rate),
+            metric=config.metric or self.default_metric,
+            conditions=conditions,
+            stored=stored,
+        )
+
+    def trace(self, state: FadingState) -> bytes:
+        """The size and the loss of every step."""
+        return state.lines()
+
+    def passes(self, config: RunConfig, state: FadingState) -> Passes:
+        """Clean and corrupted runs once, and each step's prompts there and back."""
+        own, n = self.own(config), len(state.clean_metric)
+        there = own.steps * min(own.minibatch, n) / n
+        return Passes(2 + there, there)
+
+
+METHOD = FadingMethod()
