@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from transformers import PreTrainedModel
 
 import tiny
+from edgewise.runs.store.record import RunRecord
 from tasks.small_tokenizers import word_tokenizer
 
 
@@ -40,3 +42,8 @@ def id_rows(n: int = 7, seed: int = 0) -> list[dict[str, Any]]:
 def contents(folder: Path) -> dict[str, bytes]:
     """What a folder's visible files hold."""
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.name[0] != "."}
+
+
+def without_timing(record: RunRecord) -> RunRecord:
+    """The record without what differs between two runs of one config."""
+    return replace(record, timing={}, finished="")

@@ -15,6 +15,7 @@ LEVELS = {
     "settings": 0,
     "generators": 0,
     "methods": 0,
+    "disk": 0,
     "json_text": 0,
     "visible": 0,
     "metric_names": 0,

@@ -3,7 +3,24 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
+
+# What is read as one takes some twenty times its size; the largest circuits take half of this.
+MOST_BYTES = 2**28
+
+
+def json_bytes(path: Path) -> bytes:
+    """The content of a JSON file that is to be read as one.
+
+    Raises:
+        ValueError: it is larger than any such file.
+        OSError: it cannot be read.
+    """
+    size = path.stat().st_size
+    if size > MOST_BYTES:
+        raise ValueError(f"{size / 2**20:.0f} MiB, and no more than {MOST_BYTES / 2**20:.0f} are read")
+    return path.read_bytes()
 
 
 def parse_json(text: str | bytes) -> Any:

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from edgewise.attribution import METHODS, score_edges
+from edgewise.attribution import METHODS, attribute, score_edges
 from edgewise.errors import EdgewiseError, UnsupportedModelError
 from edgewise.metrics import MetricBatch
 from edgewise.models import Model, load_model
@@ -173,3 +173,25 @@ def test_other_types_rank_edges_alike(method: str, dtype: torch.dtype) -> None:
 
     apart = np.corrcoef(values(dtype), values(torch.float64))[0, 1]
     assert 1 - apart < (1e-8 if dtype == torch.float32 else 5e-2)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("family", SHAPES)
+def test_how_far_a_micro_batch_is_moves_and_changes_nothing(family: str, method: str) -> None:
+    """More than one step for each layer, from nothing to about the whole micro-batch, and the same bits."""
+    told: list[float] = []
+    model = shaped(family)
+    watching = Conditions(batch_size=4, during=told.append)
+    asked: dict[str, Any] = {"method": method, "settings": FEW.get(method), "metric": "logit-diff", "per_prompt": True}
+    with leaves_no_trace(model.module):
+        states = list(attribute(model, PROMPTS, conditions=watching, **asked))
+    watched = states[-1].scores().per_prompt
+    assert watched is not None
+    assert np.array_equal(watched, per_prompt(family, method, PROMPTS, 4), equal_nan=True)
+    assert len(told) > model.graph.spec.n_layers * len(states)
+    begun = [0, *(place for place in range(1, len(told)) if told[place] < told[place - 1])]
+    assert len(begun) == len(states)
+    ends = [told[place - 1] for place in (*begun[1:], len(told))]
+    done = np.diff([0, *(state.done for state in states)])
+    assert np.all(ends > 0.6 * done)
+    assert np.all(ends <= done)

@@ -20,8 +20,8 @@ class Norm:
     """LayerNorm (`centred`) or RMSNorm with optional gain, optional bias and epsilon."""
 
     centred: bool
-    gain: Float[Tensor, "d_model"] | None
-    bias: Float[Tensor, "d_model"] | None
+    gain: Float[Tensor, " d_model"] | None
+    bias: Float[Tensor, " d_model"] | None
     epsilon: float
 
     def __call__(self, x: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos d_model"]:
@@ -45,7 +45,7 @@ class Projection:
     """One head's q, k or v: its own weight and bias."""
 
     weight: Float[Tensor, "d_model d_head"]
-    bias: Float[Tensor, "d_head"] | None
+    bias: Float[Tensor, " d_head"] | None
 
     def __call__(self, x: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos d_head"]:
         projected = x @ self.weight
@@ -87,7 +87,7 @@ class Attention:
     k: tuple[Projection, ...]
     v: tuple[Projection, ...]
     output: tuple[Float[Tensor, "d_head d_model"], ...]
-    output_bias: Float[Tensor, "d_model"] | None
+    output_bias: Float[Tensor, " d_model"] | None
     scale: float
     after: Norm | None = None
     q_norm: Norm | None = None
@@ -136,13 +136,13 @@ class Mlp:
     """out(act(x W_in + b_in)), or gated: out(act(x W_gate + b_gate) * (x W_in + b_in) + b_after)."""
 
     w_in: Float[Tensor, "d_model d_mlp"]
-    b_in: Float[Tensor, "d_mlp"] | None
+    b_in: Float[Tensor, " d_mlp"] | None
     w_out: Float[Tensor, "d_mlp d_model"]
-    b_out: Float[Tensor, "d_model"] | None
+    b_out: Float[Tensor, " d_model"] | None
     activation: Callable[[Tensor], Tensor]
     w_gate: Float[Tensor, "d_model d_mlp"] | None = None
-    b_gate: Float[Tensor, "d_mlp"] | None = None
-    b_after: Float[Tensor, "d_mlp"] | None = None
+    b_gate: Float[Tensor, " d_mlp"] | None = None
+    b_after: Float[Tensor, " d_mlp"] | None = None
 
     def __call__(self, x: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos d_model"]:
         hidden = _affine(x, self.w_in, self.b_in)

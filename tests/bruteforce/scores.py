@@ -84,14 +84,14 @@ def clean_and_corrupted(model: Transformer, prompt: Prompt) -> tuple[Run, Run]:
     return clean, corrupted
 
 
-def read(metric: PromptMetric, result: Run, prompt: Prompt) -> Float[Tensor, "batch"]:
+def read(metric: PromptMetric, result: Run, prompt: Prompt) -> Float[Tensor, " batch"]:
     """The metric of each row of a run, from the logits at the positions the prompt names."""
     return metric(result.logits[:, list(prompt.positions)], prompt)
 
 
 def patched_metric(
     model: Transformer, prompt: Prompt, metric: PromptMetric, masks: Float[Tensor, "batch source destination"]
-) -> Float[Tensor, "batch"]:
+) -> Float[Tensor, " batch"]:
     """The metric with the edges of each mask patched, by the mask's fraction, from the corrupted run."""
     with torch.no_grad():
         corrupted = run(model, torch.tensor([prompt.corrupted]))

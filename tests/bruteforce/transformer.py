@@ -49,7 +49,7 @@ class Transformer:
     unembedding: Float[Tensor, "d_model vocab"]
     positions: Float[Tensor, "max_pos d_model"] | None = None
     rotary: Rotary | None = None
-    unembedding_bias: Float[Tensor, "vocab"] | None = None
+    unembedding_bias: Float[Tensor, " vocab"] | None = None
     parallel: bool = False
     causal: bool = True
     query_key_positions: Float[Tensor, "max_pos d_model"] | None = None

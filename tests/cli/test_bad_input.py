@@ -45,7 +45,7 @@ def without(row: dict[str, Any], field: str) -> dict[str, Any]:
         (["--task", "ioi", "--by", "absolute"], ["--by is 'absolute'", "use one of abs"]),
         (["--task", "ioi", "--level", "edges"], ["--level is 'edges'", "did you mean 'edge'?"]),
         (["--task", "ioi", "--dtype", "float46"], ["'float46'", "float64"]),
-        (["--task", "ioi", "--device", "gpu"], ["device 'gpu'", "use 'cpu'"]),
+        (["--task", "ioi", "--device", "gpu"], ["device 'gpu'", "use auto, cpu, cuda"]),
         (["--model", "./none", "--task", "ioi"], ["'./none'", "no such folder"]),
         ([], ["--task and --data"]),
         (["--task", "ioi", "--data", "a.csv"], ["exactly one of --task and --data"]),
@@ -57,6 +57,8 @@ def without(row: dict[str, Any], field: str) -> dict[str, Any]:
         (["--task", "ioi", "--fraction=1%"], ["--fraction is '1%'; give a number"]),
         (["--task", ""], ["an empty word is given after --task"]),
         (["--tops", "3"], ["No such option: --tops", "edgewise discover --help"]),
+        (["--modle", "demo"], ["No such option: --modle; did you mean '--model'? see `edgewise discover --help`"]),
+        (["--xyzzy", "3"], ["No such option: --xyzzy; see `edgewise discover --help`"]),
     ],
 )
 def test_arguments(cli: Cli, model: Path, tmp_path: Path, arguments: list[str], parts: list[str]) -> None:
@@ -68,6 +70,8 @@ def test_arguments(cli: Cli, model: Path, tmp_path: Path, arguments: list[str], 
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
+        (["discovr", "--task", "ioi"], ["No such command 'discovr'; did you mean 'discover'? see `edgewise --help`"]),
+        (["frob"], ["No such command 'frob'; see `edgewise --help`"]),
         (["discover", "--task", "ioi", "--out", "x"], ["Missing option '--model'"]),
         (["discover", "--task", "ioi", "--model", "demo"], ["Missing option '--out'"]),
         (["show", "runs/demo", "--rows", "0"], ["--rows is '0'; give at least 1", "edgewise show --help"]),
@@ -251,17 +255,6 @@ def test_a_file_where_the_run_should_go(cli: Cli, model: Path, data: Path, tmp_p
     (tmp_path / "run").touch()
     result = cli("discover", "--model", model, "--data", data, "--out", tmp_path / "run")
     refused(result, "a file of that name exists", "choose another folder")
-
-
-def test_a_disk_that_is_full(
-    cli: Cli, model: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: Any) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("edgewise.runs.store.files.save_file", full)
-    result = cli("discover", "--model", model, "--data", data, "--out", tmp_path / "run")
-    refused(result, "No space left on device", "space left")
 
 
 def test_out_of_memory(cli: Cli, model: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

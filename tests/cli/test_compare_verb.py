@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from edgewise.cli.progress import ShownProgress
+
 if TYPE_CHECKING:
     from cli.conftest import Cli
 
@@ -69,3 +71,22 @@ def test_methods_are_listed(cli: Cli) -> None:
     assert "1.75 x  eap-secant  the default" in said
     advice = json.loads(cli("list", "methods", "--json").out)["advice"]
     assert [one["method"] for one in advice] == ["eap", "secant", "secant-mid", "eap-secant"]
+
+
+@pytest.mark.parametrize("verb", ["compare", "evaluate", "verify", "roc", "league"])
+def test_drawing_is_said_to_whoever_waits(verb: str, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs, out = [tmp_path / "a", tmp_path / "b"], ("--out", tmp_path / "out")
+    for run in runs:
+        assert cli(*DISCOVER[:-1], "--method", "eap", "--no-evaluate", "--out", run).code == 0
+    arguments = {
+        "compare": (*runs, "--random", 1, *out),
+        "evaluate": (runs[0], "--random", 1),
+        "verify": (runs[0], "--edges", 20),
+        "roc": ("--model", "planted:0", "--task", "planted", "--n", 6, "--methods", "eap", *out),
+        "league": ("--models", "planted:0", "--tasks", "planted", "--n", 6, "--methods", "eap", *out),
+    }[verb]
+    said: list[str] = []
+    monkeypatch.setattr(ShownProgress, "__call__", lambda self, progress: said.append(progress.step))
+    assert cli(verb, *arguments).code == 0
+    assert said[-1] == "drawing pictures"
+    assert len(said) > 1

@@ -36,23 +36,26 @@ BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 OF_THE_HUB = ("gpt2", "attn-only-4l", "EleutherAI/pythia-160m")
 # How a command begins -> what is added to it, and why. Of an option that is given twice the last one counts.
 SHORTER = {
+    "edgewise discover ": (
+        "--n 6 --no-pictures",
+        "a command is as right with few prompts; test_draw draws",
+    ),
     "edgewise verify ": ("--edges 20", "all edges of a hundred prompts take a minute"),
-    "edgewise evaluate runs/gpt2-ioi ": ("--n 8", "400 edges are removed in turn"),
+    "edgewise evaluate runs/gpt2-ioi ": ("--n 4", "400 edges are removed in turn"),
     "edgewise roc --task ": ("--n 6 --methods eap,acdc:task --taus 0.1", "all methods and thresholds take minutes"),
     "edgewise roc --model gpt2 ": (
         "--n 6 --truth exact:2%",
         "the published circuit is of the model that another stands for",
     ),
     "edgewise league ": ("--models demo --tasks ioi --methods eap,secant --draws 1 --n 6", "all methods take minutes"),
-    "edgewise paper fig3 --model demo": ("--fast", "ACDC at all thresholds takes minutes"),
-    "edgewise discover --model attn-only-4l --task docstring --method": ("--n 6", "searches of a hundred prompts"),
     "edgewise discover --model attn-only-4l --task docstring --method subnetwork": ("--steps 20", "10,000 steps"),
-    "edgewise compare ": ("--n 8", "three circuits at ten sizes of a hundred prompts"),
+    "edgewise compare ": ("--n 4", "three circuits at ten sizes of a hundred prompts"),
 }
 # What a command has in it -> why it is not run.
 NOT_RUN = {
     "models/": "weights of 98 or 253 MB; `make real` runs these commands on them",
-    "paper all": "every figure: tests/paper makes each",
+    "paper all": "every figure: tests/paper makes each, by this command",
+    "paper fig3 --model demo": "one of these figures",
     "paper fig3 --out": "the paper's own models, whose 32,491 edges take hours",
 }
 # Pages whose Python is a part of a file.

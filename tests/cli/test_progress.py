@@ -56,6 +56,8 @@ def test_the_bar_moves_while_nothing_is_done_and_knows_its_step(monkeypatch: pyt
     assert shown() == ("loading demo", None, 0, "")
     view.show("scoring prompts", 0, 1200)
     assert shown() == ("scoring prompts", None, 0, "0/1,200")
+    view.show("scoring prompts", 0, 1200, 0.25)
+    assert shown() == ("scoring prompts", 1200, 0.25, "0/1,200")
     view.show("scoring prompts", 32, 1200)
     assert shown() == ("scoring prompts", 1200, 32, "32/1,200")
     view.show("drawing pictures", 0, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -15,6 +16,7 @@ from edgewise.engine.check.edges import N_EDGES, rank_correlation, readers, spre
 from edgewise.graph import Graph, GraphSpec
 from edgewise.models import Model, load_model
 from edgewise.models.adapted import within
+from edgewise.models.alone import alone
 from edgewise.models.wiring import Attention, Block, HeadView, OutputProjection, Projection
 from tiny import FAMILIES, gpt2, llama
 from tiny_families import tiny
@@ -173,3 +175,19 @@ def test_rank_correlation_is_spearmans() -> None:
     found, expected = (draw.integers(0, 20, graph.mask.shape).astype(float) for _ in range(2))
     wanted = spearmanr(found[graph.mask], expected[graph.mask]).statistic
     assert rank_correlation(torch.tensor(found), torch.tensor(expected), graph) == pytest.approx(wanted, abs=1e-12)
+
+
+def test_no_other_thread_runs_the_model_meanwhile() -> None:
+    """So that its hooks and frozen parameters are not taken for traces of the check."""
+    model, taken = load_model(llama()), []
+
+    def note(*_: object, **__: object) -> None:
+        other = threading.Thread(
+            target=lambda: taken.append(alone(model.module).acquire(blocking=False))  # type: ignore[attr-defined]
+        )
+        other.start()
+        other.join()
+
+    assert all(row.passed for row in check_model(model, note=note))
+    assert taken
+    assert not any(taken)

@@ -168,7 +168,7 @@ def test_a_value_of_a_config_is_named(folder: Path, change: dict[str, Any], part
     values = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(values | change))
     with pytest.raises(ModelError, match=r"config\.json") as caught:
-        open_model(folder)
+        open_model(folder).load()
     assert part in str(caught.value)
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from edgewise.errors import DataError, ModelError
+from edgewise.errors import DataError, ModelError, UnsupportedModelError
 from edgewise.models import load_model, open_model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.setup import prepare
@@ -52,6 +55,45 @@ def test_a_gguf_files_tokenizer_and_sizes_need_no_weights(tmp_path: Path) -> Non
     assert opened.reader.max_positions == module.config.max_position_embeddings
     with pytest.raises(ModelError):
         opened.load()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["folder", "gguf"])
+def test_prompts_are_read_without_the_code_of_models(kind: str, tmp_path: Path) -> None:
+    """It takes longer to import than prompts to check."""
+    if kind == "folder":
+        path = save_text_model(tmp_path / "model")
+    else:
+        path = write(tmp_path / "model.gguf", module_of("Gemma3ForCausalLM"))
+    code = (
+        "import sys; from edgewise.runs.discover import discover; from edgewise.models import open_model\n"
+        "opened = open_model(sys.argv[1]); print(opened.reader.tokenizer('to').input_ids)\n"
+        "heavy = {'transformers.modeling_utils', 'transformers.activations', 'scipy', 'matplotlib', 'peft'}\n"
+        "print(sorted(heavy & set(sys.modules))); opened.load()"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], check=True, capture_output=True, text=True)
+    ids, heavy = done.stdout.splitlines()
+    assert ids != "[]"
+    assert heavy == "[]"
+
+
+def test_an_attribute_that_is_not_understood_is_told_after_the_data(tmp_path: Path) -> None:
+    folder = save_text_model(tmp_path / "model")
+    config = folder / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"add_cross_attention": True}))
+    bad = write_rows(tmp_path / "rows.jsonl", [{**row, "answers": []} for row in id_rows(3)])
+    with pytest.raises(DataError):
+        prepare(RunConfig(model=str(folder), data=str(bad)), None, Steps(print))
+    good = write_rows(tmp_path / "good.jsonl", id_rows(3))
+    with pytest.raises(UnsupportedModelError, match="add_cross_attention"):
+        prepare(RunConfig(model=str(folder), data=str(good)), None, Steps(print))
+
+
+def test_an_architecture_that_is_not_supported_is_told_before_the_data(tmp_path: Path) -> None:
+    folder = save_text_model(tmp_path / "model")
+    (folder / "config.json").write_text(json.dumps({"model_type": "mamba", "architectures": ["MambaForCausalLM"]}))
+    with pytest.raises(UnsupportedModelError, match="'MambaForCausalLM' is not supported"):
+        open_model(folder)
 
 
 def test_a_lens_checkpoints_sizes_need_no_weights(tmp_path: Path) -> None:

@@ -21,11 +21,13 @@ from edgewise.graph import Circuit
 from edgewise.models import Model
 from edgewise.paper import FIGURES
 from edgewise.paper.interpolated import FAST_SHARES
-from edgewise.paper.material import FAST_N
 
 pytestmark = pytest.mark.slow
 
 MODEL = "demo"
+N = 3
+# Of `--fast`; thresholds at which ACDC has fewer edges to test.
+SHORTER = {"edgewise.paper.material.FAST_N": N, "edgewise.paper.fig3.FAST_TAUS": (0.1, 0.3)}
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +37,10 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.getbasetemp().parent / "paper" if parallel else tmp_path_factory.mktemp("paper")
     with FileLock(f"{folder}.lock"):
         if not (folder / "made").exists():
-            assert run(["paper", "all", "--model", MODEL, "--fast", "--out", str(folder)]) == 0
+            with pytest.MonkeyPatch.context() as shorter:
+                for name, value in SHORTER.items():
+                    shorter.setattr(name, value)
+                assert run(["paper", "all", "--model", MODEL, "--fast", "--out", str(folder)]) == 0
             (folder / "made").touch()
     return folder
 
@@ -47,7 +52,7 @@ def model() -> Model:
 
 @cache
 def scores(task: str) -> EdgeScores:
-    found = score_edges(model(), make_task(task, model(), n=FAST_N), method="eap")
+    found = score_edges(model(), make_task(task, model(), n=N), method="eap")
     assert isinstance(found, EdgeScores)
     return found
 
@@ -55,7 +60,7 @@ def scores(task: str) -> EdgeScores:
 @cache
 def span(task: str, split: str) -> float:
     """Clean - corrupted, as the evaluation of a circuit measures it."""
-    prompts = make_task(task, model(), n=FAST_N, split=split)
+    prompts = make_task(task, model(), n=N, split=split)
     found = evaluate_circuit(model(), prompts, Circuit.empty(model().graph), curve=False)
     return found.full.metric - found.empty.metric
 
@@ -63,7 +68,7 @@ def span(task: str, split: str) -> float:
 @cache
 def true_edges(task: str) -> frozenset[str]:
     """Edges whose exact effect on held-out prompts is 2 % of clean - corrupted or more."""
-    prompts = make_task(task, model(), n=FAST_N, split="held-out")
+    prompts = make_task(task, model(), n=N, split="held-out")
     effects = patch_edges(model(), prompts).values
     least = 0.02 * abs(span(task, "held-out"))
     return frozenset(name for i, j, name in model().graph.edges() if abs(effects[i, j]) >= least)
@@ -117,7 +122,7 @@ def test_every_edge_is_counted_inside_or_outside(out: Path, name: str, task: str
 
 
 def test_curves_begin_as_eap_says_and_end_at_the_exact_effect(out: Path) -> None:
-    prompts = make_task("docstring", model(), n=FAST_N)
+    prompts = make_task("docstring", model(), n=N)
     exact, estimated, graph = patch_edges(model(), prompts).values, scores("docstring").values, model().graph
     for name, n, size in (("fig5b", 5, np.abs(exact - estimated)), ("fig10", 10, np.abs(estimated))):
         curves = data(out, name)["edges"]

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,10 @@ def test_failing_rename_leaves_the_old_content(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX")
-def test_kill_in_the_middle_leaves_the_old_content_and_the_rest_is_swept(tmp_path: Path) -> None:
+@pytest.mark.parametrize("tidy", [sweep, lambda folder: write_bytes(folder / "a.json", b"old")])
+def test_kill_in_the_middle_leaves_the_old_content_and_the_rest_is_swept(
+    tmp_path: Path, tidy: Callable[[Path], None]
+) -> None:
     path = tmp_path / "a.json"
     write_bytes(path, b"old")
     code = (
@@ -67,29 +71,37 @@ def test_kill_in_the_middle_leaves_the_old_content_and_the_rest_is_swept(tmp_pat
     assert done.returncode == -signal.SIGKILL
     assert path.read_bytes() == b"old"
     assert len(names(tmp_path)) == 2
-    sweep(tmp_path)
+    write_bytes(tmp_path / "b.json", b"another target's file is left alone")
+    assert len(names(tmp_path)) == 3
+    tidy(tmp_path)
+    assert names(tmp_path) == ["a.json", "b.json"]
+
+
+def test_what_a_process_that_runs_is_writing_stays(tmp_path: Path) -> None:
+    path, seen = tmp_path / "a.json", []
+
+    def meanwhile(temporary: Path) -> None:
+        temporary.write_bytes(b"first")
+        write_bytes(path, b"second")
+        seen.extend(names(tmp_path))
+
+    write_through(path, meanwhile)
+    assert path.read_bytes() == b"first"
+    assert len(seen) == 2
     assert names(tmp_path) == ["a.json"]
 
 
 @pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
 def test_a_file_has_the_permissions_of_any_new_file(tmp_path: Path, mask: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also one that is written by a library which makes a file of its own; and nobody's umask is changed in passing."""
-
-    def put_another_there(path: Path) -> None:
-        path.unlink()
-        handle = os.open(path, os.O_CREAT | os.O_WRONLY, 0o600)
-        os.write(handle, b"new")
-        os.close(handle)
-
+    """And nobody's umask is changed in passing."""
     before = os.umask(mask)
     try:
         with monkeypatch.context() as forbidden:
             forbidden.setattr(os, "umask", lambda _: pytest.fail("the umask was changed"))
-            write_through(tmp_path / "theirs", put_another_there)
-            write_through(tmp_path / "own", lambda path: (path.write_bytes(b"new"), None)[1])
+            write_bytes(tmp_path / "own", b"new")
         (tmp_path / "any").touch()
     finally:
         os.umask(before)
     modes = {path.name: path.stat().st_mode for path in tmp_path.iterdir()}
-    assert modes["theirs"] == modes["own"] == modes["any"]
-    assert sorted(modes) == ["any", "own", "theirs"]
+    assert modes["own"] == modes["any"]
+    assert sorted(modes) == ["any", "own"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from damage import damaged
+from damage import damaged, refusals
 from edgewise.cli.main import run
-from edgewise.errors import EdgewiseError, EdgewiseWarning
+from edgewise.errors import EdgewiseWarning
 from edgewise.report.sizes import curve_of_sizes, describe_size, size_notes
 from edgewise.runs.config import RunConfig
 from edgewise.runs.contest import truth
@@ -25,12 +24,14 @@ from edgewise.runs.methods import get_method
 from edgewise.runs.reselected import reselect
 from edgewise.runs.store.checkpoint import PROGRESS, Checkpoint, load_checkpoint, save_checkpoint
 from edgewise.runs.store.codec import from_json, read_json, to_json
+from edgewise.runs.store.effects import read_effects, write_effects
 from edgewise.runs.store.files import read_circuit, read_scores, write_circuit
 from edgewise.runs.store.folder import load_run
 from edgewise.runs.verify import verify
 from edgewise.settings.evaluation import EvaluationRequest
 from edgewise.settings.selection import Selection
 from runs.stored_values import a_comparison_with_truth, a_league
+from runs.test_stored_effects import effects_of
 
 pytestmark = pytest.mark.slow
 
@@ -48,32 +49,22 @@ def finished(tmp_path_factory: pytest.TempPathFactory, model_folder: Path, data_
     return folder
 
 
-def survives(path: Path, content: bytes, read: Callable[[], object], seed: int = 0, copies: int = COPIES) -> None:
+def survives(path: Path, content: bytes, read: Callable[[], object]) -> None:
     """Every damaged copy at this path is read, or refused in one line that can be shown."""
-    refused = 0
-    for number, copy in enumerate(damaged(content, copies, seed)):
-        path.write_bytes(copy)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                read()
-        except (EdgewiseError, FileNotFoundError) as error:
-            refused += 1
-            said = str(error)
-            assert said.strip(), f"copy {number}: says nothing"
-            assert len(said) < 2000, f"copy {number}: {said[:300]}"
-        except Exception as error:
-            kept = path.with_name(f"kept-{number}-{path.name}")
-            kept.write_bytes(copy)
-            pytest.fail(f"copy {number} (kept as {kept}, {copy[:80]!r}): {type(error).__name__}: {error!s:.200}")
-    assert refused > copies / 4, "hardly a copy was refused: is the file read at all?"
-    path.write_bytes(content)
+    refused = refusals(path, content, read, COPIES)
+    assert len(refused) > COPIES / 4, "hardly a copy was refused: is the file read at all?"
 
 
 @pytest.mark.parametrize("name", ["run.json", "circuit.json", "scores.safetensors"])
 def test_files_of_a_run(finished: Path, tmp_path: Path, name: str) -> None:
     folder = Path(shutil.copytree(finished, tmp_path / "run"))
     survives(folder / name, (finished / name).read_bytes(), lambda: load_run(folder))
+
+
+def test_files_of_exact_effects(tmp_path: Path) -> None:
+    path = tmp_path / "effects.safetensors"
+    write_effects(path, effects_of())
+    survives(path, path.read_bytes(), lambda: read_effects(path))
 
 
 @pytest.mark.parametrize("ending", ["json", "pt"])
@@ -141,7 +132,8 @@ def test_states_of_stopped_runs(
 ) -> None:
     """A damaged state is never gone on from: the run begins anew, says so, and ends as one that was not stopped."""
     settings = {"tau": 0.5} if method == "acdc" else {}
-    config = RunConfig(model=str(model_folder), data=str(data_file), batch_size=2, method=method, settings=settings)
+    made = {"batch_size": 2, "method": method, "settings": settings, "evaluate": False}
+    config = RunConfig(model=str(model_folder), data=str(data_file), **made)
     folder, original = tmp_path / "stopped", type(get_method(method)).states
 
     def stopped(*args: Any) -> Iterator[Any]:

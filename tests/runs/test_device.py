@@ -36,5 +36,5 @@ def test_the_gpu_is_taken_where_there_is_one(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_model_may_be_put_where_auto_says() -> None:
     assert load_model("planted:3", device="auto").device.type == "cpu"
-    with pytest.raises(ModelError, match="device 'automatic' cannot be used here"):
+    with pytest.raises(ModelError, match="device 'automatic' is none; use auto, cpu, cuda"):
         load_model("planted:3", device="automatic")

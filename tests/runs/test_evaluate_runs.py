@@ -22,11 +22,12 @@ from edgewise.models import load_model
 from edgewise.runs import resume
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
-from edgewise.runs.evaluate import StoredEvaluation, evaluate
-from edgewise.runs.evaluated import EvaluatedPrompts
+from edgewise.runs.evaluate import evaluate
+from edgewise.runs.evaluated import Evaluated, EvaluatedPrompts
 from edgewise.runs.evaluated_circuit import circuit_of_file, circuit_of_run
 from edgewise.runs.prompts import read_prompts
 from edgewise.runs.steps import Execution
+from edgewise.runs.store.analysis import StoredResults
 from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.files import write_circuit
 from edgewise.runs.store.folder import load_run
@@ -55,7 +56,9 @@ def folder(config: RunConfig, tmp_path: Path) -> Path:
 BRIEF = EvaluationRequest(curve=False)
 
 
-def of_run(folder: Path, wanted: EvaluationRequest = BRIEF, overwrite: bool = False, **given: Any) -> StoredEvaluation:
+def of_run(
+    folder: Path, wanted: EvaluationRequest = BRIEF, overwrite: bool = False, **given: Any
+) -> StoredResults[Evaluated]:
     return evaluate(circuit_of_run(folder, given), wanted, folder, execution=Execution(overwrite=overwrite))
 
 

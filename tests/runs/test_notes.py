@@ -88,6 +88,15 @@ def test_less_than_half_is_said_with_what_to_try() -> None:
     assert "prompts" not in other  # the model can do these
 
 
+def test_without_a_path_one_size_is_named_and_nothing_more_is_said_of_what_is_kept() -> None:
+    curve = (point(5, 0.0), point(50, 0.62), point(GRAPH.n_edges, 1.0))
+    (said,) = notes(Circuit.empty(GRAPH), scores(0), "abs", "eap", evaluation(0.0, curve))
+    assert said.startswith("no path")
+    assert re.findall(r"--top \d+", said) == ["--top 50"]
+    (said,) = notes(Circuit.empty(GRAPH), scores(0), "abs", "eap", evaluation(0.0))
+    assert len(re.findall(r"--top \d+", said)) == 1
+
+
 def test_how_many_edges_keep_half_is_read_off_the_curve() -> None:
     curve = (point(5, 0.1), point(20, 0.3), point(50, 0.62), point(GRAPH.n_edges, 1.0))
     (said,) = notes(Circuit.full(GRAPH), scores(0), "abs", "eap", evaluation(0.12, curve))
@@ -116,6 +125,11 @@ def test_a_curve_that_falls_is_said(curve: tuple[tuple[int, float], ...], fall: 
 
 def test_every_note_is_one_line() -> None:
     falling = (point(5, 0.4), point(20, 0.1), point(GRAPH.n_edges, 1.0))
-    said = notes(Circuit.empty(GRAPH), scores(0), "abs", "eap", evaluation(0.0, falling))
-    assert len(said) == 3
+    found = evaluation(0.0, falling)
+    said = [
+        line
+        for one in (Circuit.empty(GRAPH), Circuit.full(GRAPH))
+        for line in notes(one, scores(0), "abs", "eap", found)
+    ]
+    assert len(said) == 4
     assert not any(re.search(r"\n|  |\.$", line) for line in said)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -225,41 +226,51 @@ def test_a_write_that_fails_leaves_the_old_run_whole(
     assert discover(config, folder).reused
 
 
+# Each argument, a file and a command line, is a life of its own, forked from a process that has imported everything and
+# run nothing: killed on the rename over the file; of the progress, when the first has been stored.
+KILLED = f"""
+import json, os, signal, sys
+import edgewise.runs.discover, transformers.modeling_utils
+from edgewise.cli.main import run
+from edgewise.runs import resume
+from edgewise.runs.store.checkpoint import Saver
+resume.Saver = lambda save: Saver(save, least=0.0)
+real = os.replace
+for argument in sys.argv[1:]:
+    target, *command = json.loads(argument)
+    def replace(source, path):
+        stop = str(path).endswith(os.sep + target)
+        if not stop or target == {PROGRESS!r}:
+            real(source, path)
+        if stop:
+            os.kill(os.getpid(), signal.SIGKILL)
+    if os.fork() == 0:
+        os.replace = replace
+        os._exit(run(command))
+    print(-os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
+"""
+
+
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX")
-@pytest.mark.parametrize("target", ["circuit.json", PROGRESS])
-def test_a_killed_process_leaves_a_folder_that_the_same_command_completes(
-    config: RunConfig, tmp_path: Path, target: str
-) -> None:
-    """Kill on the rename of circuit.json over the old one; or when the first progress has been stored."""
-    folder = tmp_path / "run"
-    discover(config, folder)
-    before = contents(folder)
-    code = (
-        "import os, signal, sys\n"
-        "from edgewise.cli.main import run\n"
-        "from edgewise.runs import resume\n"
-        "from edgewise.runs.store.checkpoint import Saver\n"
-        "resume.Saver = lambda save: Saver(save, least=0.0)\n"
-        "real = os.replace\n"
-        "def replace(source, target):\n"
-        f"    stop = str(target).endswith({os.sep + target!r})\n"
-        f"    stop and {target == PROGRESS} and real(source, target)\n"
-        "    os.kill(os.getpid(), signal.SIGKILL) if stop else real(source, target)\n"
-        "os.replace = replace\n"
-        "run(sys.argv[1:])"
-    )
-    command = ["discover", "--model", config.model, "--data", str(config.data), "--batch-size", "2"]
-    command += ["--metric", "prob-diff", "--out", str(folder), "--overwrite"]
-    killed = subprocess.run([sys.executable, "-c", code, *command], check=False, capture_output=True)
-    assert killed.returncode == -signal.SIGKILL
-    assert killed.stderr == b""
-    if target == PROGRESS:
-        assert {name: contents(folder)[name] for name in before} == before
-        assert discover(config, folder).reused  # the old run is still the run of this folder
-    else:
-        assert load_run(folder).record.metric.name == "prob-diff"  # reading finishes the write
+def test_a_killed_process_leaves_a_folder_that_the_same_command_completes(config: RunConfig, tmp_path: Path) -> None:
+    """On the rename of circuit.json over the old one; and when the first progress has been stored."""
     changed = replace(config, metric="prob-diff")
-    discover(changed, folder, execution=Execution(overwrite=True))
     discover(changed, tmp_path / "fresh")
-    assert results(folder) == results(tmp_path / "fresh")
-    assert sorted(contents(folder)) == ["circuit.json", "run.json", "scores.safetensors"]
+    folders = {target: tmp_path / target.partition(".")[0] for target in ("circuit.json", PROGRESS)}
+    for folder in folders.values():
+        discover(config, folder)
+    before = contents(folders[PROGRESS])
+    command = ["discover", "--model", config.model, "--data", str(config.data), "--batch-size", "2"]
+    command += ["--metric", "prob-diff", "--overwrite", "--out"]
+    lives = [json.dumps([target, *command, str(folder)]) for target, folder in folders.items()]
+    killed = subprocess.run([sys.executable, "-c", KILLED, *lives], check=False, capture_output=True, text=True)
+    assert killed.stdout.split() == [str(int(signal.SIGKILL))] * 2
+    # A slow machine is told how far it is.
+    assert [line for line in killed.stderr.splitlines() if not line.startswith("edgewise: ") or "error" in line] == []
+    assert {name: contents(folders[PROGRESS])[name] for name in before} == before
+    assert discover(config, folders[PROGRESS]).reused  # the old run is still the run of this folder
+    assert load_run(folders["circuit.json"]).record.metric.name == "prob-diff"  # reading finishes the write
+    for folder in folders.values():
+        discover(changed, folder, execution=Execution(overwrite=True))
+        assert results(folder) == results(tmp_path / "fresh")
+        assert sorted(contents(folder)) == ["circuit.json", "run.json", "scores.safetensors"]

@@ -42,7 +42,15 @@ def test_a_share_is_rounded_down_and_never_empty() -> None:
     assert GRAPH.n_edges == 6 * 1 + 3 + 6 * 4 + 6 + 7 == 46
     assert len(names(Selection(fraction=0.1))) == 4
     assert len(names(Selection(fraction=1.0))) == 46
-    assert len(names(Selection())) == 1
+    assert len(names(Selection(fraction=0.001))) == 1
+
+
+def test_a_small_graph_keeps_a_hundred_edges_or_all() -> None:
+    assert len(names(Selection())) == 46
+    graph = Graph(GraphSpec(n_layers=4, n_heads=4, d_model=64))
+    scores = EdgeScores(graph, np.where(graph.mask, 1.0, np.nan))
+    assert graph.n_edges == 479
+    assert select(scores, Selection()).n_edges == 100
 
 
 def test_the_default_of_gpt2_small_is_one_per_cent_of_its_edges() -> None:
@@ -69,7 +77,9 @@ def test_nodes_bring_the_edges_between_them() -> None:
     assert select(scores, Selection(top=2)).edges() == ("input->m1", "input->logits", "m1->logits")
     assert select(scores, Selection(threshold=2.0)).edges() == ("input->m1", "input->logits", "m1->logits")
     # a tenth of 7 sources is less than one: the best node alone
-    assert select(scores, Selection()).edges() == ("input->logits",)
+    assert select(scores, Selection(fraction=0.1)).edges() == ("input->logits",)
+    # at least ten nodes, or all
+    assert select(scores, Selection()).n_edges == GRAPH.n_edges
 
 
 def test_more_than_there_is_is_refused_before_scoring() -> None:
@@ -106,7 +116,7 @@ def test_what_is_not_scored_does_not_count() -> None:
 @pytest.mark.parametrize(
     ("selection", "words"),
     [
-        (Selection(), "top 1 % by abs"),
+        (Selection(), "top 1 %, at least 100, by abs"),
         (Selection(top=1200, by="mean-abs", prune=True), "top 1,200 by mean-abs, pruned"),
         (Selection(threshold=0.05), "at least 0.05 by abs"),
         (Selection(fraction=0.005, greedy=True), "top 0.5 % by abs, greedy"),

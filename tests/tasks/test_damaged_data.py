@@ -65,7 +65,7 @@ def test_a_file_larger_than_prompts_is_not_read(suffix: str, tmp_path: Path, mon
     path = tmp_path / f"rows{suffix}"
     with path.open("wb") as file:
         file.truncate(2**30 + 1)  # a hole: no byte is stored
-    monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail("read"))
+    monkeypatch.setattr(Path, "open", lambda *_: pytest.fail("read"))
     with pytest.raises(DataError, match=r"1\.0 GiB, more than a file of prompts may have"):
         require_readable(path)
     assert tables.MOST_BYTES == 2**30
@@ -83,3 +83,71 @@ def test_a_small_parquet_file_that_unpacks_to_all_memory(tmp_path: Path, monkeyp
     monkeypatch.setattr(parquet, "MOST_ROWS", rows - 1)
     with pytest.raises(DataError, match="200000 rows, more than"):
         require_readable(path)
+
+
+def test_one_value_of_two_gigabytes_in_one_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list that is stored as a number and how often it stands there."""
+    pyarrow, stored = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "rows.parquet"
+    stored.write_table(pyarrow.table({"clean": [[7] * 300_000]}), path)
+    assert path.stat().st_size < 10_000
+    monkeypatch.setattr(parquet, "MOST_VALUES", 299_999)
+    with pytest.raises(DataError, match="300,000 values, more than a file of prompts may have"):
+        require_readable(path)
+
+
+def test_rows_that_point_at_one_long_value_are_unpacked_few_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pyarrow, stored = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "rows.parquet"
+    words = pyarrow.array(["x" * 100_000]).dictionary_encode().take(pyarrow.array([0] * 5_000))
+    stored.write_table(pyarrow.table({"clean": words}), path, store_schema=False)
+    monkeypatch.setattr(parquet, "_BYTES_AT_ONCE", 2_000_000)
+    before = pyarrow.total_allocated_bytes()
+    rows = parquet.read_rows(path, 3)
+    assert [len(row["clean"]) for row in rows] == [100_000] * 3
+    assert pyarrow.default_memory_pool().max_memory() - before < 100_000_000, "of 500 MB"
+
+
+@pytest.mark.parametrize("suffix", [".json", ".jsonl"])
+def test_a_document_larger_than_is_read_as_one(suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tables, "MOST_OF_A_DOCUMENT", 1000)
+    path = tmp_path / f"rows{suffix}"
+    path.write_text(json.dumps([ID_ROW] * 100))
+    with pytest.raises(DataError, match="more than a file of prompts may have"):
+        require_readable(path)
+    path.write_text("".join(json.dumps(ID_ROW) + "\n" for _ in range(100)))
+    require_readable(path)
+
+
+def _written(path: Path, rows: list[dict[str, Any]]) -> None:
+    if path.suffix == ".csv":
+        lines = [",".join(ID_ROW), *(",".join(f'"{json.dumps(row[name])}"' for name in ID_ROW) for row in rows)]
+        path.write_text("\n".join(lines) + "\n")
+    else:
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_no_more_is_read_than_is_asked_for(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"rows{suffix}"
+    _written(path, [ID_ROW] * 50)
+    with path.open("ab") as file:
+        file.write(b"\xff not of this format")
+    assert len(read_prompts(path, None, vocab_size=99, n=20)) == 20
+    require_readable(path, n=20)
+    with pytest.raises(DataError, match="not UTF-8"):
+        read_prompts(path, None, vocab_size=99)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_rows_that_are_left_out_are_made_up_for(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"rows{suffix}"
+    bad = ID_ROW | {"answers": [1000]}
+    _written(path, [bad] * 9 + [ID_ROW] * 50)
+    found = read_prompts(path, None, vocab_size=99, n=4, drop_invalid=True)
+    assert [pair.row for pair in found] == [10, 11, 12, 13]
+    assert found.dropped == 9
+    with pytest.raises(DataError, match="1000"):
+        read_prompts(path, None, vocab_size=99, n=4)

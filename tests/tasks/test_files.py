@@ -217,7 +217,7 @@ def test_a_text_answer_to_a_prompt_of_ids_is_looked_up_by_itself(tmp_path):
         ("p.jsonl", b"\n \n", "no rows"),
         ("p.json", b"[]", "no rows"),
         ("p.txt", b"hello", "unknown extension '.txt'; give a .csv, .jsonl, .json, .parquet file"),
-        ("p", b"hello", "unknown extension ''"),
+        ("p", b"hello", "a name without extension; give a .csv"),
         ("p.csv", b"clean,answers\na,b\n", "missing field 'corrupted'; the file has clean, answers; add it"),
         ("p.jsonl", b'{"clean": "a", "corrupted": "b"}', "missing field 'answers'"),
         ("p.csv", b"clean,clean\na,b\n", "two columns are named 'clean'"),
@@ -251,6 +251,7 @@ def test_an_unreadable_path_is_refused(tmp_path):
     assert "cannot be read (No such file or directory); check the path" in refusal(tmp_path / "absent.csv")
     (tmp_path / "folder.csv").mkdir()
     assert "cannot be read (Is a directory)" in refusal(tmp_path / "folder.csv")
+    assert "a folder; give a .csv, .jsonl, .json, .parquet file" in refusal(tmp_path)
 
 
 def test_parquet_without_pyarrow_names_the_extra(tmp_path, monkeypatch):

@@ -11,15 +11,18 @@ from tasks.small_tokenizers import word_tokenizer
 
 pytestmark = pytest.mark.slow
 
-# Most tasks are in words that the demo model's tokenizer and GPT-2's both know; these are for their own alone.
-OWN_TOKENIZER = {"planted": "planted", "compiled": "compiled"}
-PAIRS = [
-    (task, tokenizer)
-    for task in TASKS
-    for tokenizer in ((OWN_TOKENIZER[task],) if task in OWN_TOKENIZER else ("demo", "gpt2"))
-]
-SMALLEST = [(task, OWN_TOKENIZER.get(task, "demo")) for task in TASKS]
-WITH_BOS = [(task, f"{OWN_TOKENIZER[task]}_bos" if task in OWN_TOKENIZER else "gpt2") for task in TASKS]
+# Most tasks are in words that the demo model's tokenizer and GPT-2's both know; these are for others.
+TOKENIZERS = {
+    "planted": ("planted",),
+    "compiled": ("compiled",),
+    "agreement": ("gpt2",),
+    "capitals": ("gpt2",),
+    "pronouns": ("gpt2",),
+}
+PAIRS = [(task, tokenizer) for task in TASKS for tokenizer in TOKENIZERS.get(task, ("demo", "gpt2"))]
+SMALLEST = [(task, TOKENIZERS.get(task, ("demo",))[0]) for task in TASKS]
+HAVE_BOS = {"planted": "planted_bos", "compiled": "compiled_bos"}
+WITH_BOS = [(task, HAVE_BOS.get(task, "gpt2")) for task in TASKS]
 
 ALL = pytest.mark.parametrize("task", TASKS.names())
 ALL_PAIRS = pytest.mark.parametrize(("task", "any_tokenizer"), PAIRS, indirect=["any_tokenizer"])

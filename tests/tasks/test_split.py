@@ -7,8 +7,8 @@ from random import Random
 import pytest
 
 from edgewise.errors import DataError
-from edgewise.tasks.split import draw_companions, is_held_out
-from edgewise.tasks.words import ARGUMENTS, NAMES
+from edgewise.tasks.split import draw_companions, is_held_out, pairs_across
+from edgewise.tasks.words import ARGUMENTS, NAMES, PLACES
 
 
 def test_a_pair_is_held_out_by_the_first_byte_of_its_sorted_hash():
@@ -45,3 +45,16 @@ def test_every_word_is_drawn():
 def test_too_few_words_are_an_error_that_says_so():
     with pytest.raises(DataError, match="2 words are too few to draw 3 for discovery prompts"):
         draw_companions(Random(0), NAMES[:2], 3, held_out=False)
+
+
+@pytest.mark.parametrize("held_out", [True, False])
+def test_pairs_across_two_lists_are_all_those_of_one_side(held_out):
+    found = pairs_across(NAMES[:30], PLACES, held_out=held_out)
+    assert list(found) == [(a, b) for a in NAMES[:30] for b in PLACES if is_held_out(a, b) == held_out]
+    assert len(found) + len(pairs_across(NAMES[:30], PLACES, held_out=not held_out)) == 30 * len(PLACES)
+
+
+def test_lists_without_a_pair_on_a_side_are_an_error_that_says_so():
+    name = next(name for name in NAMES if not is_held_out(name, PLACES[0]))
+    with pytest.raises(DataError, match="1 and 1 words have no held-out pair"):
+        pairs_across((name,), PLACES[:1], held_out=True)

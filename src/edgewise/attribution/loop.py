@@ -6,7 +6,9 @@ It is a generator of states: whoever drives it shows the progress, stores the st
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from itertools import count
 from typing import Any
 
 import torch
@@ -16,6 +18,7 @@ from edgewise.attribution.state import AttributionState, require_level
 from edgewise.engine.run.batches import Batch, arrange, take
 from edgewise.engine.run.buffers import Buffers
 from edgewise.engine.run.inputs import AnyMetric, metric_for, usable
+from edgewise.engine.run.layers import layers_told
 from edgewise.engine.run.memory import is_out_of_memory, micro_batch, release
 from edgewise.engine.run.metric_gradient import metric_values
 from edgewise.engine.run.metric_path import MetricPath
@@ -26,7 +29,8 @@ from edgewise.methods import ESTIMATES as METHODS
 from edgewise.metrics import Metric
 from edgewise.models import Model
 from edgewise.models.alone import one_at_a_time
-from edgewise.settings.conditions import Conditions
+from edgewise.settings.conditions import Conditions, unheard
+from edgewise.settings.read import read_settings
 from edgewise.settings.scoring import DEFAULT_METHOD, Level
 from edgewise.tasks import PromptPair, PromptSet
 
@@ -77,6 +81,7 @@ def attribute(
     """
     chosen, measured, pairs = _checked(model, prompts, method, metric, level)
     score = chosen.with_settings(settings or {})
+    steps = _layers(chosen, settings or {}, model) if conditions.during is not unheard else 0
     if state is None:
         state = AttributionState.start(
             model.graph,
@@ -95,7 +100,11 @@ def attribute(
         rows_at_once = take(order, pairs, state.done, state.batch_size, causal=causal)
         try:
             # Whatever the caller's context: gradients are needed, and products are not made in half precision.
-            with torch.inference_mode(False), torch.autocast(model.device.type, enabled=False):
+            with (
+                torch.inference_mode(False),
+                torch.autocast(model.device.type, enabled=False),
+                _told(model, steps, len(rows_at_once), conditions.during),
+            ):
                 state = _step(model, pairs, rows_at_once, score, measured, state, buffers)
         except (RuntimeError, MemoryError) as error:
             if len(rows_at_once) == 1 or not is_out_of_memory(error):
@@ -147,6 +156,21 @@ def _checked(
         )
     require_level(level)
     return chosen, measured, usable(model, prompts, measured)
+
+
+def _layers(method: Method, settings: Mapping[str, Any], model: Model) -> int:
+    """How often a layer runs, forward or backward, for one micro-batch; 0 where nobody knows."""
+    spec = model.graph.spec
+    cost = method.cost(read_settings(method.settings, settings, method.name), spec)
+    return 0 if cost is None else round((cost.forward + cost.backward) * spec.n_layers)
+
+
+def _told(model: Model, steps: int, rows: int, during: Callable[[float], None]) -> AbstractContextManager[None]:
+    """While in force, what is done of so many prompts is told after each of so many runs of a layer."""
+    if not steps:
+        return nullcontext()
+    passed = count(1)
+    return layers_told(model, lambda: during(rows * min(next(passed) / steps, 1.0)))
 
 
 def _step(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgewise.cli import output
 from edgewise.cli.options import Given
+from edgewise.cli.pictures import DRAWING
 from edgewise.cli.progress import STOP, ShownProgress
 
 if TYPE_CHECKING:
@@ -27,24 +28,34 @@ def carried_out(given: Given, overwrite: bool, stop: str = STOP) -> Iterator[Exe
         yield Execution(overwrite, given.pop("max_memory", None), shown)
 
 
-def show_result(
-    out: Path, name: str, picture: Picture, text: str, document: Any, *, as_json: bool, reused: bool = False
-) -> None:
-    """Draw a result into its folder, and print it.
+def draw_result(execution: Execution, out: Path, name: str, picture: Callable[[], Picture]) -> None:
+    """Draw a result into its folder, and say so to whoever waits.
 
     Args:
+        execution: how it is carried out.
         out: the folder.
         name: of its files, without a suffix.
-        picture: what is drawn.
+        picture: makes what is drawn.
+    """
+    from edgewise.report.files import picture_files
+    from edgewise.runs.steps import Progress
+    from edgewise.runs.store.results import write_files
+
+    execution.report(Progress(DRAWING))
+    write_files(out, picture_files(name, picture()))
+
+
+def show_result(out: Path, name: str, text: str, document: Any, *, as_json: bool, reused: bool = False) -> None:
+    """Print a result that was drawn.
+
+    Args:
+        out: its folder.
+        name: of its files, without a suffix.
         text: for people.
         document: JSON values, for programs.
         as_json: whether these are printed.
         reused: whether it was there already.
     """
-    from edgewise.report.files import picture_files
-    from edgewise.runs.store.results import write_files
-
-    write_files(out, picture_files(name, picture))
     if as_json:
         output.document(document)
         return

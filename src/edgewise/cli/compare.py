@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from edgewise.cli import output
-from edgewise.cli.carried_out import carried_out, show_result
+from edgewise.cli.carried_out import carried_out, draw_result, show_result
 from edgewise.cli.groups import BATCH, MEMORY, MODEL, NUMBERS, PROMPTS, SCORES
 from edgewise.cli.options import AsJson, Given, Overwrite, split, takes
 
@@ -49,11 +49,11 @@ def compare(
     with carried_out(given, overwrite) as execution:
         how, asked = split(given, ("ablation", "random"))
         found = compare_runs(folders, out, given=asked, **how, execution=execution)
+        draw_result(execution, out, "comparison", lambda: comparison_picture(found))
     output.warn(found.results.warnings)
     show_result(
         out,
         "comparison",
-        comparison_picture(found),
         show_comparison(found),
         comparison_document(found),
         as_json=as_json,

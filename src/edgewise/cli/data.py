@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from edgewise.cli.options import Given
 
 
@@ -19,4 +21,8 @@ def refuse_unreadable(given: Given) -> None:
         return
     from edgewise.tasks.files import require_readable
 
-    require_readable(given["data"], require_answers="metric" not in given)
+    require_readable(given["data"], n=_count(given.get("n")), require_answers="metric" not in given)
+
+
+def _count(n: Any) -> int | None:
+    return n if isinstance(n, int) and n > 0 else None

@@ -73,7 +73,7 @@ def evaluate(
         subject = _subject(folder, circuit, out, given)
         stored = evaluate_subject(subject, wanted, kept, execution)
         if subject.run is not None and not stored.reused:
-            show_on_page(subject.run)
+            show_on_page(subject.run, execution.report)
     output.warn(stored.results.warnings)
     if as_json:
         output.document(evaluation_document(stored))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edgewise.cli.carried_out import carried_out, show_result
+from edgewise.cli.carried_out import carried_out, draw_result, show_result
 from edgewise.cli.groups import BATCH, MACHINE, MEMORY, PROMPTS
 from edgewise.cli.options import AsJson, Given, Overwrite, takes
 from edgewise.settings.texts import read_names
@@ -21,6 +21,8 @@ edgewise league --models demo --tasks ioi,docstring --methods eap,eap-secant --o
 edgewise league --models planted:7,planted:8 --methods eap,secant,eap-ig-inputs:steps=10 --n 20 --out runs/planted
 
 edgewise league --models gpt2 --tasks ioi --n 10 --out runs/league-gpt2
+
+edgewise league --models models/gemma-3-270m-q4_k_m.gguf --tasks ioi --n 8 --effects benchmarks/effects
 """
 
 
@@ -48,6 +50,13 @@ def league(
     draws: Annotated[
         int, typer.Option("--draws", help="Draws of prompts of each task, with seeds from --seed on.")
     ] = 1,
+    effects: Annotated[
+        Path | None,
+        typer.Option(
+            "--effects",
+            help="Folder of stored exact effects: those of the same model and prompts are not measured again.",
+        ),
+    ] = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -72,7 +81,8 @@ def league(
             None if tasks is None else read_names("--tasks", tasks),
             None if methods is None else read_names("--methods", methods),
             draws=draws,
+            effects=effects,
             execution=execution,
         )
-    document = {"folder": str(out), **to_json(found)}
-    show_result(out, "league", league_picture(found), show_league(found), document, as_json=as_json)
+        draw_result(execution, out, "league", lambda: league_picture(found))
+    show_result(out, "league", show_league(found), {"folder": str(out), **to_json(found)}, as_json=as_json)

@@ -39,9 +39,7 @@ def list_names(
     as_json: AsJson = False,
 ) -> None:
     """List the models, tasks, metrics, methods, published circuits or settings that are known, a line on each."""
-    from edgewise.report.cost import times_words
     from edgewise.report.table import table
-    from edgewise.runs.methods.advice import ADVICE
 
     if kind == "settings":
         _list_settings(as_json)
@@ -53,6 +51,9 @@ def list_names(
         return
     output.result(table((kind.removesuffix("s"), "what it is"), entries))
     if kind == "methods":
+        from edgewise.report.cost import times_words
+        from edgewise.runs.methods.advice import ADVICE
+
         output.result("\nWhich for which budget, by passes in those of EAP (docs/league.md):\n")
         rows = [(times_words(one.cost), one.method, one.words) for one in ADVICE]
         output.result(table(("cost", "method", "good for"), rows))

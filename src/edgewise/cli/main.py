@@ -33,6 +33,7 @@ from edgewise.cli.progress import loading
 from edgewise.cli.quiet import quiet_libraries
 from edgewise.cli.unforeseen import DEBUG, about_unforeseen, debugging, show_trace
 from edgewise.cli.usage import about_usage, refuse_empty
+from edgewise.disk import about_file, trouble
 from edgewise.errors import EdgewiseError, EdgewiseWarning
 
 app = typer.Typer(
@@ -109,8 +110,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
         except (KeyboardInterrupt, typer.Abort):
             code = 130
         except OSError as error:
-            return _fail(_about_file(error))
+            return _fail(about_file(error))
         except Exception as error:
+            if (found := trouble(error)) is not None:
+                return _fail(f"{'; '.join(found)} ({error})")
             said = about_usage(error, given, {command.name for command in app.registered_commands})
             if said is None and debug:
                 show_trace(error)
@@ -129,12 +132,6 @@ def _show_warning(message: Warning | str, category: type[Warning], *where: Any, 
 def _fail(message: str) -> int:
     note(f"error: {' '.join(message.split())}")
     return 2
-
-
-def _about_file(error: OSError) -> str:
-    if error.filename is None:
-        return f"{error.strerror or error}; check the paths given, and the space left on the disk"
-    return f"{error.filename}: {error.strerror}; check the path and its permissions"
 
 
 def _interrupted(given: Sequence[str]) -> str:

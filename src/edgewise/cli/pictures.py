@@ -35,12 +35,14 @@ def draw_run(
     return written
 
 
-def show_on_page(run: Run) -> None:
+def show_on_page(run: Run, report: Report) -> None:
     """Put what was measured of a run since onto its page, where it has one."""
     from edgewise.report.page.page import page
+    from edgewise.runs.steps import Progress
     from edgewise.runs.store.shown import PAGE, are_shown, write_shown
 
     if are_shown(run.folder, [PAGE]):
+        report(Progress(DRAWING))
         write_shown(run, {PAGE: page(run).encode()})
 
 

@@ -37,7 +37,7 @@ LOADING, READING = "loading libraries", "reading what is there"
 class _View(Protocol):
     """Where progress is shown."""
 
-    def show(self, step: str, done: int, total: int | None) -> None: ...
+    def show(self, step: str, done: int, total: int | None, part: float = 0.0) -> None: ...
     def stop(self) -> None: ...
 
 
@@ -58,7 +58,7 @@ class ShownProgress:
         if progress.plan is not None and progress.plan.seconds >= SAY_FROM:
             typer.echo(f"edgewise: {visible(progress.step)}: {progress.plan.words()}; {self._stop}", err=True)
         if self._view is not None:
-            self._view.show(visible(progress.step), progress.done, progress.total)
+            self._view.show(visible(progress.step), progress.done, progress.total, progress.part)
 
     def __enter__(self) -> ShownProgress:
         """Begin, or go on from what was shown while libraries were loaded."""
@@ -91,15 +91,14 @@ class OnTerminal:
         self._timer.daemon = True
         self._timer.start()
 
-    def show(self, step: str, done: int, total: int | None) -> None:
+    def show(self, step: str, done: int, total: int | None, part: float = 0.0) -> None:
         """Show how far a step is; while nothing of it is done, the bar goes to and fro."""
-        count = "" if total is None else f"{done:,}/{total:,}"
-        known = total if done else None
+        count, far = "" if total is None else f"{done:,}/{total:,}", done + part
+        known = total if far else None
         if step != self._step:
             self._bar.remove_task(self._task)
-            self._task, self._step = self._bar.add_task(step, total=known, completed=done, count=count), step
-        else:
-            self._bar.update(self._task, total=known, completed=done, count=count)
+            self._task, self._step = self._bar.add_task(step, total=known, count=count), step
+        self._bar.update(self._task, total=known, completed=far, count=count)
 
     def stop(self) -> None:
         """Take it away."""
@@ -119,7 +118,7 @@ class InLog:
 
     _now: tuple[str, int, int | None]
 
-    def show(self, step: str, done: int, total: int | None) -> None:
+    def show(self, step: str, done: int, total: int | None, part: float = 0.0) -> None:
         """Take how far a step is."""
         if step != self._now[0]:
             self._began, self._said = time.monotonic(), False

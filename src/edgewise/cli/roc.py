@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edgewise.cli.carried_out import carried_out, show_result
+from edgewise.cli.carried_out import carried_out, draw_result, show_result
 from edgewise.cli.data import refuse_unreadable
 from edgewise.cli.groups import BATCH, CIRCUIT, MEMORY, METHOD_SETTINGS, MODEL, PROMPTS, SCORES
 from edgewise.cli.options import AsJson, Given, Overwrite, split, takes
@@ -89,6 +89,7 @@ def roc(
     from edgewise.runs.contest.roc import roc as hold_against
     from edgewise.runs.store.codec import to_json
 
+    level = "node" if nodes else "edge"
     with carried_out(given, overwrite) as execution:
         own, given = split(given, _OF_METHODS.names)
         by, given = split(given, ("by",))
@@ -110,5 +111,5 @@ def roc(
             **by,
             execution=execution,
         )
-    level, document = "node" if nodes else "edge", {"folder": str(out), **to_json(found)}
-    show_result(out, "roc", roc_picture(found, level), show_roc(found, level), document, as_json=as_json)
+        draw_result(execution, out, "roc", lambda: roc_picture(found, level))
+    show_result(out, "roc", show_roc(found, level), {"folder": str(out), **to_json(found)}, as_json=as_json)

@@ -9,6 +9,7 @@ import tempfile
 import traceback
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, metadata, version
+from pathlib import Path
 
 # Stands before or behind the verb.
 DEBUG = "--debug"
@@ -54,10 +55,15 @@ def _in_one_line(error: Exception) -> str:
 def _stored(error: Exception, given: Sequence[str]) -> str:
     lines = [f"command: {shlex.join(['edgewise', *given])}", *_versions(), ""]
     trace = "".join(traceback.format_exception(error))
-    with tempfile.NamedTemporaryFile(
+    file = tempfile.NamedTemporaryFile(  # noqa: SIM115
         "w", encoding="utf-8", errors="backslashreplace", prefix="edgewise-", suffix=".txt", delete=False
-    ) as file:
-        file.write("\n".join(lines) + trace)
+    )
+    try:
+        with file:
+            file.write("\n".join(lines) + trace)
+    except OSError:  # half a trace is none
+        Path(file.name).unlink(missing_ok=True)
+        raise
     return file.name
 
 

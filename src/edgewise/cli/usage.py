@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from edgewise.errors import SettingError
+from edgewise.errors import SettingError, did_you_mean
 
 # What the parser of numbers says -> what is to be given instead.
 _WANTED = (
@@ -37,8 +37,19 @@ def about_usage(error: Exception, given: Sequence[str], verbs: Collection[str | 
     if message is None:
         return None
     verb = next((word for word in given if not word.startswith("-")), "")
-    said = _about_value(error, given) or message().rstrip(".")
-    return f"{said}; see `edgewise {f'{verb} ' if verb in verbs else ''}--help`"
+    said = _about_value(error, given) or _about_name(message().rstrip("."))
+    end = "" if said.endswith("?") else ";"
+    return f"{said}{end} see `edgewise {f'{verb} ' if verb in verbs else ''}--help`"
+
+
+def _about_name(said: str) -> str:
+    """What the parser says of a name that is not known, with the nearest one as everywhere else."""
+    unknown = re.match(r"No such (?:command|option):? '?([^' ]+)'?", said)
+    near = re.search(r"(?:Did you mean|Possible options:) (.+?)[)?]*$", said)
+    if unknown is None:
+        return said
+    names = re.findall(r"[\w-]+", near[1]) if near else []
+    return f"{unknown[0]}{did_you_mean(unknown[1], names)}"
 
 
 def _about_value(error: Any, given: Sequence[str]) -> str | None:

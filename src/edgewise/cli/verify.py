@@ -66,7 +66,7 @@ def verify(
         if not (found.reused and are_shown(run.folder, VERIFICATION_PICTURES)):
             execution.report(Progress(DRAWING))
             write_shown(run, picture_files("verification", run_verification(run, found)))
-            show_on_page(run)
+            show_on_page(run, execution.report)
     if as_json:
         output.document(verification_document(found))
         return

@@ -6,10 +6,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-__all__ = ["BoolArray", "FloatArray", "read_only"]
+__all__ = ["BoolArray", "FloatArray", "IntArray", "read_only"]
 
 BoolArray: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 FloatArray: TypeAlias = np.ndarray[Any, np.dtype[np.floating[Any]]]
+IntArray: TypeAlias = np.ndarray[Any, np.dtype[np.integer[Any]]]
 
 
 def read_only(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -10,7 +10,7 @@ from edgewise.metrics.metric import Metric
 from edgewise.metrics.reduce import mean_over_positions
 
 
-def accuracy(logits: Float[Tensor, "batch n_positions vocab"], batch: MetricBatch) -> Float[Tensor, "batch"]:
+def accuracy(logits: Float[Tensor, "batch n_positions vocab"], batch: MetricBatch) -> Float[Tensor, " batch"]:
     """1 where the most likely of all tokens is one of the answers, else 0.
 
     Averaged over the positions read. It has no gradient.

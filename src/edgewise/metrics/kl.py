@@ -15,7 +15,7 @@ from edgewise.metrics.reduce import mean_over_positions
 AT_ONCE = 2**18
 
 
-def kl(logits: Float[Tensor, "batch n_positions vocab"], batch: MetricBatch) -> Float[Tensor, "batch"]:
+def kl(logits: Float[Tensor, "batch n_positions vocab"], batch: MetricBatch) -> Float[Tensor, " batch"]:
     """KL(clean || patched) over the full vocabulary, in nats; lower is better.
 
     sum over tokens t of p(t) (log p(t) - log q(t)), p of the clean run and q of the logits given, averaged

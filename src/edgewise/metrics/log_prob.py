@@ -11,7 +11,7 @@ from edgewise.metrics.metric import Metric
 from edgewise.metrics.reduce import log_probabilities, mean_over_positions
 
 
-def log_prob(logits: Float[Tensor, "batch n_positions vocab"], batch: MetricBatch) -> Float[Tensor, "batch"]:
+def log_prob(logits: Float[Tensor, "batch n_positions vocab"], batch: MetricBatch) -> Float[Tensor, " batch"]:
     """Natural logarithm of the summed probability of the answers.
 
     log of the sum over a in A of p(a), p the softmax over the full vocabulary, averaged over the positions

@@ -10,7 +10,7 @@ from edgewise.metrics.metric import Metric
 from edgewise.metrics.reduce import at_tokens, masked_mean, mean_over_positions
 
 
-def logit_diff(logits: Float[Tensor, "batch n_positions vocab"], batch: MetricBatch) -> Float[Tensor, "batch"]:
+def logit_diff(logits: Float[Tensor, "batch n_positions vocab"], batch: MetricBatch) -> Float[Tensor, " batch"]:
     """Mean logit of the answers minus mean logit of the wrong answers.
 
     (1/|A|) sum over a in A of z_a - (1/|W|) sum over w in W of z_w, averaged over the positions read. Adding
@@ -21,7 +21,7 @@ def logit_diff(logits: Float[Tensor, "batch n_positions vocab"], batch: MetricBa
     return mean_over_positions(right - wrong, batch.position_mask)
 
 
-def logit_diff_max(logits: Float[Tensor, "batch n_positions vocab"], batch: MetricBatch) -> Float[Tensor, "batch"]:
+def logit_diff_max(logits: Float[Tensor, "batch n_positions vocab"], batch: MetricBatch) -> Float[Tensor, " batch"]:
     """Mean logit of the answers minus the largest logit of a wrong answer.
 
     (1/|A|) sum over a in A of z_a - max over w in W of z_w, averaged over the positions read. Positive

@@ -57,7 +57,7 @@ class Metric:
                         f"add {field} to the row or use {self._alternative(field)}"
                     )
 
-    def __call__(self, logits: Float[Tensor, "batch n_positions vocab"], batch: MetricBatch) -> Float[Tensor, "batch"]:
+    def __call__(self, logits: Float[Tensor, "batch n_positions vocab"], batch: MetricBatch) -> Float[Tensor, " batch"]:
         """Value of each prompt, computed in float32 or the logits' own precision where that is higher.
 
         Args:

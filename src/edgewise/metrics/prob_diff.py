@@ -10,7 +10,7 @@ from edgewise.metrics.metric import Metric
 from edgewise.metrics.reduce import log_probabilities, mean_over_positions
 
 
-def prob_diff(logits: Float[Tensor, "batch n_positions vocab"], batch: MetricBatch) -> Float[Tensor, "batch"]:
+def prob_diff(logits: Float[Tensor, "batch n_positions vocab"], batch: MetricBatch) -> Float[Tensor, " batch"]:
     """Summed probability of the answers minus summed probability of the wrong answers.
 
     sum over a in A of p(a) - sum over w in W of p(w), p the softmax over the full vocabulary, averaged over

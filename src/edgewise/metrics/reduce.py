@@ -25,7 +25,7 @@ def masked_mean(
 
 def mean_over_positions(
     values: Float[Tensor, "batch n_positions"], mask: Bool[Tensor, "batch n_positions"]
-) -> Float[Tensor, "batch"]:
+) -> Float[Tensor, " batch"]:
     """Mean over the positions that a prompt really reads."""
     return values.masked_fill(~mask, 0.0).sum(-1) / mask.sum(-1, dtype=values.dtype)
 

@@ -8,16 +8,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from edgewise.errors import ModelError
 from edgewise.graph import Circuit
 from edgewise.models import compiled, planted
 from edgewise.models.families import FAMILIES
 from edgewise.models.model import Model
+
+if TYPE_CHECKING:
+    from transformers import GPT2LMHeadModel, PreTrainedTokenizerFast
 
 
 class Built(NamedTuple):

@@ -16,7 +16,7 @@ from typing import Any
 from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.errors import HFValidationError
 
-from edgewise.json_text import parse_json
+from edgewise.json_text import json_bytes, parse_json
 from edgewise.models import catalogue
 from edgewise.models.lens import sources
 from edgewise.models.pretrained import adapters
@@ -141,7 +141,7 @@ def _asked(folder: Path) -> Iterator[tuple[str, str]]:
 def _json(path: Path) -> dict[str, Any]:
     """A file's object, or nothing: who loads it says what is wrong with it."""
     try:
-        content = parse_json(path.read_bytes())
+        content = parse_json(json_bytes(path))
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -11,9 +11,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
+import transformers
 from torch import nn
-from transformers import GPT2Config, GPT2LMHeadModel
+
+if TYPE_CHECKING:
+    from transformers import GPT2Config, GPT2LMHeadModel
 
 CONSTANT = 2.0**15
 
@@ -26,7 +31,7 @@ def constant_pairs(d_model: int) -> int:
 def blank_gpt2(config: GPT2Config) -> GPT2LMHeadModel:
     """A GPT-2 in float64 and evaluation mode, of nothing but zeros; the caller's randomness is left alone."""
     with torch.random.fork_rng(devices=[]):
-        module = GPT2LMHeadModel(config)
+        module = transformers.GPT2LMHeadModel(config)
     module = module.to(torch.float64).eval()
     with torch.no_grad():
         for parameter in module.parameters():

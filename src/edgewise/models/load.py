@@ -20,10 +20,11 @@ from edgewise.models.lens.load import open_lens
 from edgewise.models.model import Model
 from edgewise.models.placement import require_finite, require_present
 from edgewise.models.pretrained.adapters import merged, refuse_unmerged, require_adapter
-from edgewise.models.pretrained.config import read_config
+from edgewise.models.pretrained.config import read_config, require_understood
 from edgewise.models.pretrained.find import find
 from edgewise.models.pretrained.gguf import place as gguf_place
 from edgewise.models.pretrained.gguf.load import open_gguf
+from edgewise.models.pretrained.hub import asked_where_reachable
 from edgewise.models.pretrained.tokenizer import read_tokenizer
 from edgewise.models.pretrained.weights import read_module
 from edgewise.models.reader import Opened, Reader
@@ -131,14 +132,32 @@ def open_model(
         _require_no_choice(name, attention, adapter)
         made = load_built(name, kind, place, tokenizer)
         return Opened(made.reader, lambda: made)
+    choices = _Choices(kind, place, tokenizer, ignore_config, trust_remote_code, kv_heads, attention)
+    if adapter is None and (name in BUNDLED or Path(name).exists()):
+        return _open_stored(name, config, gguf_file, choices, adapter)
+    with asked_where_reachable():
+        found = _open_stored(name, config, gguf_file, choices, adapter)
+    return Opened(found.reader, asked_where_reachable()(found.load))
+
+
+def _open_stored(
+    name: str, config: str | Path | None, gguf_file: str | None, chosen: _Choices, adapter: str | Path | None
+) -> Opened:
+    """Open a folder, a file, or a repository of the hub."""
     file = None if name in BUNDLED else gguf_place.find(name, gguf_file, config)
     checkpoint = None if file is not None or (name in BUNDLED and config is None) else sources.find(name, config)
     if checkpoint is not None:
-        _require_no_choice(name, attention, adapter)
-        lens = open_lens(name, checkpoint, dtype=kind, device=place, tokenizer=tokenizer, ignore_config=ignore_config)
+        _require_no_choice(name, chosen.attention, adapter)
+        lens = open_lens(
+            name,
+            checkpoint,
+            dtype=chosen.dtype,
+            device=chosen.device,
+            tokenizer=chosen.tokenizer,
+            ignore_config=chosen.ignore_config,
+        )
         return Opened(lens.reader, lambda: _finite(lens.load()))
-    choices = _Choices(kind, place, tokenizer, ignore_config, trust_remote_code, kv_heads, attention)
-    return _open_pretrained(name, file, choices, None if adapter is None else str(adapter))
+    return _open_pretrained(name, file, chosen, None if adapter is None else str(adapter))
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,12 +183,10 @@ def _open_pretrained(name: str, file: Path | None, chosen: _Choices, adapter: st
         config, own, read = found.config, found.tokenizer, partial(found.module, **weights)
     else:
         source, trusted = find(name, adapter), dict[str, Any](trust_remote_code=chosen.trust_remote_code)
-        config = read_config(name, source, ignore_config=chosen.ignore_config, **trusted)
+        config = read_config(name, source, **trusted)
         merging = None if adapter is None else require_adapter(adapter)
-        own, read = (
-            read_tokenizer(name, source, **trusted),
-            partial(read_module, name, source, config, **weights, **trusted),
-        )
+        own = read_tokenizer(name, source, **trusted)
+        read = partial(_understood, name, source, config, chosen.ignore_config, trusted, weights)
     reader = Reader(name, config, chosen.tokenizer or own)
 
     def load() -> Model:
@@ -178,6 +195,18 @@ def _open_pretrained(name: str, file: Path | None, chosen: _Choices, adapter: st
         return _finite(Model(name, wire(module, chosen.ignore_config, chosen.kv_heads), reader.tokenizer))
 
     return Opened(reader, load)
+
+
+def _understood(
+    name: str,
+    source: str,
+    config: Any,
+    ignore_config: Collection[str],
+    trusted: dict[str, Any],
+    weights: dict[str, Any],
+) -> nn.Module:
+    require_understood(name, source, config, ignore_config=ignore_config, **trusted)
+    return read_module(name, source, config, **weights, **trusted)
 
 
 def _finite(model: Model) -> Model:
@@ -244,6 +273,9 @@ def _dtype(dtype: str | torch.dtype | None) -> torch.dtype | None:
 def _device(device: str | torch.device | None) -> torch.device:
     try:
         chosen = torch.device(taken(device) if isinstance(device, str) else device or "cpu")
+    except RuntimeError:
+        raise ModelError(f"device {str(device)!r} is none; use auto, cpu, cuda or cuda:1") from None
+    try:
         torch.empty(0, device=chosen)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]

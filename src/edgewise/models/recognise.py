@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+import transformers
 from torch import nn
-from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from edgewise.errors import UnsupportedModelError, did_you_mean
@@ -31,7 +31,7 @@ def wire(module: nn.Module, ignore_config: Collection[str] = (), kv_heads: str =
     if isinstance(module, LensTransformer):
         return wire_lens(module)
     config = getattr(module, "config", None)
-    if not isinstance(module, PreTrainedModel) or config is None:
+    if not isinstance(module, transformers.PreTrainedModel) or config is None:
         raise UnsupportedModelError(
             f"{type(module).__name__} is not a transformers language model; give one of {', '.join(FAMILIES)}"
         )
@@ -65,7 +65,13 @@ def _require_plain(wiring: Wiring) -> None:
 
 def family_of(kind: type, config: Any, ignore_config: Collection[str] = ()) -> Family:
     """The family of a class of models, after its config was checked."""
-    architecture = kind.__name__
+    family = family_named(kind.__name__)
+    family.understood.check(config, kind, ignore_config)
+    return family
+
+
+def family_named(architecture: str) -> Family:
+    """The family of a class of models by the class's name; raises as `wire`."""
     if architecture in REFUSED:
         raise UnsupportedModelError(f"architecture {architecture!r} is not supported: {REFUSED[architecture]}")
     if architecture not in FAMILIES:
@@ -73,6 +79,4 @@ def family_of(kind: type, config: Any, ignore_config: Collection[str] = ()) -> F
         raise UnsupportedModelError(
             f"architecture {architecture!r} is not supported{near}; supported: {', '.join(FAMILIES)}"
         )
-    family = FAMILIES[architecture]
-    family.understood.check(config, kind, ignore_config)
-    return family
+    return FAMILIES[architecture]

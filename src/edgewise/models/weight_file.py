@@ -45,7 +45,8 @@ def read_tensors(path: Path, *, shapes_only: bool = False) -> dict[str, Tensor]:
     except pickle.UnpicklingError:
         raise ModelError(
             f"weights {str(path)!r} hold more than tensors, and that could run code; save the model's state_dict()"
-            " alone, or convert it to safetensors"
+            " alone, or convert them once where you trust whom they are from: m = torch.load(FILE, weights_only=False);"
+            " safetensors.torch.save_model(m, 'model.safetensors')"
         ) from None
     except Exception as error:  # over damaged bytes the libraries raise errors of every kind
         reason = " ".join(str(error).split()) or type(error).__name__

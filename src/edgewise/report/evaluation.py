@@ -9,8 +9,8 @@ from edgewise.evaluation.result import Measured, Removal, Spread
 from edgewise.report.numbers import plain, share
 from edgewise.report.table import table
 from edgewise.report.text import DEFAULT_TOP, noted, path_words
-from edgewise.runs.evaluate import StoredEvaluation
 from edgewise.runs.evaluated import Axes, Evaluated
+from edgewise.runs.store.analysis import StoredResults
 from edgewise.runs.store.codec import to_json
 
 CARRY = {
@@ -22,13 +22,13 @@ CARRY = {
 _KEPT = ("full", "circuit", "complement", "empty")
 
 
-def evaluation_document(stored: StoredEvaluation) -> dict[str, Any]:
+def evaluation_document(stored: StoredResults[Evaluated]) -> dict[str, Any]:
     """Return an evaluation as JSON values: its numbers, where they are stored, whether they were there already."""
     where = {"file": None if stored.path is None else str(stored.path), "reused": stored.reused}
     return {**where, "asked": dict(stored.asked), **to_json(stored.results)}
 
 
-def show_evaluation(stored: StoredEvaluation, top: int = DEFAULT_TOP) -> str:
+def show_evaluation(stored: StoredResults[Evaluated], top: int = DEFAULT_TOP) -> str:
     """Return what `edgewise evaluate` prints.
 
     Args:
@@ -42,7 +42,7 @@ def show_evaluation(stored: StoredEvaluation, top: int = DEFAULT_TOP) -> str:
     return "\n\n".join(parts)
 
 
-def _what(stored: StoredEvaluation) -> str:
+def _what(stored: StoredResults[Evaluated]) -> str:
     results = stored.results
     prompts, edges = results.prompts, results.edges
     split = f"{prompts.split} " if prompts.split else ""
@@ -78,7 +78,7 @@ def _shares(results: Evaluated) -> str:
     return table(("", "value", "stderr", "meaning"), rows, right=(1, 2))
 
 
-def _curve(stored: StoredEvaluation) -> str:
+def _curve(stored: StoredResults[Evaluated]) -> str:
     results = stored.results
     axes, rivals = results.axes, results.random
     if results.curve is None or axes is None:

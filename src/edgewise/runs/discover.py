@@ -33,7 +33,7 @@ from edgewise.runs.selection import require_fits, require_spread, stability_of
 from edgewise.runs.setup import Setup, describe_model, describe_prompts, prepare
 from edgewise.runs.shown_prompts import ShownPrompts, show_prompts
 from edgewise.runs.sizing import with_size
-from edgewise.runs.steps import SCORING, Execution, Steps
+from edgewise.runs.steps import SCORING, Execution, Moving, Steps
 from edgewise.runs.store.folder import Run, as_stored, read_record, read_run, refuse_other, require_free, write_run
 from edgewise.runs.store.lock import writing
 from edgewise.runs.store.record import Counts, MetricSummary, RunRecord, differences, versions
@@ -94,13 +94,14 @@ def _found(config: RunConfig, folder: Path, execution: Execution) -> tuple[Run, 
             check=lambda model: _require_fits(method, config, model.graph),
             read=lambda prompts: _check_prompts(method, config, prompts),
         )
-        conditions = execution.conditions(config.batch_size)
+        moving = Moving(steps.report)
+        conditions = replace(execution.conditions(config.batch_size), during=moving.during)
         with steps.step("scoring", SCORING):
             state, earlier = run_to_end(
                 lambda stored: method.states(config, setup.model, setup.prompts, conditions, stored),
                 folder,
                 setup.key,
-                steps.report,
+                moving,
                 SCORING,
                 pace=method.pace(config, setup.model, setup.prompts),
                 unit=method.unit,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from edgewise.runs.notes import notes
 from edgewise.runs.resume import run_to_end
 from edgewise.runs.setup import Setup, prepare
 from edgewise.runs.steps import Execution, Steps
-from edgewise.runs.store.analysis import Analysis, measured
+from edgewise.runs.store.analysis import Analysis, StoredResults, measured
 from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.record import versions
 from edgewise.settings.conditions import Conditions
@@ -53,23 +53,6 @@ class Loaded:
         return bool(changed(self._setups[0].identity, subject.identity))
 
 
-@dataclass(frozen=True, eq=False)
-class StoredEvaluation:
-    """The numbers of an evaluation.
-
-    Args:
-        results: what was found.
-        asked: what decided it, JSON values.
-        path: where they are stored; None where they are not.
-        reused: whether they were there already and nothing was measured.
-    """
-
-    results: Evaluated
-    asked: Mapping[str, Any]
-    path: Path | None = None
-    reused: bool = False
-
-
 def evaluate(
     subject: EvaluatedCircuit,
     wanted: EvaluationRequest,
@@ -78,7 +61,7 @@ def evaluate(
     *,
     load: Callable[[EvaluatedCircuit, Steps], Setup] | None = None,
     name: str | None = None,
-) -> StoredEvaluation:
+) -> StoredResults[Evaluated]:
     """Evaluate a circuit, or read what an earlier evaluation found.
 
     Args:
@@ -111,8 +94,8 @@ def evaluate(
             conditions = execution.conditions(ready.config.batch_size)
             return _measure(subject, wanted, ready, analysis, asked, conditions, steps)
 
-        results, reused = measured(analysis, asked, Evaluated, measure, overwrite=execution.overwrite)
-    return StoredEvaluation(results, asked, None if folder is None else analysis.path, reused)
+        found = measured(analysis, asked, Evaluated, measure, overwrite=execution.overwrite)
+    return replace(found, path=None) if folder is None else found
 
 
 def _load(subject: EvaluatedCircuit, steps: Steps) -> Setup:

@@ -78,5 +78,5 @@ def interpolated(
             )
         return _Curves(tuple(map(tuple, state.curves().tolist())))
 
-    found, _ = measured(analysis, asked, _Curves, measure, overwrite=execution.overwrite)
-    return np.asarray(found.curves, dtype=np.float64)
+    found = measured(analysis, asked, _Curves, measure, overwrite=execution.overwrite)
+    return np.asarray(found.results.curves, dtype=np.float64)

@@ -1,7 +1,7 @@
 """What is wrong with a circuit, and what to try: one line each.
 
 1. No path of its edges leads from `input` to `logits`, so nothing of the prompt can reach the answer through it.
-2. It keeps less than `HALF` of the behaviour.
+2. Where there is one, it keeps less than `HALF` of the behaviour.
 3. Faithfulness falls where edges are added, by more than chance: by `CLEARLY` standard errors and by `STEP`.
 """
 
@@ -79,14 +79,18 @@ class _Found:
         first, what = self.ladder.first_path, self.ladder.what
         if first is None:
             return f"{fact}, nor of all {what} with a score; try scores of more {what}"
+        if self._enough() is not None:
+            return f"{fact}; try {self._more()}"
         return f"{fact}; try more {what}: the best {first:,} hold the first path{self._flag(f'--top {first}')}"
 
     def weak(self) -> str | None:
         if self.evaluation is None or self.evaluation.faithfulness is None or self.evaluation.faithfulness >= HALF:
             return None
+        if not has_path(self.circuit):
+            return None  # which says why
         kept, spread = self.evaluation.faithfulness, self.evaluation.faithfulness_stderr
         about = f"{kept:.2f}".replace("-0.00", "0.00") + ("" if spread is None else f", stderr {spread:.2f}")
-        ways = f"{self._ways(self._more(self.evaluation))}{self._easier(self.evaluation.full.accuracy)}"
+        ways = f"{self._ways(self._more())}{self._easier(self.evaluation.full.accuracy)}"
         return f"the circuit keeps less than half of the behaviour (faithfulness {about}); try {ways}"
 
     def falls(self) -> str | None:
@@ -105,12 +109,17 @@ class _Found:
             f" {self._ways(f'the best {high.size:,}' + self._flag(f'--top {high.size}'))}"
         )
 
-    def _more(self, evaluation: Evaluation) -> str:
+    def _enough(self) -> Point | None:
+        """The first point of the curve that keeps half."""
+        curve = None if self.evaluation is None else self.evaluation.curve
+        points = () if curve is None else curve.points
+        return next((one for one in points if one.faithfulness is not None and one.faithfulness >= HALF), None)
+
+    def _more(self) -> str:
         """More edges: so many as keep half by the curve, or else some times as many."""
         if self.ladder is None:
             return "more edges"
-        what, curve = self.ladder.what, () if evaluation.curve is None else evaluation.curve.points
-        enough = next((one for one in curve if one.faithfulness is not None and one.faithfulness >= HALF), None)
+        what, enough = self.ladder.what, self._enough()
         if enough is not None:
             keep = f"the best {enough.size:,} keep {enough.faithfulness:.2f}"
             return f"more {what}: {keep}{self._flag(f'--top {enough.size}')}"

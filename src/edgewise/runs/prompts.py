@@ -79,6 +79,7 @@ def read_prompts(
     prompts = task_files.read_prompts(
         Path(path),
         encoder,
+        n=n,
         drop_invalid=drop_invalid,
         first_token=first_token,
         bos=bos,
@@ -89,8 +90,8 @@ def read_prompts(
     )
     if n is not None and n > len(prompts):
         raise DataError(f"{path}: {n} prompts asked for, but it has {len(prompts)} usable rows; give a smaller --n")
-    require_differences(prompts[:n].pairs, str(path))
-    return prompts[:n]
+    require_differences(prompts.pairs, str(path))
+    return prompts
 
 
 def prompts_of(config: RunConfig, model: Model | Reader) -> PromptSet:
@@ -136,7 +137,7 @@ def _side(rows: PromptSet, config: RunConfig, share: float) -> PromptSet:
 def require_data(config: RunConfig) -> None:
     """Refuse a data file of which no row can be read, whatever the model; raises as `read_prompts`."""
     if config.data is not None:
-        task_files.require_readable(config.data, require_answers=_needs_answers(config))
+        task_files.require_readable(config.data, n=config.n, require_answers=_needs_answers(config))
 
 
 def _needs_answers(config: RunConfig) -> bool:

@@ -16,7 +16,7 @@ from edgewise.graph.scores import EdgeScores, NodeScores
 from edgewise.graph.selection import greedy, leading, prune, threshold, threshold_nodes, top_n, top_nodes
 from edgewise.runs.config import RunConfig
 from edgewise.runs.store.record import StabilitySummary
-from edgewise.settings.selection import DEFAULT_FRACTION, Selection
+from edgewise.settings.selection import DEFAULT_FRACTION, DEFAULT_LEAST, Selection
 
 
 def require_fits(selection: Selection, graph: Graph, scored: BoolArray) -> None:
@@ -80,7 +80,7 @@ def select(scores: EdgeScores | NodeScores, selection: Selection) -> Circuit:
     """
     graph, scored = scores.graph, ~np.isnan(scores.values)
     require_fits(selection, graph, scored)
-    n = _count(selection, int(scored.sum()), DEFAULT_FRACTION["node" if scored.ndim == 1 else "edge"])
+    n = _count(selection, int(scored.sum()), "node" if scored.ndim == 1 else "edge")
     if selection.stable:
         scores = _of_certain_sign(scores)
         scored = ~np.isnan(scores.values)
@@ -129,8 +129,14 @@ def _within_reach(graph: Graph, scored: BoolArray) -> int:
     return leading(Circuit(graph, graph.mask & scored)).n_edges
 
 
-def _count(selection: Selection, scored: int, default: float) -> int:
+def _count(selection: Selection, scored: int, level: str) -> int:
     if selection.top is not None:
         return selection.top
-    # Rounded as `top_fraction` rounds, but a share too small for one edge still shows the best one.
-    return max(1, math.floor((selection.fraction or default) * scored + 1e-9))
+    if selection.fraction is not None:
+        return _share(selection.fraction, scored)
+    return min(scored, max(DEFAULT_LEAST[level], _share(DEFAULT_FRACTION[level], scored)))
+
+
+def _share(fraction: float, scored: int) -> int:
+    """Rounded as `top_fraction` rounds, but a share too small for one edge still shows the best one."""
+    return max(1, math.floor(fraction * scored + 1e-9))

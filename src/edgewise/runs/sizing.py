@@ -79,13 +79,13 @@ def measure_size(run: Run, selection: Selection, execution: Execution, *, trust:
     """
     subject, ready = on_unseen(run, None, execution, trust=trust)
     analysis = Analysis(run.folder, "-".join((SIZES, *map(_plain, words(selection)))))
-    found, _ = measured(
+    found = measured(
         analysis,
         _asked(selection, subject),
         Sized,
         lambda: _search(run, selection, subject, ready, analysis, execution),
     )
-    return found
+    return found.results
 
 
 def _search(

@@ -43,12 +43,14 @@ class Progress:
         done: how much of it is done.
         total: of how much; None while that is not known.
         plan: what is left to do, said once before a long step begins.
+        part: how much is done beyond that, about, of what is not done as a whole.
     """
 
     step: str
     done: int = 0
     total: int | None = None
     plan: Forecast | None = None
+    part: float = 0.0
 
 
 Report: TypeAlias = Callable[[Progress], None]
@@ -56,6 +58,29 @@ Report: TypeAlias = Callable[[Progress], None]
 
 def silent(progress: Progress) -> None:
     """Report nothing."""
+
+
+@dataclass
+class Moving:
+    """Reports how far a step is, also in the midst of what is done as a whole.
+
+    Args:
+        report: told of both.
+        last: what was reported last.
+    """
+
+    report: Report
+    last: Progress | None = None
+
+    def __call__(self, progress: Progress) -> None:
+        """Report a state."""
+        self.last = progress
+        self.report(progress)
+
+    def during(self, part: float) -> None:
+        """Report so much beyond the last state."""
+        if self.last is not None:
+            self.report(replace(self.last, part=part, plan=None))
 
 
 @dataclass(frozen=True)

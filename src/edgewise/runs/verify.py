@@ -129,14 +129,14 @@ def verify(
     _require_same_files(run)
     question = _question(run, edges, top, top_k, seed, batch_size)
     asked, analysis = question.asked(seed), Analysis(run.folder, NAME)
-    found, reused = measured(
+    found = measured(
         analysis,
         asked,
         Verification,
         lambda: _measure(question, asked, analysis, execution),
         overwrite=execution.overwrite,
     )
-    return replace(found, folder=run.folder, asked=asked, reused=reused)
+    return replace(found.results, folder=run.folder, asked=asked, reused=found.reused)
 
 
 def _require_estimates(run: Run) -> None:

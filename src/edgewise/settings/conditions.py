@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from edgewise.settings.read import check
@@ -36,6 +37,10 @@ class MemorySettings:
     )
 
 
+def unheard(part: float) -> None:
+    """Nobody waits."""
+
+
 @dataclass(frozen=True)
 class Conditions(MemorySettings, BatchSettings):
     """What every method that runs the model is given: how much at a time. No result changes but by rounding.
@@ -47,10 +52,14 @@ class Conditions(MemorySettings, BatchSettings):
             number that it was begun with.
         max_memory: bytes that the process (on CUDA: this device) may use in all; by default what is free. It sets the
             number of prompts where ``batch_size`` does not. Memory that runs out all the same halves that number.
+        during: told how much of the prompts that run just now is done, from 0 to how many they are, about: by layers
+            that have run, forward and backward, of those that the method's passes have.
 
     Raises:
         SettingError: a number below one.
     """
+
+    during: Callable[[float], None] = field(default=unheard, compare=False, repr=False, metadata={"no setting": True})
 
     def __post_init__(self) -> None:
         """Check the values."""

@@ -10,13 +10,17 @@ from edgewise.settings.read import check
 from edgewise.settings.setting import flag, setting
 
 Ranking: TypeAlias = Literal["abs", "signed", "helpful", "mean-abs"]
+# Where nobody says how many: this share, but at least so many, for of a small graph a share holds no circuit.
 DEFAULT_FRACTION = {"edge": 0.01, "node": 0.1}
+DEFAULT_LEAST = {"edge": 100, "node": 10}
 _RULES = ("top", "threshold", "fraction", "keep", "max_kl")
 
 
 @dataclass(frozen=True)
 class Selection:
     """At most one of `top`, `threshold`, `fraction`, `keep`, `max_kl`; none means the top 1 % of edges, 10 % of nodes.
+
+    Of a small graph that share holds no circuit: without a rule at least 100 edges, or 10 nodes, are kept.
 
     Shares are of what is scored: all, but where a method is asked for a part. `keep` and `max_kl` ask for the fewest
     that are good enough, which is measured, on prompts that chose no score.
@@ -42,7 +46,11 @@ class Selection:
     top: int | None = setting(None, help="Keep so many edges (or nodes).", least=1)
     threshold: float | None = setting(None, help="Keep what ranks at or above this, in metric units.")
     fraction: float | None = setting(
-        None, help="Keep this share of what is scored.", above=0, most=1, shown_default="0.01 of edges, 0.1 of nodes"
+        None,
+        help="Keep this share of what is scored.",
+        above=0,
+        most=1,
+        shown_default="0.01 of edges, at least 100; 0.1 of nodes, at least 10",
     )
     keep: float | None = setting(
         None, help="Keep the fewest with this faithfulness, measured on held-out prompts.", above=0, most=1
@@ -77,11 +85,13 @@ class Selection:
             rule = f"top {self.top:,}"
         elif self.threshold is not None:
             rule = f"at least {self.threshold:g}"
+        elif self.fraction is not None:
+            rule = f"top {100 * self.fraction:g} %"
         elif self.keep is not None:
             rule = f"the fewest of faithfulness {self.keep:g} or more"
         elif self.max_kl is not None:
             rule = f"the fewest of KL {self.max_kl:g} or less"
         else:
-            rule = f"top {100 * (self.fraction or DEFAULT_FRACTION[level]):g} %"
+            rule = f"top {100 * DEFAULT_FRACTION[level]:g} %, at least {DEFAULT_LEAST[level]},"
         words = {"stable": "of certain sign", "greedy": "greedy", "prune": "pruned"}
         return ", ".join((f"{rule} by {self.by}", *(word for name, word in words.items() if getattr(self, name))))

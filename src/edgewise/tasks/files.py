@@ -32,6 +32,7 @@ def read_prompts(
     vocab_size: int | None,
     output_size: int | None = None,
     max_positions: int | None = None,
+    n: int | None = None,
     drop_invalid: bool = False,
     bos: bool | None = None,
     first_token: bool = False,
@@ -45,6 +46,7 @@ def read_prompts(
         vocab_size: number of token ids that the model reads; None leaves ids unchecked.
         output_size: number of token ids that it predicts; None means as many as it reads.
         max_positions: its context in tokens; None if it has no limit.
+        n: how many prompts are wanted, the first of the file: no more rows are read than that takes. None for all.
         drop_invalid: leave unusable rows out and count them instead of refusing the file.
         bos: put BOS before every prompt; None does as the tokenizer does by default for text, and puts none
             before ids.
@@ -59,9 +61,14 @@ def read_prompts(
             them, the field and the fix.
     """
     path, limits = Path(path), Limits(vocab_size, output_size, max_positions, require_answers)
-    table, dialect, required = _understood(path, require_answers)
-    rows = _build_rows(table, dialect, required, PairBuilder(encoder, bos, first_token))
-    kept, unusable = sort_out(rows.pairs, limits)
+    most = n
+    while True:
+        table, dialect, required = _understood(path, require_answers, most)
+        rows = _build_rows(table, dialect, required, PairBuilder(encoder, bos, first_token))
+        kept, unusable = sort_out(rows.pairs, limits)
+        if n is None or most is None or table.whole or not drop_invalid or len(kept) >= n:
+            break
+        most *= 2  # in the place of rows that are left out
     problems = sorted((*rows.problems, *unusable), key=lambda problem: problem.row)
     checked = settle(kept, problems, drop_invalid=drop_invalid, origin=str(path))
     notes = _notes(path, dialect, rows, could_be_text=encoder is not None and not table.typed)
@@ -69,7 +76,7 @@ def read_prompts(
     remarks = remark_lines(str(path), ((row, remark) for row, remark in rows.remarks if row in left))
     return PromptSet(
         name=path.stem,
-        pairs=checked.pairs,
+        pairs=checked.pairs[:n],
         metric=dialect.metric,
         bos=rows.bos,
         dropped=checked.dropped,
@@ -78,18 +85,23 @@ def read_prompts(
     )
 
 
-def require_readable(path: str | os.PathLike[str], *, require_answers: bool = True) -> None:
+def require_readable(path: str | os.PathLike[str], *, n: int | None = None, require_answers: bool = True) -> None:
     """Refuse a file that is not there, not in its format, without rows or without a field: no tokenizer is needed.
+
+    Args:
+        path: the file.
+        n: how many prompts are wanted of it.
+        require_answers: as of `read_prompts`.
 
     Raises:
         DataError: as `read_prompts`.
     """
-    _understood(Path(path), require_answers)
+    _understood(Path(path), require_answers, n)
 
 
-def _understood(path: Path, require_answers: bool) -> tuple[FileTable, Dialect, tuple[str, ...]]:
-    """A file's rows, whose they are, and the fields that each must have."""
-    table = read_table(path)
+def _understood(path: Path, require_answers: bool, most: int | None) -> tuple[FileTable, Dialect, tuple[str, ...]]:
+    """A file's first rows, whose they are, and the fields that each must have."""
+    table = read_table(path, most)
     dialect = recognise(table)
     required = tuple(name for name in dialect.required if require_answers or name != "answers")
     _check_columns(path, table, required)

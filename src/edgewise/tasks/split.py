@@ -57,6 +57,21 @@ def draw_companions(rng: Random, words: Sequence[str], count: int, *, held_out: 
     )
 
 
+def pairs_across(firsts: Sequence[str], seconds: Sequence[str], *, held_out: bool) -> tuple[tuple[str, str], ...]:
+    """All pairs of a word of one list and a word of another that are on one side of the split.
+
+    Raises:
+        DataError: there are none.
+    """
+    pairs = tuple((a, b) for a in firsts for b in seconds if is_held_out(a, b) == held_out)
+    if not pairs:
+        raise DataError(
+            f"{len(firsts)} and {len(seconds)} words have no {'held-out' if held_out else 'discovery'} pair;"
+            " use a tokenizer that has more of them as single tokens"
+        )
+    return pairs
+
+
 @lru_cache(maxsize=64)
 def _side(words: tuple[str, ...], held_out: bool) -> np.ndarray:
     """Boolean [word, word]: the two differ and their pair is on this side of the split."""

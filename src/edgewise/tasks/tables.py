@@ -1,14 +1,16 @@
 """Data files as rows of named fields: CSV, JSON (a list, or an object a line) and Parquet.
 
-Only the container is read here; what the fields mean is the business of `edgewise.tasks.dialects`.
+Only the container is read here, row by row and no further than is asked for; what the fields mean is the business of
+`edgewise.tasks.dialects`.
 """
 
 from __future__ import annotations
 
 import csv
-import io
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ from edgewise.tasks.parquet import read_rows
 
 # More than prompts ever take: a file that is larger is not one of prompts, and reading it takes all memory.
 MOST_BYTES = 2**30
+# A JSON document is read as one, and takes twenty times its size.
+MOST_OF_A_DOCUMENT = 2**28
 # What tells a row from another object of a JSON file.
 _FIELDS = {"clean", "clean_prefix"}
 
@@ -37,10 +41,12 @@ class FileTable:
     Args:
         records: the rows in order, at least one.
         typed: whether a value can be told to be text, a number or a list; in CSV all values are text.
+        whole: whether there are no others in the file.
     """
 
     records: tuple[Record, ...]
     typed: bool
+    whole: bool = True
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -48,50 +54,66 @@ class FileTable:
         return tuple(dict.fromkeys(name for record in self.records for name in record.fields))
 
 
-def read_table(path: Path) -> FileTable:
+def read_table(path: Path, most: int | None = None) -> FileTable:
     """Read a file by its extension.
+
+    Args:
+        path: the file.
+        most: how many rows are read; all by default.
 
     Raises:
         DataError: unknown extension, unreadable, not UTF-8, not the format it claims, or without rows.
     """
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
+        what = f"unknown extension {path.suffix!r}" if path.suffix else "a name without extension"
         raise DataError(
-            f"{path}: unknown extension {path.suffix!r}; give a {', '.join(_READERS)} file with the fields "
+            f"{path}: {'a folder' if path.is_dir() else what}; give a {', '.join(_READERS)} file with the fields "
             "clean, corrupted, answers, wrong_answers"
         )
     try:
-        size = path.stat().st_size
-        if size > MOST_BYTES:
-            raise DataError(
-                f"{path}: {size / 2**30:.1f} GiB, more than a file of prompts may have (1 GiB); give fewer rows"
-            )
-        content = path.read_bytes()
+        _refuse_large(path, MOST_BYTES)
+        # One more than is asked for says whether there are more.
+        records = tuple(islice(reader(path, None if most is None else most + 1), None if most is None else most + 1))
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise DataError(f"{path}: cannot be read ({reason}); check the path (--data)") from error
-    records = reader(path, content)
     if not records:
         raise DataError(f"{path}: no rows; give at least one prompt")
-    return FileTable(records, typed=path.suffix.lower() != ".csv")
+    return FileTable(records[:most], path.suffix.lower() != ".csv", most is None or len(records) <= most)
 
 
-def _csv(path: Path, content: bytes) -> tuple[Record, ...]:
-    rows = csv.reader(io.StringIO(_text(path, content), newline=""), strict=True)
+def _refuse_large(path: Path, most: int) -> None:
+    size = path.stat().st_size
+    if size > most:
+        raise DataError(
+            f"{path}: {size / 2**30:.1f} GiB, more than a file of prompts may have ({most / 2**30:g} GiB); give fewer"
+            " rows, or one object a line"
+        )
+
+
+def _csv(path: Path, most: int | None) -> Iterator[Record]:
+    rows = csv.reader((part for _, line in _lines(path) for part in _LINE.findall(line)), strict=True)
+    filled = _filled(path, rows)
+    header = [name.strip() for name in next(filled, ())]
+    repeated = [name for i, name in enumerate(header) if name and name in header[:i]]
+    if repeated:
+        raise DataError(f"{path}: two columns are named {shown(repeated[0])}; name each once")
+    yield from (_csv_record(path, row, header, cells) for row, cells in enumerate(filled, start=1))
+
+
+# Lines may end in a carriage return alone.
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+
+
+def _filled(path: Path, rows: Any) -> Iterator[list[str]]:
     try:
-        filled = [cells for cells in rows if any(cell.strip() for cell in cells)]
+        yield from (cells for cells in rows if any(cell.strip() for cell in cells))
     except csv.Error as error:
         raise DataError(
             f"{path}, line {rows.line_num}: invalid CSV ({error}); quote cells that hold commas or quotes, "
             'and double the quotes inside: "[""a"", ""b""]"'
         ) from error
-    if not filled:
-        return ()
-    header = [name.strip() for name in filled[0]]
-    repeated = [name for i, name in enumerate(header) if name and name in header[:i]]
-    if repeated:
-        raise DataError(f"{path}: two columns are named {shown(repeated[0])}; name each once")
-    return tuple(_csv_record(path, row, header, cells) for row, cells in enumerate(filled[1:], start=1))
 
 
 def _csv_record(path: Path, row: int, header: Sequence[str], cells: Sequence[str]) -> Record:
@@ -102,26 +124,41 @@ def _csv_record(path: Path, row: int, header: Sequence[str], cells: Sequence[str
     return Record(row, dict(zip(header, cells, strict=True)))
 
 
-def _json(path: Path, content: bytes) -> tuple[Record, ...]:
+def _json(path: Path, most: int | None) -> Iterable[Record]:
     """JSON rows, one a line or in one document: which of the two is told by the content, not by the name."""
-    text = _text(path, content)
+    filled = ((number, line) for number, line in _lines(path) if line.strip())
+    first, second = next(filled, None), next(filled, None)
+    if first is not None and second is not None and _is_json(first[1]):
+        return _json_lines(path)
+    _refuse_large(path, MOST_OF_A_DOCUMENT)
+    return _json_document(path, "".join(line for _, line in _lines(path)))
+
+
+def _is_json(text: str) -> bool:
+    try:
+        parse_json(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _json_document(path: Path, text: str) -> Iterable[Record]:
     try:
         document = parse_json(text)
     except ValueError as error:
         if str(error).startswith("Extra data") or path.suffix.lower() == ".jsonl":
-            return _json_lines(path, text)
+            return _json_lines(path)
         raise DataError(f"{path}: invalid JSON ({error}); write a list of rows") from None
     rows = document.get("prompts", document) if isinstance(document, dict) else document
     if isinstance(rows, dict) and _FIELDS & set(rows):
-        return _json_lines(path, text) if path.suffix.lower() == ".jsonl" else (Record(1, rows),)
+        return _json_lines(path) if path.suffix.lower() == ".jsonl" else (Record(1, rows),)
     if not isinstance(rows, list):
         raise DataError(f'{path}: neither a list of rows nor {{"prompts": [rows]}}; write one of them')
     return tuple(Record(row, _an_object(value, f"{path}, row {row}")) for row, value in enumerate(rows, start=1))
 
 
-def _json_lines(path: Path, text: str) -> tuple[Record, ...]:
-    filled = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
-    return tuple(_json_line(path, number, line) for number, line in filled)
+def _json_lines(path: Path) -> Iterator[Record]:
+    return (_json_line(path, number, line.rstrip("\n")) for number, line in _lines(path) if line.strip())
 
 
 def _json_line(path: Path, number: int, line: str) -> Record:
@@ -141,21 +178,27 @@ def _an_object(value: object, where: str) -> dict[str, Any]:
     return value
 
 
-def _parquet(path: Path, content: bytes) -> tuple[Record, ...]:
-    return tuple(Record(row, fields) for row, fields in enumerate(read_rows(path, content), start=1))
+def _parquet(path: Path, most: int | None) -> Iterable[Record]:
+    return (Record(row, fields) for row, fields in enumerate(read_rows(path, most), start=1))
 
 
-def _text(path: Path, content: bytes) -> str:
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a file, with their ends, numbered from 1."""
+    with path.open("rb") as file:
+        yield from ((number, _text(path, number, line)) for number, line in enumerate(file, start=1))
+
+
+def _text(path: Path, number: int, line: bytes) -> str:
     try:
-        return content.decode("utf-8-sig")
+        return line.decode("utf-8-sig" if number == 1 else "utf-8")
     except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
         raise DataError(
-            f"{path}, line {line}: not UTF-8 (byte {content[error.start]:#04x}); save the file as UTF-8"
+            f"{path}, line {number}: not UTF-8 (byte {line[error.start]:#04x}); save the file as UTF-8"
         ) from error
 
 
-_READERS: Mapping[str, Callable[[Path, bytes], tuple[Record, ...]]] = {
+# By the ending: from the file, and how many rows are wanted of it, to its rows.
+_READERS: Mapping[str, Callable[[Path, int | None], Iterable[Record]]] = {
     ".csv": _csv,
     ".jsonl": _json,
     ".json": _json,

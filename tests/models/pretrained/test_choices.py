@@ -68,6 +68,13 @@ def test_an_attention_asked_for_that_is_not_here_is_refused(folder: Path, asked:
         load_model(folder, attention=asked, trust_remote_code="/" in asked)
 
 
+def test_an_attention_that_needs_a_package_says_so(folder: Path) -> None:
+    with pytest.raises(
+        ModelError, match=r"on this machine: it needs flash_attn and a GPU that it supports; use one of"
+    ):
+        load_model(folder, attention="flash_attention_2")
+
+
 def test_the_command_prints_the_warning(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(["check", str(change(folder, attn_implementation="flash_attention_2"))])
     (line,) = [line for line in capsys.readouterr().err.splitlines() if "flash_attention_2" in line]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import gguf
@@ -12,11 +14,16 @@ import numpy as np
 import pytest
 import torch
 from gguf import GGMLQuantizationType as Kind
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers.integrations.gguf import gguf_tokenizer_mapping, reader
+from transformers.tokenization_utils_base import generate_merges
 
 from edgewise.errors import ModelError, UnknownNameError, UnsupportedModelError
 from edgewise.models import load_model
 from edgewise.models.pretrained.gguf import header, place
+from edgewise.models.pretrained.gguf.merges import merges_of
 from tiny_gguf import ARCHITECTURES, END, HEADS, MERGES, TOKENS, WIDTH, module_of, unpacked, write
 
 pytestmark = pytest.mark.slow
@@ -130,6 +137,28 @@ def test_tokenizer_of_the_file(tmp_path: Path) -> None:
         assert ids == written.encode(text).ids
         assert model.tokenizer.decode(ids) == text
     assert model.tokenizer(f"to{END}").input_ids[-1] == len(TOKENS) - 1
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(st.text("abc ", min_size=1, max_size=5), unique=True, max_size=60),
+    st.sampled_from(["none", "order", "ties", "random"]),
+    st.sets(st.sampled_from("abc"), max_size=1),
+    st.randoms(use_true_random=False),
+)
+def test_merges_are_those_that_transformers_derives(
+    tokens: list[str], kind: str, skipped: set[str], random: Random
+) -> None:
+    ids = list(range(len(tokens)))
+    random.shuffle(ids)
+    vocab = dict(zip(tokens, ids, strict=True))
+    scores = {
+        "none": None,
+        "order": {token: -at for at, token in enumerate(tokens)},
+        "ties": {token: random.randrange(3) for token in tokens},
+        "random": {token: random.random() for token in tokens},
+    }[kind]
+    assert merges_of(vocab, scores, skipped) == generate_merges(vocab, scores, skipped)
 
 
 def test_without_tokenizer(tmp_path: Path) -> None:
@@ -263,6 +292,10 @@ def test_without_the_extra(missing: str, tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_the_packages_are_as_before(tmp_path: Path) -> None:
-    before = gguf.GGUFReader, gguf.get_tensor_name_map
+    def found() -> tuple[object, ...]:
+        return gguf.GGUFReader, gguf.get_tensor_name_map, reader._mapped, gguf_tokenizer_mapping.generate_merges
+
+    before = found()
     load_model(write(tmp_path / "model.gguf", module_of("LlamaForCausalLM")))
-    assert (gguf.GGUFReader, gguf.get_tensor_name_map) == before
+    assert found() == before
+    assert gc.isenabled()

@@ -20,13 +20,15 @@ from edgewise.evaluation.ranking import cost
 from edgewise.report.contest.league import show_league
 from edgewise.runs.config import RunConfig
 from edgewise.runs.contest.entrants import VARIANTS, entrants, scorers
-from edgewise.runs.contest.league import place_folder, places, play
+from edgewise.runs.contest.league import place_folder, places, play, that_fit
 from edgewise.runs.contest.league_result import Cell, Entry, League
 from edgewise.runs.methods import get_method, method_names
 from edgewise.runs.methods.advice import ADVICE, FOR_EFFECTS, nearer
 from edgewise.runs.steps import Execution, Progress
 from edgewise.runs.store.codec import to_json
+from edgewise.runs.store.effects import About, StoredEffects, write_effects
 from edgewise.runs.store.results import read_result
+from edgewise.tasks import TASKS
 from stopping import stopped
 
 pytestmark = pytest.mark.slow
@@ -181,6 +183,30 @@ def test_a_method_that_refuses_is_kept_with_its_reason(tmp_path: Path) -> None:
     assert f"\nRefused:\neap, planted:3 on planted: {eap.refused}\n" in show_league(league)
 
 
+def test_stored_effects_take_the_place_of_measured_ones(folder: Path, tmp_path: Path) -> None:
+    """Of all edges, the numbers are those of the run they come from; those of other prompts are passed over."""
+    exact = load_run(folder / "planted-3-planted-seed-0" / "activation-patching")
+    prompts, metric = exact.record.prompts, exact.record.metric
+    about = About("planted", exact.record.identity["model"], "planted", {}, 4, 0, "discovery", prompts.fingerprint,
+                  metric, "all edges", {})  # fmt: skip
+    every = np.ones(exact.scores.graph.n_edges)
+    (tmp_path / "effects").mkdir()
+    write_effects(tmp_path / "effects/one.safetensors", StoredEffects.of_scores(exact.edge_scores, every, about))
+    stored = play(**ASKED, folder=tmp_path / "out", effects=tmp_path / "effects")
+    measured = read_result(League, folder)
+    assert not list((tmp_path / "out").rglob("activation-patching"))
+    for name in METHODS:
+        one, other = (league.cells[0].entry(name) for league in (stored, measured))
+        for measure in ("pearson", "spearman", "spearman_of_sizes", "top", "sign", "sign_of_top", "cmd", "auroc"):
+            assert one.number(measure) == pytest.approx(other.number(measure), abs=1e-6), (name, measure)
+    assert stored.reference == "activation-patching"
+    assert read_result(League, tmp_path / "out") == stored
+    play(replace(BASE, n=3), tmp_path / "other", (MODEL,), methods=("random",), effects=tmp_path / "effects")
+    assert list((tmp_path / "other").rglob("activation-patching"))
+    with pytest.raises(RunError, match="holds no stored effects"):
+        play(**ASKED, folder=tmp_path / "none", effects=tmp_path / "other")
+
+
 def test_other_prompts_are_refused(folder: Path) -> None:
     with pytest.raises(RunConflictError, match="holds another run"):
         play(replace(BASE, n=5), folder, (MODEL,), methods=METHODS)
@@ -225,7 +251,10 @@ def test_models_meet_the_tasks_that_fit_them() -> None:
         (MODEL, "planted"),
     ]
     assert [task for _, task, _ in found(("compiled:seen",))] == ["compiled"]
-    assert [task for _, task, _ in found(("demo",))] == ["ioi", "greater-than", "docstring", "induction"]
+    assert [task for _, task, _ in found(("demo",))] == [task for task in TASKS if task not in ("planted", "compiled")]
+    assert [one.task for one in that_fit(places(BASE, ("demo",)))] == ["ioi", "greater-than", "docstring", "induction"]
+    with pytest.raises(RunError, match="model 'demo' has not the words of any task"):
+        that_fit(places(BASE, ("demo",), ("capitals", "pronouns")))
     assert found(("./my model", "planted:3"))[-1][2] == "planted-3-planted-seed-0"
     assert found(("./my model",), ("ioi",))[0][2] == "my-model-ioi-seed-0"
 

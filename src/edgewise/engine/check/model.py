@@ -32,6 +32,7 @@ from edgewise.engine.run.hooks import borrowed
 from edgewise.engine.run.replacement import resample
 from edgewise.engine.run.sources import recorded_outputs
 from edgewise.models import Model
+from edgewise.models.alone import alone
 from edgewise.models.norms import Norm
 from edgewise.tasks import PromptPair
 
@@ -49,7 +50,7 @@ def silent(step: str, done: int = 0, total: int | None = None) -> None:
 
 
 def check_model(model: Model, *, reference: Callable[[], Model] | None = None, note: Note = silent) -> list[CheckRow]:
-    """Measure everything on random prompts.
+    """Measure everything on random prompts; calls from other threads wait until that is done.
 
     Args:
         model: the model.
@@ -59,6 +60,11 @@ def check_model(model: Model, *, reference: Callable[[], Model] | None = None, n
     Raises:
         ModelError: the model is in training mode.
     """
+    with alone(model.module):
+        return _checked(model, reference, note)
+
+
+def _checked(model: Model, reference: Callable[[], Model] | None, note: Note) -> list[CheckRow]:
     model.require_eval()
     before = _traces(model.module)
     note("checking invariants")

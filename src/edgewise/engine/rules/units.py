@@ -11,7 +11,6 @@ from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.modules import activation as torch_activations
-from transformers import activations as transformers_activations
 
 from edgewise.engine.rules.mode import Ruled
 from edgewise.engine.run.hooks import Hooks
@@ -21,6 +20,8 @@ from edgewise.models.lens import activations as lens_activations
 from edgewise.models.norms import Norm
 
 NOT_ELEMENTWISE = {"Softmax", "Softmin", "LogSoftmax", "Softmax2d", "MultiheadAttention", "GLU", "PReLU", "RReLU"}
+# The modules whose classes are activations, of torch and of transformers.
+OF_ACTIVATIONS = (torch_activations.__name__, "transformers.activations")
 KINKED = {
     "ReLU",
     "ReLU6",
@@ -75,7 +76,7 @@ def _is_elementwise(module: nn.Module) -> bool:
         return True
     if kind.__name__ == "BloomGelu":  # a function with a backward of its own, which no mode sees
         return True
-    known = kind.__module__ in (torch_activations.__name__, transformers_activations.__name__)
+    known = kind.__module__ in OF_ACTIVATIONS
     return known and kind.__name__ not in NOT_ELEMENTWISE
 
 

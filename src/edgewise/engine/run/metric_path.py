@@ -116,7 +116,7 @@ class Profile:
     values: Float[Tensor, "batch shares"]
     reach: Float[Tensor, " batch"]
 
-    def apply(self, scores: Float[Tensor, "batch *edges"]) -> Float[Tensor, "batch *edges"]:
+    def apply(self, scores: Float[Tensor, " batch *edges"]) -> Float[Tensor, " batch *edges"]:
         """``f(S / f(1))`` of every score; the score itself where L is the same at both ends."""
         values = self.values.to(scores.dtype)
         grid = values.new_tensor(SHARES)

@@ -15,16 +15,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from transformers import GPT2Config, GPT2LMHeadModel
+from transformers import GPT2Config
 
 from edgewise.models.compiled.language import CONTEXT, FIRST_WORD, SIZE, WORDS, vocabulary
 from edgewise.models.compiled.program import HEADS, POSITION, TOKEN, CompiledProgram, Head, Lookup
 from edgewise.models.identity_norms import blank_gpt2, constant_pairs, hold_steady
 from edgewise.models.word_tokenizer import PADDING
+
+if TYPE_CHECKING:
+    from transformers import GPT2LMHeadModel
 
 COLDNESS = 100.0
 STEEP = 32.0

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from edgewise.errors import ModelError, UnsupportedModelError, did_you_mean
-from edgewise.json_text import parse_json
+from edgewise.json_text import json_bytes, parse_json
 from edgewise.models.lens.activations import ACTIVATIONS
 from edgewise.models.lens.config import LensConfig, Normalization, Positions
 from edgewise.models.lens.fields import Fields
@@ -37,7 +37,7 @@ def is_lens_config(values: object) -> bool:
 def read_json(path: Path) -> Any:
     """The content of a JSON file. Raises ModelError when there is none."""
     try:
-        return parse_json(path.read_bytes())
+        return parse_json(json_bytes(path))
     except OSError as error:
         raise ModelError(f"config {str(path)!r} cannot be read ({error.strerror}); check the path") from None
     except ValueError as error:

@@ -17,11 +17,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from transformers import GPT2Config, GPT2LMHeadModel
+from transformers import GPT2Config
 
 from edgewise.graph import GraphSpec
 from edgewise.models.identity_norms import blank_gpt2, hold_steady
@@ -29,6 +29,9 @@ from edgewise.models.planted.language import CONTEXT, ID, RIGHT, VOCABULARY, WRO
 from edgewise.models.planted.program import CHANNELS, PlantedProgram, signal_of
 from edgewise.models.planted.shapes import pair_of
 from edgewise.models.word_tokenizer import PADDING
+
+if TYPE_CHECKING:
+    from transformers import GPT2LMHeadModel
 
 STREAM = 0.25  # of a signal is what the stream holds
 

@@ -1,15 +1,22 @@
-"""Which class a checkpoint in Hugging Face's format is loaded into, by its config alone."""
+"""Which class a checkpoint in Hugging Face's format is loaded into, by its config alone: its name, then the class.
+
+The name is known without any code of models, which takes longer to import than prompts to check.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_MAPPING
+from transformers import MODEL_FOR_CAUSAL_LM_MAPPING
 from transformers.dynamic_module_utils import get_class_from_dynamic_module
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_MAPPING_NAMES
 
 from edgewise.errors import UnsupportedModelError
 from edgewise.models.families import FAMILIES, REFUSED
 from edgewise.models.pretrained.library import told
+from edgewise.models.recognise import family_named
 
 AUTO = "AutoModelForCausalLM"
 # The same model, saved from another framework.
@@ -24,21 +31,30 @@ def class_of(name: str, source: str, config: Any, *, trust_remote_code: bool) ->
         source: its folder or hub name.
         config: its config.
         trust_remote_code: run code that it carries.
+    """
+    if _is_carried(config, trust_remote_code):
+        with told(name, source):
+            kind: type = get_class_from_dynamic_module(config.auto_map[AUTO], source)
+        return kind
+    found = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
+    classes = {one.__name__: one for one in (found if isinstance(found, list | tuple) else (found,))}
+    chosen: type = classes[_first(tuple(classes), config)]
+    return chosen
+
+
+def require_language_model(name: str, config: Any, *, trust_remote_code: bool) -> None:
+    """Refuse a checkpoint of another task's class, or of another kind of model than its ``model_type``, or no family's.
+
+    Args:
+        name: what the user called the model.
+        config: its config.
+        trust_remote_code: whether code that it carries is run; of its classes nothing is known before that.
 
     Raises:
-        UnsupportedModelError: there is none, or the checkpoint says that it holds another model.
+        UnsupportedModelError: naming the architecture.
     """
-    carried = getattr(config, "auto_map", None) or {}
-    if trust_remote_code and AUTO in carried:
-        with told(name, source):
-            kind: type = get_class_from_dynamic_module(carried[AUTO], source)
-        return kind
-    _require_language_model(name, config)
-    return _first(MODEL_FOR_CAUSAL_LM_MAPPING[type(config)], config)
-
-
-def _require_language_model(name: str, config: Any) -> None:
-    """Refuse a checkpoint of another task's class, or of another kind of model than its ``model_type``."""
+    if _is_carried(config, trust_remote_code):
+        return
     saved, of_type = config.architectures or [], f"its model_type {config.model_type!r}"
     refused = next((one for one in saved if one in REFUSED), None)
     if refused is not None:
@@ -49,15 +65,22 @@ def _require_language_model(name: str, config: Any) -> None:
             f"model {name!r}: {of_type} has no decoder-only language model (architecture: {said});"
             f" supported: {', '.join(FAMILIES)}"
         )
-    kind = _first(MODEL_FOR_CAUSAL_LM_MAPPING[type(config)], config)
-    bare = _first(MODEL_MAPPING.get(type(config), kind), config)
-    fitting = {one.lower() for one in (kind.__name__, bare.__name__, AUTO, "AutoModel")}
+    kinds = _names(MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, config)
+    if not kinds:
+        return  # registered with transformers by a package of the user's
+    kind = _first(kinds, config)
+    bare = _first(_names(MODEL_MAPPING_NAMES, config) or kinds, config)
+    fitting = {one.lower() for one in (kind, bare, AUTO, "AutoModel")}
     if saved and not any(_plain(one) in fitting for one in saved):
-        use = f"use a checkpoint of {kind.__name__}" if kind.__name__ in FAMILIES else "and it is not supported either"
+        use = f"use a checkpoint of {kind}" if kind in FAMILIES else "and it is not supported either"
         raise UnsupportedModelError(
-            f"model {name!r} was saved as {saved[0]!r}, which is not {kind.__name__}, the language model of {of_type};"
-            f" {use}"
+            f"model {name!r} was saved as {saved[0]!r}, which is not {kind}, the language model of {of_type}; {use}"
         )
+    family_named(kind)
+
+
+def _is_carried(config: Any, trust_remote_code: bool) -> bool:
+    return trust_remote_code and AUTO in (getattr(config, "auto_map", None) or {})
 
 
 def _plain(architecture: str) -> str:
@@ -66,8 +89,13 @@ def _plain(architecture: str) -> str:
     return architecture.lower()
 
 
-def _first(mapped: Any, config: Any) -> type:
+def _names(classes: Mapping[str, Any], config: Any) -> tuple[str, ...]:
+    """The classes of a config's ``model_type``, as in ``transformers`` the last that has its class of configs."""
+    types = [one for one, kind in CONFIG_MAPPING_NAMES.items() if kind == type(config).__name__]
+    found = next((classes[one] for one in (*types[-1:], *types) if one in classes), ())
+    return (found,) if isinstance(found, str) else tuple(found)
+
+
+def _first(classes: tuple[str, ...], config: Any) -> str:
     """The class that a config names where its ``model_type`` has several, else the first of them."""
-    classes = mapped if isinstance(mapped, list | tuple) else (mapped,)
-    named: type = next((one for one in classes if one.__name__ in (config.architectures or ())), classes[0])
-    return named
+    return next((one for one in classes if one in (config.architectures or ())), classes[0])

@@ -5,8 +5,6 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from transformers.modeling_flash_attention_utils import FLASH_ATTENTION_COMPATIBILITY_MATRIX
-from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.utils import is_kernels_available, is_torch_flex_attn_available
 
 from edgewise.errors import EdgewiseWarning, ModelError, did_you_mean
@@ -18,6 +16,9 @@ PLAIN_EXPERTS = ("eager", "grouped_mm", "batched_mm")
 
 def available(kind: Any) -> list[str]:
     """The names of the ways to compute attention that a class has here."""
+    from transformers.modeling_flash_attention_utils import FLASH_ATTENTION_COMPATIBILITY_MATRIX
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
     flash = {f"flash_attention_{version}": found for version, found in FLASH_ATTENTION_COMPATIBILITY_MATRIX.items()}
     there = {
         "sdpa": kind._supports_sdpa,
@@ -41,11 +42,22 @@ def require_available(name: str, kind: Any, attention: str) -> None:
     """
     known = available(kind)
     if attention not in known and not ("/" in attention and is_kernels_available()):
-        near = did_you_mean(attention, known)
+        near = _needs(attention) or did_you_mean(attention, known)
         raise ModelError(
             f"model {name!r}: attention {attention!r} is not there for {kind.__name__} on this machine{near};"
             f" use one of {', '.join(known)}"
         )
+
+
+def _needs(attention: str) -> str | None:
+    """What is missing for a way that ``transformers`` knows."""
+    from transformers.modeling_flash_attention_utils import FLASH_ATTENTION_COMPATIBILITY_MATRIX
+
+    number = attention.removeprefix("flash_attention_")
+    if number not in map(str, FLASH_ATTENTION_COMPATIBILITY_MATRIX):
+        return None
+    package = "flash_attn" if number == "2" else f"the package of FlashAttention {number}"
+    return f": it needs {package} and a GPU that it supports"
 
 
 def take_plain(name: str, kind: Any, config: Any) -> None:

@@ -1,4 +1,4 @@
-"""The config of a checkpoint in Hugging Face's format, read and understood before its weights are."""
+"""The config of a checkpoint in Hugging Face's format: read before prompts are, understood before weights are."""
 
 from __future__ import annotations
 
@@ -10,24 +10,23 @@ from transformers import AutoConfig, PreTrainedConfig
 
 from edgewise.errors import ModelError
 from edgewise.models.families import FAMILIES
-from edgewise.models.pretrained.architecture import class_of
-from edgewise.models.pretrained.fields import check_fields
+from edgewise.models.pretrained.architecture import class_of, require_language_model
+from edgewise.models.pretrained.fields import check_fields, check_sizes
 from edgewise.models.pretrained.library import told
 from edgewise.models.recognise import family_of
 
 
-def read_config(name: str, source: str, *, trust_remote_code: bool, ignore_config: Collection[str]) -> Any:
-    """The config, of a class and with attributes that are understood.
+def read_config(name: str, source: str, *, trust_remote_code: bool) -> Any:
+    """The config of a model that may be understood: enough to check prompts for it.
 
     Args:
         name: what the user called the model.
         source: its folder or hub name.
         trust_remote_code: run code that it carries.
-        ignore_config: attributes the user vouches for.
 
     Raises:
         ModelError: a config that cannot be read.
-        UnsupportedModelError: an architecture or config attribute that is not understood.
+        UnsupportedModelError: an architecture that is not supported.
     """
     with told(name, source, "config.json"):
         values, _ = PreTrainedConfig.get_config_dict(source)
@@ -36,10 +35,31 @@ def read_config(name: str, source: str, *, trust_remote_code: bool, ignore_confi
         config = loader.from_pretrained(source, **trusted)
         # Logits are asked for by name, and nothing beside them.
         config.return_dict, config.output_attentions, config.output_hidden_states = True, False, False
+        require_language_model(name, config, trust_remote_code=trust_remote_code)
+        check_sizes(name, config)
+    return config
+
+
+def require_understood(
+    name: str, source: str, config: Any, *, trust_remote_code: bool, ignore_config: Collection[str]
+) -> None:
+    """Refuse a config with attributes or values that are not understood, by the code of the model's class.
+
+    Args:
+        name: what the user called the model.
+        source: its folder or hub name.
+        config: its config.
+        trust_remote_code: run code that it carries.
+        ignore_config: attributes the user vouches for.
+
+    Raises:
+        ModelError: a value that no model can be made of.
+        UnsupportedModelError: an architecture or config attribute that is not understood.
+    """
+    with told(name, source, "config.json"):
         kind = class_of(name, source, config, trust_remote_code=trust_remote_code)
         family_of(kind, config, ignore_config)
         check_fields(name, config)
-    return config
 
 
 def _loader(name: str, values: Mapping[str, Any], trust_remote_code: bool) -> Any:

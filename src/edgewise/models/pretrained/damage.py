@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgewise.errors import ModelError
-from edgewise.json_text import parse_json, shown
+from edgewise.json_text import json_bytes, parse_json, shown
 
 # The first bytes of what is often saved under another file's name -> what it is, and what to do.
 IMPOSTERS = {
@@ -32,7 +32,7 @@ def read_object(path: Path, where: str) -> dict[str, Any]:
     """
     refuse_imposter(path, where)
     try:
-        values = parse_json(path.read_bytes())
+        values = parse_json(json_bytes(path))
     except OSError as error:
         raise ModelError(f"{where}: {path.name} cannot be read ({error.strerror}); check its permissions") from None
     except ValueError as error:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from transformers.activations import ACT2FN
 from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
-from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING
 
 from edgewise.errors import ModelError, did_you_mean
 from edgewise.json_text import shown
@@ -20,15 +18,15 @@ ACTIVATIONS = ("hidden_act", "hidden_activation", "activation_function", "activa
 COUNTS = {"vocab_size": 1, "max_position_embeddings": 1}
 
 
-def check_fields(name: str, config: Any) -> None:
-    """Refuse activations, rotary positions and quantisations that ``transformers`` does not have, and too many layers.
+def check_sizes(name: str, config: Any) -> None:
+    """Refuse numbers of layers, tokens and positions that no model has.
 
     Args:
         name: what the user called the model.
         config: its config.
 
     Raises:
-        ModelError: naming the field and what it may be.
+        ModelError: naming the field.
     """
     depth = type(config).attribute_map.get("num_hidden_layers", "num_hidden_layers")
     require_depth(name, depth, getattr(config, depth, None))
@@ -39,6 +37,20 @@ def check_fields(name: str, config: Any) -> None:
                 f"model {name!r}: config.json: {field} is {shown(value, 60)}, no number that a model can have; mend"
                 " config.json, or get it again"
             )
+
+
+def check_fields(name: str, config: Any) -> None:
+    """Refuse activations, rotary positions and quantisations that ``transformers`` does not have.
+
+    Args:
+        name: what the user called the model.
+        config: its config.
+
+    Raises:
+        ModelError: naming the field and what it may be.
+    """
+    from transformers.activations import ACT2FN  # the libraries of models, which reading prompts does without
+
     _require_quantisation(name, getattr(config, "quantization_config", None))
     for field in ACTIVATIONS:
         value = getattr(config, field, None)
@@ -74,6 +86,8 @@ def _require_quantisation(name: str, quantisation: Any) -> None:
         raise ModelError(
             f"model {name!r}: config.json: quantization_config is {shown(quantisation, 60)}; it must be an object"
         )
+    from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING
+
     # Files of bitsandbytes may name no method.
     if any(quantisation.get(switch) for switch in ("load_in_4bit", "load_in_8bit")):
         return

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from edgewise.errors import ModelError
-from edgewise.json_text import parse_json
+from edgewise.json_text import json_bytes, parse_json
 from edgewise.models.weight_file import read_tensors
 from edgewise.models.weight_names import listed
 
@@ -116,7 +116,7 @@ def _require_same(name: str, first: Path, second: Path) -> None:
 
 def _placed(index: Path) -> dict[str, str]:
     try:
-        content: Any = parse_json(index.read_bytes())
+        content: Any = parse_json(json_bytes(index))
         placed = dict(content["weight_map"])
     except (ValueError, KeyError, TypeError):
         placed = {}

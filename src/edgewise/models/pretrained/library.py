@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,13 +13,15 @@ from typing import Any
 from huggingface_hub.errors import HFValidationError, StrictDataclassError
 from transformers.utils import logging
 
+from edgewise.disk import trouble
 from edgewise.errors import EdgewiseError, ModelError, UnknownNameError, did_you_mean
 from edgewise.models.catalogue import KNOWN
 
 # How much of what a library says is passed on, and what is not: a folder's trouble is not the network's.
 SAID = 300
 _IN_WORDS = (OSError, ValueError, ImportError, RuntimeError, KeyError)
-_OF_THE_NETWORK = ("internet connection", "huggingface.co", "local directory with the same name", "offline mode")
+_ADVICE = ("internet connection", "local directory with the same name", "offline mode")
+_OF_THE_NETWORK = (*_ADVICE, "huggingface.co")
 REPORTER = getLogger("transformers.modeling_utils")
 JUDGED = ("LOAD REPORT", "checkpoint seem corrupted")
 
@@ -93,12 +96,27 @@ def quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
+@contextmanager
+def without_collection() -> Iterator[None]:
+    """While in force, Python does not search for garbage: a vocabulary's hundreds of thousands of entries are none."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
 class _WithoutReport(Filter):
     def filter(self, record: LogRecord) -> bool:
         return not any(mark in record.getMessage() for mark in JUDGED)
 
 
 def _load_error(name: str, source: str, error: BaseException, file: str | None) -> EdgewiseError:
+    full = trouble(error)
+    if full is not None:
+        return ModelError(f"model {name!r} cannot be fetched or read: {'; '.join(full)} ({clipped(error, 160)})")
     reason = clipped(error)
     if isinstance(error, SyntaxError):
         reason = f"its code is no Python of this version: {reason}"
@@ -113,12 +131,21 @@ def _load_error(name: str, source: str, error: BaseException, file: str | None) 
     known = f"model {name!r}" if name in KNOWN else f"unknown model {name!r}"
     return UnknownNameError(
         f"{known}{near or ';'} it is no folder here, and the hub did not give it"
-        f" (check the name, the network, and `hf auth login` for gated models): {clipped(error, 160)}"
+        f" (check the name, the network, and `hf auth login` for gated models): {_of_the_hub(error)}"
     )
 
 
 def _of_the_folder(reason: str) -> str:
     """What is said without the sentences about the network, which a folder does not need."""
-    sentences = re.split(r"(?<=[.!?])\s+", reason)
-    kept = [one for one in sentences if not any(mark in one for mark in _OF_THE_NETWORK)]
-    return " ".join(kept) or "one of its files is missing or damaged; get the folder again"
+    return _without(_OF_THE_NETWORK, reason) or "one of its files is missing or damaged; get the folder again"
+
+
+def _of_the_hub(error: BaseException) -> str:
+    """What the hub's library says, without its own advice, which is cut or of other programs."""
+    words = _without(_ADVICE, " ".join(str(error).split())).rstrip(" .:;")
+    return clipped(OSError(words or "it cannot be reached"), 200)
+
+
+def _without(marks: tuple[str, ...], said: str) -> str:
+    sentences = re.split(r"(?<=[.!?])\s+", said)
+    return " ".join(one for one in sentences if not any(mark in one for mark in marks))

@@ -11,7 +11,7 @@ from transformers import AutoTokenizer
 
 from edgewise.errors import EdgewiseWarning, ModelError
 from edgewise.models.pretrained.damage import refuse_damaged
-from edgewise.models.pretrained.library import broken, clipped, quiet
+from edgewise.models.pretrained.library import broken, clipped, quiet, without_collection
 
 MAIN = "tokenizer.json"
 # One of these makes a folder one with a tokenizer.
@@ -38,7 +38,7 @@ def read_tokenizer(name: str, source: str, **options: Any) -> Any | None:
             return None
         refuse_damaged(folder, (*VOCABULARIES, *SETTINGS), _where(source))
     try:
-        with quiet():
+        with quiet(), without_collection():
             tokenizer = AutoTokenizer.from_pretrained(source, **options)
             _try(tokenizer)
             return tokenizer

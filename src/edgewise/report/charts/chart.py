@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 from edgewise.report.charts.style import DPI, LINE, POINT, TITLE, Colours, settings
@@ -58,6 +59,11 @@ class Chart:
     def size(self) -> tuple[float, float]:
         """Width and height, pixels."""
         return max(part.size[0] for part in self.parts), sum(part.head + part.size[1] + _BELOW for part in self.parts)
+
+    @cached_property
+    def on_light_paper(self) -> Figure:
+        """The chart laid out once, for all files that are painted of it."""
+        return figure(self)
 
 
 def chart(heading: Heading, size: tuple[float, float], fill: Fill) -> Chart:

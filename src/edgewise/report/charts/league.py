@@ -63,17 +63,20 @@ class Panel:
         return 0.0, 1.05 * max([*known, self.exact or 0.0], default=1.0)
 
 
-def league_chart(panels: Sequence[Panel], advised: Collection[str], heading: Heading) -> Chart:
+def league_chart(
+    panels: Sequence[Panel], advised: Collection[str], heading: Heading, cost: str = "cost in passes, by EAP's"
+) -> Chart:
     """Return the chart.
 
     Args:
         panels: what is measured of the methods, whose costs are known and above 0.
         advised: names of the methods that stand out.
         heading: what stands above.
+        cost: what costs are, for the axis.
     """
     names = max(text_width(_words(one), SMALL, one.name in advised) for one in panels[0].methods)
     size = _WIDTH, _REST + _PANEL * len(panels) + names
-    return chart(heading, size, partial(_fill, panels, advised))
+    return chart(heading, size, partial(_fill, panels, advised, cost))
 
 
 def _words(method: Standing) -> str:
@@ -81,7 +84,7 @@ def _words(method: Standing) -> str:
     return f"{method.name}   {times_words(method.cost)}"
 
 
-def _fill(panels: Sequence[Panel], advised: Collection[str], figure: SubFigure, colours: Colours) -> None:
+def _fill(panels: Sequence[Panel], advised: Collection[str], cost: str, figure: SubFigure, colours: Colours) -> None:
     methods = panels[0].methods
     places = _places([one.cost or 1.0 for one in methods])
     drawn = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
@@ -94,9 +97,7 @@ def _fill(panels: Sequence[Panel], advised: Collection[str], figure: SubFigure, 
         bold = one.name in advised
         words.set(rotation_mode="anchor", ha="right", va="center_baseline")
         words.set(color=colours["kept" if bold else "ink"], weight="bold" if bold else "normal")
-    below.set_xlabel(
-        "cost in passes, by EAP's; the scale is of powers of ten, and methods of like cost stand side by side"
-    )
+    below.set_xlabel(f"{cost}; the scale is of powers of ten, and methods of like cost stand side by side")
     _explain(figure, below, any(panel.exact is not None for panel in panels), colours)
 
 

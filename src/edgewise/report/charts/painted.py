@@ -59,7 +59,7 @@ def chart_png(chart: Chart, *, dark: bool = False) -> bytes:
     """
     colours = DARK if dark else LIGHT
     with default_settings(settings(colours)):
-        return png_of(figure(chart, colours), DPI * _SHARP)
+        return png_of(figure(chart, colours) if dark else chart.on_light_paper, DPI * _SHARP)
 
 
 def _as_svg(chart: Chart) -> str:
@@ -67,7 +67,7 @@ def _as_svg(chart: Chart) -> str:
 
     buffer = io.BytesIO()
     with default_settings(settings(LIGHT)):
-        FigureCanvasSVG(figure(chart)).print_svg(buffer, metadata={"Date": None})
+        FigureCanvasSVG(chart.on_light_paper).print_svg(buffer, metadata={"Date": None})
     return buffer.getvalue().decode()
 
 

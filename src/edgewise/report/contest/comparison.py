@@ -11,19 +11,19 @@ from edgewise.report.cost import passes_words, seconds_words
 from edgewise.report.evaluation import CARRY
 from edgewise.report.picture.circuit import Heading
 from edgewise.report.table import fixed, table
-from edgewise.runs.contest.comparison import StoredComparison
 from edgewise.runs.contest.comparison_result import ComparedRun, Comparison
 from edgewise.runs.evaluated import EvaluatedPrompts
+from edgewise.runs.store.analysis import StoredResults
 from edgewise.runs.store.codec import to_json
 
 
-def comparison_document(stored: StoredComparison) -> dict[str, Any]:
+def comparison_document(stored: StoredResults[Comparison]) -> dict[str, Any]:
     """Return a comparison as JSON values: its numbers, where they are stored, whether they were there already."""
     where = {"file": str(stored.path), "reused": stored.reused}
     return {**where, "asked": dict(stored.asked), **to_json(stored.results)}
 
 
-def show_comparison(stored: StoredComparison) -> str:
+def show_comparison(stored: StoredResults[Comparison]) -> str:
     """Return what `edgewise compare` prints: the runs and their cost, overlaps, rank correlations, faithfulness."""
     results = stored.results
     parts = [
@@ -37,7 +37,7 @@ def show_comparison(stored: StoredComparison) -> str:
     return "\n\n".join(parts)
 
 
-def comparison_picture(stored: StoredComparison) -> Chart:
+def comparison_picture(stored: StoredResults[Comparison]) -> Chart:
     """Return the picture: faithfulness by size of every run, and two matrices."""
     results, asked = stored.results, stored.asked
     prompts, runs = results.prompts, results.runs
@@ -69,7 +69,7 @@ def comparison_picture(stored: StoredComparison) -> Chart:
     return comparison_chart(lines, squares, head)
 
 
-def _what(stored: StoredComparison) -> str:
+def _what(stored: StoredResults[Comparison]) -> str:
     results, asked = stored.results, stored.asked
     lines = [
         f"{len(results.runs)} runs of {results.model}, {results.edges:,} edges, evaluated on"

@@ -68,7 +68,8 @@ def head(run: Run) -> str:
 def _worth(found: Evaluated | None) -> tuple[tuple[str, str, str], ...]:
     if found is None or found.faithfulness is None:
         return ()
-    return (("faithfulness", *_with_error(found.faithfulness, found.faithfulness_stderr)),)
+    spread = "" if found.faithfulness_stderr is None else f"± {share(found.faithfulness_stderr)}"
+    return (("faithfulness", share(found.faithfulness), spread),)
 
 
 def _with_error(value: float, stderr: float | None) -> tuple[str, str]:

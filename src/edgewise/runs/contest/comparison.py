@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from edgewise.runs.evaluate import Loaded, evaluate
 from edgewise.runs.evaluated import Evaluated
 from edgewise.runs.evaluated_circuit import EvaluatedCircuit, circuit_of_run
 from edgewise.runs.steps import Execution
-from edgewise.runs.store.analysis import Analysis, measured
+from edgewise.runs.store.analysis import Analysis, StoredResults, measured
 from edgewise.runs.store.folder import RUN, Run, load_run
 from edgewise.settings import described
 from edgewise.settings.evaluation import Ablation, EvaluationRequest
@@ -36,23 +36,6 @@ _SHARED = (
 )
 
 
-@dataclass(frozen=True, eq=False)
-class StoredComparison:
-    """The numbers of a comparison.
-
-    Args:
-        results: what was found.
-        asked: what decided it, JSON values.
-        path: where they are stored.
-        reused: whether they were there already and nothing was measured.
-    """
-
-    results: Comparison
-    asked: Mapping[str, Any]
-    path: Path
-    reused: bool
-
-
 def compare(
     folders: Sequence[str | Path],
     out: str | Path,
@@ -61,7 +44,7 @@ def compare(
     ablation: Ablation = "resample",
     random: int = 3,
     execution: Execution = Execution(),
-) -> StoredComparison:
+) -> StoredResults[Comparison]:
     """Compare finished runs, or read what an earlier comparison found.
 
     Args:
@@ -92,9 +75,7 @@ def compare(
             found.append(evaluate(subject, want, place, saying, load=loaded.setup).results)
         return _compared(names, runs, found)
 
-    analysis = Analysis(out, "comparison")
-    results, reused = measured(analysis, asked, Comparison, measure, overwrite=execution.overwrite)
-    return StoredComparison(results, asked, analysis.path, reused)
+    return measured(Analysis(out, "comparison"), asked, Comparison, measure, overwrite=execution.overwrite)
 
 
 def _runs(names: Sequence[Path], out: Path) -> list[Run]:

@@ -1,6 +1,7 @@
 """Hold every method that scores edges, on several models and tasks, against the exact effects of all edges.
 
-1. Of each model and task, the exact effect of every edge: a run of activation patching like any other.
+1. Of each model and task, the exact effect of every edge: a run of activation patching like any other. Or stored
+   effects of the same model and prompts, of all edges or a sample, where a folder of such is given.
 2. Each method is one run folder beside it, on the same prompts; the curve of its best edges is evaluated on held-out
    prompts into the same folder. A method that refuses the model is kept with its reason.
 3. From the runs alone, agreement with the exact effects, areas and costs go to ``league.json``.
@@ -14,14 +15,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from edgewise.attribution import METHODS
-from edgewise.errors import MetricError, RunError, UnsupportedModelError
-from edgewise.evaluation.agreement import agreement
+from edgewise.errors import DataError, MetricError, RunError, UnsupportedModelError
+from edgewise.evaluation.agreement import Agreement, agreement
 from edgewise.evaluation.ranking import BACKWARD
 from edgewise.evaluation.roc import score_roc
 from edgewise.evaluation.sizes import FRACTIONS
-from edgewise.graph import Graph
+from edgewise.graph import EdgeScores, Graph
 from edgewise.models import compiled, planted
 from edgewise.models.built import BUILT, kind_of
+from edgewise.models.reader import Reader
 from edgewise.runs.config import RunConfig
 from edgewise.runs.contest.entrants import (
     NOTHING,
@@ -34,10 +36,14 @@ from edgewise.runs.contest.entrants import (
 )
 from edgewise.runs.contest.league_result import Cell, Entry, League
 from edgewise.runs.contest.play import Ground, ground_of
+from edgewise.runs.contest.stored import agreement_with, effects_for, stored_effects
 from edgewise.runs.contest.truth import Truth, known_truth
 from edgewise.runs.evaluate import Loaded, evaluate
 from edgewise.runs.evaluated_circuit import circuit_of_run
+from edgewise.runs.prompts import prompts_of
+from edgewise.runs.setup import opened_model
 from edgewise.runs.steps import Execution, Forecast, Progress
+from edgewise.runs.store.effects import StoredEffects
 from edgewise.runs.store.folder import RUN, Run
 from edgewise.runs.store.results import write_result
 from edgewise.settings import read_settings
@@ -64,6 +70,7 @@ def play(
     methods: Sequence[str] | None = None,
     *,
     draws: int = 1,
+    effects: str | Path | None = None,
     execution: Execution = Execution(),
 ) -> League:
     """Run all methods on all models and tasks, and store the result beside their runs.
@@ -77,6 +84,8 @@ def play(
         tasks: names; all that fit by default.
         methods: names, with settings behind colons; all that score edges, and `VARIANTS`, by default.
         draws: how many draws of prompts of each task, of the seeds from the base's on.
+        effects: a folder of stored exact effects, which take the place of measured ones where they are of the same
+            model, prompts and metric.
         execution: how it is carried out, `Execution`.
 
     Raises:
@@ -89,13 +98,17 @@ def play(
         raise RunError("methods are compared by scores of edges; leave the level out")
     playing = entrants((*scorers(), *VARIANTS) if methods is None else methods, base, rows=NOTHING)
     found, cells, ends = places(base, models, tasks, draws), list[Cell](), list[str]()
+    stored = () if effects is None else stored_effects(effects)
+    if tasks is None:
+        found = that_fit(found)
     for number, place in enumerate(found, start=1):
         words = f"{place.model} on {place.task} ({number} of {len(found)})"
         ground, model = ground_of(place, Path(folder) / place_folder(place), execution.named(words))
-        runs = _runs(playing, ground, model.graph)
-        cells.append(_cell(runs, ground, known_truth(place, model)))
+        exact = effects_for(ground, stored) or ground.run(REFERENCE)
+        runs = _runs(playing, ground, model.graph, exact)
+        cells.append(_cell(runs, ground, model.graph, exact, known_truth(place, model)))
         ends += [run.record.finished for _, run in runs if isinstance(run, Run)]
-    league = League(TOP, max(ends), tuple(cells))
+    league = League(TOP, max(ends, default=""), tuple(cells))
     write_result(Path(folder), league)
     return league
 
@@ -131,14 +144,44 @@ def _fitting(model: str, tasks: Sequence[str]) -> list[str]:
     return fitting
 
 
+def that_fit(found: Sequence[RunConfig]) -> tuple[RunConfig, ...]:
+    """Those whose task the model's tokenizer has the words for.
+
+    Raises:
+        RunError: a model that has them for no task.
+        ModelError: a model that cannot be opened.
+    """
+    opened = {model: opened_model(next(one for one in found if one.model == model)) for model in _models(found)}
+    fitting = tuple(one for one in found if _has_words(one, opened[one.model].reader))
+    without = [model for model in opened if model not in _models(fitting)]
+    if without:
+        raise RunError(f"model '{without[0]}' has not the words of any task; give --tasks, whose refusal says which")
+    return fitting
+
+
+def _models(found: Sequence[RunConfig]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(one.model for one in found))
+
+
+def _has_words(place: RunConfig, reader: Reader) -> bool:
+    try:
+        prompts_of(place, reader)
+    except DataError:
+        return False
+    return True
+
+
 def place_folder(place: RunConfig) -> str:
     """Name of the folder of a place's runs."""
     return re.sub(r"[^A-Za-z0-9_.]+", "-", f"{place.model} {place.task} seed {place.seed}").strip("-.")
 
 
-def _runs(methods: Sequence[Entrant], ground: Ground, graph: Graph) -> list[tuple[Entrant, Run | str]]:
-    """The runs on one model and task, the exact effects last; of a method that refuses, why."""
-    exact = ground.run(REFERENCE)
+def _runs(
+    methods: Sequence[Entrant], ground: Ground, graph: Graph, exact: Run | StoredEffects
+) -> list[tuple[Entrant, Run | str]]:
+    """The runs on one model and task, that of the exact effects last where there is one; of a refusal, why."""
+    if isinstance(exact, StoredEffects):
+        return [(one, _run_or_refusal(one, ground)) for one in methods]
     _say_what_is_left(methods, ground, exact, graph)
     return [*((one, _run_or_refusal(one, ground)) for one in methods), (REFERENCE, exact)]
 
@@ -150,23 +193,33 @@ def _run_or_refusal(entrant: Entrant, ground: Ground) -> Run | str:
         return str(error)
 
 
-def _cell(runs: Sequence[tuple[Entrant, Run | str]], ground: Ground, truth: Truth | None) -> Cell:
-    exact, loaded, base = runs[-1][1], Loaded(), ground.base
-    assert isinstance(exact, Run)
+def _cell(
+    runs: Sequence[tuple[Entrant, Run | str]],
+    ground: Ground,
+    graph: Graph,
+    exact: Run | StoredEffects,
+    truth: Truth | None,
+) -> Cell:
+    loaded, base = Loaded(), ground.base
+    entries = [_entry(one, run, exact, truth, ground, loaded) for one, run in runs]
+    if isinstance(exact, StoredEffects):
+        entries.append(Entry(REFERENCE.name, "", True))
     return Cell(
         base.model,
         base.task or ground.task,
         base.seed,
-        exact.record.metric.name,
+        ground.metric,
         ground.n,
-        exact.circuit.graph.n_edges,
+        graph.n_edges,
         None if truth is None else truth.words,
         None if truth is None else truth.circuit.n_edges,
-        tuple(_entry(one, run, exact, truth, ground, loaded) for one, run in runs),
+        tuple(entries),
     )
 
 
-def _entry(entrant: Entrant, run: Run | str, exact: Run, truth: Truth | None, ground: Ground, loaded: Loaded) -> Entry:
+def _entry(
+    entrant: Entrant, run: Run | str, exact: Run | StoredEffects, truth: Truth | None, ground: Ground, loaded: Loaded
+) -> Entry:
     name, place = entrant.name, f"{ground.folder.name}/{entrant.folder}"
     if isinstance(run, str):
         return Entry(name, place, False, refused=run)
@@ -179,11 +232,17 @@ def _entry(entrant: Entrant, run: Run | str, exact: Run, truth: Truth | None, gr
         None,
         run.record.passes,
         run.record.timing["scoring"],
-        agreement(run.edge_scores, exact.edge_scores, k=TOP),
+        _agreement(run.edge_scores, exact),
         evaluation.cpr,
         evaluation.cmd,
         None if truth is None else score_roc(run.edge_scores, truth.circuit).auc,
     )
+
+
+def _agreement(scores: EdgeScores, exact: Run | StoredEffects) -> Agreement:
+    if isinstance(exact, StoredEffects):
+        return agreement_with(exact, scores, TOP)
+    return agreement(scores, exact.edge_scores, k=TOP)
 
 
 def _say_what_is_left(methods: Sequence[Entrant], ground: Ground, exact: Run, graph: Graph) -> None:

@@ -30,6 +30,8 @@ class Ground:
         task: of the prompts; their file's name where they are a file's.
         n: number of prompts.
         metric: that of the prompts, or that was asked for.
+        prompts: SHA-256 of their ids.
+        digest: SHA-256 of the model's files; None where there is none to take.
     """
 
     base: RunConfig
@@ -38,6 +40,8 @@ class Ground:
     task: str
     n: int
     metric: str
+    prompts: str
+    digest: str | None
 
     def runs(self, entrant: Entrant) -> dict[str, Run]:
         """Return the runs of a method, made or found, by their folders' names under the ground's.
@@ -72,4 +76,5 @@ def ground_of(base: RunConfig, folder: Path, execution: Execution) -> tuple[Grou
     setup = prepare(base, None, Steps(execution.report))
     prompts = setup.prompts
     metric = base.metric or prompts.metric
-    return Ground(base, folder, execution, prompts.name, len(prompts), metric), setup.model
+    of = (prompts.fingerprint(), setup.identity.get("model"))
+    return Ground(base, folder, execution, prompts.name, len(prompts), metric, *of), setup.model

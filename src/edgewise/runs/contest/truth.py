@@ -15,7 +15,7 @@ from pathlib import Path
 
 from edgewise.errors import FormatError, RunError, SelectionError
 from edgewise.graph import Circuit, Graph, threshold
-from edgewise.json_text import parse_json
+from edgewise.json_text import json_bytes, parse_json
 from edgewise.models import Model
 from edgewise.models.built import kind_of
 from edgewise.runs.config import RunConfig
@@ -147,6 +147,6 @@ def _of_file(asked: str, graph: Graph) -> Truth:
 
 def _json(path: Path) -> object:
     try:
-        return parse_json(path.read_bytes())
+        return parse_json(json_bytes(path))
     except ValueError as error:
         raise FormatError(f"{path}: not JSON ({error}); write it again") from error

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from edgewise.errors import FormatError, RunConflictError
 from edgewise.runs.identity import changed
@@ -56,6 +56,23 @@ class Analysis:
         return f"{self.name}.progress.safetensors"
 
 
+@dataclass(frozen=True, eq=False)
+class StoredResults(Generic[Results]):
+    """The results of an analysis.
+
+    Args:
+        results: what was found.
+        asked: what decided it, JSON values.
+        path: where they are stored; None where they are not.
+        reused: whether they were there already and nothing was measured.
+    """
+
+    results: Results
+    asked: Mapping[str, Any]
+    path: Path | None
+    reused: bool
+
+
 def measured(
     analysis: Analysis,
     asked: Mapping[str, Any],
@@ -63,7 +80,7 @@ def measured(
     measure: Callable[[], Results],
     *,
     overwrite: bool = False,
-) -> tuple[Results, bool]:
+) -> StoredResults[Results]:
     """Return the results of an analysis, stored or measured now.
 
     Args:
@@ -74,9 +91,6 @@ def measured(
             its state in the file ``analysis.progress``, with ``{"asked": asked, ...}`` as the checkpoint's key.
         overwrite: measure again, in place of what is stored.
 
-    Returns:
-        The results, and whether they were there already.
-
     Raises:
         RunConflictError: the folder holds another question of this name, or another process is writing to it.
         FormatError: a file of that name that edgewise did not write, or that is damaged; it names the field.
@@ -86,14 +100,14 @@ def measured(
         found = None if overwrite else _stored(analysis)
         if found is not None:
             _refuse_other(analysis, found[ASKED], plain, "result")
-            return _results(analysis, found, kind), True
+            return StoredResults(_results(analysis, found, kind), asked, analysis.path, True)
         checkpoint = load_checkpoint(analysis.folder, analysis.progress)
         if checkpoint is not None and not overwrite:
             _refuse_other(analysis, checkpoint.key.get(ASKED, {}), plain, "unfinished result")
         results = {"format": FORMAT, ASKED: plain, **to_json(measure())}
         text = json.dumps(results, indent=2, allow_nan=False) + "\n"
         commit(analysis.folder, {analysis.path.name: content(text.encode())}, gone=[analysis.progress])
-        return _results(analysis, read_json(analysis.path, _FIX), kind), False
+        return StoredResults(_results(analysis, read_json(analysis.path, _FIX), kind), asked, analysis.path, False)
 
 
 def stored(analysis: Analysis, kind: type[Results]) -> Results | None:

@@ -2,16 +2,21 @@
 
 1. write a temporary file in the same folder, 2. flush it to the disk, 3. rename it over the target,
 4. flush the folder, which holds the name.
+
+A temporary file's name says for which target and by which process. What a killed process left is removed by the next
+that writes the same target, or by whoever holds the folder.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
-import stat
 from collections.abc import Callable
 from pathlib import Path
+
+import psutil
 
 _SUFFIX = ".edgewise-tmp"
 
@@ -28,20 +33,18 @@ def sync(path: Path) -> None:
 
 
 def write_new(path: Path, writer: Callable[[Path], None]) -> None:
-    """Let `writer` fill a file that is not there yet, with the permissions that any new file gets, and flush it.
+    """Let `writer` fill a file that is not there yet, and flush it.
 
     Raises:
-        OSError: it is there already, or cannot be written.
+        OSError: it is there already, or cannot be written; the error names it.
     """
-    handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
+    path.touch(exist_ok=False)
     try:
-        mode = stat.S_IMODE(os.fstat(handle).st_mode)
-    finally:
-        os.close(handle)
-    writer(path)
-    # safetensors puts a file of its own there, for its owner alone; results are meant to be shared.
-    path.chmod(mode)
-    sync(path)
+        writer(path)
+        sync(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # of a full disk the system does not say where
+        raise
 
 
 def write_through(path: Path, writer: Callable[[Path], None]) -> None:
@@ -54,7 +57,8 @@ def write_through(path: Path, writer: Callable[[Path], None]) -> None:
     Raises:
         OSError: the folder cannot be written; `path` is then as it was.
     """
-    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}{_SUFFIX}"
+    _forget_left(path)
+    temporary = path.parent / f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}{_SUFFIX}"
     try:
         write_new(temporary, writer)
         os.replace(temporary, path)  # noqa: PTH105  the one call that must be the system's own rename
@@ -78,10 +82,21 @@ def sweep(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def content(data: bytes) -> Callable[[Path], None]:
-    """A writer of these bytes."""
+def content(*parts: bytes | memoryview) -> Callable[[Path], None]:
+    """A writer of these bytes, one part after the other."""
 
     def write(path: Path) -> None:
-        path.write_bytes(data)
+        with path.open("wb") as file:
+            file.writelines(parts)
 
     return write
+
+
+def _forget_left(path: Path) -> None:
+    """Remove temporary files of this target whose process has ended."""
+    named = re.compile(rf"\.{re.escape(path.name)}\.(\d+)-[0-9a-f]+{re.escape(_SUFFIX)}")
+    for other in path.parent.iterdir():
+        found = named.fullmatch(other.name)
+        if found and not psutil.pid_exists(int(found[1])):
+            with contextlib.suppress(OSError):
+                other.unlink()

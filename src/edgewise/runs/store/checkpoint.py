@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from edgewise.errors import EdgewiseWarning
 from edgewise.runs.store.atomic import write_through
+from edgewise.runs.store.tensors import tensors_content
 
 PROGRESS = "progress.safetensors"
 _META, _DIGEST = "edgewise", "sha256"
@@ -42,7 +42,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, name: str = PROGRESS) 
     said = json.dumps({"key": dict(checkpoint.key), "seconds": checkpoint.seconds})
     tensors = {key: np.ascontiguousarray(array) for key, array in checkpoint.tensors.items()}
     metadata = {_META: said, _DIGEST: _digest(said, tensors)}
-    write_through(folder / name, lambda path: save_file(tensors, path, metadata))
+    write_through(folder / name, tensors_content(tensors, metadata))
 
 
 def load_checkpoint(folder: Path, name: str = PROGRESS) -> Checkpoint | None:

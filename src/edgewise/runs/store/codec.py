@@ -22,6 +22,7 @@ import msgspec
 import numpy as np
 
 from edgewise.errors import EdgewiseError, FormatError
+from edgewise.json_text import json_bytes
 
 NOT_STORED = {"stored": False}
 _HEAD = ("format", "format_version")
@@ -85,10 +86,10 @@ def read_json(path: Path, fix: str = "make it again") -> Any:
         FormatError: it is not JSON, or cannot be read.
     """
     try:
-        return msgspec.json.decode(path.read_bytes())
+        return msgspec.json.decode(json_bytes(path))
     except OSError as error:
         raise FormatError(f"{path}: cannot be read ({error.strerror}); {fix}") from error
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, RecursionError, ValueError) as error:
         raise FormatError(f"{path}: not JSON ({error}); {fix}") from error
 
 

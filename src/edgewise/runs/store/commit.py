@@ -71,14 +71,16 @@ def commit(folder: Path, writers: Mapping[str, Callable[[Path], None]], gone: It
     """
     staging = folder / STAGING
     _discard(staging)
-    staging.mkdir()
     try:
+        staging.mkdir()
         for name, writer in writers.items():
             write_new(staging / name, writer)
         had = tuple(name for name in writers if _keep_old(folder / name, staging / f"old.{name}"))
         journal = Journal("forward", tuple(writers), had, tuple(gone))
         _write_journal(staging, journal)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and str(staging) in str(error.filename):
+            error.filename = str(folder / Path(error.filename).name)  # the one that the user knows
         _discard(staging)
         raise
     try:

@@ -8,19 +8,20 @@ from __future__ import annotations
 import io
 import json
 import pickle
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from edgewise.errors import FormatError
 from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, NodeScores, eapig
 from edgewise.graph.scores import ARRAYS
-from edgewise.json_text import parse_json
+from edgewise.json_text import json_bytes, parse_json
 from edgewise.runs.store.atomic import write_bytes, write_through
+from edgewise.runs.store.tensors import tensors_content
 
 _FORMAT = "edgewise-scores"
 _CIRCUIT_SUFFIXES = (".json", ".pt")
@@ -86,11 +87,11 @@ def write_scores(path: str | Path, scores: EdgeScores | NodeScores) -> None:
     `verified` (bool: where `scores` are exact effects) where there are such. The metadata hold `sources` and
     `destinations` (JSON lists of names), `graph` (its shape), `level` and `n_prompts`.
     """
-    write_through(Path(path), lambda temporary: fill_scores(temporary, scores))
+    write_through(Path(path), scores_content(scores))
 
 
-def fill_scores(path: Path, scores: EdgeScores | NodeScores) -> None:
-    """Write the file of `write_scores` in place; for callers that make it atomic themselves."""
+def scores_content(scores: EdgeScores | NodeScores) -> Callable[[Path], None]:
+    """A writer of what `write_scores` writes."""
     tensors = {"scores": scores.values} | {
         name: getattr(scores, name) for name in _FIELDS if getattr(scores, name) is not None
     }
@@ -102,24 +103,7 @@ def fill_scores(path: Path, scores: EdgeScores | NodeScores) -> None:
         "graph": json.dumps(asdict(scores.graph.spec)),
         "n_prompts": json.dumps(scores.n_prompts),
     }
-    save_file({name: np.ascontiguousarray(array) for name, array in tensors.items()}, path, metadata)
-    _sort_metadata(path)
-
-
-def _sort_metadata(path: Path) -> None:
-    """Put a safetensors file's metadata in alphabetic order, for the library's own order is random.
-
-    Equal runs give equal files. The header is JSON behind its length in 8 bytes; it keeps that length, since
-    tensors are found by their distance from its end.
-    """
-    with path.open("r+b") as file:
-        length = int.from_bytes(file.read(8), "little")
-        header = json.loads(file.read(length))
-        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
-        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode().ljust(length)
-        if len(text) == length:
-            file.seek(8)
-            file.write(text)
+    return tensors_content(tensors, metadata)
 
 
 def read_scores(path: str | Path) -> EdgeScores | NodeScores:
@@ -131,7 +115,7 @@ def read_scores(path: str | Path) -> EdgeScores | NodeScores:
         OSError: the file cannot be read.
     """
     path = Path(path)
-    tensors, metadata = _read_safetensors(path)
+    tensors, metadata = read_safetensors(path)
     if metadata.get("format") != _FORMAT or "scores" not in tensors:
         raise FormatError(f"{path}: no scores of edgewise (metadata 'format' or tensor 'scores' is missing)")
     try:
@@ -147,7 +131,13 @@ def read_scores(path: str | Path) -> EdgeScores | NodeScores:
     return kind(graph, tensors["scores"], **beside, n_prompts=n_prompts, allow_unscored=True)
 
 
-def _read_safetensors(path: Path) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, str]]:
+def read_safetensors(path: Path) -> tuple[dict[str, np.ndarray[Any, Any]], dict[str, str]]:
+    """All tensors of a file and its metadata.
+
+    Raises:
+        FormatError: it is no complete safetensors file.
+        OSError: it cannot be read.
+    """
     if not path.is_file():
         raise FileNotFoundError(2, "no such file", str(path))
     try:
@@ -172,7 +162,7 @@ def circuit_suffix(path: Path) -> str:
 
 def _read_json(path: Path) -> Any:
     try:
-        return parse_json(path.read_bytes())
+        return parse_json(json_bytes(path))
     except ValueError as error:
         raise FormatError(f"{path}: not JSON ({error}); write the circuit again") from error
 
@@ -186,8 +176,8 @@ def _read_pt(path: Path) -> Any:
         raise
     except pickle.UnpicklingError as error:
         raise FormatError(
-            f"{path}: holds more than plain tensors, which could run code, or is damaged; write the circuit again, as"
-            " JSON for instance"
+            f"{path}: holds more than plain tensors, which could run code when it is read, or is damaged; write the"
+            " circuit again, as JSON, or as .pt of tensors alone"
         ) from error
     except Exception as error:  # of damaged bytes torch raises anything, OSError too
         reason = " ".join(str(error).split()) or type(error).__name__

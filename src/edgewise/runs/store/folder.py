@@ -20,7 +20,7 @@ from edgewise.runs.store.atomic import content
 from edgewise.runs.store.checkpoint import PROGRESS, load_checkpoint
 from edgewise.runs.store.codec import from_json, read_json
 from edgewise.runs.store.commit import commit, pending
-from edgewise.runs.store.files import circuit_json, fill_scores, read_circuit, read_scores
+from edgewise.runs.store.files import circuit_json, read_circuit, read_scores, scores_content
 from edgewise.runs.store.lock import writing
 from edgewise.runs.store.record import RunRecord
 
@@ -101,7 +101,7 @@ def write_run(
     commit(
         folder,
         {
-            SCORES: lambda path: fill_scores(path, scores),
+            SCORES: scores_content(scores),
             CIRCUIT: content(circuit_json(circuit, scores)),
             **({} if trace is None else {TRACE: content(trace)}),
             RUN: content(record.to_bytes()),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from edgewise.disk import trouble
 from edgewise.errors import RunConflictError, RunError
 from edgewise.runs.store.atomic import sweep
 from edgewise.runs.store.commit import recover
@@ -34,7 +35,7 @@ def writing(folder: Path) -> Iterator[None]:
             f"{folder}: another process is writing to this run folder; wait for it to end, or choose another folder"
         ) from error
     except OSError as error:
-        raise RunError(f"{folder}: cannot be written ({error.strerror}); choose another folder") from error
+        raise RunError(f"{folder}: {_why_not(error)}") from error
     try:
         sweep(folder)
         recover(folder)
@@ -54,6 +55,10 @@ def _make(folder: Path) -> tuple[Path, ...]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        why = "a file of that name exists" if folder.exists() else error.strerror
-        raise RunError(f"{folder}: cannot be made a run folder ({why}); choose another folder") from error
+        why = "a file of that name exists; choose another folder" if folder.exists() else _why_not(error)
+        raise RunError(f"{folder}: cannot be made a run folder: {why}") from error
     return missing
+
+
+def _why_not(error: OSError) -> str:
+    return "; ".join(trouble(error) or (f"cannot be written ({error.strerror})", "choose another folder"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, ClassVar
 
@@ -174,8 +174,3 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:  # a source tree on the path, not installed
         return "unknown"
-
-
-def without_timing(record: RunRecord) -> RunRecord:
-    """Return the record without what differs between two runs of one config: for comparing results."""
-    return replace(record, timing={}, finished="")

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from edgewise.models.pretrained.architecture import class_of
+from edgewise.models.pretrained.architecture import class_of, require_language_model
 from edgewise.models.pretrained.fields import require_depth
 from edgewise.models.pretrained.gguf.header import Header, read_header
 from edgewise.models.pretrained.weights import read_module
@@ -26,12 +26,14 @@ class GgufModel:
         header: the file's.
         config: what ``transformers`` makes of it.
         tokenizer: where the file has one.
+        ignore_config: keys of the file and config attributes that the user vouches for.
     """
 
     name: str
     header: Header
     config: Any
     tokenizer: Any | None
+    ignore_config: Collection[str] = ()
 
     def module(self, *, dtype: torch.dtype, attention: str | None = None) -> nn.Module:
         """The module, in evaluation mode on the CPU.
@@ -42,12 +44,14 @@ class GgufModel:
 
         Raises:
             ModelError: a file that is not a whole model.
-            UnsupportedModelError: a tensor that is not understood.
+            UnsupportedModelError: a config attribute or a tensor that is not understood.
         """
         from edgewise.models.pretrained.gguf.reader import reading_quickly
         from edgewise.models.pretrained.gguf.weights import require_all_read
 
         path = self.header.path
+        kind = class_of(self.name, str(path.parent), self.config, trust_remote_code=False)
+        family_of(kind, self.config, self.ignore_config)
         with reading_quickly():
             module = read_module(
                 self.name, str(path.parent), self.config, dtype=dtype, attention=attention, gguf_file=path.name
@@ -75,6 +79,6 @@ def open_gguf(name: str, path: Path, *, ignore_config: Collection[str] = ()) -> 
     from edgewise.models.pretrained.gguf.tokenizer import read_tokenizer
 
     config = read_settings(name, header)
-    family_of(class_of(name, str(path.parent), config, trust_remote_code=False), config, ignore_config)
+    require_language_model(name, config, trust_remote_code=False)
     require_same(header, config, ignore_config)
-    return GgufModel(name, header, config, read_tokenizer(header))
+    return GgufModel(name, header, config, read_tokenizer(header), ignore_config)

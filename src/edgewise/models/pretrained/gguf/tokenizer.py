@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -14,8 +14,9 @@ from transformers import AutoTokenizer
 
 from edgewise.errors import EdgewiseWarning
 from edgewise.models.pretrained.gguf.header import Header
+from edgewise.models.pretrained.gguf.merges import merges_of
 from edgewise.models.pretrained.gguf.reader import reading_quickly
-from edgewise.models.pretrained.library import broken, clipped
+from edgewise.models.pretrained.library import broken, clipped, without_collection
 
 # Where transformers has this, its tokenizers read the vocabulary without the reader of the gguf package.
 _OWN_READER = "transformers.integrations.gguf"
@@ -26,7 +27,7 @@ def read_tokenizer(header: Header) -> Any | None:
     if not header.has_tokenizer:
         return None
     try:
-        with reading_quickly() if find_spec(_OWN_READER) else nullcontext(), _plain_bytes():
+        with reading_quickly() if find_spec(_OWN_READER) else nullcontext(), _quickly(), without_collection():
             return AutoTokenizer.from_pretrained(str(header.path.parent), gguf_file=header.path.name)
     except BaseException as error:
         if not broken(error):
@@ -41,18 +42,23 @@ def read_tokenizer(header: Header) -> Any | None:
 
 
 @contextmanager
-def _plain_bytes() -> Iterator[None]:
-    """The library's reader sees the file as a plain array: each of its hundred thousand slices is made at once.
+def _quickly() -> Iterator[None]:
+    """The library's reader sees the file as a plain array, and merges are made without being sorted.
 
-    It is the same memory; only that no slice is a memory map of its own.
+    The array is the same memory; only that none of its hundred thousand slices is a memory map of its own.
     """
-    reader = import_module(f"{_OWN_READER}.reader") if find_spec(_OWN_READER) else None
-    mapped = getattr(reader, "_mapped", None)
-    if mapped is None:
+    with ExitStack() as undo:
+        for module, name, quicker in _QUICKER if find_spec(_OWN_READER) else ():
+            place = import_module(f"{_OWN_READER}.{module}") if find_spec(f"{_OWN_READER}.{module}") else None
+            theirs = getattr(place, name, None)
+            if theirs is not None:
+                undo.callback(setattr, place, name, theirs)
+                setattr(place, name, quicker(theirs))
         yield
-        return
-    reader._mapped = lambda path: np.asarray(mapped(path))  # type: ignore[union-attr]
-    try:
-        yield
-    finally:
-        reader._mapped = mapped  # type: ignore[union-attr]
+
+
+# Where transformers has these, by the module of its reader: what takes the place of a function, made from it.
+_QUICKER: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
+    ("reader", "_mapped", lambda mapped: lambda path: np.asarray(mapped(path))),
+    ("gguf_tokenizer_mapping", "generate_merges", lambda theirs: merges_of),
+)
