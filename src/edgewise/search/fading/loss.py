@@ -18,7 +18,7 @@ def loss_of(metric: Metric) -> Metric:
     if metric.needs_clean_logits and not metric.higher_is_better:
         return metric
 
-    def squared(logits: Float[Tensor, "batch n_positions vocab"], batch: MetricBatch) -> Float[Tensor, "batch"]:
+    def squared(logits: Float[Tensor, "batch n_positions vocab"], batch: MetricBatch) -> Float[Tensor, " batch"]:
         assert batch.clean_logits is not None
         return (metric(logits, batch) - metric(batch.clean_logits, batch)) ** 2
 
