@@ -441,7 +441,7 @@ class Ordeal:
     def _unclear(self, code: int) -> str | None:
         """What is wrong with how a command ended whose disk failed; what is only tidied up may fail unsaid."""
         said = self.stage.last_words()
-        lines = [line for line in said.splitlines() if "error" in line]
+        lines = [line for line in said.splitlines() if not line.startswith("edgewise: warning: ")]
         one = len(lines) == 1 and lines[0].startswith("edgewise: error: ") and "unforeseen" not in said
         if code == 0 or (
             code == 2 and one and (str(self.home) in said or "folder " in said or re.search(r"\b(out|first)\b", said))

@@ -35,14 +35,15 @@ def about_file(error: OSError) -> str:
     """One line for an error of the system: the place, what is wrong, and what to do."""
     path, found = _path(error), trouble(error)
     if found is not None:
-        return f"{'a folder written to' if path is None else _folder(path)}: {'; '.join(found)}"
+        return f"{'what is printed, or a file' if path is None else _folder(path)}: {'; '.join(found)}"
     if path is None:
         return f"{error.strerror or error}; check the paths given, and the space left on the disk"
     return f"{path}: {error.strerror}; check the path and its permissions"
 
 
 def _folder(path: str) -> str:
-    return str(Path(path).absolute().parent)
+    place = Path(path).absolute()
+    return str(place if place.is_dir() else place.parent)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -196,6 +197,16 @@ def test_a_model_that_is_fetched_onto_a_full_disk(error: Exception) -> None:
         told("gpt2", "gpt2"),
     ):
         raise error
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no such device here")
+def test_what_is_printed_goes_to_a_full_disk() -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "edgewise", "list", "methods"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("edgewise: error: what is printed, or a file: the disk is full; make room")
+    assert done.stderr.count("\n") == 1
 
 
 def test_an_error_raised_on_another() -> None:

@@ -21,6 +21,7 @@ from edgewise.report.charts.roc import Drawn, panels_chart, roc_chart
 from edgewise.report.charts.roc import Panel as Task
 from edgewise.report.charts.scatter import Dot, scatter_chart
 from edgewise.report.charts.scores import scores_chart
+from edgewise.report.charts.sizes import Curve, sizes_chart
 from edgewise.report.charts.strips import Group, strips_chart
 from edgewise.report.charts.tangents import Bent, tangents_chart
 from edgewise.report.charts.tips import TIP
@@ -94,7 +95,13 @@ def _tangents() -> Chart:
     return tangents_chart(bent, HEADING, "share λ of the change", "change of logit-diff")
 
 
+def sizes() -> Chart:
+    curves = [Curve(f"method {i}", ((10, 10.0 / (i + 1)), (100, 1.0 / (i + 1)), (1000, 0.0))) for i in range(4)]
+    return sizes_chart(curves, HEADING)
+
+
 CHARTS = {
+    "sizes": sizes,
     "scores": _scores,
     "scores some of them exact": _checked,
     "scatter": _scatter,

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bruteforce.from_hf import from_hf
+from bruteforce.scores import logit_diff
 from bruteforce.transformer import Patch, run
 from edgewise import load_model
 from edgewise.errors import DataError, ScoreError
@@ -142,6 +143,23 @@ def test_a_stopped_run_goes_on_with_the_same_bits() -> None:
         assert {name: x.tobytes() for name, x in again.tensors().items()} == {
             name: x.tobytes() for name, x in every[-1].tensors().items()
         }
+
+
+def test_another_metric_is_to_stay_what_it_is() -> None:
+    """The loss is the mean over prompts of the squared change of the logit difference, here with nothing but half."""
+    model, pairs = load_model(FAMILIES["gpt2"]()), list(prompts(3))
+    state = last_of(fading(model, pairs, Fading(1, 3), metric="logit-diff"))
+    twin, changes = from_hf(model.module), []
+    for pair in pairs:
+        ids = torch.tensor([pair.clean])
+        with torch.no_grad():
+            carried = dict(run(twin, torch.tensor([pair.corrupted])).outputs)
+            half = torch.tensor(model.graph.mask).double() / 2
+            clean, patched = run(twin, ids).logits, run(twin, ids, Patch(half, carried)).logits
+        reads = list(pair.positions)
+        changes.append(float(logit_diff(patched[0, reads], pair) - logit_diff(clean[0, reads], pair)))
+    assert math.isclose(state.losses[0, 1], float(np.mean(np.square(changes))), rel_tol=1e-9)
+    assert state.losses[0, 1] > 1e-6
 
 
 def test_what_is_refused() -> None:

@@ -96,6 +96,7 @@ _ROWS = (
     Entrant("hisp:kl", "HISP, KL", "hisp", "kl"),
     Entrant("sp", "SP, KL", "subnetwork-probing", "kl", LAMBDA, LAMBDAS_KL),
     Entrant("sp:task", "SP, task metric", "subnetwork-probing", None, LAMBDA, LAMBDAS_TASK),
+    Entrant("fading", "fading, KL", "fading", "kl"),
     Entrant("random", "random scores", "random"),
 )
 ROWS: Mapping[str, Entrant] = {row.name: row for row in _ROWS}

@@ -28,6 +28,9 @@ def sync(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(handle)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # the system does not say where
+        raise
     finally:
         os.close(handle)
 

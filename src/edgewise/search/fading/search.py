@@ -37,6 +37,7 @@ from edgewise.metrics import Metric
 from edgewise.models import Model
 from edgewise.models.alone import one_at_a_time
 from edgewise.search.fading.budget import size_at, step
+from edgewise.search.fading.loss import loss_of
 from edgewise.search.fading.state import FadingState
 from edgewise.search.probing.masks import EdgeMasks
 from edgewise.search.probing.openings import Openings
@@ -96,7 +97,7 @@ def fading(
         prompts: pairs of clean and corrupted prompts, what is masked carrying corrupted values; the same ones in the
             same order when it is resumed.
         asked: how masks fade.
-        metric: ``kl`` or any other with a slope; where higher is better its negative is the loss.
+        metric: ``kl``, or any other with a slope: its squared change is the loss then.
         conditions: how much is run at a time, `Conditions`; by default what memory allows.
         stored: the tensors of the state at which an earlier process stopped; None to begin.
 
@@ -107,7 +108,8 @@ def fading(
     """
     measured = metric_for(prompts, metric)
     pairs, masks = usable(model, prompts, measured), EdgeMasks(model.graph)
-    work = _Work(model, pairs, measured, masks, asked, Openings(model, pairs, masks, conditions.max_memory))
+    openings = Openings(model, pairs, masks, conditions.max_memory)
+    work = _Work(model, pairs, measured, loss_of(measured), masks, asked, openings)
     if stored is not None:
         state = FadingState.from_tensors(stored, model.graph)
     else:
@@ -135,6 +137,7 @@ class _Work:
     model: Model
     pairs: Sequence[PromptPair]
     metric: Metric
+    loss: Metric
     masks: EdgeMasks
     asked: Fading
     openings: Openings
@@ -189,10 +192,9 @@ class _Work:
         total, slope = 0.0, torch.zeros(self.masks.n, dtype=torch.float64)
         with torch.inference_mode(False), torch.autocast(self.model.device.type, enabled=False):
             for some in self._runs(part, rows):
-                value, gradient = self.openings.of(some).slope(self.metric, torch.from_numpy(kept))
+                value, gradient = self.openings.of(some).slope(self.loss, torch.from_numpy(kept))
                 total, slope = total + value, slope + gradient
-        sign = (-1.0 if self.metric.higher_is_better else 1.0) / len(part)
-        return sign * total, sign * slope.numpy()
+        return total / len(part), slope.numpy() / len(part)
 
     def _minibatches(self) -> list[tuple[int, ...]]:
         """All prompts, in the parts that steps take in turn: of like length, as evenly divided as can be."""
