@@ -136,21 +136,23 @@ def test_the_limit_holds_in_nine_of_ten_draws(spend: tuple[float, float]) -> Non
 
 
 def test_spending_by_number_by_budget_and_until() -> None:
-    (by_number,) = Spending(number=30).rounds(EAP, 2.0)
+    (by_number,) = Spending(number=30).rounds(EAP, 2.0, 70_000)
     assert (by_number.certain, by_number.drawn, by_number.by_number) == (20, 10, True)
-    (few,) = Spending(number=9).rounds(EAP, 2.0)
+    (few,) = Spending(number=9).rounds(EAP, 2.0, 70_000)
     assert (few.certain, few.drawn) == (9, 0)
-    (budget,) = Spending(budget=4).rounds(EAP, 2.0)
+    (budget,) = Spending(budget=4).rounds(EAP, 2.0, 70_000)
     assert budget.certain + budget.drawn == pytest.approx(4 * EAP - EAP - 2.0 - OPENING)
-    (auto,) = Spending().rounds(EAP, 2.0)
+    (auto,) = Spending().rounds(EAP, 2.0, 70_000)
     assert 0 < auto.certain + auto.drawn < EAP
-    rounds = Spending(budget=10, until=0.9).rounds(EAP, 2.0)
+    (small,) = Spending().rounds(EAP, 2.0, 479)
+    assert small.certain + small.drawn > 2 * (auto.certain + auto.drawn)
+    rounds = Spending(budget=10, until=0.9).rounds(EAP, 2.0, 70_000)
     spends = [one.certain + one.drawn for one in rounds]
     assert spends == sorted(spends)
     assert len(spends) > 2
     assert spends[-1] == pytest.approx(10 * EAP - EAP - 2.0 - OPENING)
     with pytest.raises(SettingError, match=r"--budget 1\.5x leaves nothing"):
-        Spending(budget=1.5).rounds(EAP, 2.0)
+        Spending(budget=1.5).rounds(EAP, 2.0, 70_000)
 
 
 def test_runs_into_the_last_places_cost_next_to_nothing() -> None:

@@ -33,6 +33,8 @@ class FadingMethod(RunMethod[FadingState]):
             raise RunError("method 'fading' ranks edges; leave --level out")
         if config.selection.by == "helpful":
             raise RunError("method 'fading' gives scores without a sign; leave --by out")
+        if config.selection.by == "mean-abs":
+            raise RunError("method 'fading' has one score of each edge for all prompts; leave --by mean-abs out")
 
     def states(
         self, config: RunConfig, model: Model, prompts: PromptSet, conditions: Conditions, stored: Tensors | None

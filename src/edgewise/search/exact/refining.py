@@ -201,7 +201,7 @@ def refining(
         method, settings = second_of(method), None
     rows = some_rows(len(pairs))
     second_cost = 0.0 if refusal else _cost(model, second_of(method), None) * len(rows) / len(pairs)
-    rounds = spending.rounds(_cost(model, method, settings), second_cost)
+    rounds = spending.rounds(_cost(model, method, settings), second_cost, model.graph.n_edges)
     now = None if stored is None else _estimates(stored, model, level, per_prompt)
     if now is None or not now.first.finished:
         begun = None if now is None else now.first

@@ -10,8 +10,9 @@ from edgewise.search.exact.choice import CERTAIN_SHARE, Choice, Doubt
 
 EAP = 5.5
 """What EAP takes, in forward passes: two, a backward pass, and the products of all edges; measured on real models."""
-BESIDE = 1.1
-"""What second estimates and exact effects take together where nobody says, in times of the first estimates."""
+BESIDE, BESIDE_SMALL, SMALL = 1.1, 3.0, 2_000
+"""What second estimates and exact effects take together where nobody says, in times of the first estimates; and in a
+graph of at most so many edges, where estimates are worse and time is short anyway."""
 BACKWARD, OPENING = 2.0, 2.5
 """What a backward pass takes, and the runs that patched ones begin from."""
 DRAWN_SHARE, LEAST_TO_DRAW = 1 / 3, 24
@@ -34,12 +35,13 @@ class Spending:
     budget: float | None = None
     until: float | None = None
 
-    def rounds(self, first: float, second: float) -> tuple[Round, ...]:
+    def rounds(self, first: float, second: float, n_edges: int) -> tuple[Round, ...]:
         """What may be spent, round after round; one round unless there is a goal.
 
         Args:
             first: what the estimates take, in forward passes.
             second: likewise the second ones, of some prompts.
+            n_edges: those of the graph.
 
         Raises:
             SettingError: a budget that the estimates use up.
@@ -53,11 +55,12 @@ class Spending:
                 f"--budget {self.budget:g}x leaves nothing for exact effects: estimates and the runs that patches begin"
                 f" from take about {spent / EAP:.1f}x EAP's time; give more, or --exact 0"
             )
-        most = BESIDE * first - second if self.budget is None else self.budget * EAP - spent
+        beside = (BESIDE_SMALL if n_edges <= SMALL else BESIDE) * first - second
+        most = beside if self.budget is None else self.budget * EAP - spent
         if self.until is None:
             return (Round.of(most),)
         most = MOST * EAP if self.budget is None else most
-        spends = [min(BESIDE * first - second, most)]
+        spends = [min(beside, most)]
         while spends[-1] < most:
             spends.append(min(spends[-1] * GROWTH, most))
         return tuple(Round.of(spend) for spend in spends)
