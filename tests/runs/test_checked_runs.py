@@ -27,11 +27,12 @@ from edgewise.runs.store.checkpoint import PROGRESS
 from edgewise.runs.store.folder import load_run, read_record
 from edgewise.runs.verification import VERIFIED
 from edgewise.runs.verify import verify
-from edgewise.search import patch_edges, score_edges
+from edgewise.search import patch_edges
 from edgewise.search.exact import refining as module
-from edgewise.search.exact.refining import second_of, some_rows
+from edgewise.search.exact.refining import second_of
 from edgewise.settings.conditions import Conditions
 from edgewise.settings.selection import Selection
+from estimates import together
 from stored import save_model
 
 pytestmark = pytest.mark.slow
@@ -71,19 +72,18 @@ def test_the_files_hold_exact_effects_and_estimates_apart(config: RunConfig, tmp
     model = load_model(config.model, dtype="float64")
     prompts = prompts_of(config, model)
     kept: dict[str, Any] = {"conditions": Conditions(batch_size=2), "per_prompt": True, "bootstrap": 20, "seed": 0}
-    first, exact = score_edges(model, prompts, method="eap", **kept), patch_edges(model, prompts, **kept)
-    some = [prompts.pairs[row] for row in some_rows(len(prompts))]
-    one, other = (score_edges(model, some, method=name).values for name in ("eap", "secant-mid"))
-    sizes = np.maximum(np.abs(first.values), np.abs(one - other))
-    chosen = sizes >= np.sort(sizes[np.isfinite(sizes)])[-N_EXACT]
+    exact = patch_edges(model, prompts, **kept)
+    both, doubted = together(model, prompts, "eap", "secant-mid")
+    chosen = doubted >= np.sort(doubted[np.isfinite(doubted)])[-N_EXACT]
     np.testing.assert_array_equal(run.scores.verified, chosen)
-    np.testing.assert_array_equal(run.scores.estimated, first.values)
-    for name in ("values", "stderr", "mean_abs", "per_prompt", "resampled", "half_width"):
-        expected = np.where(chosen, getattr(exact, name), getattr(first, name))
-        np.testing.assert_allclose(getattr(run.scores, name), expected, rtol=1e-9, atol=1e-12, err_msg=name)
+    np.testing.assert_allclose(run.scores.estimated, both.mean(0), rtol=1e-9, atol=1e-12)
+    guesses = {"values": both.mean(0), "per_prompt": both, "stderr": both.std(0, ddof=1) / np.sqrt(len(both))}
+    for name, guess in guesses.items():
+        expected = np.where(chosen, getattr(exact, name), guess)
+        np.testing.assert_allclose(getattr(run.scores, name), expected, rtol=1e-8, atol=1e-11, err_msg=name)
     found = run.record.exact
     assert (found.measured, found.scored, found.second) == (N_EXACT, N_EDGES, "secant-mid")
-    expected = agreement(first.values[chosen], exact.values[chosen])
+    expected = agreement(both.mean(0)[chosen], exact.values[chosen])
     assert found.pearson == pytest.approx(expected.pearson.value)
     assert found.same_sign == pytest.approx(expected.sign_agreement.value)
     # What ranks highest now is kept, and circuit.json says so with the sign turned.
@@ -101,10 +101,10 @@ def test_passes_are_those_of_all_stages(config: RunConfig, tmp_path: Path) -> No
         settled(config), model, prompts_of(config, model), Conditions(config.batch_size), None
     )
     passes = run.record.passes
-    # The second estimates, of three forward passes and a backward one, are of two of the four prompts.
-    assert passes.backward == 1.5
+    # The second estimates, of three forward passes and a backward one, are of three of the four prompts.
+    assert passes.backward == 1.75
     (exact,) = state.exact
-    assert passes.forward == pytest.approx(2 + 1.5 + 2 + float(exact.targets.costs.sum()))
+    assert passes.forward == pytest.approx(2 + 0.75 * 3 + 2 + float(exact.targets.costs.sum()))
     assert len(exact.targets) == N_EXACT
 
 

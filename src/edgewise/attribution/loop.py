@@ -52,7 +52,7 @@ def attribute(
     per_prompt: bool = False,
     bootstrap: int = 0,
     seed: int = 0,
-    part: tuple[int, ...] = (),
+    largest: int = 0,
     conditions: Conditions = Conditions(),
     state: AttributionState | None = None,
 ) -> Iterator[AttributionState]:
@@ -69,7 +69,7 @@ def attribute(
         per_prompt: keep every prompt's own scores too.
         bootstrap: keep the means over so many resamples of the prompts too.
         seed: of these resamples.
-        part: rows of some prompts whose own mean is followed too, for whoever compares it.
+        largest: how many prompts are kept whole, those of largest scores, for whoever replaces them.
         conditions: how much is run at a time, `Conditions`; by default what memory allows.
         state: where an earlier pass stopped; None to begin.
 
@@ -93,7 +93,7 @@ def attribute(
             per_prompt=per_prompt,
             bootstrap=_resamples(bootstrap),
             seed=seed,
-            part=part,
+            largest=largest,
         )
     if state.total != len(pairs):
         raise DataError(f"the stored state is of {state.total} prompts, but {len(pairs)} were given; begin again")

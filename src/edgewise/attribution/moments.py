@@ -47,6 +47,16 @@ class Moments:
             self.mean_abs + (mean_abs - self.mean_abs) * share,
         )
 
+    def replaced(self, old: npt.NDArray[np.floating[Any]], new: npt.NDArray[np.floating[Any]]) -> Moments:
+        """The moments with some of the arrays replaced by others, ``[n, *shape]`` each."""
+        before, after = old.astype(np.float64), new.astype(np.float64)
+        mean = self.mean + (after - before).sum(0) / self.count
+        # About the old mean: what is large cancels before it is squared.
+        spread = self.squares + (np.square(after - self.mean) - np.square(before - self.mean)).sum(0)
+        squares = (spread - self.count * np.square(mean - self.mean)).clip(0)
+        mean_abs = self.mean_abs + (np.abs(after) - np.abs(before)).sum(0) / self.count
+        return Moments(self.count, mean, squares, mean_abs)
+
     def stderr(self) -> Array:
         """Standard error of the mean, ``sqrt(squares / (n - 1) / n)``; NaN for a single prompt."""
         if self.count < 2:

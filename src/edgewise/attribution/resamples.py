@@ -51,6 +51,15 @@ class Resamples:
         flat = values.reshape(len(values), -1)[:, self.places].astype(np.float64)
         return replace(self, sums=self.sums + times @ flat, squares=self.squares + times @ flat**2)
 
+    def replaced(
+        self, rows: Sequence[int], old: npt.NDArray[np.floating[Any]], new: npt.NDArray[np.floating[Any]]
+    ) -> Resamples:
+        """The sums with other scores of some prompts, ``[n_rows, *shape]`` each."""
+        times = draws(len(self.sums), self.n_prompts, self.seed)[:, list(rows)].astype(np.float64)
+        before, after = (part.reshape(len(part), -1)[:, self.places].astype(np.float64) for part in (old, new))
+        squares = self.squares + times @ (after**2 - before**2)
+        return replace(self, sums=self.sums + times @ (after - before), squares=squares)
+
     def means(self) -> Array:
         """Each resample's mean, ``[n_resamples, *shape]``, NaN where there is nothing to score."""
         return self._spread(self.sums / self.n_prompts)

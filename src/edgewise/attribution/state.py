@@ -9,6 +9,7 @@ from typing import Any, get_args
 import numpy as np
 import numpy.typing as npt
 
+from edgewise.attribution.largest import Largest
 from edgewise.attribution.moments import Array, Moments
 from edgewise.attribution.resamples import Resamples
 from edgewise.errors import DataError, ScoreError
@@ -44,8 +45,7 @@ class AttributionState:
         blocks: the micro-batches' own scores with the indices of their prompts, where per-prompt scores were asked
             for; None otherwise.
         resamples: of the prompts, where they were asked for; None otherwise.
-        part: the rows of some prompts whose own mean is followed too.
-        of_part: the moments of these.
+        largest: the prompts whose scores are largest, where they were asked for; None otherwise.
     """
 
     graph: Graph
@@ -60,8 +60,7 @@ class AttributionState:
     steepest: float = 0.0
     blocks: tuple[Block, ...] | None = None
     resamples: Resamples | None = None
-    part: tuple[int, ...] = ()
-    of_part: Moments | None = None
+    largest: Largest | None = None
 
     @classmethod
     def start(
@@ -74,7 +73,7 @@ class AttributionState:
         per_prompt: bool,
         bootstrap: int = 0,
         seed: int = 0,
-        part: tuple[int, ...] = (),
+        largest: int = 0,
     ) -> AttributionState:
         """Before the first micro-batch.
 
@@ -86,14 +85,14 @@ class AttributionState:
             per_prompt: whether single prompts' scores are kept.
             bootstrap: resamples of the prompts that are followed.
             seed: of their draws.
-            part: the rows of some prompts whose own mean is followed too.
+            largest: how many prompts are kept whole, those of largest scores.
         """
         exists = graph.mask if level == "edge" else np.ones(graph.n_sources, dtype=np.bool_)
         unknown, none = np.full(total, np.nan), Moments.none(exists.shape)
         resamples = Resamples.none(bootstrap, total, exists, seed) if bootstrap else None
         blocks = () if per_prompt else None
         begun = cls(graph, level, batch_size, batch_size, 0, total, none, unknown, unknown, 0.0, blocks, resamples)
-        return replace(begun, part=part, of_part=none if part else None)
+        return replace(begun, largest=Largest.none(largest, exists.shape) if largest else None)
 
     @property
     def finished(self) -> bool:
@@ -120,12 +119,25 @@ class AttributionState:
             steepest=max(self.steepest, steepest),
             blocks=blocks,
             resamples=None if self.resamples is None else self.resamples.add(rows, values),
-            of_part=self._part_after(rows, values),
+            largest=None if self.largest is None else self.largest.add(rows, values),
         )
 
-    def _part_after(self, rows: list[int], values: npt.NDArray[np.floating[Any]]) -> Moments | None:
-        mine = [place for place, row in enumerate(rows) if row in self.part]
-        return self.of_part.add(values[mine]) if self.of_part is not None and mine else self.of_part
+    def replaced(self, values: npt.NDArray[np.floating[Any]], where: npt.NDArray[np.bool_]) -> AttributionState:
+        """The state with other scores of the largest prompts in the place of their own, for some edges.
+
+        Args:
+            values: the others, ``[n_rows, *shape]``.
+            where: for which edges (or nodes), in the shape of the scores.
+        """
+        assert self.largest is not None
+        rows, own = self.largest.rows.tolist(), self.largest.scores
+        new = np.where(where, values, own)
+        return replace(
+            self,
+            moments=self.moments.replaced(own, new),
+            blocks=None if self.blocks is None else tuple(_block_with(block, rows, new) for block in self.blocks),
+            resamples=None if self.resamples is None else self.resamples.replaced(rows, own, new),
+        )
 
     def with_batch_size(self, rows: int) -> AttributionState:
         """The same state, to go on with another micro-batch."""
@@ -148,9 +160,9 @@ class AttributionState:
         if self.resamples is not None:
             arrays |= {"resamples": self.resamples.sums, "resamples_squares": self.resamples.squares}
             arrays["resamples_seed"] = np.array([self.resamples.seed])
-        if self.of_part is not None:
-            arrays |= {"part": np.array(self.part), "part_count": np.array([self.of_part.count])}
-            arrays["part_mean"] = self.of_part.mean
+        if self.largest is not None:
+            arrays |= {"largest_rows": self.largest.rows, "largest": self.largest.scores}
+            arrays["largest_most"] = np.array([self.largest.most])
         return arrays
 
     @classmethod
@@ -165,10 +177,9 @@ class AttributionState:
             exists = graph.mask if level == "edge" else np.ones(graph.n_sources, dtype=np.bool_)
             none = Resamples.none(len(arrays["resamples"]), total, exists, int(arrays["resamples_seed"][0]))
             resamples = replace(none, sums=arrays["resamples"], squares=arrays["resamples_squares"])
-        of_part = None
-        if "part" in arrays:
-            unused = np.zeros_like(arrays["part_mean"])
-            of_part = Moments(int(arrays["part_count"][0]), arrays["part_mean"], unused, unused)
+        largest = None
+        if "largest" in arrays:
+            largest = Largest(int(arrays["largest_most"][0]), arrays["largest_rows"], arrays["largest"])
         return cls(
             graph,
             level,
@@ -182,8 +193,7 @@ class AttributionState:
             float(arrays["steepest"][0]),
             blocks if per_prompt else None,
             resamples,
-            tuple(arrays["part"].tolist()) if of_part is not None else (),
-            of_part,
+            largest,
         )
 
     def scores(self) -> EdgeScores | NodeScores:
@@ -219,3 +229,12 @@ def _with_rows(into: npt.NDArray[Any], rows: list[int], values: npt.NDArray[Any]
     changed: npt.NDArray[Any] = into.copy()
     changed[rows] = values
     return changed
+
+
+def _block_with(block: Block, rows: list[int], values: npt.NDArray[np.floating[Any]]) -> Block:
+    """A micro-batch's scores with those of some prompts in the place of their own."""
+    of, scores = block
+    changed = scores.copy()
+    for row, value in zip(rows, values, strict=True):
+        changed[of == row] = value
+    return of, changed

@@ -1,7 +1,9 @@
 """Estimate, doubt, measure: cheap estimates of all edges, exact effects of some, and how wrong the others can be.
 
 1. Score every edge by a method of attribution.
-2. Score every edge by a second one, on a few of the prompts: where the two disagree, the first is in doubt.
+2. Score every edge by a second one, on the few prompts on which the first gives the largest scores: where the two
+   disagree, the first is in doubt. On these prompts the second takes the first's place for edges whose mean it changes
+   much: a derivative that is far off on one prompt outweighs all the others.
 3. Patch exactly, each alone, the edges of most doubt for what they cost, and some of the others that a lot draws
    (`edgewise.search.exact.choice`). What was drawn tells how wrong the rest is (`edgewise.search.exact.stated`).
 4. Where a goal for that is given, go on measuring, round after round, until it is reached or the budget ends.
@@ -42,8 +44,10 @@ Scores = EdgeScores | NodeScores
 Stage = Literal["first", "second", "exact"]
 Tensors = Mapping[str, npt.NDArray[Any]]
 REFUSES = (UnsupportedModelError, VanishingGradientError)
-SHARE, FEWEST, MOST = 8, 2, 8
-"""The second estimate is of one prompt in eight, of at least two and of eight at the most."""
+SHARE, FEWEST, MOST = 8, 3, 8
+"""The second estimate is of one prompt in eight, of at least three and of eight at the most."""
+MUCH, OF = 0.1, 20
+"""A change of this share of the twentieth largest score is much."""
 
 
 def second_of(method: str) -> str:
@@ -55,10 +59,9 @@ def second_of(method: str) -> str:
     return "eap" if "secant" in method and method != "eap-secant" else "secant-mid"
 
 
-def some_rows(n: int) -> tuple[int, ...]:
-    """The prompts that get a second estimate, evenly spaced over all."""
-    count = min(n, max(FEWEST, min(MOST, n // SHARE)))
-    return tuple(sorted({int(row) for row in np.linspace(0, n - 1, count).round()}))
+def how_many(n: int) -> int:
+    """Of how many of n prompts there is a second estimate."""
+    return min(n, max(FEWEST, min(MOST, n // SHARE)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +73,8 @@ class RefiningState:
         second: that of the second method, on some of the prompts; None before it begins, or where it refuses.
         exact: those of activation patching, a round each; none before the first begins.
         refusal: why there are no second estimates; empty where there are.
-        unsure: how much is in doubt, once both estimates are there.
+        both: the first estimates with the second in their place where that changes much, once both are there.
+        unsure: how much is in doubt, likewise.
         choice: what is measured after the last of these rounds.
         enough: whether no further round follows.
     """
@@ -79,9 +83,15 @@ class RefiningState:
     second: AttributionState | None = None
     exact: tuple[PatchingState, ...] = ()
     refusal: str = ""
+    both: AttributionState | None = None
     unsure: Doubt | None = None
     choice: Choice | None = None
     enough: bool = False
+
+    @property
+    def estimates(self) -> AttributionState:
+        """Those that are measured, or not: of both methods, once they are there."""
+        return self.first if self.both is None else self.both
 
     @property
     def stage(self) -> Stage:
@@ -150,7 +160,7 @@ class RefiningState:
 
     @cached_property
     def _so_far(self) -> Scores:
-        scores = self.first.scores()
+        scores = self.estimates.scores()
         for part in self.exact:
             scores = combined(scores, part.scores())
         return scores
@@ -159,7 +169,7 @@ class RefiningState:
         """How wrong the scores are, by what was drawn; None where too little was."""
         if self.choice is None or self.unsure is None:
             return None
-        exact, estimates = self._so_far.values, self.first.scores().values
+        exact, estimates = self._so_far.values, self.estimates.scores().values
         return stated(self.choice, self.unsure.sizes, estimates, exact)
 
 
@@ -199,14 +209,14 @@ def refining(
     if measured.flat_at_clean and not measured.flat_everywhere and not METHODS.load(method).beyond_clean:
         refusal = f"metric {measured.name!r} has no gradient at the clean run: estimates are {second_of(method)}'s"
         method, settings = second_of(method), None
-    rows = some_rows(len(pairs))
-    second_cost = 0.0 if refusal else _cost(model, second_of(method), None) * len(rows) / len(pairs)
+    count = how_many(len(pairs))
+    second_cost = 0.0 if refusal else _cost(model, second_of(method), None) * count / len(pairs)
     rounds = spending.rounds(_cost(model, method, settings), second_cost, model.graph.n_edges)
     now = None if stored is None else _estimates(stored, model, level, per_prompt)
     if now is None or not now.first.finished:
         begun = None if now is None else now.first
         for first in attribute(
-            model, pairs, method=method, settings=settings, part=rows, state=begun, **shared, **kept
+            model, pairs, method=method, settings=settings, largest=count, state=begun, **shared, **kept
         ):
             now = RefiningState(first, refusal=refusal)
             yield now
@@ -214,14 +224,17 @@ def refining(
         return
     if not now.refusal and (now.second is None or not now.second.finished):
         try:
-            some = [pairs[row] for row in rows]
-            for second in attribute(model, some, method=second_of(method), state=now.second, **shared):
+            assert now.first.largest is not None
+            some = [pairs[row] for row in now.first.largest.rows]
+            own: dict[str, Any] = {"method": second_of(method), "per_prompt": True, "state": now.second}
+            for second in attribute(model, some, **own, **shared):
                 now = replace(now, second=second)
                 yield now
         except REFUSES as error:
             alone = "exact effects are of the largest |score| alone, without second estimates"
             now = replace(now, second=None, refusal=f"{alone}: {error}")
-    now = replace(now, unsure=doubt(now.first.scores(), costs_of(model.graph, level), _apart(now), seed=seed))
+    now, apart = _with_second(now)
+    now = replace(now, unsure=doubt(now.estimates.scores(), costs_of(model.graph, level), apart, seed=seed))
     yield from _measured(model, pairs, now, rounds, spending.until, stored or {}, {**shared, **kept})
 
 
@@ -322,11 +335,18 @@ def refine(
     return combined(scores, exact)
 
 
-def _apart(now: RefiningState) -> FloatArray | None:
-    """What the two estimates differ by on the prompts that have both."""
-    if now.second is None or now.first.of_part is None:
-        return None
-    return np.asarray(now.first.of_part.mean - now.second.moments.mean)
+def _with_second(now: RefiningState) -> tuple[RefiningState, FloatArray | None]:
+    """The state with the estimates that both make, and what the two differ by on the prompts that have both."""
+    largest = now.first.largest
+    if now.second is None or largest is None:
+        return now, None
+    others = now.second.scores().per_prompt
+    assert others is not None
+    change = np.nan_to_num(np.asarray((others - largest.scores).sum(0) / now.first.total))
+    sizes = np.sort(np.abs(np.nan_to_num(now.first.moments.mean + change)), axis=None)
+    much = np.abs(change) > MUCH * sizes[-min(OF, sizes.size)]
+    apart = np.asarray((others - largest.scores).mean(0))
+    return replace(now, both=now.first.replaced(np.nan_to_num(others), much)), apart
 
 
 def _cost(model: Model, method: str, settings: Mapping[str, Any] | None) -> float:
@@ -346,7 +366,7 @@ def _estimates(stored: Tensors, model: Model, level: Level, per_prompt: bool) ->
     first, second = _part(stored, "first"), _part(stored, "second")
     return RefiningState(
         AttributionState.from_tensors(first, model.graph, level=level, per_prompt=per_prompt),
-        AttributionState.from_tensors(second, model.graph, level=level, per_prompt=False) if second else None,
+        AttributionState.from_tensors(second, model.graph, level=level, per_prompt=True) if second else None,
         refusal=bytes(stored["refusal"]).decode() if "refusal" in stored else "",
     )
 
