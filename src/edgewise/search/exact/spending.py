@@ -10,7 +10,7 @@ from edgewise.search.exact.choice import CERTAIN_SHARE, Choice, Doubt
 
 EAP = 5.5
 """What EAP takes, in forward passes: two, a backward pass, and the products of all edges; measured on real models."""
-BESIDE, BESIDE_SMALL, SMALL = 0.9, 3.0, 2_000
+BESIDE, BESIDE_SMALL, SMALL = 1.0, 3.0, 2_000
 """What second estimates and exact effects take together where nobody says, in times of the first estimates; and in a
 graph of at most so many edges, where estimates are worse and time is short anyway."""
 BACKWARD, OPENING = 2.0, 2.5
