@@ -31,8 +31,8 @@ class FadingMethod(RunMethod[FadingState]):
         super().check(config)
         if config.level != "edge":
             raise RunError("method 'fading' ranks edges; leave --level out")
-        if config.selection.by == "helpful":
-            raise RunError("method 'fading' gives scores without a sign; leave --by out")
+        if config.selection.by in ("helpful", "mean-abs"):
+            raise RunError("method 'fading' gives one rank an edge, without a sign; leave --by out")
 
     def states(
         self, config: RunConfig, model: Model, prompts: PromptSet, conditions: Conditions, stored: Tensors | None
