@@ -59,7 +59,7 @@ def test_an_exported_function_has_its_method_s_arguments() -> None:
 
 def test_scores_by_name_take_what_their_pass_takes_and_by_default_the_same() -> None:
     own, of_pass = (inspect.signature(one).parameters for one in (edgewise.score_edges, attribute))
-    assert set(of_pass) - {"state", "part"} <= set(own)
+    assert set(of_pass) - {"state", "largest"} <= set(own)
     for name in set(own) & set(of_pass) - {"method"}:
         assert own[name].default == of_pass[name].default, name
 

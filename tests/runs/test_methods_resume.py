@@ -82,7 +82,13 @@ def test_a_run_that_is_stopped_anywhere_ends_with_the_same_bytes(
 def test_cost_is_in_the_record(name: str, config: RunConfig, tmp_path: Path) -> None:
     discover(replace(config, method=name, settings=SETTINGS.get(name, {}), n=2), tmp_path / "run")
     passes = read_record(tmp_path / "run").passes
-    expected = {"eap": (2, 1), "hisp": (2, 1), "random": (2, 0), "subnetwork-probing": (2 + 5, 5), "fading": (2 + 6, 6)}
+    expected = {
+        "eap": (2, 1),
+        "hisp": (2, 1),
+        "random": (2, 0),
+        "subnetwork-probing": (2 + 5, 5),
+        "fading": (2 + 3 + 6, 1 + 6),
+    }
     if name in expected:
         assert (passes.forward, passes.backward, passes.at_most) == (*expected[name], False)
     if name == "activation-patching":

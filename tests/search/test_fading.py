@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bruteforce.from_hf import from_hf
 from bruteforce.scores import logit_diff
 from bruteforce.transformer import Patch, run
-from edgewise import load_model
+from edgewise import load_model, score_edges
 from edgewise.errors import DataError, ScoreError
 from edgewise.generators import last_of
 from edgewise.graph.selection import top_n
@@ -92,7 +92,7 @@ def test_a_run_is_the_rule(family: str) -> None:
     module = FAMILIES[family]()
     model, pairs = load_model(module), list(prompts(4))
     with leaves_no_trace(module):
-        state = last_of(fading(model, pairs, Fading(6, 4, 0.3), conditions=Conditions(batch_size=3)))
+        state = last_of(fading(model, pairs, Fading(6, 4, 0.3, first=1.0), conditions=Conditions(batch_size=3)))
     n = model.graph.n_edges
     kept, importance, holds = np.ones(n), np.zeros(n), np.full(n, n)
     for number in range(6):
@@ -124,9 +124,31 @@ def test_a_planted_circuit_is_found(seed: int) -> None:
 
 
 @pytest.mark.slow
+def test_a_run_begins_with_the_best_edges_of_an_estimate() -> None:
+    """Open are a third of the edges; larger circuits are the estimate's, and smaller ones are none of them."""
+    model, pairs = load_model(FAMILIES["gpt2"]()), list(prompts(4))
+    estimates = score_edges(model, pairs, method="secant-mid", metric="kl")
+    n = model.graph.n_edges
+    first, *_, last = fading(model, pairs, Fading(8, 4, 0.3, first=0.3))
+    opened = round(0.3 * n)
+    mask = model.graph.mask
+    np.testing.assert_array_equal(first.kept == 1, top_n(estimates, opened).mask[mask])
+    assert first.kept.sum() == opened
+    kept = step(first.kept, first.importance, opened, 0.3)
+    loss, _ = slopes(model, pairs, kept)
+    assert math.isclose(last.losses[0, 1], loss, rel_tol=1e-6)
+    scores = last.scores()
+    later = last.smallest > opened
+    assert later.any()
+    sizes = np.abs(estimates.values[mask])
+    assert (np.argsort(scores.values[mask][later]) == np.argsort(sizes[later], kind="stable")).all()
+    assert not np.array_equal(top_n(scores, 20).mask, top_n(estimates, 20).mask)
+
+
+@pytest.mark.slow
 def test_minibatches_are_taken_in_turn_and_all_prompts_count() -> None:
     model, pairs = load_model(FAMILIES["gpt2"]()), list(prompts(5))
-    state = last_of(fading(model, pairs, Fading(3, 2, 0.3)))
+    state = last_of(fading(model, pairs, Fading(3, 2, 0.3, first=1.0)))
     assert len(state.clean_metric) == 5
     assert np.isfinite(state.clean_metric).all()
     alone = [slopes(model, [pair], np.full(model.graph.n_edges, 0.5))[0] for pair in pairs]
@@ -148,7 +170,7 @@ def test_a_stopped_run_goes_on_with_the_same_bits() -> None:
 def test_another_metric_is_to_stay_what_it_is() -> None:
     """The loss is the mean over prompts of the squared change of the logit difference, here with nothing but half."""
     model, pairs = load_model(FAMILIES["gpt2"]()), list(prompts(3))
-    state = last_of(fading(model, pairs, Fading(1, 3), metric="logit-diff"))
+    state = last_of(fading(model, pairs, Fading(1, 3, first=1.0), metric="logit-diff"))
     twin, changes = from_hf(model.module), []
     for pair in pairs:
         ids = torch.tensor([pair.clean])
@@ -165,7 +187,7 @@ def test_another_metric_is_to_stay_what_it_is() -> None:
 def test_what_is_refused() -> None:
     with pytest.raises(DataError, match="steps is 0"):
         Fading(steps=0)
-    with pytest.raises(DataError, match="the rate is 2"):
+    with pytest.raises(DataError, match="rate is 2"):
         Fading(rate=2.0)
     model = load_model(FAMILIES["gpt2"]())
     with pytest.raises(ScoreError, match="0 of 80 steps are taken"):

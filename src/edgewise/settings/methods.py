@@ -95,9 +95,10 @@ class ProbingSettings:
 class FadingSettings:
     """How masks fade."""
 
-    steps: int = setting(80, help="steps from all edges to the fewest; fewer are faster", least=1)
+    steps: int = setting(80, help="steps down to 0.2 % of edges; fewer are faster", least=1)
     minibatch: int = setting(8, help="prompts a step, in turn", least=1)
-    rate: float = setting(0.2, help="how far an edge's mask moves in a step", above=0, most=1)
+    rate: float = setting(0.1, help="how far an edge's mask moves in a step", above=0, most=1)
+    first: float = setting(0.2, help="share of edges open at first, the best by secant-mid; 1 for all", above=0, most=1)
 
     def __post_init__(self) -> None:
         """Check the values."""

@@ -31,10 +31,8 @@ class FadingMethod(RunMethod[FadingState]):
         super().check(config)
         if config.level != "edge":
             raise RunError("method 'fading' ranks edges; leave --level out")
-        if config.selection.by == "helpful":
-            raise RunError("method 'fading' gives scores without a sign; leave --by out")
-        if config.selection.by == "mean-abs":
-            raise RunError("method 'fading' has one score of each edge for all prompts; leave --by mean-abs out")
+        if config.selection.by in ("helpful", "mean-abs"):
+            raise RunError("method 'fading' gives one rank an edge, without a sign; leave --by out")
 
     def states(
         self, config: RunConfig, model: Model, prompts: PromptSet, conditions: Conditions, stored: Tensors | None
@@ -44,7 +42,7 @@ class FadingMethod(RunMethod[FadingState]):
         return fading(
             model,
             prompts,
-            Fading(own.steps, own.minibatch, own.rate),
+            Fading(own.steps, own.minibatch, own.rate, own.first),
             metric=config.metric or self.default_metric,
             conditions=conditions,
             stored=stored,
@@ -55,10 +53,11 @@ class FadingMethod(RunMethod[FadingState]):
         return state.lines()
 
     def passes(self, config: RunConfig, state: FadingState) -> Passes:
-        """Clean and corrupted runs once, and each step's prompts there and back."""
+        """Clean and corrupted runs once, the estimate (3 F + 1 B), and each step's prompts there and back."""
         own, n = self.own(config), len(state.clean_metric)
         there = own.steps * min(own.minibatch, n) / n
-        return Passes(2 + there, there)
+        estimate = (3, 1) if own.first < 1 else (0, 0)
+        return Passes(2 + estimate[0] + there, estimate[1] + there)
 
 
 METHOD = FadingMethod()

@@ -1,12 +1,12 @@
 """Which edges a circuit needs, in its own context: masks of all edges at once, ever fewer of them open.
 
-1. Every edge has a mask: the share of its own value that it carries, the rest being the corrupted one. With all of them
-   half open, the slope of the loss (KL from the clean run) with respect to every mask says what each edge is worth: one
-   forward and one backward pass.
+1. Every edge has a mask: the share of its own value that it carries, the rest being the corrupted one. At first a fifth
+   of all edges are open, the best by an estimate (`secant-mid` of the same metric), which is their importance.
 2. The masks of the most important edges open a little and all others close a little, so many that they sum to a size;
-   the size falls from all edges to a few, by the same factor each step.
-3. The slopes are taken again, where the masks now stand, of the next few prompts. The importance of an edge is a
-   decayed mean of its shares in minus the slopes: one whose closing is felt becomes important, and opens again.
+   the size falls to a few edges, by the same factor each step.
+3. The slope of the loss (KL from the clean run) with respect to every mask is taken where the masks stand, of the next
+   few prompts: one forward and one backward pass. The importance of an edge is a decayed mean of its shares in minus
+   the slopes: one whose closing is felt becomes important, and opens again.
 4. An edge ranks by the smallest circuit that held it, so that the best n edges are the circuit of n edges.
 
 Estimates ask what an edge does in the whole model, where others do its work; here it is asked in the circuit. It is
@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from edgewise.search import score_edges
 from edgewise.engine.run.batches import arrange, take
 from edgewise.engine.run.inputs import AnyMetric, metric_for, usable
 from edgewise.engine.run.memory import halving, micro_batch
@@ -45,7 +46,7 @@ from edgewise.search.table.cells import Array
 from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptPair, PromptSet
 
-STEPS, MINIBATCH, RATE = 80, 8, 0.2
+STEPS, MINIBATCH, RATE, FIRST = 80, 8, 0.1, 0.2
 # What is left of an importance after a step.
 MEMORY = 0.8
 # The share of all edges that the last steps keep.
@@ -60,6 +61,7 @@ class Fading:
         steps: how many, from all edges to the fewest.
         minibatch: prompts a step, in turn.
         rate: how far a mask moves in a step.
+        first: the share of all edges that are open at first: the best by an estimate, `secant-mid`; 1 for all of them.
 
     Raises:
         DataError: a number out of range.
@@ -68,14 +70,16 @@ class Fading:
     steps: int = STEPS
     minibatch: int = MINIBATCH
     rate: float = RATE
+    first: float = FIRST
 
     def __post_init__(self) -> None:
         """Check the values."""
         for name in ("steps", "minibatch"):
             if getattr(self, name) < 1:
                 raise DataError(f"{name} is {getattr(self, name)}; give at least 1")
-        if not (math.isfinite(self.rate) and 0 < self.rate <= 1):
-            raise DataError(f"the rate is {self.rate}; give a number above 0 and at most 1")
+        for name in ("rate", "first"):
+            if not 0 < getattr(self, name) <= 1:
+                raise DataError(f"{name} is {getattr(self, name)}; give a number above 0 and at most 1")
 
 
 @one_at_a_time
@@ -143,7 +147,7 @@ class _Work:
     openings: Openings
 
     def start(self, rows: int) -> FadingState:
-        """The state before the first step: the metric is measured, and the masks are half open."""
+        """The state before the first step: the metric is measured, and some masks are open."""
         clean, corrupted = np.full(len(self.pairs), np.nan), np.full(len(self.pairs), np.nan)
         steepest = 0.0
         for part in self._minibatches():
@@ -153,14 +157,13 @@ class _Work:
                 corrupted[list(some)] = nothing.double().cpu().numpy()
                 steepest = max(steepest, slope)
         require_slope(self.metric, steepest)
-        n = self.masks.n
-        everything, nothing_yet, whole_model = np.ones(n), np.zeros(n), np.full(n, float(n))
+        kept, importance, smallest = self._opened()
         return FadingState(
             self.model.graph,
             self.asked.steps,
-            everything,
-            nothing_yet,
-            whole_model,
+            kept,
+            importance,
+            smallest,
             rows,
             rows,
             clean,
@@ -168,22 +171,37 @@ class _Work:
             np.empty((0, 2)),
         )
 
+    def _opened(self) -> tuple[Array, Array, Array]:
+        """The masks before the first step, importances, and the size of the smallest circuit that holds each edge."""
+        n = self.masks.n
+        if self.asked.first == 1:
+            return np.ones(n), np.zeros(n), np.full(n, float(n))
+        estimates = score_edges(self.model, self.pairs, method="secant-mid", metric=self.metric)
+        sizes = np.abs(estimates.values[self.model.graph.mask]).astype(np.float64)
+        ranks = np.empty(n)
+        ranks[np.argsort(-sizes, kind="stable")] = np.arange(1, n + 1)
+        opened = self._first_size()
+        return (ranks <= opened).astype(np.float64), sizes / sizes.sum(), np.maximum(ranks, opened)
+
+    def _first_size(self) -> int:
+        return max(1, round(self.asked.first * self.masks.n))
+
     def step(self, state: FadingState, rows: int) -> FadingState:
         """One step, so many prompts a run."""
         parts = self._minibatches()
         size, kept, at = self._next(state)
         loss, slope = self._slope(at, parts[state.done % len(parts)], rows)
         share = -slope / max(float(np.abs(slope).sum()), np.finfo(np.float64).tiny)
-        decay = MEMORY if state.done else 0.0
+        decay = MEMORY if state.done or self.asked.first < 1 else 0.0
         importance = decay * state.importance + (1 - decay) * share
         return state.after(kept, importance, size, loss, rows)
 
     def _next(self, state: FadingState) -> tuple[int, Array, Array]:
-        """The size of the next step, its masks, and where the slopes are taken: first with all masks half open."""
+        """The size of the next step, its masks, and where slopes are taken: without an estimate first all half open."""
         n = self.masks.n
-        if state.done == 0:
+        if state.done == 0 and self.asked.first == 1:
             return n, state.kept, np.full(n, 0.5)
-        size = size_at(state.done, state.total, n, max(1, round(FEWEST * n)))
+        size = size_at(state.done, state.total, self._first_size(), max(1, round(FEWEST * n)))
         kept = step(state.kept, state.importance, size, self.asked.rate)
         return size, kept, kept
 
