@@ -143,7 +143,7 @@ def test_a_planted_circuit_is_found(tmp_path: Path) -> None:
     """The effects are those of the tests' own hooks, and the recall is the share of the circuit that EAP finds."""
     model, prompts = planted(3), planted_prompts(3)
     n = model.circuit.n_edges
-    asked = RunConfig("planted:3", task="planted", n=20, seed=3, selection=Selection(top=n))
+    asked = RunConfig("planted:3", task="planted", n=20, seed=3, method="eap", selection=Selection(top=n))
     run = discover(asked, tmp_path / "run")
     found = verify(run.folder, edges=None)
     exact = effects(model, prompts)

@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from edgewise.search import score_edges
+from edgewise.attribution import estimate_edges
 from edgewise.engine.run.batches import arrange, take
 from edgewise.engine.run.inputs import AnyMetric, metric_for, usable
 from edgewise.engine.run.memory import halving, micro_batch
@@ -176,7 +176,7 @@ class _Work:
         n = self.masks.n
         if self.asked.first == 1:
             return np.ones(n), np.zeros(n), np.full(n, float(n))
-        estimates = score_edges(self.model, self.pairs, method="secant-mid", metric=self.metric)
+        estimates = estimate_edges(self.model, self.pairs, method="secant-mid", metric=self.metric)
         sizes = np.abs(estimates.values[self.model.graph.mask]).astype(np.float64)
         ranks = np.empty(n)
         ranks[np.argsort(-sizes, kind="stable")] = np.arange(1, n + 1)
