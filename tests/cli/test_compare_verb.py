@@ -68,7 +68,7 @@ def test_methods_are_listed(cli: Cli) -> None:
     said = cli("list", "methods").out
     for name in ("hisp", "subnetwork-probing", "random"):
         assert f"\n{name}" in said
-    assert "1.75 x  eap-secant  the default" in said
+    assert "3.5 x   eap+exact   the default" in said
     advice = json.loads(cli("list", "methods", "--json").out)["advice"]
     assert [one["method"] for one in advice] == ["eap", "secant", "secant-mid", "eap-secant"]
 

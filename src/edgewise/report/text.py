@@ -14,6 +14,7 @@ from edgewise.report.rows import Row, best
 from edgewise.report.sizes import curve_of_sizes, describe_size, size_notes
 from edgewise.report.table import table
 from edgewise.runs.evaluated import Evaluated
+from edgewise.runs.methods.advice import MORE_EXACT
 from edgewise.runs.store.folder import Run
 from edgewise.runs.store.record import RunRecord
 
@@ -79,7 +80,10 @@ def describe_exact(record: RunRecord) -> str:
         agree = f"estimate ({estimate_of(method)}) and exact agree with Pearson r {found.pearson:.2f}, Spearman"
         lines.append(f"{agree} {found.spearman:.2f} on these; same sign: {found.same_sign or 0.0:.0%}")
     if found.r2 is not None and found.r2_low is not None:
-        lines.append(f"all scores against exact effects: R2 {found.r2:.3f}, at least {found.r2_low:.3f} (90 %)")
+        least = (
+            f"at least {found.r2_low:.3f} (90 %)" if found.r2_low > 0 else f"no bound by so few; {MORE_EXACT} has one"
+        )
+        lines.append(f"all scores against exact effects: R2 {found.r2:.3f}, {least}")
     return "\n".join(lines)
 
 

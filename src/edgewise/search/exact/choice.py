@@ -25,6 +25,8 @@ from edgewise.graph.arrays import BoolArray, FloatArray
 
 CERTAIN_SHARE = 0.65
 """Of what may be spent, the part that goes to those that are certain."""
+LEAST_DRAWN = 4
+"""Fewer than these say too little about the rest, so as many are drawn whatever they cost."""
 EVEN_SHARE, POWER, CHEAPER = 0.1, 1.5, 0.75
 
 
@@ -76,7 +78,7 @@ class Doubt:
             return chance, taken
         weights = _weights(sizes[places], costs[places])
         # As many as the mean cost of a draw affords: a number that was fixed before the lot.
-        number = int(spend / float(weights @ costs[places]))
+        number = max(LEAST_DRAWN, int(spend / float(weights @ costs[places])))
         keys = np.random.default_rng(self.seed).random(len(sizes))[places] / weights
         order = np.argsort(keys, kind="stable")
         if number >= len(places):

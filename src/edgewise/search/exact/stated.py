@@ -18,12 +18,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgewise.graph.arrays import FloatArray
-from edgewise.search.exact.choice import Choice
+from edgewise.search.exact.choice import LEAST_DRAWN, Choice
 
-LEAST_DRAWN = 4
-"""Fewer than these say too little about the rest."""
 LEVEL = 0.9
-QUANTILE, MANY, CAUTION = 0.98, 20, 16.0
+QUANTILE, MANY, CAUTION = 0.98, 20, 20.0
 
 
 @dataclass(frozen=True)
