@@ -254,3 +254,44 @@ def test_every_method_of_attribution_can_be_checked(method: str, config: RunConf
     assert (run.scores.values == run.scores.estimated)[~run.scores.verified & run.scores.graph.mask].all()
     assert run.record.exact.second == second_of(method)
     assert run.record.passes.forward > 6
+
+
+def test_until_goes_on_to_its_goal_or_says_that_the_budget_ended(config: RunConfig, tmp_path: Path) -> None:
+    asked = replace(config, exact=None, method="eap+exact")
+    reached = discover(replace(asked, until=0.9), tmp_path / "reached").record
+    assert reached.exact.r2_low >= 0.9
+    assert not [one for one in reached.warnings if "--until" in one]
+    short = discover(replace(asked, until=0.999, budget=2.5), tmp_path / "short").record
+    (said,) = (one for one in short.warnings if "--until" in one)
+    assert said.startswith("--until r2=0.999 is not reached: where the budget ends, ")
+    assert short.exact.measured < reached.exact.measured
+
+
+def test_a_stopped_round_goes_on_to_the_same_bytes(
+    config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = replace(config, exact=None, method="eap+exact", until=1.0)
+    discover(config, tmp_path / "whole")
+    monkeypatch.setattr(resume, "Saver", lambda save: SimpleNamespace(offer=save))
+    original = refined.refining
+    many = sum(1 for _ in original_states(config))
+
+    for stop in (many // 2, many - 2):
+
+        def stopped(*args: Any, stop: int = stop, **kwargs: Any) -> Iterator[Any]:
+            for number, state in enumerate(original(*args, **kwargs), start=1):
+                yield state
+                if number == stop:
+                    raise BrokenPipeError
+
+        monkeypatch.setattr(refined, "refining", stopped)
+        with pytest.raises(BrokenPipeError):
+            discover(config, tmp_path / f"stopped-{stop}")
+        monkeypatch.setattr(refined, "refining", original)
+        discover(config, tmp_path / f"stopped-{stop}")
+        assert results(tmp_path / f"stopped-{stop}") == results(tmp_path / "whole")
+
+
+def original_states(config: RunConfig) -> Iterator[Any]:
+    model = load_model(config.model, dtype=config.dtype)
+    yield from method_of(config).states(settled(config), model, prompts_of(config, model), Conditions(2), None)

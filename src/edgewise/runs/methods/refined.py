@@ -21,6 +21,7 @@ from edgewise.runs.steps import SCORING
 from edgewise.runs.store.record import ExactSummary
 from edgewise.search.exact.refining import RefiningState, refining, second_of
 from edgewise.search.exact.spending import Spending
+from edgewise.search.exact.stated import StatedError
 from edgewise.search.pace import seconds_a_prompt
 from edgewise.settings import read_settings
 from edgewise.settings.conditions import Conditions
@@ -102,8 +103,17 @@ class Refined(RunMethod[RefiningState]):
         )
 
     def warnings(self, state: RefiningState) -> tuple[str, ...]:
-        """Why there were no second estimates."""
-        return (state.refusal,) if state.refusal else ()
+        """Why there were no second estimates, and that a goal was not reached."""
+        refused = (state.refusal,) if state.refusal else ()
+        return refused if state.goal is None else (*refused, *_unreached(state.goal, state.stated()))
+
+
+def _unreached(goal: float, said: StatedError | None) -> tuple[str, ...]:
+    """That a goal was not reached, and what was."""
+    if said is not None and said.r2_low >= goal:
+        return ()
+    least = "nothing can be said of it" if said is None or said.r2_low <= 0 else f"it is at least {said.r2_low:.3f}"
+    return (f"--until r2={goal:g} is not reached: where the budget ends, {least}; give a larger --budget",)
 
 
 def spending_of(config: RunConfig) -> Spending:

@@ -77,6 +77,7 @@ class RefiningState:
         unsure: how much is in doubt, likewise.
         choice: what is measured after the last of these rounds.
         enough: whether no further round follows.
+        goal: what R squared was to be at least, by its limit; None for no goal.
     """
 
     first: AttributionState
@@ -87,6 +88,7 @@ class RefiningState:
     unsure: Doubt | None = None
     choice: Choice | None = None
     enough: bool = False
+    goal: float | None = None
 
     @property
     def estimates(self) -> AttributionState:
@@ -234,8 +236,9 @@ def refining(
             alone = "exact effects are of the largest |score| alone, without second estimates"
             now = replace(now, second=None, refusal=f"{alone}: {error}")
     now, apart = _with_second(now)
-    now = replace(now, unsure=doubt(now.estimates.scores(), costs_of(model.graph, level), apart, seed=seed))
-    yield from _measured(model, pairs, now, rounds, spending.until, stored or {}, {**shared, **kept})
+    unsure = doubt(now.estimates.scores(), costs_of(model.graph, level), apart, seed=seed)
+    now = replace(now, unsure=unsure, goal=spending.until)
+    yield from _measured(model, pairs, now, rounds, stored or {}, {**shared, **kept})
 
 
 def _measured(
@@ -243,7 +246,6 @@ def _measured(
     pairs: Sequence[PromptPair],
     now: RefiningState,
     rounds: Sequence[Any],
-    goal: float | None,
     stored: Tensors,
     asked: Mapping[str, Any],
 ) -> Iterator[RefiningState]:
@@ -266,7 +268,7 @@ def _measured(
             now = replace(now, exact=(*before, exact), enough=last)
             if exact.finished and not last:
                 said = now.stated()
-                now = replace(now, enough=said is not None and goal is not None and said.r2_low >= goal)
+                now = replace(now, enough=said is not None and now.goal is not None and said.r2_low >= now.goal)
             yield now
         before = now.exact
         if now.enough:
