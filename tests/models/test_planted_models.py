@@ -180,7 +180,7 @@ def test_loading_respects_dtype_device_and_tokenizer() -> None:
     assert model.tokenizer("DRUM drum nonsense")["input_ids"][-1] == model.tokenizer.unk_token_id
     own = object()
     assert load_model("planted:3", tokenizer=own).tokenizer is own
-    with pytest.raises(ModelError, match="device 'nowhere' cannot be used"):
+    with pytest.raises(ModelError, match="device 'nowhere' is none; use auto"):
         load_model("planted:3", device="nowhere")
     with pytest.raises(ModelError, match="dtype 'float3' is not known"):
         load_model("planted:3", dtype="float3")

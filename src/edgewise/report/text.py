@@ -14,9 +14,9 @@ from edgewise.report.rows import Row, best
 from edgewise.report.sizes import curve_of_sizes, describe_size, size_notes
 from edgewise.report.table import table
 from edgewise.runs.evaluated import Evaluated
-from edgewise.runs.methods.advice import MORE_EXACT
 from edgewise.runs.store.folder import Run
 from edgewise.runs.store.record import RunRecord
+from edgewise.settings.scoring import MORE_EXACT
 
 DEFAULT_TOP = 20
 

@@ -17,7 +17,8 @@ from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.graph.scores import Ranking
 from edgewise.graph.selection import has_path
 from edgewise.runs.methods import get_method
-from edgewise.runs.methods.advice import FOR_EFFECTS, MORE_EXACT, OTHERWISE
+from edgewise.runs.methods.advice import FOR_EFFECTS, OTHERWISE
+from edgewise.settings.scoring import MORE_EXACT
 
 HALF, STEP, CLEARLY = 0.5, 0.05, 2.0
 # Of prompts answered right, from this share on, the model can do them.

@@ -12,6 +12,8 @@ Level: TypeAlias = Literal["edge", "node"]
 WITH_EXACT = "+exact"
 """Behind the name of a method that estimates: its largest and least certain estimates are measured."""
 DEFAULT_METHOD = f"eap{WITH_EXACT}"
+MORE_EXACT = "--budget 10x"
+"""What buys more exact effects."""
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgewise.settings.scoring import DEFAULT_METHOD
+from edgewise.settings.scoring import DEFAULT_METHOD, MORE_EXACT
 
 FOR_EFFECTS = DEFAULT_METHOD
 # What to try where that falls short.
 OTHERWISE = "eap-ig-inputs"
-MORE_EXACT = "--budget 10x"
-"""What buys more exact effects."""
 
 
 @dataclass(frozen=True)
