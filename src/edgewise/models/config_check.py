@@ -21,7 +21,7 @@ from edgewise.models.config_reads import reads_of
 # file-keeping, where and how it runs, its start before training, special tokens, outputs beside the logits. Positions
 # are made behind the projections of queries and keys, so they are the model's own.
 HARMLESS = frozenset(
-    """_name_or_path model_type transformers_version transformers_weights architectures dtype vocab_size
+    """_name_or_path _commit_hash model_type transformers_version transformers_weights architectures dtype vocab_size
     tie_word_embeddings _attn_implementation_internal _experts_implementation_internal _output_attentions
     _post_init_done _is_quantized quantization_config gradient_checkpointing use_cache output_attentions
     output_hidden_states loss_type initializer_range initializer_factor init_std bos_token_id eos_token_id
