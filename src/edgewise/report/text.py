@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.graph.scores import Ranking
 from edgewise.graph.selection import has_path
-from edgewise.methods import estimate_of
 from edgewise.report.numbers import on_prompts, plain, share
 from edgewise.report.prompts import show_briefly
 from edgewise.report.rows import Row, best
@@ -71,13 +70,13 @@ def noted(lines: Iterable[str]) -> tuple[str, ...]:
 
 def describe_exact(record: RunRecord) -> str:
     """Two sentences on which scores are exact effects, and how good the estimates of these are."""
-    found, method = record.exact, record.config.method
+    found = record.exact
     assert found is not None
     apart = "|score|" if found.second is None else f"max(|score|, |score - {found.second}|)"
     drawn = f", {found.drawn:,} of them drawn by lot" if found.drawn else ""
     lines = [f"exact effects: {found.measured:,} of {found.scored:,} {record.config.level}s, by {apart}{drawn}"]
     if found.pearson is not None and found.spearman is not None:
-        agree = f"estimate ({estimate_of(method)}) and exact agree with Pearson r {found.pearson:.2f}, Spearman"
+        agree = f"estimate ({found.first}) and exact agree with Pearson r {found.pearson:.2f}, Spearman"
         lines.append(f"{agree} {found.spearman:.2f} on these; same sign: {found.same_sign or 0.0:.0%}")
     if found.r2 is not None and found.r2_low is not None:
         least = (

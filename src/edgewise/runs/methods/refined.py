@@ -100,6 +100,7 @@ class Refined(RunMethod[RefiningState]):
             int(state.choice.drawn.sum()),
             None if said is None else said.r2,
             None if said is None else said.r2_low,
+            state.method,
         )
 
     def warnings(self, state: RefiningState) -> tuple[str, ...]:

@@ -100,6 +100,7 @@ class ExactSummary:
         drawn: how many of those measured were drawn by lot, to tell how wrong the others are.
         r2: of all scores against the exact effects, estimated from these; None where too few were drawn.
         r2_low: what it is at least, with 90 % confidence.
+        first: the method whose estimates these are.
     """
 
     measured: int
@@ -111,6 +112,7 @@ class ExactSummary:
     drawn: int = 0
     r2: float | None = None
     r2_low: float | None = None
+    first: str = "eap"
 
 
 @dataclass(frozen=True)

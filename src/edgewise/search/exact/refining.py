@@ -78,6 +78,7 @@ class RefiningState:
         choice: what is measured after the last of these rounds.
         enough: whether no further round follows.
         goal: what R squared was to be at least, by its limit; None for no goal.
+        method: that of the first pass: the one asked for, or the second where its gradients vanish.
     """
 
     first: AttributionState
@@ -89,6 +90,7 @@ class RefiningState:
     choice: Choice | None = None
     enough: bool = False
     goal: float | None = None
+    method: str = "eap"
 
     @property
     def estimates(self) -> AttributionState:
@@ -220,7 +222,7 @@ def refining(
         for first in attribute(
             model, pairs, method=method, settings=settings, largest=count, state=begun, **shared, **kept
         ):
-            now = RefiningState(first, refusal=refusal)
+            now = RefiningState(first, refusal=refusal, method=method)
             yield now
     if now is None:
         return
@@ -237,7 +239,7 @@ def refining(
             now = replace(now, second=None, refusal=f"{alone}: {error}")
     now, apart = _with_second(now)
     unsure = doubt(now.estimates.scores(), costs_of(model.graph, level), apart, seed=seed)
-    now = replace(now, unsure=unsure, goal=spending.until)
+    now = replace(now, unsure=unsure, goal=spending.until, method=method)
     yield from _measured(model, pairs, now, rounds, stored or {}, {**shared, **kept})
 
 
