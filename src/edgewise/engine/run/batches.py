@@ -104,13 +104,21 @@ def take(order: Sequence[int], pairs: Sequence[PromptPair], done: int, size: int
 
 def tokens_a_run(pairs: Sequence[PromptPair], size: int, *, causal: bool = True) -> int:
     """The most tokens that a run of one micro-batch computes: behind what its rows and both their prompts share."""
-    order, done, most = arrange(pairs, causal=causal), 0, 1
-    while done < len(order):
-        rows = take(order, pairs, done, size, causal=causal)
-        some, done = [pairs[row] for row in rows], done + len(rows)
+    most = 1
+    for rows in taken(arrange(pairs, causal=causal), pairs, size, causal=causal):
+        some = [pairs[row] for row in rows]
         length = max(max(pair.positions) + 1 if causal else len(pair) for pair in some)
         most = max(most, len(some) * (length - _start(some, causal)))
     return most
+
+
+def taken(order: Sequence[int], pairs: Sequence[PromptPair], size: int, *, causal: bool = True) -> Iterator[list[int]]:
+    """All of an order, a micro-batch at a time."""
+    done = 0
+    while done < len(order):
+        rows = take(order, pairs, done, size, causal=causal)
+        yield rows
+        done += len(rows)
 
 
 def divide(
@@ -121,11 +129,8 @@ def divide(
     Yields:
         The indices into ``pairs``, and these prompts.
     """
-    order, done = arrange(pairs, causal=causal), 0
-    while done < len(order):
-        rows = take(order, pairs, done, size, causal=causal)
+    for rows in taken(arrange(pairs, causal=causal), pairs, size, causal=causal):
         yield rows, Batch.of([pairs[i] for i in rows], device, causal=causal)
-        done += len(rows)
 
 
 def _start(pairs: Sequence[PromptPair], causal: bool) -> int:

@@ -27,10 +27,9 @@ import numpy.typing as npt
 import torch
 
 from edgewise.attribution import estimate_edges
-from edgewise.engine.run.batches import arrange, take
+from edgewise.engine.run.batches import arrange, taken
 from edgewise.engine.run.inputs import AnyMetric, metric_for, usable
 from edgewise.engine.run.memory import halving, micro_batch
-from edgewise.engine.run.metric_gradient import require_slope
 from edgewise.errors import DataError
 from edgewise.generators import at_the_end_of
 from edgewise.graph import EdgeScores
@@ -148,15 +147,8 @@ class _Work:
 
     def start(self, rows: int) -> FadingState:
         """The state before the first step: the metric is measured, and some masks are open."""
-        clean, corrupted = np.full(len(self.pairs), np.nan), np.full(len(self.pairs), np.nan)
-        steepest = 0.0
-        for part in self._minibatches():
-            for some in self._runs(part, rows):
-                whole, nothing, slope = self.openings.of(some).values(self.metric)
-                clean[list(some)] = whole.double().cpu().numpy()
-                corrupted[list(some)] = nothing.double().cpu().numpy()
-                steepest = max(steepest, slope)
-        require_slope(self.metric, steepest)
+        every = (some for part in self._minibatches() for some in self._runs(part, rows))
+        clean, corrupted = self.openings.values(self.metric, every)
         kept, importance, smallest = self._opened()
         return FadingState(
             self.model.graph,
@@ -207,11 +199,8 @@ class _Work:
 
     def _slope(self, kept: Array, part: tuple[int, ...], rows: int) -> tuple[float, Array]:
         """The mean loss of some prompts, and its slope with respect to every mask."""
-        total, slope = 0.0, torch.zeros(self.masks.n, dtype=torch.float64)
         with torch.inference_mode(False), torch.autocast(self.model.device.type, enabled=False):
-            for some in self._runs(part, rows):
-                value, gradient = self.openings.of(some).slope(self.loss, torch.from_numpy(kept))
-                total, slope = total + value, slope + gradient
+            total, slope = self.openings.slope(self.loss, torch.from_numpy(kept), self._runs(part, rows))
         return total / len(part), slope.numpy() / len(part)
 
     def _minibatches(self) -> list[tuple[int, ...]]:
@@ -222,8 +211,4 @@ class _Work:
 
     def _runs(self, part: tuple[int, ...], rows: int) -> Iterator[tuple[int, ...]]:
         """The prompts of a part, as many at a time as are run together."""
-        done = 0
-        while done < len(part):
-            some = take(part, self.pairs, done, rows, causal=self.model.wiring.causal)
-            yield tuple(some)
-            done += len(some)
+        return map(tuple, taken(part, self.pairs, rows, causal=self.model.wiring.causal))

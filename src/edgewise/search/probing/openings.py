@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from edgewise.engine.run.batches import Batch
+from edgewise.engine.run.metric_gradient import require_slope
+from edgewise.metrics import Metric
 from edgewise.models import Model
 from edgewise.search.probing.masks import Masks
 from edgewise.search.probing.opening import Opening
+from edgewise.search.table.cells import Array
 from edgewise.tasks import PromptPair
 
 # Bytes to keep where no limit is given, and the share of a limit.
@@ -40,6 +45,34 @@ class Openings:
             self._left -= opened.n_bytes
             self._kept[rows] = opened
         return self._kept[rows]
+
+    def values(self, metric: Metric, parts: Iterable[tuple[int, ...]]) -> tuple[Array, Array]:
+        """The metric of every prompt on the clean and on the corrupted run, ``[n_prompts]`` each.
+
+        Args:
+            metric: the metric.
+            parts: all prompts, as they are run together.
+
+        Raises:
+            VanishingGradientError: it is flat on all of them.
+        """
+        clean, corrupted = np.full((2, len(self._pairs)), np.nan)
+        steepest = 0.0
+        for rows in parts:
+            whole, nothing, slope = self.of(rows).values(metric)
+            clean[list(rows)] = whole.double().cpu().numpy()
+            corrupted[list(rows)] = nothing.double().cpu().numpy()
+            steepest = max(steepest, slope)
+        require_slope(metric, steepest)
+        return clean, corrupted
+
+    def slope(self, metric: Metric, kept: Tensor, parts: Iterable[tuple[int, ...]]) -> tuple[float, Tensor]:
+        """The metric summed over some prompts where masks keep so much, and its slope by every mask, ``[n_masks]``."""
+        total, slope = 0.0, torch.zeros(self._masks.n, dtype=torch.float64)
+        for rows in parts:
+            value, gradient = self.of(rows).slope(metric, kept)
+            total, slope = total + value, slope + gradient
+        return total, slope
 
     def _open(self, rows: tuple[int, ...]) -> Opening:
         """Whatever the caller's context: no gradients, and products are not made in half precision."""

@@ -21,10 +21,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from edgewise.engine.run.batches import arrange, take
+from edgewise.engine.run.batches import arrange, taken
 from edgewise.engine.run.inputs import AnyMetric, metric_for, usable
 from edgewise.engine.run.memory import halving, micro_batch
-from edgewise.engine.run.metric_gradient import require_slope
 from edgewise.errors import DataError
 from edgewise.generators import at_the_end_of
 from edgewise.metrics import Metric
@@ -148,14 +147,7 @@ class _Training:
 
     def start(self, rows: int) -> ProbingState:
         """The state before the first step: the metric is measured."""
-        clean, corrupted = np.full(len(self.pairs), np.nan), np.full(len(self.pairs), np.nan)
-        steepest = 0.0
-        for some in self._parts(range(len(self.pairs)), rows):
-            whole, nothing, slope = self.openings.of(some).values(self.metric)
-            clean[list(some)] = whole.double().cpu().numpy()
-            corrupted[list(some)] = nothing.double().cpu().numpy()
-            steepest = max(steepest, slope)
-        require_slope(self.metric, steepest)
+        clean, corrupted = self.openings.values(self.metric, self._parts(range(len(self.pairs)), rows))
         adam = Adam.start(np.full(self.masks.n, parameter(FIRST_MASK)))
         return ProbingState(self.masks, self.asked.steps, adam, rows, rows, clean, corrupted, np.empty((0, 2)))
 
@@ -167,11 +159,8 @@ class _Training:
             parameters = torch.from_numpy(state.adam.parameters.copy()).requires_grad_()
             kept = sample(parameters, torch.from_numpy(uniform))
             price = penalty(parameters, torch.from_numpy(self.masks.weights()))
-            total, slope = 0.0, torch.zeros(self.masks.n, dtype=torch.float64)
             with torch.autocast(self.model.device.type, enabled=False):
-                for some in self._parts(chosen, rows):
-                    value, gradient = self.openings.of(some).slope(self.metric, kept.detach())
-                    total, slope = total + value, slope + gradient
+                total, slope = self.openings.slope(self.metric, kept.detach(), self._parts(chosen, rows))
             sign = (-1.0 if self.metric.higher_is_better else 1.0) / len(chosen)
             strength = torch.tensor(self.asked.strength, dtype=torch.float64)
             (full,) = torch.autograd.grad([kept, price], parameters, [sign * slope, strength])
@@ -187,8 +176,5 @@ class _Training:
     def _parts(self, chosen: Sequence[int], size: int) -> Iterator[tuple[int, ...]]:
         """Some prompts, a few at a time that go well together."""
         pairs, causal = [self.pairs[i] for i in chosen], self.model.wiring.causal
-        order, done = arrange(pairs, causal=causal), 0
-        while done < len(order):
-            rows = take(order, pairs, done, size, causal=causal)
+        for rows in taken(arrange(pairs, causal=causal), pairs, size, causal=causal):
             yield tuple(chosen[i] for i in rows)
-            done += len(rows)
