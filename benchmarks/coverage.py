@@ -26,7 +26,8 @@ from edgewise import load_model, make_task
 from edgewise.models import Model
 from edgewise.runs.store.effects import StoredEffects, read_effects
 from edgewise.search.exact.choice import Doubt
-from edgewise.search.exact.refining import RefiningState, refining
+from edgewise.search.exact.refining import refining
+from edgewise.search.exact.refining_state import RefiningState
 from edgewise.search.exact.spending import EAP, Spending
 from edgewise.search.exact.stated import stated
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from edgewise.models import Model
 from edgewise.search import score_edges
-from edgewise.search.exact.refining import how_many
+from edgewise.search.exact.second import how_many
 from edgewise.tasks import PromptSet
 
 

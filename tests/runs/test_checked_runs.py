@@ -29,7 +29,7 @@ from edgewise.runs.verification import VERIFIED
 from edgewise.runs.verify import verify
 from edgewise.search import patch_edges
 from edgewise.search.exact import refining as module
-from edgewise.search.exact.refining import second_of
+from edgewise.search.exact.second import second_of
 from edgewise.settings.conditions import Conditions
 from edgewise.settings.selection import Selection
 from estimates import together

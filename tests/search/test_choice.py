@@ -11,6 +11,7 @@ from edgewise.search.exact.choice import Doubt, doubt
 from edgewise.search.exact.spending import EAP, OPENING, Spending
 from edgewise.search.exact.stated import CAUTION, stated
 from edgewise.search.exact.targets import costs_of
+from edgewise.settings.texts import AUTO
 
 GRAPH = Graph(GraphSpec(1, 1, 4))
 #   columns: q, k, v of a0.h0, m0, logits; rows: input, a0.h0, m0
@@ -153,6 +154,15 @@ def test_spending_by_number_by_budget_and_until() -> None:
     assert spends[-1] == pytest.approx(10 * EAP - EAP - 2.0 - OPENING)
     with pytest.raises(SettingError, match=r"--budget 1\.5x leaves nothing"):
         Spending(budget=1.5).rounds(EAP, 2.0, 70_000)
+
+
+def test_a_run_and_python_ask_for_measuring_alike() -> None:
+    assert Spending.asked("eap", None, None, None) is None
+    assert Spending.asked("eap+exact", 0, None, None) is None
+    assert Spending.asked("eap+exact", None, None, None) == Spending()
+    assert Spending.asked("eap", AUTO, None, None) == Spending()
+    assert Spending.asked("eap", 24, None, None) == Spending(number=24)
+    assert Spending.asked("eap", None, 5.0, 0.9) == Spending(budget=5.0, until=0.9)
 
 
 def test_runs_into_the_last_places_cost_next_to_nothing() -> None:

@@ -19,7 +19,7 @@ from edgewise.search import patch_edges, score_edges
 from edgewise.search.exact import refining
 from edgewise.search.exact import refining as module
 from edgewise.search.exact.combined import combined
-from edgewise.search.exact.refining import how_many, second_of
+from edgewise.search.exact.second import how_many, second_of
 from edgewise.search.exact.spending import Spending
 from edgewise.settings.conditions import Conditions
 from estimates import together

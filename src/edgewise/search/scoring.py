@@ -14,7 +14,7 @@ from edgewise.models import Model
 from edgewise.search.exact.refining import refining
 from edgewise.search.exact.spending import Spending
 from edgewise.settings.conditions import Conditions
-from edgewise.settings.scoring import DEFAULT_METHOD, WITH_EXACT, Level
+from edgewise.settings.scoring import DEFAULT_METHOD, Level
 from edgewise.tasks import PromptPair, PromptSet
 
 
@@ -73,8 +73,7 @@ def score_edges(
         "seed": seed,
         "conditions": conditions,
     }
-    measures = method.endswith(WITH_EXACT) if exact is None else bool(exact)
-    if not (measures or budget or until):
+    spending = Spending.asked(method, exact, budget, until)
+    if spending is None:
         return estimate_edges(model, prompts, method=estimate_of(method), **asked)
-    spending = Spending(exact or None, budget, until)
     return last_of(refining(model, prompts, spending, method=estimate_of(method), **asked)).scores()

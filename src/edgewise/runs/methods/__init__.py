@@ -10,7 +10,7 @@ from edgewise.methods import ESTIMATES, SEARCHES, estimate_of, method_names
 from edgewise.runs.config import RunConfig
 from edgewise.runs.methods.attribution import Estimating
 from edgewise.runs.methods.method import RunMethod, ScoringState
-from edgewise.runs.methods.refined import Refined
+from edgewise.runs.methods.refined import Refined, spending_of
 from edgewise.settings import flag, settings_json
 from edgewise.settings.scoring import WITH_EXACT
 
@@ -42,9 +42,7 @@ def method_of(config: RunConfig) -> RunMethod[Any]:
     """
     if estimate_of(config.method) not in ESTIMATES:
         return get_method(config.method)
-    measures = config.method.endswith(WITH_EXACT) if config.exact is None else bool(config.exact)
-    wanted = measures or config.budget is not None or config.until is not None
-    return Refined(config.method) if wanted else Estimating(config.method)
+    return Estimating(config.method) if spending_of(config) is None else Refined(config.method)
 
 
 def settled(config: RunConfig) -> RunConfig:

@@ -19,13 +19,14 @@ from edgewise.runs.methods.method import RunMethod, scoring
 from edgewise.runs.resume import Tensors
 from edgewise.runs.steps import SCORING
 from edgewise.runs.store.record import ExactSummary
-from edgewise.search.exact.refining import RefiningState, refining, second_of
+from edgewise.search.exact.refining import refining
+from edgewise.search.exact.refining_state import RefiningState
+from edgewise.search.exact.second import second_of
 from edgewise.search.exact.spending import Spending
 from edgewise.search.exact.stated import StatedError
 from edgewise.search.pace import seconds_a_prompt
 from edgewise.settings import read_settings
 from edgewise.settings.conditions import Conditions
-from edgewise.settings.texts import AUTO
 from edgewise.tasks import PromptSet
 
 
@@ -47,7 +48,7 @@ class Refined(RunMethod[RefiningState]):
         return refining(
             model,
             prompts,
-            spending_of(config),
+            spending_of(config) or Spending(),
             method=estimate_of(self.name),
             settings=config.settings,
             stored=stored,
@@ -117,7 +118,6 @@ def _unreached(goal: float, said: StatedError | None) -> tuple[str, ...]:
     return (f"--until r2={goal:g} is not reached: where the budget ends, {least}; give a larger --budget",)
 
 
-def spending_of(config: RunConfig) -> Spending:
-    """How many edges a config has measured."""
-    number = None if config.exact in (None, AUTO) else config.exact
-    return Spending(number, config.budget, config.until)
+def spending_of(config: RunConfig) -> Spending | None:
+    """How many edges a config has measured; None for none."""
+    return Spending.asked(config.method, config.exact, config.budget, config.until)

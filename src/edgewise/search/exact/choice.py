@@ -163,8 +163,10 @@ def _weights(sizes: FloatArray, costs: FloatArray) -> FloatArray:
 
 def _afforded(order: npt.NDArray[np.intp], costs: FloatArray, spend: float) -> BoolArray:
     """The first in an order that can be paid for; what is too dear is passed over."""
-    chosen, left = np.zeros(len(costs), dtype=np.bool_), spend
+    chosen, left, cheapest = np.zeros(len(costs), dtype=np.bool_), spend, costs.min()
     for place in order:
+        if left < cheapest:
+            break
         if costs[place] <= left:
             chosen[place], left = True, left - costs[place]
     return chosen

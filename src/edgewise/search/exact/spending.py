@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from edgewise.engine.run.passes import Passes
 from edgewise.errors import SettingError
 from edgewise.search.exact.choice import CERTAIN_SHARE, Choice, Doubt
+from edgewise.settings.scoring import WITH_EXACT
+from edgewise.settings.texts import AUTO
 
 EAP = 5.5
 """What EAP takes, in forward passes: two, a backward pass, and the products of all edges; measured on real models."""
@@ -34,6 +36,21 @@ class Spending:
     number: int | None = None
     budget: float | None = None
     until: float | None = None
+
+    @classmethod
+    def asked(cls, method: str, exact: int | None, budget: float | None, until: float | None) -> Spending | None:
+        """What the settings of a run ask for; None where nothing is measured.
+
+        Args:
+            method: by name; one that ends in ``+exact`` measures where nothing else is said.
+            exact: the setting of that name, `AUTO` included; likewise the others.
+            budget: see `Spending`.
+            until: see `Spending`.
+        """
+        measures = method.endswith(WITH_EXACT) if exact is None else bool(exact)
+        if not measures and budget is None and until is None:
+            return None
+        return cls(None if exact in (None, 0, AUTO) else exact, budget, until)
 
     def rounds(self, first: float, second: float, n_edges: int) -> tuple[Round, ...]:
         """What may be spent, round after round; one round unless there is a goal.
