@@ -21,12 +21,14 @@ from edgewise.report.page.values import Bins, CurvePoint, FaithfulnessCurve, Nam
 from edgewise.report.text import faithfulness
 from edgewise.runs.evaluated import Evaluated
 from edgewise.runs.sized import Sized
-from edgewise.runs.store.analysis import Analysis, stored
+from edgewise.runs.store.analysis import Analysis, StoredResults, stored, stored_with_question
 from edgewise.runs.store.folder import SIZES, Run
 from edgewise.runs.verification import NAME, Verification
 
 Found = TypeVar("Found")
 _BIN = 0.1
+# By these a circuit of some size is not the head of the ranking.
+_OTHER_ORDERS = ("greedy", "prune", "stable")
 
 
 def undamaged(reading: Callable[..., Found | None], *given: Any) -> Found | None:
@@ -39,12 +41,12 @@ def undamaged(reading: Callable[..., Found | None], *given: Any) -> Found | None
 
 def evaluations(folder: Path) -> Iterator[tuple[str, Evaluated]]:
     """The run's evaluations by their files' names."""
-    return _analyses(folder, "evaluation-*", Evaluated)
+    return ((name, found.results) for name, found in _analyses(folder, "evaluation-*", Evaluated))
 
 
-def _analyses(folder: Path, pattern: str, kind: type[Found]) -> Iterator[tuple[str, Found]]:
+def _analyses(folder: Path, pattern: str, kind: type[Found]) -> Iterator[tuple[str, StoredResults[Found]]]:
     for path in sorted(folder.glob(f"{pattern}.json")):
-        found = undamaged(stored, Analysis(folder, path.stem), kind)
+        found = undamaged(stored_with_question, Analysis(folder, path.stem), kind)
         if found is not None:
             yield path.stem, found
 
@@ -59,9 +61,11 @@ def curves(run: Run, order: Order) -> tuple[FaithfulnessCurve, ...]:
 
 
 def _sizes(run: Run, order: Order) -> Iterator[FaithfulnessCurve]:
-    """Those of the run's own rule, and of other rules; of these nobody says here how they rank."""
-    for name, found in _analyses(run.folder, f"{SIZES}*", Sized):
-        own = name == SIZES and order.of_ranking and not run.config.selection.greedy
+    """Those of the run's own rule, and of other rules."""
+    for name, one in _analyses(run.folder, f"{SIZES}*", Sized):
+        found = one.results
+        rule = one.asked.get("selection", one.asked)
+        own = order.of_ranking and rule.get("by") == run.config.selection.by and not any(map(rule.get, _OTHER_ORDERS))
         target = found.target.value if found.target.measure == "faithfulness" else None
         yield FaithfulnessCurve(name, own, found.counted, tuple(map(_size_point, found.points)), target)
 
