@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 SHOWN = {"circuit.svg", "circuit.png", "scores.svg", "scores.png", "report.html"}
-STORED = {"run.json", "scores.safetensors", "circuit.json", "faithfulness.json"}
+STORED = {"run.json", "scores.safetensors", "circuit.json", "faithfulness.json", "examples.json"}
 
 
 @pytest.fixture

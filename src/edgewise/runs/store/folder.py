@@ -20,6 +20,7 @@ from edgewise.runs.store.atomic import content
 from edgewise.runs.store.checkpoint import PROGRESS, load_checkpoint
 from edgewise.runs.store.codec import from_json, read_json
 from edgewise.runs.store.commit import commit, pending
+from edgewise.runs.store.examples import EXAMPLES, Examples
 from edgewise.runs.store.files import circuit_json, read_circuit, read_scores, scores_content
 from edgewise.runs.store.lock import writing
 from edgewise.runs.store.record import RunRecord
@@ -87,6 +88,7 @@ def write_run(
     scores: EdgeScores | NodeScores,
     circuit: Circuit,
     trace: bytes | None = None,
+    examples: Examples | None = None,
 ) -> None:
     """Put a finished run in the place of whatever the folder held; the caller holds its lock.
 
@@ -104,9 +106,10 @@ def write_run(
             SCORES: scores_content(scores),
             CIRCUIT: content(circuit_json(circuit, scores)),
             **({} if trace is None else {TRACE: content(trace)}),
+            **({} if examples is None else {EXAMPLES: content(examples.to_bytes())}),
             RUN: content(record.to_bytes()),
         },
-        gone=(PROGRESS, *([TRACE] if trace is None else [])),
+        gone=(PROGRESS, *([TRACE] if trace is None else []), *([EXAMPLES] if examples is None else [])),
     )
 
 
