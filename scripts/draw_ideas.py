@@ -1,4 +1,4 @@
-"""Draw what docs/ideas.md explains: docs/images/stream.svg, sources and destinations, and curves.svg, tangents and secants.
+"""Draw what docs/ideas.md explains: docs/images/stream.svg and curves.svg.
 
 python scripts/draw_ideas.py
 """
