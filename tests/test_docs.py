@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from edgewise import errors
+from edgewise.graph.scores import ARRAYS, MARKS
 
 ROOT = Path(__file__).parent.parent
 LINK = re.compile(r"\]\(([^)#\s:]+)(?:#[^)]*)?\)")
@@ -52,6 +53,12 @@ def test_how_often_the_stated_error_holds_is_what_was_counted() -> None:
         for row in rows
     }
     assert {tuple(row[:2]): tuple(row[2:]) for row in ROW.findall(text("docs/estimators.md"))} == counted
+
+
+def test_every_tensor_of_scores_is_specified() -> None:
+    part = text("docs/files.md").partition("## scores.safetensors")[2].partition("\n## ")[0]
+    stored = {"scores" if name == "values" else name for name in (*ARRAYS, *MARKS)}
+    assert set(re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE)) == stored
 
 
 def test_the_readme_is_short() -> None:
