@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
@@ -12,7 +12,9 @@ from typer.main import get_command
 
 import edgewise
 from edgewise.cli.main import app
+from edgewise.methods import SEARCHES, method_names
 from edgewise.report.settings import HEADER, rows
+from edgewise.runs.methods import get_method
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks/effects/results.json"
@@ -79,6 +81,30 @@ def python_names() -> str:
     return said + "".join(parts)
 
 
+def fields(path: str) -> str:
+    """The fields of a class, out of its documentation."""
+    return f"\n::: {path}\n    options: {{members: false, show_signature: false, show_root_toc_entry: false}}\n"
+
+
+def code(path: str) -> str:
+    """What a module says of itself."""
+    return f"\n::: {path}\n    options: {{members: false, show_root_heading: false, show_root_toc_entry: false}}\n"
+
+
+def methods(wanted: str) -> str:
+    """All methods, each with its line."""
+    lines = [(f"[`{name}`]({name}.md)", get_method(name).summary) for name in method_names()]
+    return table(("method", "what it is"), lines)
+
+
+def method(name: str) -> str:
+    """The page of a method that has no file."""
+    found = get_method(name)
+    where = type(found).__module__ if name in SEARCHES else f"edgewise.attribution.{name.replace('-', '_')}"
+    parts = (f"# {name}", f"{found.summary}.", f"<!-- code {where} -->", "## Settings", f"<!-- settings {name} -->")
+    return "\n\n".join((*parts, "## Measured", f"<!-- measured {name} -->")) + "\n"
+
+
 def settings(method: str) -> str:
     """The settings of a method that has some."""
     found = [row for row in rows() if row.group == f"Method {method}"]
@@ -131,3 +157,13 @@ def _output(output: dict[str, Any]) -> str:
         return f'<img alt="" src="data:image/png;base64,{"".join(data["image/png"]).strip()}">'
     text = "".join(output.get("text", data.get("text/plain", ""))).strip()
     return f"```text\n{text}\n```" if text else ""
+
+
+# Name in a comment of a page -> what makes what stands in its place.
+PARTS: dict[str, Callable[[str], str]] = {
+    "code": code,
+    "fields": fields,
+    "measured": measured,
+    "methods": methods,
+    "settings": settings,
+}
