@@ -1,7 +1,6 @@
 """Attention patterns of an untouched model: what each head's softmax gives, as it runs.
 
-1. While one prompt runs, every softmax is seen as a torch operation; fused attention is taken apart into one and two
-   products.
+1. While one prompt runs, every softmax is seen as a torch operation; fused attention is taken apart into its steps.
 2. The last softmax in front of a layer's output projection is that layer's pattern. Attention sinks, which some models
    join to the keys, stand behind them and are left out.
 """

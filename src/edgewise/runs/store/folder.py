@@ -29,6 +29,8 @@ from edgewise.runs.store.record import RunRecord
 RUN, SCORES, CIRCUIT, TRACE = "run.json", "scores.safetensors", "circuit.json", "trace.jsonl"
 PICTURES, PAGE = ("circuit.svg", "circuit.png", "scores.svg", "scores.png"), "report.html"
 ON_REQUEST = ("circuit-dark.png", "scores-dark.png")
+# Results of several runs that speak of this one.
+BESIDE = "beside.json"
 # What `discover` measures of the circuit that it found, beside the run.
 FAITHFULNESS = "faithfulness"
 # How the size of a circuit was measured, where its rule asks for that.
@@ -151,7 +153,7 @@ def replace_circuit(run: Run, record: RunRecord, circuit: Circuit, beside: Mappi
 
 
 def _forget_pictures(folder: Path) -> None:
-    for name in (*PICTURES, *ON_REQUEST, PAGE, *VERIFICATION_PICTURES):
+    for name in (*PICTURES, *ON_REQUEST, PAGE, *VERIFICATION_PICTURES, BESIDE):
         (folder / name).unlink(missing_ok=True)
 
 
