@@ -78,7 +78,8 @@ def discover(
         output.warn(runs[0].record.warnings if swept else warnings(runs[0]))
         page = None if no_pictures or swept else show_found(runs[0], execution.report)
     if as_json:
-        output.document(to_json(sweep_table(runs)) if swept else run_document(runs[0]))
+        said = ("sweep", to_json(sweep_table(runs))) if swept else ("run", run_document(runs[0]))
+        output.document(*said)
         return
     found = all(run.reused for run in runs)
     if swept:

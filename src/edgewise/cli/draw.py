@@ -54,7 +54,7 @@ def draw(
     choice = run_choice(run, strongest)
     if as_json:
         counts = {"drawn": len(choice.edges), "edges": choice.total}
-        output.document({"folder": str(run.folder), "files": [str(path) for path in written], **counts})
+        output.document("drawing", {"folder": str(run.folder), "files": [str(path) for path in written], **counts})
         return
     output.result(f"drew {len(choice.edges):,} of the circuit's {choice.total:,} edges")
     for path in written:

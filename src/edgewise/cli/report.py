@@ -44,7 +44,7 @@ def report(
         out.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(out, page_of(runs).encode())
     if as_json:
-        output.document({"file": str(out), "runs": [str(folder) for folder in folders]})
+        output.document("report", {"file": str(out), "runs": [str(folder) for folder in folders]})
         return
     output.result(f"Wrote {out}: {len(runs)} run{'' if len(runs) == 1 else 's'}")
 

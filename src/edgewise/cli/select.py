@@ -57,7 +57,7 @@ def select(
     if as_json:
         sizes = None if found.sized is None else to_json(found.sized)
         document = circuit_document(found.circuit, found.run.scores, rows, by=rule.by)
-        output.document(document | {"sizes": sizes, "file": str(found.path)})
+        output.document("circuit", document | {"sizes": sizes, "file": str(found.path)})
         return
     output.result(f"{level}s kept: {rule.describe(level)}")
     if found.sized is not None:

@@ -11,11 +11,14 @@ from edgewise.report.charts.comparison import Line, comparison_chart
 from edgewise.report.cost import passes_words, seconds_words
 from edgewise.report.evaluation import CARRY
 from edgewise.report.picture.circuit import Heading
-from edgewise.report.table import fixed, table
+from edgewise.report.table import Table, fixed, table
 from edgewise.runs.contest.comparison_result import ComparedRun, Comparison
 from edgewise.runs.evaluated import EvaluatedPrompts
 from edgewise.runs.store.analysis import StoredResults
 from edgewise.runs.store.codec import to_json
+
+OVERLAP = "Overlap of circuits (Jaccard)"
+PASSES_ARE = "passes: forward (F) and backward (B), of the whole model over the run's prompts"
 
 
 def comparison_document(stored: StoredResults[Comparison]) -> dict[str, Any]:
@@ -29,10 +32,10 @@ def show_comparison(stored: StoredResults[Comparison]) -> str:
     results = stored.results
     parts = [
         "\n".join(comparison_said(stored)),
-        _runs(results.runs),
-        _matrix("Overlap of circuits (Jaccard)", results.overlap),
-        _matrix("Rank correlation of |score| (Spearman)", results.rank_correlation_of_sizes),
-        _matrix("Rank correlation of score, with its sign", results.rank_correlation),
+        f"{runs_table(results.runs)}\n{PASSES_ARE}",
+        f"{OVERLAP}\n{matrix_table(results.overlap)}",
+        f"Rank correlation of |score| (Spearman)\n{matrix_table(results.rank_correlation_of_sizes)}",
+        f"Rank correlation of score, with its sign\n{matrix_table(results.rank_correlation)}",
         _curves(results),
     ]
     return "\n\n".join(parts)
@@ -45,7 +48,7 @@ def comparison_picture(stored: StoredResults[Comparison]) -> Chart:
     head = Heading(
         f"{len(runs)} runs of {results.model}",
         (
-            f"evaluated on {_prompts(prompts)}, {results.metric}, {asked['ablation']} ablation"
+            f"evaluated on {prompts_words(prompts)}, {results.metric}, {asked['ablation']} ablation"
             f" · {results.edges:,} edges",
             *results.notes,
         ),
@@ -57,7 +60,7 @@ def comparison_picture(stored: StoredResults[Comparison]) -> Chart:
 def alike(results: Comparison) -> dict[str, Matrix]:
     """How alike the runs are: title -> a matrix."""
     return {
-        "Overlap of circuits (Jaccard)": results.overlap,
+        OVERLAP: results.overlap,
         "Rank correlation of |score|": results.rank_correlation_of_sizes,
     }
 
@@ -85,21 +88,22 @@ def comparison_said(stored: StoredResults[Comparison]) -> list[str]:
     results, asked = stored.results, stored.asked
     return [
         f"{len(results.runs)} runs of {results.model}, {results.edges:,} edges, evaluated on"
-        f" {_prompts(results.prompts)} by {results.metric}",
+        f" {prompts_words(results.prompts)} by {results.metric}",
         f"ablation: {asked['ablation']}; patched edges carry {CARRY[asked['ablation']]}",
         *(f"note: {words}" for words in results.notes),
         *(f"note on {number}: {run.note}" for number, run in enumerate(results.runs, start=1) if run.note),
     ]
 
 
-def _prompts(prompts: EvaluatedPrompts) -> str:
+def prompts_words(prompts: EvaluatedPrompts) -> str:
+    """How many prompts, and of what."""
     split = f"{prompts.split} " if prompts.split else ""
     return f"{prompts.n:,} {split}prompts of {prompts.what}"
 
 
-def comparison_rows(runs: Sequence[ComparedRun]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """The header of a table of runs, and a row for each."""
-    rows = [
+def runs_table(runs: Sequence[ComparedRun]) -> Table:
+    """The runs, how good each circuit is and what it cost."""
+    cells = [
         (
             str(number),
             run.folder,
@@ -112,19 +116,15 @@ def comparison_rows(runs: Sequence[ComparedRun]) -> tuple[tuple[str, ...], list[
         )
         for number, run in enumerate(runs, start=1)
     ]
-    return ("#", "run", "method", "found by", "circuit", "faithfulness", "CPR", "CMD", "passes", "seconds"), rows
+    header = ("#", "run", "method", "found by", "circuit", "faithfulness", "CPR", "CMD", "passes", "seconds")
+    return Table(header, cells, right=(0, 4, 5, 6, 7, 8, 9))
 
 
-def _runs(runs: Sequence[ComparedRun]) -> str:
-    header, cells = comparison_rows(runs)
-    legend = "passes: forward (F) and backward (B), of the whole model over the run's prompts"
-    return f"{table(header, cells, right=(0, 4, 5, 6, 7, 8, 9))}\n{legend}"
-
-
-def _matrix(title: str, rows: Sequence[Sequence[float | None]]) -> str:
+def matrix_table(rows: Sequence[Sequence[float | None]]) -> Table:
+    """Runs against runs."""
     numbers = [str(number) for number in range(1, len(rows) + 1)]
     cells = [(number, *(fixed(value, 3) for value in row)) for number, row in zip(numbers, rows, strict=True)]
-    return f"{title}\n{table(('', *numbers), cells, right=range(1, len(rows) + 1))}"
+    return Table(("", *numbers), cells, right=range(1, len(rows) + 1))
 
 
 def _curves(results: Comparison) -> str:

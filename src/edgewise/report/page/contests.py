@@ -24,7 +24,7 @@ def contests(paths: Iterable[Path]) -> tuple[tuple[ComparedPage, ...], tuple[Roc
 
 
 def _compared(path: Path) -> ComparedPage | None:
-    from edgewise.report.contest.comparison import alike, comparison_lines, comparison_rows, comparison_said
+    from edgewise.report.contest.comparison import alike, comparison_lines, comparison_said, runs_table
     from edgewise.runs.contest.comparison_result import Comparison
     from edgewise.runs.store.analysis import Analysis, stored_with_question
 
@@ -32,13 +32,13 @@ def _compared(path: Path) -> ComparedPage | None:
     if found is None:
         return None
     title, *said = comparison_said(found)
-    header, rows = comparison_rows(found.results.runs)
+    runs = runs_table(found.results.runs)
     squares = alike(found.results).items()
     return ComparedPage(
         title=title,
         said=tuple(said),
-        header=header,
-        rows=tuple(rows),
+        header=tuple(runs.header),
+        rows=tuple(tuple(row) for row in runs.rows),
         matrices=tuple((name, tuple(tuple(map(short, row)) for row in square)) for name, square in squares),
         lines=tuple(_line(line.words, line.points) for line in comparison_lines(found)),
     )

@@ -11,6 +11,7 @@ import numpy as np
 from edgewise.errors import EdgewiseError, FormatError, RunConflictError, RunError
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.graph.scores import ARRAYS
+from edgewise.notebook import ShownInNotebook
 from edgewise.runs.config import RunConfig
 from edgewise.runs.evaluated import Evaluated
 from edgewise.runs.identity import changed, identity
@@ -38,8 +39,8 @@ _FIX = "run again with --overwrite"
 VERIFICATION_PICTURES = ("verification.svg", "verification.png", "verification-dark.png")
 
 
-@dataclass(frozen=True, eq=False)
-class Run:
+@dataclass(frozen=True, eq=False, repr=False)
+class Run(ShownInNotebook):
     """A finished run.
 
     Args:
@@ -65,6 +66,14 @@ class Run:
     selected_anew: bool = False
     sized: Sized | None = None
     unsized: str | None = None
+
+    def __repr__(self) -> str:
+        """Show the folder, what was run, and how good the circuit is."""
+        config, of = self.config, f"{self.circuit.n_edges:,} of {self.circuit.graph.n_edges:,} edges"
+        kept = None if self.evaluated is None else self.evaluated.faithfulness
+        good = "" if kept is None else f", faithfulness {kept:.3f}"
+        what = f"{config.model} on {self.record.prompts.name}, {config.method}"
+        return f"Run({str(self.folder)!r}: {what}, {of}{good})"
 
     @property
     def config(self) -> RunConfig:
