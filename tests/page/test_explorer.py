@@ -68,6 +68,14 @@ def test_filters_leave_out_by_entry_sign_and_certainty(show: Show, run: Run) -> 
     assert shown.count(EDGES) == 0  # every standard error is a fifth of its score
 
 
+def test_of_a_distance_what_raises_it_helps(show: Show, run: Run) -> None:
+    shown = show(replace(run, record=replace(run.record, metric=replace(run.record.metric, name="kl"))))
+    graph = run.circuit.graph
+    rising = [name for name in strongest(run)[:50] if run.scores.values[graph.edge(name)] > 0]
+    assert shown.count(f"{EDGES}.helps") == len(rising)
+    assert "helps: patching it raises kl" in shown.text(".legend")
+
+
 def test_exact_and_estimated_edges_differ(show: Show, checked: Run) -> None:
     shown = show(checked)
     verified = checked.scores.verified

@@ -138,6 +138,18 @@ def test_the_bins_count_every_score() -> None:
     assert bins["lows"][-1] <= largest <= bins["lows"][-1] + 0.1
 
 
+def test_of_a_distance_what_raises_it_helps() -> None:
+    run = make_run(top=9)
+    other = replace(run, record=replace(run.record, metric=replace(run.record.metric, name="kl")))
+    plain, turned = of(run), of(other)
+    assert (plain["lower_is_better"], turned["lower_is_better"]) == (False, True)
+    assert plain["bins"]["helping"] == turned["bins"]["harming"] != turned["bins"]["helping"]
+    assert (
+        "Negative (blue): logit-diff falls, so the edge helps. Positive (red): logit-diff rises" in plain["reading"][1]
+    )
+    assert "Positive (blue): kl rises, so the edge helps. Negative (red): kl falls" in turned["reading"][1]
+
+
 def test_exact_effects_and_estimates_are_told_apart() -> None:
     run = make_checked_run(n=8)
     found = of(run)["ranked"]

@@ -1,7 +1,8 @@
 """Example prompts of a run, made while its model is loaded, so that its page needs none.
 
 1. Every prompt's metric, clean and corrupted, as the method measured them.
-2. The first prompts as tokens, and those on which the metric is lowest, which may be odd.
+2. The first prompts as tokens, and those on which the metric is lowest, which may be odd; of a distance, those that the
+   corruption moves least.
 3. What the model expects on the very first of them and on the lowest: one pass over these few.
 4. Where the circuit's strongest heads look on one prompt: one pass over it.
 """
@@ -20,6 +21,7 @@ from edgewise.engine.run.forward import logits_at
 from edgewise.engine.run.hooks import borrowed
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.graph.arrays import FloatArray
+from edgewise.metric_names import LOWER_IS_BETTER
 from edgewise.models import Model
 from edgewise.runs.methods import ScoringState
 from edgewise.runs.shown_prompts import show_row, tokens
@@ -51,7 +53,7 @@ def examples_of(
         circuit: the run's, whose heads are looked at.
     """
     clean, corrupted = state.clean_metric, state.corrupted_metric
-    lowest = np.argsort(clean, kind="stable")[:LOWEST].tolist()
+    lowest = np.argsort(corrupted if metric in LOWER_IS_BETTER else clean, kind="stable")[:LOWEST].tolist()
     asked = sorted({*range(len(prompts))[:ASKED], *lowest})
     likely = dict(zip(asked, _likeliest(model, [prompts[place] for place in asked]), strict=True))
     shown = sorted({*range(len(prompts))[:KEPT], *lowest})

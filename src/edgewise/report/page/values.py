@@ -107,8 +107,8 @@ class Bins:
 
     Args:
         lows: log10 of the lower end of each bin; 0.1 wide.
-        helping: scores below zero in each.
-        harming: scores above zero.
+        helping: scores in each that say that the edge helps: below zero, or above for a distance.
+        harming: the others.
         circuit: of both, those of the circuit.
         zeros: scores that are zero.
         unscored: edges (or nodes) without a score.
@@ -220,6 +220,7 @@ class RunPage:
         lead: what was done, in a sentence.
         level: ``"edge"`` or ``"node"``.
         metric: its name.
+        lower_is_better: whether it is a distance, so that a positive score helps.
         numbers: those that matter most: name, value, and what stands beside it.
         warnings: one line each.
         notes: likewise.
@@ -246,6 +247,7 @@ class RunPage:
     lead: str
     level: str
     metric: str
+    lower_is_better: bool
     numbers: tuple[tuple[str, str, str], ...]
     warnings: Words
     notes: Words

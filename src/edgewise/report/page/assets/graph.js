@@ -7,9 +7,9 @@ class Graph {
   constructor(container, model, app) {
     this.app = app;
     this.model = model;
+    this.container = container;
     container.style.minHeight = `${tallEnough(model.run.shape.layers)}px`;
-    const { clientWidth: width, clientHeight: height } = container;
-    this.layout = new Layout(model, width || 900, height || 640);
+    this.place();
     const label = `Circuit of ${model.run.title}: nodes by layer, edges by score. Tab goes from node to node.`;
     this.svg = d3.select(container).append("svg").attr("class", "graph").attr("role", "group").attr("aria-label", label);
     this.scene = this.svg.append("g");
@@ -26,6 +26,16 @@ class Graph {
     this.svg.on("pointermove", (event) => this.pointed(event)).on("pointerleave", () => this.unpointed());
     this.svg.on("click", (event) => this.clicked(event));
     this.fit();
+  }
+
+  place() {
+    const { clientWidth: width, clientHeight: height } = this.container;
+    this.layout = new Layout(this.model, width || 900, height || 640);
+  }
+
+  relayout() {
+    this.place();
+    this.update();
   }
 
   fit() {
@@ -150,7 +160,7 @@ class Graph {
       const estimated = link.edges.every((edge) => edge.exact === false);
       const unsure = link.edges.length === 1 && first.score !== undefined && isUncertain(first) === true;
       const hit = found && link.edges.some((edge) => found(edge.name));
-      return `edge ${signClass(link.score)}${estimated ? " estimate" : ""}${unsure ? " unsure" : ""}${found ? (hit ? " found" : " dim") : ""}`;
+      return `edge ${this.model.signOf(link.score)}${estimated ? " estimate" : ""}${unsure ? " unsure" : ""}${found ? (hit ? " found" : " dim") : ""}`;
     };
     const size = (link) => 0.7 + 5 * Math.sqrt(Math.min(1, Math.abs(link.score || 0) / largest));
     this.edges.selectAll("path").data(this.links, (link) => link.key).join("path")
@@ -226,13 +236,17 @@ class Graph {
       .attr("fill-opacity", (node) => this.tint(node));
     item.select("text").attr("y", (node) => node.box.height * 0.2 + 0.1)
       .attr("font-size", (node) => Math.min(10, node.box.height * 0.72).toFixed(1)).text(label);
-    if (!this.model.ofEdges) item.classed("helps", (node) => this.sign(node) < 0).classed("harms", (node) => this.sign(node) > 0);
+    if (!this.model.ofEdges) item.classed("helps", (node) => this.toned(node) === "helps").classed("harms", (node) => this.toned(node) === "harms");
   }
 
   // Of a run that scored nodes, a node's score as a share of the largest.
   sign(node) {
     const item = this.model.ofEdges ? null : this.model.byName.get(node.key);
     return item && item.score !== null ? item.score / this.model.largest : 0;
+  }
+
+  toned(node) {
+    return this.model.signOf(this.sign(node));
   }
 
   tint(node) {

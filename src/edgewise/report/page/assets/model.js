@@ -52,11 +52,18 @@ class Model {
       place: ranked.places ? ranked.places[i] : null,
       measured: exact.has(name) ? exact.get(name) : null,
     }));
+    for (const item of this.items) item.sign = this.signOf(item.score);
     this.largest = Math.max(1e-30, ...this.items.map((item) => Math.abs(item.score || 0)));
     this.byName = new Map(this.items.map((item) => [item.name, item]));
     this.heads = run.shape.heads / run.shape.kv_heads; // that share a key and a value
     this.names = this.nodeNames();
     this.points = this.measuredPoints();
+  }
+
+  // Whether a score says that it helps; of a distance, what raises it does.
+  signOf(score) {
+    if (!score) return "plain";
+    return score > 0 === this.run.lower_is_better ? "helps" : "harms";
   }
 
   nodeNames() {
@@ -165,7 +172,7 @@ function matcher(query) {
 function passes(item, state) {
   if (state.circuitOnly && !item.kept) return false;
   if (!state.entries.has(entry(item))) return false;
-  if (state.sign !== "all" && signClass(item.score) !== state.sign) return false;
+  if (state.sign !== "all" && item.sign !== state.sign) return false;
   if (state.basis !== "all" && (item.exact === null || item.exact !== (state.basis === "exact"))) return false;
   if (state.certainty === "uncertain" && isUncertain(item) !== true) return false;
   return !(state.certainty === "certain" && isUncertain(item) !== false);

@@ -24,7 +24,7 @@ class Panel {
   }
 
   row(model, item, text) {
-    const bar = el("i", { class: `bar ${signClass(item.score)}` });
+    const bar = el("i", { class: `bar ${item.sign}` });
     bar.style.width = `${Math.max(1, (100 * Math.abs(item.score || 0)) / model.largest)}%`;
     const row = el(
       "li", { class: isUncertain(item) ? "unsure" : null },
@@ -104,11 +104,12 @@ class Panel {
   odd(model) {
     const prompts = model.run.prompts;
     if (!prompts || !prompts.rows.length) return [];
-    const found = oddest(prompts).slice(0, 3);
-    const mean = prompts.clean.reduce((sum, value) => sum + value, 0) / prompts.clean.length;
+    const found = oddest(model.run).slice(0, 3);
+    const [values, which] = model.run.lower_is_better ? [prompts.corrupted, "corrupted"] : [prompts.clean, "clean"];
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
     return [
       el("h3", {}, "Odd prompts"),
-      el("ul", { class: "bare" }, found.map((place) => el("li", {}, button(`row ${prompts.rows[place]}`, () => this.app.showPrompt(place), { class: "link" }), `: ${plain(prompts.clean[place])} clean; the mean is ${plain(mean)}`))),
+      el("ul", { class: "bare" }, found.map((place) => el("li", {}, button(`row ${prompts.rows[place]}`, () => this.app.showPrompt(place), { class: "link" }), `: ${plain(values[place])} ${which}; the mean is ${plain(mean)}`))),
     ];
   }
 
@@ -148,9 +149,11 @@ class Panel {
   }
 }
 
-// Prompts by how odd they are: the lowest metric first.
-function oddest(prompts) {
-  return prompts.clean.map((_, i) => i).sort((a, b) => prompts.clean[a] - prompts.clean[b] || a - b);
+// Prompts by how odd they are: the lowest metric first; of a distance, those that the corruption moves least.
+function oddest(run) {
+  const { clean, corrupted } = run.prompts;
+  const values = run.lower_is_better ? corrupted : clean;
+  return values.map((_, i) => i).sort((a, b) => values[a] - values[b] || a - b);
 }
 
 // Where a head looks: each token's row of the pattern, and the tokens shaded by the row of the one pointed at.

@@ -92,7 +92,7 @@ class Table {
   }
 
   row(model, state, columns, item) {
-    const bar = el("i", { class: `bar ${signClass(item.score)}` });
+    const bar = el("i", { class: `bar ${item.sign}` });
     bar.style.width = `${(100 * Math.abs(item.score || 0)) / model.largest}%`;
     const cells = columns.map(([key, , value, shown]) => {
       const text = shown ? shown(item) : String(value(item) ?? "–");
