@@ -11,10 +11,7 @@ from edgewise.cli import output
 
 if TYPE_CHECKING:
     from edgewise.report.pictures import Format
-    from edgewise.runs.steps import Report
     from edgewise.runs.store.folder import Run
-
-DRAWING = "drawing pictures"
 
 
 def draw_run(
@@ -22,36 +19,21 @@ def draw_run(
 ) -> tuple[Path, ...]:
     """Draw a run, write pictures and page, say what was left out of them, and return their paths."""
     from edgewise.report.pictures import BY_DEFAULT, picture_files
-    from edgewise.report.scenes import run_choice
     from edgewise.runs.store.shown import write_shown
 
     written = write_shown(run, picture_files(run, top, formats or BY_DEFAULT), out)
-    choice = run_choice(run, top)
-    if choice.left_out and top is None:
+    if top is None:
+        note_left_out(run)
+    return written
+
+
+def note_left_out(run: Run) -> None:
+    """Say what the picture of a run leaves out where nobody says how many edges it shows."""
+    from edgewise.report.scenes import run_choice
+
+    choice = run_choice(run)
+    if choice.left_out:
         output.note(
             f"the picture shows the {len(choice.edges):,} strongest of {choice.total:,} edges; "
             f"`edgewise draw {shlex.quote(str(run.folder))} --strongest N` draws another number"
         )
-    return written
-
-
-def show_on_page(run: Run, report: Report) -> None:
-    """Put what was measured of a run since onto its page, where it has one."""
-    from edgewise.report.page.page import page
-    from edgewise.runs.steps import Progress
-    from edgewise.runs.store.shown import PAGE, are_shown, write_shown
-
-    if are_shown(run.folder, [PAGE]):
-        report(Progress(DRAWING))
-        write_shown(run, {PAGE: page(run).encode()})
-
-
-def show_in_pictures(run: Run, report: Report) -> Path:
-    """Draw a run that `discover` has finished, unless its pictures are there; return the page's path."""
-    from edgewise.runs.steps import Progress
-    from edgewise.runs.store.shown import PAGE, PICTURES, are_shown
-
-    if not (run.reused and are_shown(run.folder, (*PICTURES, PAGE))):
-        report(Progress(DRAWING))
-        draw_run(run)
-    return run.folder / PAGE

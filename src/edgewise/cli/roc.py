@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edgewise.cli.carried_out import carried_out, draw_result, show_result
+from edgewise.cli.carried_out import carried_out, show_result
 from edgewise.cli.data import refuse_unreadable
 from edgewise.cli.groups import BATCH, CIRCUIT, MEMORY, METHOD_SETTINGS, MODEL, PROMPTS, SCORES
 from edgewise.cli.options import AsJson, Given, Overwrite, split, takes
@@ -88,6 +88,7 @@ def roc(
     from edgewise.runs.contest.entrants import ROC_METHODS
     from edgewise.runs.contest.roc import roc as hold_against
     from edgewise.runs.store.codec import to_json
+    from edgewise.verbs.pictures import draw_result
 
     level = "node" if nodes else "edge"
     with carried_out(given, overwrite) as execution:
