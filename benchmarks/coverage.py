@@ -5,7 +5,8 @@
 For each pair and budget the lot is drawn anew 500 times; what it draws, and what is certain, are read from the stored
 effects. Of effects of a sample the measured edges are taken for all there are. Columns: edges measured for certain and
 drawn; R2 of all scores and its limit (medians); the share of draws in which R2 is the limit or more, which should be
-.85 or more; Pearson's correlation of all scores.
+.85 or more; Pearson's correlation of all scores; the share of the 100 largest exact effects that is among the 100
+largest scores, and its estimate (means), where enough is drawn for one.
 """
 
 from __future__ import annotations
@@ -29,11 +30,13 @@ from edgewise.search.exact.choice import Doubt
 from edgewise.search.exact.refining import refining
 from edgewise.search.exact.refining_state import RefiningState
 from edgewise.search.exact.spending import EAP, Spending
-from edgewise.search.exact.stated import stated
+from edgewise.search.exact.stated import recall, stated
 
 BUDGETS: tuple[float | None, ...] = (None, 5.0, 10.0, 20.0)
 # Three forward passes, a backward one and the products, of a part of the prompts.
 SECOND = 6.5
+TOP = 100
+NAMES = ("certain", "drawn", "r2", "limit", "holds", "pearson", "recall", "recall_estimate")
 
 
 def main() -> None:
@@ -59,7 +62,9 @@ def covered(path: str, draws: int) -> list[dict[str, Any]]:
             row |= drawn_anew(state, exact, budget, draws)
             rows.append(row)
             print("{pair:22} {budget!s:>5} certain {certain:>4} drawn {drawn:>4}".format(**row), end="  ")
-            print("R2 {r2:.3f} limit {limit:.3f} holds {holds:.2f}  r {pearson:.3f}".format(**row), flush=True)
+            print("R2 {r2:.3f} limit {limit:.3f} holds {holds:.2f}  r {pearson:.3f}".format(**row), end="  ")
+            estimate = "" if row["recall_estimate"] is None else f", estimated {row['recall_estimate']:.2f}"
+            print(f"top {TOP} {row['recall']:.2f}{estimate}", flush=True)
     return rows
 
 
@@ -88,17 +93,17 @@ def drawn_anew(state: RefiningState, exact: np.ndarray, budget: float | None, dr
         scores = np.where(choice.measured, exact, estimates)[choice.known]
         true = exact[choice.known]
         r2 = 1 - ((true - scores) ** 2).sum() / ((true - true.mean()) ** 2).sum()
-        limit = np.nan if said is None else said.r2_low
-        found.append(
-            (choice.certain.sum(), choice.drawn.sum(), r2, limit, r2 >= limit, np.corrcoef(scores, true)[0, 1])
-        )
-    names = ("certain", "drawn", "r2", "limit", "holds", "pearson")
-    medians = dict(zip(names, np.nanmedian(np.array(found, dtype=float), axis=0).tolist(), strict=True))
-    return medians | {
-        "holds": float(np.mean([one[4] for one in found])),
-        "certain": int(medians["certain"]),
-        "drawn": int(medians["drawn"]),
-    }
+        limit, pearson = np.nan if said is None else said.r2_low, np.corrcoef(scores, true)[0, 1]
+        numbers = (choice.certain.sum(), choice.drawn.sum(), r2, limit, r2 >= limit, pearson)
+        first = [set(np.argsort(-np.abs(values), kind="stable")[:TOP].tolist()) for values in (scores, true)]
+        estimated = recall(choice, estimates, exact, TOP)
+        found.append((*numbers, len(first[0] & first[1]) / TOP, np.nan if estimated is None else estimated))
+    table = np.array(found, dtype=float)
+    medians = dict(zip(NAMES, np.median(table, axis=0).tolist(), strict=True))
+    means = dict(zip(NAMES, table.mean(axis=0).tolist(), strict=True))
+    whole = {name: int(medians[name]) for name in ("certain", "drawn")}
+    said_of = {name: None if np.isnan(means[name]) else means[name] for name in ("recall", "recall_estimate")}
+    return medians | whole | {"holds": means["holds"]} | said_of
 
 
 if __name__ == "__main__":

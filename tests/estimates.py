@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edgewise.evaluation.sampling import Sample, draw
 from edgewise.models import Model
 from edgewise.search import score_edges
 from edgewise.search.exact.second import how_many
@@ -27,3 +28,10 @@ def together(
     much = np.abs(both.mean(0) - every.mean(0)) > 0.1 * means[-min(20, means.size)]
     both = np.where(much, both, every)
     return both, np.fmax(np.abs(both.mean(0)), np.abs((every[rows] - others).mean(0)))
+
+
+def strata(sizes: npt.NDArray[np.float64], n: int, top: int, seed: int) -> Sample:
+    """The largest for certain, equals in their own order, and some of the others."""
+    certain = np.zeros(len(sizes), dtype=np.bool_)
+    certain[np.argsort(-sizes, kind="stable")[: min(top, len(sizes))]] = True
+    return draw(certain, n - top, seed)

@@ -9,9 +9,10 @@ from sklearn.metrics import recall_score
 
 from edgewise.errors import ScoreError, SelectionError
 from edgewise.evaluation.agreement import Agreement, Estimate, agreement
-from edgewise.evaluation.sampling import Sample, draw
+from edgewise.evaluation.sampling import Sample
 from edgewise.graph import EdgeScores, Graph, GraphSpec
 from edgewise.runs.store.codec import from_json, to_json
+from estimates import strata
 
 pytestmark = pytest.mark.slow
 
@@ -50,7 +51,7 @@ KINDS = ("normal", "long tails", "spread over decades", "unrelated")
 
 
 def sampled(x: np.ndarray, y: np.ndarray, n: int, top: int, seed: int, k: int) -> Agreement:
-    sample = draw(np.abs(x), n, top, seed)
+    sample = strata(np.abs(x), n, top, seed)
     return agreement(x, np.where(sample.measured, y, np.nan), sample=sample, k=k)
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from edgewise.evaluation.agreement import Agreement, Estimate, agreement
 from edgewise.evaluation.criteria import FOUND, SIZES, SLOPES, Criterion, criteria
-from edgewise.evaluation.sampling import draw
 from edgewise.evaluation.verdict import verdict
+from estimates import strata
 
 GOOD = Agreement(
     population=100,
@@ -121,7 +121,7 @@ def _scored(n: int, seed: int, noise: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _outcomes(n: int, top: int, k: int, seed: int, x: np.ndarray, y: np.ndarray) -> tuple[Criterion, ...]:
-    sample = draw(np.abs(x), n, top, seed)
+    sample = strata(np.abs(x), n, top, seed)
     return criteria(agreement(x, np.where(sample.measured, y, np.nan), sample=sample, k=k))
 
 
@@ -157,7 +157,7 @@ def test_so_many_tell_and_fewer_do_not(n: int, k: int) -> None:
 def test_few_measured_of_many_good_scores_are_not_distrusted() -> None:
     """20 of 70,000, ten of them the largest, and 200 to be found: nothing was measured that could say they are not."""
     x, y = _scored(70_000, 3, 0.1)
-    sample = draw(np.abs(x), 20, 10, 0)
+    sample = strata(np.abs(x), 20, 10, 0)
     said = verdict(agreement(x, np.where(sample.measured, y, np.nan), sample=sample, k=200))
     assert said.startswith("Too few edges were measured to tell whether the scores find the 200 largest edges")
     assert "--largest 200 --overwrite)" in said

@@ -220,8 +220,29 @@ def test_a_verification_takes_what_the_run_has_measured(config: RunConfig, tmp_p
             assert (effect.error, effect.exact_stderr) == (0.0, effect.score_stderr)
     whole = verify(run.folder, edges=None, execution=Execution(overwrite=True))
     assert whole.agreement.is_exact
+    assert whole.stated is None
     expected = agreement(run.scores, exact)
     assert whole.agreement.pearson.value == pytest.approx(expected.pearson.value, rel=1e-5)
+
+
+def test_a_verification_goes_on_with_the_runs_own_lot(config: RunConfig, tmp_path: Path) -> None:
+    """What it states of the run's scores is what all exact effects say of them, or less."""
+    run = discover(replace(config, exact=24), tmp_path / "run")
+    exact = discover(replace(config, exact=0, method="activation-patching"), tmp_path / "exact").scores
+    assert int(run.scores.drawn.sum()) == 8
+    assert (run.scores.verified | ~run.scores.drawn).all()
+    assert (np.isfinite(run.scores.doubt) == run.scores.graph.mask).all()
+    found = verify(run.folder, edges=16, top=1)
+    assert (found.asked["top"], found.asked["lot"]) == (1, 3)
+    certain = next(effect for effect in found.effects if effect.chosen == "largest")
+    left = np.where(run.scores.verified, -1.0, run.scores.doubt)
+    assert left[run.scores.graph.edge(certain.name)] == np.nanmax(left)
+    # One of those that the run drew may be of more doubt than the one that is certain now.
+    assert found.stated.drawn >= 8 + 3 - (run.scores.doubt[run.scores.drawn] > np.nanmax(left)).sum()
+    mask = run.scores.graph.mask
+    errors, effects = (exact.values - run.scores.values)[mask], exact.values[mask]
+    assert found.stated.r2_low <= 1 - (errors**2).sum() / ((effects - effects.mean()) ** 2).sum()
+    assert load_run(run.folder).scores.doubt == pytest.approx(run.scores.doubt, nan_ok=True)
 
 
 @pytest.mark.parametrize(

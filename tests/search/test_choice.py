@@ -7,9 +7,9 @@ import pytest
 
 from edgewise.errors import ScoreError, SettingError
 from edgewise.graph import EdgeScores, Graph, GraphSpec
-from edgewise.search.exact.choice import Doubt, doubt
+from edgewise.search.exact.choice import Choice, Doubt, doubt
 from edgewise.search.exact.spending import EAP, OPENING, Spending
-from edgewise.search.exact.stated import CAUTION, stated
+from edgewise.search.exact.stated import CAUTION, recall, stated
 from edgewise.search.exact.targets import costs_of
 from edgewise.settings.texts import AUTO
 
@@ -116,6 +116,77 @@ def test_the_error_is_stated_by_hand() -> None:
     assert stated(few, sizes, np.zeros(6), exact) is None
     none_left = type(choice)(np.ones(6, bool), np.ones(6, bool), np.zeros(6, bool), np.ones(6))
     assert stated(none_left, sizes, np.zeros(6), np.arange(6.0)).r2_low == 1.0
+
+
+def test_what_keeps_its_estimate_counts_with_its_error_by_hand() -> None:
+    # As above; the second of what was drawn, of error 1, keeps its estimate.
+    sizes = np.array([2.0, 1.0, 1.0, 2.0, 1.0, 2.0])
+    exact = np.array([1.0, -1.0, 0.5, 0.0, np.nan, np.nan])
+    drawn = np.array([True, True, True, True, False, False])
+    choice = Choice(np.ones(6, bool), np.zeros(6, bool), drawn, np.full(6, 0.5))
+    said = stated(choice, sizes, np.zeros(6), exact, kept=np.array([False, True, False, False, True, False]))
+    about = 2.25 - 0.5**2 / 6
+    assert said.r2 == pytest.approx(1 - (1 + 2.25) / about)
+    assert said.r2_low == pytest.approx(1 - (1 + (1 + CAUTION / 4) * 5) / about)
+
+
+def test_a_lot_that_goes_on_holds_what_was_drawn_and_its_sums_stay_unbiased() -> None:
+    sizes, costs, errors = population()
+    sums, rests = [], []
+    for seed in range(3000):
+        unsure = Doubt(sizes, costs, seed)
+        first = unsure.choose(5, 8)
+        more = unsure.further(first.certain, first.drawn, 12, 9)
+        if seed < 20:
+            assert (more.measured | ~first.measured).all()
+            assert int((more.certain & ~first.measured).sum()) == 12
+            assert int((more.drawn & ~first.drawn).sum()) == 9
+            least = sizes[more.certain & ~first.certain].min()
+            assert (sizes[~more.certain & ~first.drawn] <= least).all()
+        sums.append(float((errors[more.drawn] ** 2 / more.chance[more.drawn]).sum()))
+        rests.append(float((errors[~more.certain] ** 2).sum()))
+    off = np.subtract(sums, rests)
+    assert abs(off.mean()) < 4 * off.std() / np.sqrt(len(off))
+
+
+def test_the_recall_is_estimated_nearly_without_bias_where_enough_is_drawn() -> None:
+    estimated, true = [], []
+    for seed in range(1500):
+        sizes, costs, errors = population(seed % 10)
+        exact = errors + np.sign(errors) * sizes
+        choice = Doubt(sizes, costs, seed).choose(8, 20)
+        said = recall(choice, exact - errors, exact, 60)
+        scores = np.where(choice.measured, exact, exact - errors)
+        firsts = [set(np.argsort(-np.abs(values))[:60].tolist()) for values in (scores, exact)]
+        estimated.append(said)
+        true.append(len(firsts[0] & firsts[1]) / 60)
+    assert np.mean(true) < 0.97
+    assert abs(np.mean(estimated) - np.mean(true)) < 0.03
+    few = Doubt(sizes, costs, 0).choose(8, 2)
+    assert recall(few, exact - errors, exact, 60) is None
+    assert recall(choice, exact - errors, exact, 400) is None
+
+
+def test_the_recall_by_hand() -> None:
+    # 40 edges, scores 1 to 40 by place; 20 are drawn with chance 1/4. Of the ten largest scores the least is 31.
+    estimates, drawn = np.arange(1.0, 41.0), np.arange(40) < 20
+    exact = np.where(drawn, estimates, np.nan)
+    exact[0] = -50.0
+    nothing = np.zeros(40, dtype=bool)
+    choice = Choice(np.ones(40, dtype=bool), nothing, drawn, np.full(40, 0.25))
+    # The first is measured and found; three more of its like are missing, and as many are there wrongly, unseen.
+    assert recall(choice, estimates, exact, 10) == pytest.approx(1 - 0.5 * 3 / 10)
+
+
+def test_going_on_from_nothing_is_beginning_and_may_take_all() -> None:
+    sizes, costs, _ = population()
+    nothing = np.zeros(len(sizes), dtype=bool)
+    begun = Doubt(sizes, np.ones(len(sizes)), 3).choose(7, 11, by_number=True)
+    again = Doubt(sizes, np.ones(len(sizes)), 3).further(nothing, nothing, 7, 11)
+    assert (again.certain == begun.certain).all()
+    every = Doubt(sizes, costs, 3).further(nothing, nothing, 400, 11)
+    assert every.certain.all()
+    assert not every.drawn.any()
 
 
 @pytest.mark.parametrize("spend", [(5, 4), (10, 6), (20, 40)])

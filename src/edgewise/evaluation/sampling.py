@@ -1,4 +1,4 @@
-"""Which edges are measured exactly: the strongest for certain, and some of the others by lot."""
+"""Which edges are measured exactly: some for certain, and some of the others by a lot that is even."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from edgewise.graph.arrays import BoolArray, FloatArray
 
 LEAST_DRAWN = 10
 """Fewer than these say too little about the others for an interval."""
+OWN = 1
+"""Beside the seed: numbers of this lot alone, none that another lot of the same seed has used."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,20 +81,8 @@ def strongest_first(sizes: FloatArray) -> np.ndarray[tuple[int], np.dtype[np.int
     return np.argsort(-sizes, kind="stable")
 
 
-def draw(sizes: FloatArray, n: int, top: int, seed: int) -> Sample:
-    """Choose the largest for certain and draw of the others uniformly without replacement.
-
-    Args:
-        sizes: |score| of the population, ``[n]``, no NaN.
-        n: how many in all; from the size of the population on, all of them.
-        top: how many of these are the largest.
-        seed: of the lot.
-
-    Raises:
-        SelectionError: numbers out of range, or too few to draw for an interval.
-    """
-    if n >= len(sizes):
-        return Sample.all_of(len(sizes))
+def require_enough(n: int, top: int) -> None:
+    """Raise SelectionError unless n in all with the largest ``top`` leave enough to draw for an interval."""
     if top < 0:
         raise SelectionError(f"the largest {top} are asked for; give 0 or more")
     if n - top < LEAST_DRAWN:
@@ -100,9 +90,17 @@ def draw(sizes: FloatArray, n: int, top: int, seed: int) -> Sample:
             f"{n} in all with the {top} largest leaves {max(n - top, 0)} to draw from the others, and {LEAST_DRAWN} is"
             f" the least that says anything about them; measure {top + LEAST_DRAWN} or more, or fewer of the largest"
         )
-    order = strongest_first(sizes)
-    certain, drawn = np.zeros((2, len(sizes)), dtype=np.bool_)
-    certain[order[:top]] = True
+
+
+def draw(certain: BoolArray, n: int, seed: int) -> Sample:
+    """Draw some of all that is not certain, uniformly without replacement.
+
+    Args:
+        certain: what is measured whatever the lot says, bool ``[n]``.
+        n: how many are drawn; all where there are no more.
+        seed: of the lot.
+    """
     others = np.flatnonzero(~certain)
-    drawn[np.random.default_rng(seed).choice(others, n - top, replace=False)] = True
+    drawn = np.zeros_like(certain)
+    drawn[np.random.default_rng([seed, OWN]).choice(others, min(n, len(others)), replace=False)] = True
     return Sample(certain, drawn)

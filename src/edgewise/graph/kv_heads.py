@@ -15,7 +15,7 @@ import numpy as np
 from edgewise.errors import SelectionError
 from edgewise.graph.circuit import Circuit
 from edgewise.graph.graph import Graph
-from edgewise.graph.scores import EdgeScores
+from edgewise.graph.scores import ARRAYS, MARKS, EdgeScores
 from edgewise.graph.spec import GraphSpec
 
 __all__ = ["kv_head_view", "query_head_graph", "query_head_view"]
@@ -43,18 +43,9 @@ def query_head_view(native: Circuit | EdgeScores) -> Circuit | EdgeScores:
     if isinstance(native, Circuit):
         return Circuit(graph, native.mask[:, column])
     copies = np.bincount(column)[column].astype(native.values.dtype)
-    return replace(
-        native,
-        graph=graph,
-        values=native.values[:, column] / copies,
-        stderr=None if native.stderr is None else native.stderr[:, column] / copies,
-        mean_abs=None if native.mean_abs is None else native.mean_abs[:, column] / copies,
-        per_prompt=None if native.per_prompt is None else native.per_prompt[..., column] / copies,
-        resampled=None if native.resampled is None else native.resampled[..., column] / copies,
-        half_width=None if native.half_width is None else native.half_width[:, column] / copies,
-        verified=None if native.verified is None else native.verified[:, column],
-        estimated=None if native.estimated is None else native.estimated[:, column] / copies,
-    )
+    known = {name: getattr(native, name) for name in (*ARRAYS, *MARKS) if getattr(native, name) is not None}
+    spread = {name: array[..., column] for name, array in known.items()}
+    return replace(native, graph=graph, **{n: v / copies if n in ARRAYS else v for n, v in spread.items()})
 
 
 @overload

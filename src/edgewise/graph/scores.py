@@ -20,7 +20,8 @@ __all__ = ["RANKINGS", "EdgeScores", "NodeScores", "Ranking"]
 
 RANKINGS: tuple[Ranking, ...] = get_args(Ranking)
 # All that hold a number for every score.
-ARRAYS = ("values", "stderr", "mean_abs", "per_prompt", "resampled", "half_width", "estimated")
+ARRAYS = ("values", "stderr", "mean_abs", "per_prompt", "resampled", "half_width", "estimated", "doubt")
+MARKS = ("verified", "drawn")
 _WORDS = {"values": "the score", "estimated": "the estimate"}
 # Arrays with an axis before those of the graph.
 _LEADING = {"per_prompt": "n_prompts", "resampled": "n_resamples"}
@@ -43,6 +44,9 @@ class EdgeScores(NamedScores):
         allow_unscored: accept NaN on an edge that exists, meaning "not scored".
         verified: which of the scores are exact effects that were measured, bool, same shape; None where nobody says.
         estimated: what a method estimated, also where `values` are exact, same shape; goes with `verified`.
+        doubt: how far each estimate was thought to be off at most, by which it was decided what to measure, same shape;
+            NaN where nothing was in doubt.
+        drawn: which of the verified ones a lot chose, to tell how wrong the others are, bool, same shape.
 
     Raises:
         ScoreError: a wrong shape, a value on an existing edge that is not finite, a negative spread, `verified` without
@@ -64,6 +68,8 @@ class EdgeScores(NamedScores):
     half_width: FloatArray | None = None
     verified: BoolArray | None = None
     estimated: FloatArray | None = None
+    doubt: FloatArray | None = None
+    drawn: BoolArray | None = None
 
     def __post_init__(self) -> None:
         """Copy, check and freeze the arrays."""
@@ -104,6 +110,8 @@ class NodeScores(NamedScores):
         allow_unscored: accept NaN, meaning "not scored".
         verified: which of the scores are exact effects that were measured, bool `[n_sources]`; None where nobody says.
         estimated: what a method estimated, also where `values` are exact, `[n_sources]`; goes with `verified`.
+        doubt: see `EdgeScores`, `[n_sources]`.
+        drawn: likewise, bool `[n_sources]`.
 
     Raises:
         ScoreError: a wrong shape, a value that is not finite, a negative spread.
@@ -122,6 +130,8 @@ class NodeScores(NamedScores):
     half_width: FloatArray | None = None
     verified: BoolArray | None = None
     estimated: FloatArray | None = None
+    doubt: FloatArray | None = None
+    drawn: BoolArray | None = None
 
     def __post_init__(self) -> None:
         """Copy, check and freeze the arrays."""
@@ -154,14 +164,15 @@ def _freeze(scores: EdgeScores | NodeScores, exists: BoolArray) -> None:
         object.__setattr__(scores, "n_prompts", held)
     if (scores.verified is None) != (scores.estimated is None):
         raise ScoreError("verified and estimated go together: which scores are exact, and what was estimated of all")
-    if scores.verified is not None:
-        object.__setattr__(scores, "verified", read_only(_marks(scores.verified, exists)))
+    for field in MARKS:
+        if getattr(scores, field) is not None:
+            object.__setattr__(scores, field, read_only(_marks(field, getattr(scores, field), exists)))
 
 
-def _marks(given: BoolArray, exists: BoolArray) -> BoolArray:
+def _marks(field: str, given: BoolArray, exists: BoolArray) -> BoolArray:
     marks = np.array(given)
     if marks.shape != exists.shape or marks.dtype != np.bool_:
-        raise ScoreError(f"verified is {marks.dtype} {list(marks.shape)}; this graph needs bool {list(exists.shape)}")
+        raise ScoreError(f"{field} is {marks.dtype} {list(marks.shape)}; this graph needs bool {list(exists.shape)}")
     return marks & exists
 
 
@@ -179,9 +190,9 @@ def _copy(field: str, given: Any, exists: BoolArray, *, leading: str | None) -> 
 
 def _check(scores: EdgeScores | NodeScores, field: str, array: FloatArray, exists: BoolArray) -> None:
     """Refuse the first entry that is not finite, or negative where only a size makes sense."""
-    nan_is_fine = scores.allow_unscored or field in ("stderr", "half_width")
+    nan_is_fine = scores.allow_unscored or field in ("stderr", "half_width", "doubt")
     wrong = np.isinf(array) if nan_is_fine else ~np.isfinite(array)
-    if field in ("stderr", "mean_abs", "half_width"):
+    if field in ("stderr", "mean_abs", "half_width", "doubt"):
         wrong |= array < 0
     found = np.argwhere(wrong & exists)
     if not len(found):

@@ -79,11 +79,15 @@ def describe_exact(record: RunRecord) -> str:
         agree = f"estimate ({found.first}) and exact agree with Pearson r {found.pearson:.2f}, Spearman"
         lines.append(f"{agree} {found.spearman:.2f} on these; same sign: {found.same_sign or 0.0:.0%}")
     if found.r2 is not None and found.r2_low is not None:
-        least = (
-            f"at least {found.r2_low:.3f} (90 %)" if found.r2_low > 0 else f"no bound by so few; {MORE_EXACT} has one"
-        )
-        lines.append(f"all scores against exact effects: R2 {found.r2:.3f}, {least}")
+        recall = "" if found.recall is None else f"; {found.recall:.0%} of the {found.k:,} largest are found"
+        lines.append(f"all scores against exact effects: {stated_error(found.r2, found.r2_low)}{recall}")
     return "\n".join(lines)
+
+
+def stated_error(r2: float, r2_low: float) -> str:
+    """R squared, and what it is at least."""
+    least = f"at least {r2_low:.3f} (90 %)" if r2_low > 0 else f"no bound by so few; {MORE_EXACT} has one"
+    return f"R2 {r2:.3f}, {least}"
 
 
 def describe_stability(record: RunRecord) -> str:

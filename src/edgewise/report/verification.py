@@ -8,6 +8,7 @@ from edgewise.evaluation.agreement import Estimate
 from edgewise.evaluation.criteria import Criterion
 from edgewise.report.numbers import plain
 from edgewise.report.table import Table
+from edgewise.report.text import stated_error
 from edgewise.runs.methods.advice import nearer
 from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.folder import Run
@@ -29,6 +30,7 @@ def show_verification(run: Run, verification: Verification, rows: int = MOST_WRO
     parts = (
         f"{_what(run, verification)}\n{measured_words(verification)}",
         str(statistics_table(verification)),
+        *_stated(verification),
         *said.notes,
         *([] if said.is_exact else [LIMIT.format(verification.level)]),
         f"Most wrong, in units of {verification.metric}:\n\n{wrong_table(verification, rows)}",
@@ -68,8 +70,9 @@ def measured_words(verification: Verification) -> str:
     before = f"; {verified:,} of them by the run itself, whose scores are exact" if verified else ""
     if said.is_exact:
         return f"measured: all {said.population:,} {what}s{left_out}{before}, so these numbers are exact"
-    drawn = said.measured - asked["top"] - verified
-    largest = f"the {asked['top']:,} of largest |score|, and {drawn:,} of the others at random (seed {asked['seed']})"
+    drawn = said.measured - asked["top"] - asked["lot"] - verified
+    lot = f"{asked['lot']:,} drawn by doubt and " if asked["lot"] else ""
+    largest = f"the {asked['top']:,} most in doubt, {lot}{drawn:,} of the others at random (seed {asked['seed']})"
     if verified:
         largest = f"{verified:,} by the run itself, whose scores are exact; now {largest}"
     return f"measured: {said.measured:,} of {said.population:,} {what}s{left_out}: {largest}"
@@ -99,6 +102,11 @@ def statistics_table(verification: Verification) -> Table:
     headings = ("value",) if said.is_exact else ("estimate", "95 % interval")
     header = ("exact effect against score", *headings, "asked", "result")
     return Table(header, cells, right=range(1, 1 + len(headings)))
+
+
+def _stated(verification: Verification) -> tuple[str, ...]:
+    found = verification.stated
+    return () if found is None else (f"all scores against exact effects: {stated_error(found.r2, found.r2_low)}",)
 
 
 def _asked(one: Criterion) -> str:

@@ -160,7 +160,7 @@ def record_of(
         counts=Counts(graph.n_edges, graph.n_sources, graph.n_destinations, circuit.n_edges, len(circuit.nodes())),
         rule=method.rule(config),
         stability=stability_of(config, scores, circuit),
-        exact=method.exact(config, state, scores),
+        exact=method.exact(state, scores, circuit.n_edges),
         batch_size=state.batch_size,
         passes=method.passes(config, state),
         timing=rounded | {"total": round(sum(seconds.values()), 3)},

@@ -11,6 +11,7 @@ from edgewise.evaluation.agreement import Agreement
 from edgewise.evaluation.criteria import Criterion
 from edgewise.notebook import ShownInNotebook
 from edgewise.runs.store.codec import NOT_STORED
+from edgewise.search.exact.stated import StatedError
 
 NAME = "verification"
 LARGEST, DRAWN, VERIFIED = "largest", "drawn", "verified"
@@ -26,8 +27,8 @@ class Effect:
         score_stderr: its standard error over prompts; None where it is not known.
         exact: L(patched alone) - L(clean), mean over prompts.
         exact_stderr: its standard error over prompts; None for one prompt.
-        chosen: ``"largest"`` for its score, ``"drawn"`` at random, or ``"verified"`` in the run, whose exact effect its
-            score is.
+        chosen: ``"largest"`` for what is in doubt about its score, ``"drawn"`` at random, or ``"verified"`` in the run,
+            whose exact effect its score is.
         in_circuit: whether the run's circuit keeps it.
     """
 
@@ -58,6 +59,8 @@ class Verification(ShownInNotebook):
         criteria: what it goes by: each passes, fails, or is undecided.
         agreement: the statistics.
         effects: all that were measured, the most wrong first.
+        stated: the remaining squared error and its 90 % limit, as a run states them; None where all was measured, or
+            too little drawn.
         folder: that of the run.
         asked: what decided it.
         reused: whether it was there already and nothing was measured.
@@ -71,6 +74,7 @@ class Verification(ShownInNotebook):
     criteria: tuple[Criterion, ...]
     agreement: Agreement
     effects: tuple[Effect, ...]
+    stated: StatedError | None = None
     folder: Path = field(default=Path(), metadata=NOT_STORED)
     asked: Mapping[str, Any] = field(default_factory=dict, hash=False, metadata=NOT_STORED)
     reused: bool = field(default=False, metadata=NOT_STORED)

@@ -1,7 +1,8 @@
 """From a finished run to how far its scores can be trusted.
 
-1. Choose what to measure: the edges of largest |score|, and some of the others at random. Those that the run has
-   measured already (`discover --exact`) are none of them: their scores are their exact effects.
+1. Choose what to measure, going on from what the run has measured (`discover --exact`, whose scores are their exact
+   effects): the edges of most doubt, |score| where the run has none; more by the run's own lot, whose chances go by the
+   doubt, to state the remaining error; and some of all others at random, each alike, to count signs and what is found.
 2. Patch each of them alone on the run's own prompts; the state goes to the disk now and then, and a verification that
    was stopped goes on from there.
 3. Compare with the scores, and store both as ``verification.json`` beside the run.
@@ -19,7 +20,7 @@ from edgewise.engine.run.memory import fits
 from edgewise.errors import RunConflictError, RunError, SelectionError
 from edgewise.evaluation.agreement import agreement
 from edgewise.evaluation.criteria import criteria
-from edgewise.evaluation.sampling import Sample, draw
+from edgewise.evaluation.sampling import LEAST_DRAWN, Sample, draw, require_enough
 from edgewise.evaluation.verdict import verdict
 from edgewise.graph import EdgeScores, NodeScores
 from edgewise.graph.arrays import BoolArray, FloatArray
@@ -34,10 +35,15 @@ from edgewise.runs.store.record import differences, versions
 from edgewise.runs.trust import require_trust
 from edgewise.runs.verification import DRAWN, LARGEST, NAME, VERIFIED, Effect, Verification
 from edgewise.search import PatchingState, patching
+from edgewise.search.exact.choice import Choice, Doubt
+from edgewise.search.exact.stated import StatedError, stated
+from edgewise.search.exact.targets import costs_of
 from edgewise.search.pace import seconds_a_prompt
 from edgewise.settings.conditions import Conditions
 
 DEFAULT_EDGES = 500
+LOT = 5
+"""One in so many of what is drawn is drawn by the run's lot, by doubt."""
 MEASURING = "measuring exact effects"
 
 
@@ -48,7 +54,9 @@ class _Question:
     Args:
         run: finished, of a method that estimates.
         scored: which edges or nodes have a score, in the shape of the scores.
-        sample: those of them whose exact effect is known in the end, over them in their order.
+        sample: those of them whose exact effect is known in the end, over them in their order; what the lot drew is
+            certain there.
+        choice: what is certain and what the lot drew, in the shape of the scores; None where the error is not stated.
         verified: which scores are exact effects already, in the shape of the scores.
         k: for the recall.
         batch_size: prompts a micro-batch; None leaves it to memory.
@@ -57,6 +65,7 @@ class _Question:
     run: Run
     scored: BoolArray
     sample: Sample
+    choice: Choice | None
     verified: BoolArray
     k: int | None
     batch_size: int | None
@@ -73,6 +82,11 @@ class _Question:
         """What is measured, in the shape of the scores."""
         return self.known & ~self.verified
 
+    @property
+    def n_lot(self) -> int:
+        """How many the lot draws beside those of the run."""
+        return 0 if self.choice is None else int((self.choice.drawn & ~self.verified).sum())
+
     def asked(self, seed: int) -> dict[str, Any]:
         """Everything that decides the result."""
         record, n_verified = self.run.record, int(self.verified.sum())
@@ -80,7 +94,8 @@ class _Question:
             "level": record.config.level,
             f"{record.config.level}s": int(self.chosen.sum()),
             "verified": n_verified,
-            "top": int(self.sample.certain.sum()) - n_verified,
+            "top": int(self.sample.certain.sum()) - n_verified - self.n_lot,
+            "lot": self.n_lot,
             "seed": None if self.sample.is_census else seed,
             "top_k": self.k,
             "batch_size": self.batch_size,
@@ -110,7 +125,8 @@ def verify(
         folder: that of a finished run.
         edges: how many are measured beside those that the run has; None, or as many as there are, for all, and then the
             result is exact.
-        top: how many of these are those of largest |score|; half by default. The rest are drawn at random.
+        top: how many of these are those of most doubt; half by default. Of the rest a fifth is drawn by the run's lot,
+            and the others evenly.
         top_k: the recall is that of so many; the size of the run's circuit by default.
         seed: of the draw.
         batch_size: prompts a micro-batch; that of the run by default.
@@ -173,20 +189,32 @@ def _question(
             raise SelectionError(f"--{name} is {given}; give at least 1")
     scored = ~np.isnan(run.scores.values)
     verified = np.zeros_like(scored) if run.scores.verified is None else run.scores.verified
-    sample = _sample(np.abs(run.scores.values[scored]).astype(np.float64), verified[scored], edges, top, seed)
+    sample, choice = _chosen(run, scored, verified, edges, top, seed)
     kept = _kept(run)
     k = top_k if top_k is not None else int((kept & scored).sum()) or None
-    return _Question(run, scored, sample, verified, k, run.record.batch_size if batch_size is None else batch_size)
+    rows = run.record.batch_size if batch_size is None else batch_size
+    return _Question(run, scored, sample, choice, verified, k, rows)
 
 
-def _sample(sizes: FloatArray, verified: BoolArray, edges: int | None, top: int | None, seed: int) -> Sample:
-    """All that is verified for certain, and of the others the largest and some by lot."""
-    left = ~verified
-    n = int(left.sum()) if edges is None else min(edges, int(left.sum()))
-    others = draw(sizes[left], n, n // 2 if top is None else top, seed)
-    certain, drawn = verified.copy(), np.zeros_like(verified)
-    certain[left], drawn[left] = others.certain, others.drawn
-    return Sample(certain, drawn)
+def _chosen(
+    run: Run, scored: BoolArray, verified: BoolArray, edges: int | None, top: int | None, seed: int
+) -> tuple[Sample, Choice | None]:
+    """What is certain and what the lot draws, and of all others some, drawn evenly."""
+    n_left = int((scored & ~verified).sum())
+    n = n_left if edges is None else min(edges, n_left)
+    largest = n // 2 if top is None else top
+    if n == n_left:
+        return Sample.all_of(int(scored.sum())), None
+    require_enough(n, largest)
+    lot = max(0, min((n - largest) // LOT, n - largest - LEAST_DRAWN))
+    scores = run.scores
+    sizes, drawn = np.abs(scores.values).astype(np.float64), np.zeros_like(scored)
+    if scores.doubt is not None and scores.drawn is not None:
+        sizes, drawn = scores.doubt.astype(np.float64), scores.drawn
+    doubt = Doubt(np.where(scored, sizes, np.nan), costs_of(scores.graph, run.config.level), run.config.seed)
+    choice = doubt.further(verified & ~drawn, drawn, largest, lot)
+    certain = (choice.measured | verified)[scored]
+    return draw(certain, n - int((certain & ~verified[scored]).sum()), seed), choice
 
 
 def _measure(question: _Question, asked: dict[str, Any], analysis: Analysis, execution: Execution) -> Verification:
@@ -249,7 +277,17 @@ def _compared(question: _Question, state: PatchingState) -> Verification:
         criteria=criteria(said),
         agreement=said,
         effects=tuple(_effects(question, exact)),
+        stated=_stated(question, exact),
     )
+
+
+def _stated(question: _Question, exact: EdgeScores | NodeScores) -> StatedError | None:
+    """How wrong the run's scores are, by what is certain and what the lot drew."""
+    choice, scores = question.choice, question.run.scores
+    if choice is None:
+        return None
+    sizes = np.abs(scores.values) if scores.doubt is None else scores.doubt
+    return stated(choice, sizes.astype(np.float64), scores.values, exact.values, kept=~question.verified)
 
 
 def _exact(question: _Question, measured: EdgeScores | NodeScores) -> EdgeScores | NodeScores:
@@ -274,8 +312,9 @@ def _existing(scores: EdgeScores | NodeScores) -> int:
 def _effects(question: _Question, exact: EdgeScores | NodeScores) -> list[Effect]:
     """All that was measured, the most wrong first, equals in the graph's order."""
     scores, kept = question.run.scores, _kept(question.run)
-    certain = np.zeros_like(question.scored)
-    certain[question.scored] = question.sample.certain
+    even = np.zeros_like(question.scored)
+    even[question.scored] = question.sample.drawn
+    lot = even if question.choice is None else even | question.choice.drawn
     found = [
         Effect(
             scores.graph.edge_name(*at) if isinstance(scores, EdgeScores) else scores.graph.sources[at[0]],
@@ -283,7 +322,7 @@ def _effects(question: _Question, exact: EdgeScores | NodeScores) -> list[Effect
             _number(scores.stderr, at),
             float(exact.values[at]),
             _number(exact.stderr, at),
-            VERIFIED if question.verified[at] else LARGEST if certain[at] else DRAWN,
+            VERIFIED if question.verified[at] else DRAWN if lot[at] else LARGEST,
             bool(kept[at]),
         )
         for at in map(tuple, np.argwhere(question.known).tolist())

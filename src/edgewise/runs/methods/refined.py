@@ -85,7 +85,7 @@ class Refined(RunMethod[RefiningState]):
             first.at_most or second.at_most,
         )
 
-    def exact(self, config: RunConfig, state: RefiningState, scores: EdgeScores | NodeScores) -> ExactSummary | None:
+    def exact(self, state: RefiningState, scores: EdgeScores | NodeScores, kept: int) -> ExactSummary | None:
         """How many are measured, how their estimates compare, and how wrong the others can be."""
         if scores.verified is None or scores.estimated is None or state.choice is None:
             return None
@@ -102,6 +102,8 @@ class Refined(RunMethod[RefiningState]):
             None if said is None else said.r2,
             None if said is None else said.r2_low,
             state.method,
+            kept,
+            state.recall(kept),
         )
 
     def warnings(self, state: RefiningState) -> tuple[str, ...]:

@@ -18,14 +18,14 @@ from safetensors import SafetensorError, safe_open
 
 from edgewise.errors import FormatError
 from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, NodeScores, eapig
-from edgewise.graph.scores import ARRAYS
+from edgewise.graph.scores import ARRAYS, MARKS
 from edgewise.json_text import json_bytes, parse_json
 from edgewise.runs.store.atomic import write_bytes, write_through
 from edgewise.runs.store.tensors import tensors_content
 
 _FORMAT = "edgewise-scores"
 _CIRCUIT_SUFFIXES = (".json", ".pt")
-_FIELDS = (*(name for name in ARRAYS if name != "values"), "verified")
+_FIELDS = (*(name for name in ARRAYS if name != "values"), *MARKS)
 
 
 def write_circuit(path: str | Path, circuit: Circuit, scores: EdgeScores | NodeScores | None = None) -> None:
@@ -83,8 +83,9 @@ def read_circuit(path: str | Path, spec: GraphSpec | None = None) -> tuple[Circu
 def write_scores(path: str | Path, scores: EdgeScores | NodeScores) -> None:
     """Write scores as safetensors, atomically; their dtype is kept.
 
-    Tensor `scores`, and beside it `stderr`, `mean_abs`, `per_prompt`, `resampled`, `half_width`, `estimated` and
-    `verified` (bool: where `scores` are exact effects) where there are such. The metadata hold `sources` and
+    Tensor `scores`, and beside it `stderr`, `mean_abs`, `per_prompt`, `resampled`, `half_width`, `estimated`, `doubt`,
+    `verified` (bool: where `scores` are exact effects) and `drawn` (bool: which of these a lot chose), where there are
+    such. The metadata hold `sources` and
     `destinations` (JSON lists of names), `graph` (its shape), `level` and `n_prompts`.
     """
     write_through(Path(path), scores_content(scores))

@@ -101,6 +101,8 @@ class ExactSummary:
         r2: of all scores against the exact effects, estimated from these; None where too few were drawn.
         r2_low: what it is at least, with 90 % confidence.
         first: the method whose estimates these are.
+        k: how many the circuit keeps.
+        recall: share of the k of largest exact effect that is among the k of largest score, estimated likewise.
     """
 
     measured: int
@@ -113,6 +115,8 @@ class ExactSummary:
     r2: float | None = None
     r2_low: float | None = None
     first: str = "eap"
+    k: int | None = None
+    recall: float | None = None
 
 
 @dataclass(frozen=True, repr=False)

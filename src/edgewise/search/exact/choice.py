@@ -68,18 +68,45 @@ class Doubt:
         chance, taken = self._by_lot(sizes, costs, ~sure, drawn)
         return Choice(self.known, self._spread(sure), self._spread(taken), self._spread(chance))
 
+    def further(self, certain: BoolArray, drawn: BoolArray, largest: int, more: int) -> Choice:
+        """Go on from what was chosen: some more for certain, and some more by the same lot.
+
+        Args:
+            certain: what was certain, in the shape of the scores.
+            drawn: what was drawn.
+            largest: how many of those of most doubt, measured neither way yet, are certain from now on.
+            more: how many more are drawn.
+        """
+        known = self.known
+        sizes, sure, taken = self.sizes[known].astype(np.float64), certain[known].copy(), drawn[known]
+        rest = np.flatnonzero(~sure)
+        weights = _weights(sizes[rest], self.costs[known][rest]) if len(rest) else np.empty(0)
+        order = np.argsort(-sizes[rest], kind="stable")
+        new = np.cumsum(~taken[rest][order])
+        firsts = order[: int(np.searchsorted(new, largest, side="left")) + 1] if largest else order[:0]
+        sure[rest[firsts]] = True
+        left = ~sure[rest]
+        chance, lot = self._lot(rest[left], weights[left], int((taken & ~sure).sum()) + more)
+        return Choice(known, self._spread(sure), self._spread(lot), self._spread(chance))
+
     def _by_lot(
         self, sizes: FloatArray, costs: FloatArray, rest: BoolArray, spend: float
     ) -> tuple[FloatArray, BoolArray]:
         """Chances and the lot: chance one where nothing is left to it."""
-        chance, taken = np.ones(len(sizes)), np.zeros(len(sizes), dtype=np.bool_)
         places = np.flatnonzero(rest)
         if not len(places) or spend <= 0:
-            return chance, taken
+            return self._lot(places, np.empty(0), 0)
         weights = _weights(sizes[places], costs[places])
         # As many as the mean cost of a draw affords: a number that was fixed before the lot.
-        number = max(LEAST_DRAWN, int(spend / float(weights @ costs[places])))
-        keys = np.random.default_rng(self.seed).random(len(sizes))[places] / weights
+        return self._lot(places, weights, max(LEAST_DRAWN, int(spend / float(weights @ costs[places]))))
+
+    def _lot(self, places: npt.NDArray[np.intp], weights: FloatArray, number: int) -> tuple[FloatArray, BoolArray]:
+        """Draw so many of some places; the chances and what is drawn, of all that have a score."""
+        n = int(self.known.sum())
+        chance, taken = np.ones(n), np.zeros(n, dtype=np.bool_)
+        if not len(places) or number < 1:
+            return chance, taken
+        keys = np.random.default_rng(self.seed).random(n)[places] / weights
         order = np.argsort(keys, kind="stable")
         if number >= len(places):
             taken[places] = True

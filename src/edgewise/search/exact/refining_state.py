@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -17,7 +17,7 @@ from edgewise.models import Model
 from edgewise.search.exact.choice import Choice, Doubt
 from edgewise.search.exact.combined import combined
 from edgewise.search.exact.patching import PatchingState
-from edgewise.search.exact.stated import StatedError, stated
+from edgewise.search.exact.stated import StatedError, recall, stated
 from edgewise.settings.scoring import Level
 
 Scores = EdgeScores | NodeScores
@@ -128,7 +128,9 @@ class RefiningState:
         scores = self.estimates.scores()
         for part in self.exact:
             scores = combined(scores, part.scores())
-        return scores
+        if scores.verified is None or self.choice is None or self.unsure is None:
+            return scores
+        return replace(scores, doubt=self.unsure.sizes, drawn=self.choice.drawn)
 
     def stated(self) -> StatedError | None:
         """How wrong the scores are, by what was drawn; None where too little was."""
@@ -136,6 +138,12 @@ class RefiningState:
             return None
         exact, estimates = self._so_far.values, self.estimates.scores().values
         return stated(self.choice, self.unsure.sizes, estimates, exact)
+
+    def recall(self, k: int) -> float | None:
+        """Of the k largest exact effects the share among the k largest scores; None where too little was drawn."""
+        if self.choice is None:
+            return None
+        return recall(self.choice, self.estimates.scores().values, self._so_far.values, k)
 
 
 def stored_estimates(stored: Tensors, model: Model, level: Level, per_prompt: bool) -> RefiningState:
