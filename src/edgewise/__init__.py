@@ -20,6 +20,7 @@ Every name below is imported when it is first used, so that `import edgewise` co
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -159,6 +160,8 @@ def __getattr__(name: str) -> Any:
         return version("edgewise")
     if name not in _HOME_OF:
         raise AttributeError(f"module 'edgewise' has no attribute '{name}'")
+    if "ipykernel" in sys.modules:
+        import_module("edgewise.notebook").quiet_bars()
     value = getattr(import_module(_HOME_OF[name]), name)
     globals()[name] = value
     return value
