@@ -40,8 +40,8 @@ def compare(
     """Compare finished runs: overlap of circuits, rank correlation of scores, faithfulness at equal sizes, cost.
 
     All are evaluated on the same prompts, held out from the first run's task, by the same metric. The numbers go to
-    OUT/comparison.json, with a picture beside them. The same command shows them again; one that was stopped goes on
-    where it was.
+    OUT/comparison.json, with a picture beside them, and come onto the runs' pages and one of all, OUT/report.html. The
+    same command shows them again; one that was stopped goes on where it was.
     """
     from edgewise.report.contest.comparison import comparison_document, show_comparison
     from edgewise.verbs.compare import hold_together

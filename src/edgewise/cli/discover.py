@@ -54,19 +54,16 @@ def discover(
     given: Given,
     out: Annotated[Path, typer.Option("--out", help="Folder for the result; made if need be.")],
     overwrite: Overwrite = False,
-    no_pictures: Annotated[
-        bool, typer.Option("--no-pictures", help="Leave out pictures and report.html; for sweeps.")
-    ] = False,
+    no_pictures: Annotated[bool, typer.Option("--no-pictures", help="Leave out report.html; for sweeps.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Score every edge of a model on pairs of prompts and keep the edges that matter.
 
     The result goes to a folder: run.json, scores.safetensors, circuit.json, how much of the behaviour the circuit
-    keeps, faithfulness.json, and then pictures of it and a page that shows it, report.html. A finished run of the same
+    keeps, faithfulness.json, example prompts, and then a page that explores it, report.html. A finished run of the same
     command is shown again; a run that was stopped goes on where it was.
     """
     refuse_unreadable(given)
-    from edgewise.cli.pictures import note_left_out
     from edgewise.report.contest.sweep import show_sweep
     from edgewise.report.document import run_document, warnings
     from edgewise.report.text import show_run
@@ -84,10 +81,9 @@ def discover(
             runs = (find(asked, out, execution, pictures=not no_pictures),)
     output.warn(runs[0].record.warnings if swept else warnings(runs[0]))
     found = all(run.reused for run in runs)
-    if not (swept or found or no_pictures):
-        note_left_out(runs[0])
     if as_json:
-        output.document(to_json(sweep_table(runs)) if swept else run_document(runs[0]))
+        said = ("sweep", to_json(sweep_table(runs))) if swept else ("run", run_document(runs[0]))
+        output.document(*said)
         return
     if swept:
         output.result(show_sweep(runs))
@@ -95,7 +91,7 @@ def discover(
         output.result(f"{verb} {out}: one folder a run, and the table as sweep.json")
         return
     output.result(show_run(runs[0]))
-    output.result("" if no_pictures else f"\nPictures and numbers on one page: {out / PAGE}")
+    output.result("" if no_pictures else f"\nTo explore it, open {out / PAGE}")
     anew = "Wrote another circuit of the scores in" if runs[0].selected_anew else "Wrote"
     output.result(f"{'Found the finished run in' if found else anew} {out}")
 

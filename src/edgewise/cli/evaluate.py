@@ -64,7 +64,7 @@ def evaluate(
         stored = measure(folder, circuit, out, given, execution)
     output.warn(stored.results.warnings)
     if as_json:
-        output.document(evaluation_document(stored))
+        output.document("evaluation", evaluation_document(stored))
         return
     output.result(show_evaluation(stored))
     if stored.path is not None:

@@ -1,4 +1,4 @@
-"""What `draw` and `discover` share: make a run's pictures and put them into a folder."""
+"""What shows a run, put into a folder: its page, and pictures of it for papers."""
 
 from __future__ import annotations
 
@@ -18,22 +18,18 @@ def draw_run(
     run: Run, out: Path | None = None, top: int | None = None, formats: Sequence[Format] | None = None
 ) -> tuple[Path, ...]:
     """Draw a run, write pictures and page, say what was left out of them, and return their paths."""
+    from edgewise.report.page.page import page
     from edgewise.report.pictures import BY_DEFAULT, picture_files
-    from edgewise.runs.store.shown import write_shown
-
-    written = write_shown(run, picture_files(run, top, formats or BY_DEFAULT), out)
-    if top is None:
-        note_left_out(run)
-    return written
-
-
-def note_left_out(run: Run) -> None:
-    """Say what the picture of a run leaves out where nobody says how many edges it shows."""
     from edgewise.report.scenes import run_choice
+    from edgewise.runs.store.shown import PAGE, write_shown
 
-    choice = run_choice(run)
-    if choice.left_out:
+    # The page comes last: where it stands, all of them do.
+    files = picture_files(run, top, formats or BY_DEFAULT) | {PAGE: page(run).encode()}
+    written = write_shown(run, files, out)
+    choice = run_choice(run, top)
+    if choice.left_out and top is None:
         output.note(
             f"the picture shows the {len(choice.edges):,} strongest of {choice.total:,} edges; "
             f"`edgewise draw {shlex.quote(str(run.folder))} --strongest N` draws another number"
         )
+    return written

@@ -80,15 +80,18 @@ def roc(
 
     Every method is a run in a folder of its own under OUT, made as `edgewise discover` makes it; those that need a
     threshold are run for each of a list. The same command goes on where it was stopped, and one with more methods makes
-    only what is missing. The numbers go to roc.json, the picture to roc.svg, roc.png and roc-dark.png.
+    only what is missing. The numbers go to roc.json, the picture to roc.svg, roc.png and roc-dark.png, and they and
+    the methods' runs to a page, report.html.
     """
     refuse_unreadable(given)
     from edgewise.report.contest.roc import roc_picture, show_roc
     from edgewise.runs.config import RunConfig
     from edgewise.runs.contest.entrants import ROC_METHODS
     from edgewise.runs.contest.roc import roc as hold_against
+    from edgewise.runs.contest.roc_result import paged
     from edgewise.runs.store.codec import to_json
-    from edgewise.verbs.pictures import draw_result
+    from edgewise.runs.store.folder import load_run
+    from edgewise.verbs.pictures import draw_result, show_beside
 
     level = "node" if nodes else "edge"
     with carried_out(given, overwrite) as execution:
@@ -113,4 +116,5 @@ def roc(
             execution=execution,
         )
         draw_result(execution, out, "roc", lambda: roc_picture(found, level))
+        show_beside(out / "roc.json", [load_run(out / name) for name in paged(found)], execution.report)
     show_result(out, "roc", show_roc(found, level), {"folder": str(out), **to_json(found)}, as_json=as_json)

@@ -45,16 +45,19 @@ def select(
     from edgewise.runs.reselected import reselect
     from edgewise.runs.store.codec import to_json
     from edgewise.settings.selection import Selection
+    from edgewise.verbs.pictures import show_on_page
 
     asked, given = split(given, CIRCUIT.names)
     rule = Selection(**asked)
     with carried_out(given, overwrite=False) as execution:
         found = reselect(folder, rule, out, execution, trust=bool(given.get("trust_remote_code")))
+        if found.sized is not None:
+            show_on_page(found.run, execution.report)
     level = found.run.config.level
     if as_json:
         sizes = None if found.sized is None else to_json(found.sized)
         document = circuit_document(found.circuit, found.run.scores, rows, by=rule.by)
-        output.document(document | {"sizes": sizes, "file": str(found.path)})
+        output.document("circuit", document | {"sizes": sizes, "file": str(found.path)})
         return
     output.result(f"{level}s kept: {rule.describe(level)}")
     if found.sized is not None:

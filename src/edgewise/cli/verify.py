@@ -57,7 +57,7 @@ def verify(
         number = read_count("--edges", edges)
         run, found = check(folder, number, largest, top_k, given, execution)
     if as_json:
-        output.document(verification_document(found))
+        output.document("verification", verification_document(found))
         return
     output.result(show_verification(run, found))
     verb = "Found the finished verification in" if found.reused else "Wrote"

@@ -11,12 +11,12 @@ from edgewise.runs.contest.comparison import compare as compare_runs
 from edgewise.runs.contest.comparison_result import Comparison
 from edgewise.runs.steps import Execution
 from edgewise.runs.store.analysis import StoredResults
-from edgewise.runs.store.folder import Run
+from edgewise.runs.store.folder import Run, load_run
 from edgewise.settings.conditions import MemorySettings
 from edgewise.settings.evaluation import Ablation, EvaluationRequest
 from edgewise.verbs.asked import folder_of, given_of
 from edgewise.verbs.carried_out import carried_out
-from edgewise.verbs.pictures import draw_result
+from edgewise.verbs.pictures import draw_result, show_beside
 
 _HOW = ("ablation", "random")
 
@@ -85,4 +85,5 @@ def hold_together(
     asked = {name: value for name, value in given.items() if name not in _HOW}
     found = compare_runs(folders, out, given=asked, **how, execution=execution)
     draw_result(execution, out, "comparison", lambda: comparison_picture(found))
+    show_beside(out / "comparison.json", [load_run(folder) for folder in folders], execution.report)
     return found

@@ -17,7 +17,7 @@ from edgewise.settings.scoring import DEFAULT_METHOD, Level
 from edgewise.settings.selection import Ranking, Selection
 from edgewise.verbs.asked import config_of, given_of, method_settings
 from edgewise.verbs.carried_out import carried_out
-from edgewise.verbs.pictures import show_in_pictures
+from edgewise.verbs.pictures import show_found
 
 
 def discover(
@@ -136,5 +136,5 @@ def find(given: Mapping[str, Any], out: Path, execution: Execution, *, pictures:
     """
     run = discover_run(config_of(given), out, execution)
     if pictures:
-        show_in_pictures(run, execution.report)
+        show_found(run, execution.report)
     return run

@@ -12,7 +12,7 @@ import threading
 import time
 from html import escape
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from edgewise.visible import visible
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from edgewise.runs.steps import Progress
 
+Own = TypeVar("Own", bound="ShownProgress")
 BAR_AFTER = 2.0
 LINE_AFTER = 5.0
 # Seconds between two states of a bar in a notebook: each is a message to the browser.
@@ -57,7 +58,7 @@ class ShownProgress:
         if self._view is not None:
             self._view.show(visible(progress.step), progress.done, progress.total, progress.part)
 
-    def __enter__(self) -> ShownProgress:
+    def __enter__(self: Own) -> Own:
         """Begin."""
         self._view = _view(READING, self._began)
         return self

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from edgewise.evaluation.comparison import Matrix
 from edgewise.report.charts.chart import Chart
 from edgewise.report.charts.comparison import Line, comparison_chart
 from edgewise.report.cost import passes_words, seconds_words
@@ -30,7 +31,7 @@ def show_comparison(stored: StoredResults[Comparison]) -> str:
     """Return what `edgewise compare` prints: the runs and their cost, overlaps, rank correlations, faithfulness."""
     results = stored.results
     parts = [
-        _what(stored),
+        "\n".join(comparison_said(stored)),
         f"{runs_table(results.runs)}\n{PASSES_ARE}",
         f"{OVERLAP}\n{matrix_table(results.overlap)}",
         f"Rank correlation of |score| (Spearman)\n{matrix_table(results.rank_correlation_of_sizes)}",
@@ -53,35 +54,45 @@ def comparison_picture(stored: StoredResults[Comparison]) -> Chart:
         ),
         results.metric,
     )
+    return comparison_chart(comparison_lines(stored), alike(results), head)
+
+
+def alike(results: Comparison) -> dict[str, Matrix]:
+    """How alike the runs are: title -> a matrix."""
+    return {
+        OVERLAP: results.overlap,
+        "Rank correlation of |score|": results.rank_correlation_of_sizes,
+    }
+
+
+def comparison_lines(stored: StoredResults[Comparison]) -> list[Line]:
+    """Faithfulness by share of edges kept, of every run and of random rankings."""
+    results, asked = stored.results, stored.asked
     lines = [
         Line(
             f"{number}  {run.method}, {run.folder}: {_cost(run)}",
             _shares([(point.edges, point.faithfulness) for point in run.curve or ()], results.edges),
             next(iter(_shares([(run.circuit_edges, run.faithfulness)], results.edges)), None),
         )
-        for number, run in enumerate(runs, start=1)
+        for number, run in enumerate(results.runs, start=1)
     ]
     rivals = results.random
     if rivals:
         points = _shares([(point.edges, point.mean) for point in rivals.curve], results.edges)
         lines.append(Line(f"mean of {asked['random']} random rankings", points))
-    squares = {
-        OVERLAP: results.overlap,
-        "Rank correlation of |score|": results.rank_correlation_of_sizes,
-    }
-    return comparison_chart(lines, squares, head)
+    return lines
 
 
-def _what(stored: StoredResults[Comparison]) -> str:
+def comparison_said(stored: StoredResults[Comparison]) -> list[str]:
+    """What was compared on what, and what to know of it, one line each."""
     results, asked = stored.results, stored.asked
-    lines = [
+    return [
         f"{len(results.runs)} runs of {results.model}, {results.edges:,} edges, evaluated on"
         f" {prompts_words(results.prompts)} by {results.metric}",
         f"ablation: {asked['ablation']}; patched edges carry {CARRY[asked['ablation']]}",
         *(f"note: {words}" for words in results.notes),
         *(f"note on {number}: {run.note}" for number, run in enumerate(results.runs, start=1) if run.note),
     ]
-    return "\n".join(lines)
 
 
 def prompts_words(prompts: EvaluatedPrompts) -> str:

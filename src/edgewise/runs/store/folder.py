@@ -21,6 +21,7 @@ from edgewise.runs.store.atomic import content
 from edgewise.runs.store.checkpoint import PROGRESS, load_checkpoint
 from edgewise.runs.store.codec import from_json, read_json
 from edgewise.runs.store.commit import commit, pending
+from edgewise.runs.store.examples import EXAMPLES, Examples
 from edgewise.runs.store.files import circuit_json, read_circuit, read_scores, scores_content
 from edgewise.runs.store.lock import writing
 from edgewise.runs.store.record import RunRecord
@@ -28,6 +29,8 @@ from edgewise.runs.store.record import RunRecord
 RUN, SCORES, CIRCUIT, TRACE = "run.json", "scores.safetensors", "circuit.json", "trace.jsonl"
 PICTURES, PAGE = ("circuit.svg", "circuit.png", "scores.svg", "scores.png"), "report.html"
 ON_REQUEST = ("circuit-dark.png", "scores-dark.png")
+# Results of several runs that speak of this one.
+BESIDE = "beside.json"
 # What `discover` measures of the circuit that it found, beside the run.
 FAITHFULNESS = "faithfulness"
 # How the size of a circuit was measured, where its rule asks for that.
@@ -96,6 +99,7 @@ def write_run(
     scores: EdgeScores | NodeScores,
     circuit: Circuit,
     trace: bytes | None = None,
+    examples: Examples | None = None,
 ) -> None:
     """Put a finished run in the place of whatever the folder held; the caller holds its lock.
 
@@ -113,9 +117,10 @@ def write_run(
             SCORES: scores_content(scores),
             CIRCUIT: content(circuit_json(circuit, scores)),
             **({} if trace is None else {TRACE: content(trace)}),
+            **({} if examples is None else {EXAMPLES: content(examples.to_bytes())}),
             RUN: content(record.to_bytes()),
         },
-        gone=(PROGRESS, *([TRACE] if trace is None else [])),
+        gone=(PROGRESS, *([TRACE] if trace is None else []), *([EXAMPLES] if examples is None else [])),
     )
 
 
@@ -148,7 +153,7 @@ def replace_circuit(run: Run, record: RunRecord, circuit: Circuit, beside: Mappi
 
 
 def _forget_pictures(folder: Path) -> None:
-    for name in (*PICTURES, *ON_REQUEST, PAGE, *VERIFICATION_PICTURES):
+    for name in (*PICTURES, *ON_REQUEST, PAGE, *VERIFICATION_PICTURES, BESIDE):
         (folder / name).unlink(missing_ok=True)
 
 

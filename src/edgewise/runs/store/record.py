@@ -101,7 +101,7 @@ class ExactSummary:
         r2: of all scores against the exact effects, estimated from these; None where too few were drawn.
         r2_low: what it is at least, with 90 % confidence.
         first: the method whose estimates these are.
-        k: how many the circuit keeps.
+        k: how many of the largest are to be found.
         recall: share of the k of largest exact effect that is among the k of largest score, estimated likewise.
     """
 
