@@ -1,6 +1,6 @@
 """Say which printed lines on pages of the documentation are no longer what the commands above them print.
 
-    python scripts/page_examples.py README.md docs/trust.md      # in an empty folder of its own; takes minutes
+    python scripts/page_examples.py docs/start.md docs/trust.md      # in an empty folder of its own; takes minutes
 
 Commands are run as they stand, at full size, but for blocks that are marked as not run. A block of text right below a
 block of commands is what the last of them prints; ``...`` stands for any lines. Seconds may differ.
@@ -8,6 +8,7 @@ block of commands is what the last of them prints; ``...`` stands for any lines.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shlex
@@ -61,8 +62,10 @@ def main(pages: list[str]) -> int:
     root, wrong = Path(__file__).resolve().parent.parent, 0
     environment = os.environ | {"PYTHONPATH": str(root / "src"), "COLUMNS": "200"}
     with tempfile.TemporaryDirectory() as folder:
-        for page in pages:
-            for command, printed in examples((root / page).read_text(encoding="utf-8")):
+        for page in ("README.md", *pages):
+            all_of_it = examples((root / page).read_text(encoding="utf-8"))
+            # What other pages begin with: the run of `make demo`.
+            for command, printed in all_of_it if page in pages else itertools.islice(all_of_it, 1):
                 words = [sys.executable, "-m", *shlex.split(command, comments=True)]
                 done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
                 gone = missing(printed, done.stdout) if done.returncode == 0 else [done.stderr.strip()]
