@@ -66,6 +66,17 @@ def test_methods_cost_the_passes_that_the_page_says() -> None:
     assert {name: said[name] for name in fixed} == fixed
 
 
+def test_times_of_the_advice_are_the_stored_ones() -> None:
+    rows = json.loads(text("benchmarks/effects/results.json"))["rows"]
+    said = re.findall(
+        r"`(?:--method )?([\w+-]+)`(?:, the default)? \| (\S+) to (\S+) \|$", text("docs/choosing.md"), re.MULTILINE
+    )
+    assert {name for name, _, _ in said} == {"eap+exact", "secant-mid", "eap-ig-inputs"}
+    for name, least, most in said:
+        times = [row["time"] for row in rows if row["method"] == name]
+        assert (f"{min(times):.1f}", f"{max(times):.1f}") == (least, most), name
+
+
 def test_every_tensor_of_scores_is_specified() -> None:
     part = text("docs/files.md").partition("## scores.safetensors")[2].partition("\n## ")[0]
     stored = {"scores" if name == "values" else name for name in (*ARRAYS, *MARKS)}
