@@ -34,6 +34,7 @@ COMMANDS = (
     f"prompts {PLANTED} --no-weights",
     "check planted:0",
     "draw run --format svg",
+    "report run nodes --out both.html",
     "paper list",
     *(f"list {kind}" for kind in ("models", "methods", "settings")),
 )

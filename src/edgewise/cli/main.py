@@ -21,8 +21,10 @@ from edgewise.cli import (
     evaluate,
     league,
     listing,
+    open_page,
     paper,
     prompts,
+    report,
     roc,
     select,
     show,
@@ -58,8 +60,10 @@ _add("draw", draw.draw, draw.EXAMPLES)
 _add("evaluate", evaluate.evaluate, evaluate.EXAMPLES)
 _add("league", league.league, league.EXAMPLES)
 _add("list", listing.list_names, listing.EXAMPLES)
+_add("open", open_page.open_page, open_page.EXAMPLES)
 _add("paper", paper.paper, paper.EXAMPLES)
 _add("prompts", prompts.prompts, prompts.EXAMPLES)
+_add("report", report.report, report.EXAMPLES)
 _add("roc", roc.roc, roc.EXAMPLES)
 _add("select", select.select, select.EXAMPLES)
 _add("show", show.show, show.EXAMPLES)

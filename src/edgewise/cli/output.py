@@ -24,6 +24,7 @@ SCHEMAS = {
     "league": 1,
     "names": 1,
     "prompts": 1,
+    "report": 1,
     "roc": 1,
     "run": 1,
     "sweep": 1,
