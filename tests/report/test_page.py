@@ -159,7 +159,15 @@ def test_exact_effects_and_estimates_are_told_apart() -> None:
     for name, exact, score, estimate in zip(*columns, strict=True):
         assert exact == verified[run.circuit.graph.edge(name)]
         assert estimate == pytest.approx(score / 2 if exact else score, rel=1e-5)
+    assert found["doubts"] is None
     assert of(make_run())["ranked"]["exact"] is None
+    drawn = np.zeros_like(verified)
+    drawn[tuple(np.argwhere(verified)[0])] = True
+    doubt = np.where(verified, np.nan, np.abs(run.scores.values) / 3)
+    told = of(replace(run, scores=replace(run.scores, drawn=drawn, doubt=doubt)))["ranked"]
+    assert sorted(told["exact"]) == [*sorted(found["exact"])[:-1], 2]
+    for exact, score, off in zip(told["exact"], told["scores"], told["doubts"], strict=True):
+        assert off is None if exact else off == pytest.approx(abs(score) / 3, rel=1e-5)
 
 
 def test_the_page_needs_no_other_file_and_no_network() -> None:

@@ -44,9 +44,10 @@ class Ranked:
         ranks: of all, from 1; null for one without a score.
         scores: in units of the metric; null where there is none.
         stderrs: their standard errors.
-        exact: 1 where the score is an exact effect, 0 where it is an estimate; null where no exact effects were
-            measured.
+        exact: 0 where the score is an estimate, 1 where it is an exact effect, 2 where a lot chose to measure it; null
+            where no exact effects were measured.
         estimates: what the method estimated, also where the score is exact; null likewise.
+        doubts: how far an estimate was thought to be off at most; null likewise.
         lows: lower ends of 95 % intervals from resamples of the prompts; null where there are none.
         highs: upper ends.
         kept: 1 where the circuit keeps it.
@@ -61,6 +62,7 @@ class Ranked:
     stderrs: tuple[Number, ...]
     exact: tuple[int, ...] | None
     estimates: tuple[Number, ...] | None
+    doubts: tuple[Number, ...] | None
     lows: tuple[Number, ...] | None
     highs: tuple[Number, ...] | None
     kept: tuple[int, ...]

@@ -97,7 +97,7 @@ class Panel {
     if (!items.some((item) => isUncertain(item) !== null)) return [];
     return [
       el("h3", {}, "Uncertain"),
-      el("p", {}, button(`${count(unsure.length, model.run.level)} of ${items.length.toLocaleString("en")} shown`, () => this.app.set({ certainty: this.app.state.certainty === "uncertain" ? "all" : "uncertain" }), { class: "link", id: "uncertain" }), ` ${unsure.length === 1 ? "has" : "have"} a sign that is not certain at 95 %.`),
+      el("p", {}, button(`${count(unsure.length, model.run.level)} of ${items.length.toLocaleString("en")} shown`, () => this.app.set({ certainty: this.app.state.certainty === "uncertain" ? "all" : "uncertain" }), { class: "link", id: "uncertain" }), ` ${unsure.length === 1 ? "has" : "have"} a sign that is not certain, over prompts at 95 % or by the doubt of an estimate.`),
     ];
   }
 
