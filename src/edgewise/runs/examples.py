@@ -14,9 +14,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from edgewise.engine.rules.patterns import attention_patterns
-from edgewise.engine.run.batches import Batch
+from edgewise.engine.run.batches import divide
 from edgewise.engine.run.forward import logits_at
 from edgewise.engine.run.hooks import borrowed
 from edgewise.graph import Circuit, EdgeScores, NodeScores
@@ -83,16 +84,19 @@ def strongest_heads(scores: EdgeScores | NodeScores, circuit: Circuit, n: int = 
 
 
 def _likeliest(model: Model, pairs: Sequence[PromptPair]) -> list[Likely]:
-    return [_likeliest_of(model, pair) for pair in pairs]
+    found: dict[int, Likely] = {}
+    for rows, batch in divide(pairs, len(pairs), model.device, causal=model.wiring.causal):
+        with borrowed(model.module) as hooks:
+            logits = logits_at(model, hooks, batch.clean, batch.answers)
+        for row, of_row in zip(rows, logits, strict=True):
+            found[row] = _likeliest_of(model, of_row[len(pairs[row].positions) - 1])
+    return [found[row] for row in range(len(pairs))]
 
 
-def _likeliest_of(model: Model, pair: PromptPair) -> Likely:
-    batch = Batch.of([pair], model.device, causal=model.wiring.causal)
-    with borrowed(model.module) as hooks:
-        logits = logits_at(model, hooks, batch.clean, batch.answers)[0, len(pair.positions) - 1]
+def _likeliest_of(model: Model, logits: Tensor) -> Likely:
     shares = logits.to(torch.promote_types(logits.dtype, torch.float32)).softmax(-1)
-    found = shares.topk(min(N_LIKELIEST, len(shares)))
-    return Likely(tokens(found.indices.tolist(), model.tokenizer), _rounded(found.values.double().cpu().numpy()))
+    best = shares.topk(min(N_LIKELIEST, len(shares)))
+    return Likely(tokens(best.indices.tolist(), model.tokenizer), _rounded(best.values.double().cpu().numpy()))
 
 
 def _attention(model: Model, prompts: PromptSet, heads: Sequence[str]) -> Attention | None:
