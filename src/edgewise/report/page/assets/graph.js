@@ -1,6 +1,7 @@
 // The circuit as a drawing: what is shown follows from the state alone.
 
 const NEAR = 7; // pixels within which a pointer is on an edge
+const SHOWN = Symbol("what an element shows");
 
 class Graph {
   // app: has `state`, and is told what was asked for.
@@ -31,6 +32,7 @@ class Graph {
   place() {
     const { clientWidth: width, clientHeight: height } = this.container;
     this.layout = new Layout(this.model, width || 900, height || 640);
+    this.curves = new Map();
   }
 
   relayout() {
@@ -108,13 +110,24 @@ class Graph {
     this.boxes = new Map(nodes.map((node) => [node.key, node.box]));
     for (const link of links) {
       for (const key of [link.from, link.to]) if (!this.boxes.has(key)) this.boxes.set(key, this.boxOf(key));
-      link.curve = curveOf(this.boxes.get(link.from), this.boxes.get(link.to), link.letter, this.layout);
+      this.bend(link);
     }
     this.links = this.focused(links);
     this.drawBands();
     this.drawEdges();
     this.drawPorts();
     this.drawNodes(nodes);
+  }
+
+  // A link's curve; that of an edge between two nodes is the same until the layout is another.
+  bend(link) {
+    const known = this.curves.get(link.key);
+    if (known) Object.assign(link, known);
+    else {
+      link.curve = curveOf(this.boxes.get(link.from), this.boxes.get(link.to), link.letter, this.layout);
+      link.path = pathOf(link.curve);
+      if (!/(^|>)group:/.test(link.key)) this.curves.set(link.key, { curve: link.curve, path: link.path });
+    }
   }
 
   // With a node selected only what feeds it and what it feeds; with an edge, only that.
@@ -163,11 +176,15 @@ class Graph {
       return `edge ${this.model.signOf(link.score)}${estimated ? " estimate" : ""}${unsure ? " unsure" : ""}${found ? (hit ? " found" : " dim") : ""}`;
     };
     const size = (link) => 0.7 + 5 * Math.sqrt(Math.min(1, Math.abs(link.score || 0) / largest));
-    this.edges.selectAll("path").data(this.links, (link) => link.key).join("path")
-      .attr("class", kind)
-      .attr("data-letter", (link) => link.letter || null)
-      .attr("stroke-width", (link) => size(link).toFixed(2))
-      .attr("d", (link) => pathOf(link.curve));
+    // Set only where it differs: a browser looks anew at whatever is set.
+    const set = function (link) {
+      const looks = { class: kind(link), "stroke-width": size(link).toFixed(1), d: link.path };
+      for (const [name, value] of Object.entries(looks)) {
+        if (this[SHOWN]?.[name] !== value) this.setAttribute(name, value);
+      }
+      this[SHOWN] = looks;
+    };
+    this.edges.selectAll("path").data(this.links, (link) => link.key).join("path").each(set);
   }
 
   // Where edges enter a head: q, k and v, each with its letter.
