@@ -123,6 +123,21 @@ def test_a_node_shows_what_it_reads_and_what_it_feeds(show: Show, run: Run) -> N
     assert shown.count(EDGES) == 50
 
 
+def test_what_writes_to_the_answer_is_one_click_from_what_it_reads(show: Show, run: Run) -> None:
+    shown = show(run)
+    shown.resize(1000)
+    first = strongest(run)[:1000]
+    writer = next(name for name in first if name.endswith("->logits") and not name.startswith("input")).split("->")[0]
+    shown.tab.locator(".panel ol button").first.click()
+    assert shown.text(".panel h2") == writer
+    read = next(name for name in first if name.split("->")[1].partition("<")[0] == writer)
+    letter = read[-2] if read.endswith(">") else ""
+    source = read.split("->")[0]
+    line = shown.texts(".panel ol li")[0]
+    assert line.startswith(source)
+    assert not letter or f"→ {letter} " in line
+
+
 def test_a_head_of_a_known_circuit_has_its_class(show: Show, run: Run) -> None:
     shown = show(run)
     shown.tab.locator("#search").fill("a9.h9")
