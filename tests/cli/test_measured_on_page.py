@@ -90,6 +90,26 @@ def test_what_is_measured_later_comes_onto_the_page(cli: Cli, command: list[Any]
     assert {curve["name"] for curve in found["curves"]} == {"evaluation, resample", "the circuit"}
 
 
+def test_a_kill_before_the_page_is_made_anew_is_made_up_for(
+    cli: Cli, command: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cli(*command)
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    for asked in (("evaluate", command[-1], "--random", 0), ("verify", command[-1], "--edges", 60)):
+        with monkeypatch.context() as patch:
+            patch.setattr("edgewise.report.page.page.page", killed)
+            assert cli(*asked).code == 130
+        before = said(command[-1])
+        assert cli(*asked).code == 0
+        assert said(command[-1]) != before
+        times = (command[-1] / "report.html").stat().st_mtime_ns
+        assert cli(*asked).code == 0
+        assert (command[-1] / "report.html").stat().st_mtime_ns == times
+
+
 def test_a_comparison_comes_onto_the_pages_of_its_runs_and_stays(cli: Cli, command: list[Any], tmp_path: Path) -> None:
     cli(*command)
     other, out = tmp_path / "other", tmp_path / "compared"

@@ -116,7 +116,7 @@ def measure(
     own = {name: value for name, value in given.items() if name not in _NUMBERS}
     subject = _subject(folder, circuit, out, own)
     stored = evaluate_subject(subject, EvaluationRequest(**numbers), folder or out, execution)
-    if subject.run is not None and not stored.reused:
+    if subject.run is not None:
         show_on_page(subject.run, execution.report)
     return stored
 

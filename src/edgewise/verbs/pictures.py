@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgewise.disk import about_file
 from edgewise.errors import EdgewiseWarning, RunConflictError
 from edgewise.runs.steps import Execution, Progress, Report
+from edgewise.runs.store.analysis import analyses
 from edgewise.runs.store.beside import put_beside
 from edgewise.runs.store.folder import PAGE, Run
 from edgewise.runs.store.results import write_files
@@ -23,9 +24,14 @@ PAGING = "making the page"
 
 
 def show_on_page(run: Run, report: Report) -> None:
-    """Put what was measured of a run since onto its page, where it has one."""
-    if are_shown(run.folder, [PAGE]):
+    """Put what was measured of a run onto its page, where it has one that is older: also after a kill in between."""
+    if are_shown(run.folder, [PAGE]) and _is_older(run.folder / PAGE, analyses(run.folder)):
         write_page(run, report)
+
+
+def _is_older(page: Path, results: Iterable[Path]) -> bool:
+    made = page.stat().st_mtime_ns
+    return any(path.stat().st_mtime_ns >= made for path in results)
 
 
 def show_found(run: Run, report: Report) -> Path:
@@ -67,7 +73,8 @@ def _mention(run: Run, result: Path, report: Report) -> None:
     """Put a result onto a run's page; of a run that may not be written to just now the page stays as it is."""
     try:
         put_beside(run.folder, result)
-        show_on_page(run, report)
+        if are_shown(run.folder, [PAGE]):
+            write_page(run, report)
     except (OSError, RunConflictError) as error:
         about = about_file(error) if isinstance(error, OSError) else error
         warnings.warn(f"the page of {run.folder} does not show {result.name}: {about}", EdgewiseWarning, stacklevel=2)

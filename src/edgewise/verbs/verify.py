@@ -90,5 +90,5 @@ def check(
 
         execution.report(Progress(DRAWING))
         write_shown(run, picture_files("verification", run_verification(run, found)))
-        show_on_page(run, execution.report)
+    show_on_page(run, execution.report)
     return run, found
