@@ -284,6 +284,8 @@ def test_dark_as_the_screen_or_as_asked(show: Show, run: Run, scheme: str) -> No
     shown.tab.emulate_media(media="print", color_scheme="dark")
     assert shown.tab.evaluate(colour) == papers["light"]
     assert shown.seen(".controls") == 0
+    shown.tab.set_viewport_size({"width": 720, "height": 1000})  # of A4, its margins left out
+    assert shown.tab.evaluate("() => document.documentElement.scrollWidth") <= 720
     assert shown.count(EDGES) == 50
 
 

@@ -46,7 +46,7 @@ class Model {
       stderr: ranked.stderrs[i],
       exact: ranked.exact ? ranked.exact[i] > 0 : null,
       drawn: ranked.exact ? ranked.exact[i] === 2 : false,
-      doubt: ranked.doubts ? ranked.doubts[i] : null,
+      doubt: ranked.doubts && !ranked.exact[i] ? ranked.doubts[i] : null, // of an estimate
       estimate: ranked.estimates ? ranked.estimates[i] : null,
       low: ranked.lows ? ranked.lows[i] : null,
       high: ranked.highs ? ranked.highs[i] : null,
@@ -152,7 +152,7 @@ function basis(item) {
 function describe(item, metric) {
   const lines = [item.name, `${withError(item.score, item.stderr)} ${metric}`];
   if (item.low !== null) lines.push(`95 %: ${plain(item.low)} to ${plain(item.high)}`);
-  if (item.exact !== null) lines.push(`${basis(item)}${item.exact ? `; the estimate was ${plain(item.estimate)}` : item.doubt === null ? "" : `, off by ${plain(item.doubt)} at most`}`);
+  if (item.exact !== null) lines.push(`${basis(item)}${item.exact ? `; the estimate was ${plain(item.estimate)}` : item.doubt === null ? "" : `, doubt ${plain(item.doubt)}`}`);
   if (item.measured !== null && !item.exact) lines.push(`verified: ${plain(item.measured)}`);
   if (item.place !== null) lines.push(`at position ${item.place}`);
   const sign = isUncertain(item) ? "; sign not certain" : "";

@@ -46,7 +46,7 @@ class Table {
       ["certain", "sign certain", unsure],
       checked && ["basis", "score is", basis],
       checked && ["estimate", "estimate", (item) => item.estimate, (item) => plain(item.estimate)],
-      ranked.doubts && ["doubt", "off by at most", (item) => item.doubt, (item) => plain(item.doubt)],
+      ranked.doubts && ["doubt", "doubt", (item) => item.doubt, (item) => plain(item.doubt)],
       run.verified && ["measured", "verified", (item) => item.measured, (item) => plain(item.measured)],
       ranked.places && ["place", "position", (item) => item.place],
       ["kept", "in circuit", (item) => (item.kept ? "yes" : "no")],
