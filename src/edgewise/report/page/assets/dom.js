@@ -33,7 +33,12 @@ function button(text, act, attributes) {
 function plain(value) {
   if (value === null || value === undefined) return "–";
   const size = Math.abs(value);
-  const text = size >= 1e6 || (value !== 0 && size < 0.01) ? value.toExponential(3) : size >= 100 ? value.toPrecision(6) : value.toFixed(4);
+  const text =
+    size >= 1e6 || (value !== 0 && size < 0.01)
+      ? value.toExponential(3)
+      : size >= 100
+        ? value.toPrecision(6)
+        : value.toFixed(4);
   return text.replace("-", "−");
 }
 
@@ -64,7 +69,10 @@ function download(name, type, text) {
 const tip = {
   node: el("div", { class: "tip", role: "status", hidden: true }),
   show(event, ...lines) {
-    replace(this.node, lines.map((line) => el("div", {}, line)));
+    replace(
+      this.node,
+      lines.map((line) => el("div", {}, line)),
+    );
     this.node.hidden = false;
     const { offsetWidth: width, offsetHeight: height } = this.node;
     const left = Math.min(event.clientX + 14, window.innerWidth - width - 8);

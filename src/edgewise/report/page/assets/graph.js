@@ -12,17 +12,27 @@ class Graph {
     container.style.minHeight = `${tallEnough(model.run.shape.layers)}px`;
     this.place();
     const label = `Circuit of ${model.run.title}: nodes by layer, edges by score. Tab goes from node to node.`;
-    this.svg = d3.select(container).append("svg").attr("class", "graph").attr("role", "group").attr("aria-label", label);
+    this.svg = d3
+      .select(container)
+      .append("svg")
+      .attr("class", "graph")
+      .attr("role", "group")
+      .attr("aria-label", label);
     this.scene = this.svg.append("g");
     for (const name of ["bands", "edges", "nodes", "ports"]) this[name] = this.scene.append("g").attr("class", name);
-    this.zoom = d3.zoom().scaleExtent([0.1, 8]).on("zoom", (event) => {
-      this.transform = event.transform;
-      this.scene.attr("transform", event.transform);
-      tip.hide();
-    });
+    this.zoom = d3
+      .zoom()
+      .scaleExtent([0.1, 8])
+      .on("zoom", (event) => {
+        this.transform = event.transform;
+        this.scene.attr("transform", event.transform);
+        tip.hide();
+      });
     this.transform = d3.zoomIdentity;
     // The wheel scrolls the page unless Ctrl or a pinch says that it zooms.
-    this.zoom.filter((event) => (event.type === "wheel" ? event.ctrlKey || event.metaKey || event.altKey : !event.button));
+    this.zoom.filter((event) =>
+      event.type === "wheel" ? event.ctrlKey || event.metaKey || event.altKey : !event.button,
+    );
     this.svg.call(this.zoom).on("dblclick.zoom", null);
     this.svg.on("pointermove", (event) => this.pointed(event)).on("pointerleave", () => this.unpointed());
     this.svg.on("click", (event) => this.clicked(event));
@@ -91,7 +101,9 @@ class Graph {
     if (!selected || parseNode(selected).kind === "other") return [];
     const shown = this.model.names.filter((node) => this.nodeShown(node.name));
     const pairs = shown.filter((node) => node.name !== selected).map((node) => this.ordered(node, parseNode(selected)));
-    return pairs.filter(Boolean).map(([source, node]) => ({ source, node, target: node, letter: "", score: null, name: `${source}->${node}` }));
+    return pairs
+      .filter(Boolean)
+      .map(([source, node]) => ({ source, node, target: node, letter: "", score: null, name: `${source}->${node}` }));
   }
 
   ordered(a, b) {
@@ -144,16 +156,27 @@ class Graph {
     const { layout } = this;
     const { collapsed } = this.app.state;
     const layers = Array.from({ length: layout.layers }, (_, layer) => layer);
-    const band = this.bands.selectAll("g").data(layers).join((enter) => {
-      const group = enter.append("g");
-      group.append("rect");
-      group.append("text").attr("tabindex", 0).attr("role", "button");
-      return group;
-    });
+    const band = this.bands
+      .selectAll("g")
+      .data(layers)
+      .join((enter) => {
+        const group = enter.append("g");
+        group.append("rect");
+        group.append("text").attr("tabindex", 0).attr("role", "button");
+        return group;
+      });
     const top = (layer) => layout.layerY(layer) - layout.row * 0.62;
-    band.select("rect").attr("x", 0).attr("width", layout.width).attr("height", layout.row).attr("y", top)
+    band
+      .select("rect")
+      .attr("x", 0)
+      .attr("width", layout.width)
+      .attr("height", layout.row)
+      .attr("y", top)
       .attr("class", (layer) => (layer % 2 ? "band odd" : "band"));
-    band.select("text").attr("x", 8).attr("y", (layer) => layout.layerY(layer) + 4)
+    band
+      .select("text")
+      .attr("x", 8)
+      .attr("y", (layer) => layout.layerY(layer) + 4)
       .attr("aria-label", (layer) => `${collapsed.has(layer) ? "expand" : "collapse"} layer ${layer}`)
       .text((layer) => `${collapsed.has(layer) ? "▸" : "▾"} layer ${layer}`)
       .on("click", (event, layer) => {
@@ -184,7 +207,11 @@ class Graph {
       }
       this[SHOWN] = looks;
     };
-    this.edges.selectAll("path").data(this.links, (link) => link.key).join("path").each(set);
+    this.edges
+      .selectAll("path")
+      .data(this.links, (link) => link.key)
+      .join("path")
+      .each(set);
   }
 
   // Where edges enter a head: q, k and v, each with its letter.
@@ -197,12 +224,15 @@ class Graph {
       const box = this.boxes.get(link.to);
       return `translate(${portX(box, link.letter)},${box.y + box.height / 2})`;
     };
-    const port = this.ports.selectAll("g").data([...found], ([key]) => key).join((enter) => {
-      const group = enter.append("g");
-      group.append("circle").attr("r", this.layout.row < 40 ? 3 : 4);
-      group.append("text").attr("y", 2);
-      return group;
-    });
+    const port = this.ports
+      .selectAll("g")
+      .data([...found], ([key]) => key)
+      .join((enter) => {
+        const group = enter.append("g");
+        group.append("circle").attr("r", this.layout.row < 40 ? 3 : 4);
+        group.append("text").attr("y", 2);
+        return group;
+      });
     port.attr("transform", ([, link]) => at(link)).attr("class", ([, link]) => `port ${link.letter}`);
     port.select("text").text(([, link]) => link.letter);
   }
@@ -214,7 +244,11 @@ class Graph {
     const own = state.selected ? standIn(state.selected, state) : null;
     const classes = [...new Set(Object.values(this.model.run.classes))];
     const look = (node) => {
-      const kind = node.key.startsWith("group:") ? "group" : node.key.startsWith("layer:") ? "layer" : parseNode(node.key).kind;
+      const kind = node.key.startsWith("group:")
+        ? "group"
+        : node.key.startsWith("layer:")
+          ? "layer"
+          : parseNode(node.key).kind;
       const words = ["node", kind];
       if (node.key === own) words.push("selected");
       else if (state.selected && !near.has(node.key)) words.push("dim");
@@ -230,13 +264,18 @@ class Graph {
       if (node.key.startsWith("layer:")) return `layer ${node.key.slice(6)} · ${node.names.length}`;
       return node.key;
     };
-    const item = this.nodes.selectAll("g").data(nodes, (node) => node.key).join((enter) => {
-      const group = enter.append("g").attr("tabindex", 0).attr("role", "button");
-      group.append("rect").attr("rx", 4);
-      group.append("text");
-      return group;
-    });
-    item.attr("class", look).attr("data-node", (node) => node.key)
+    const item = this.nodes
+      .selectAll("g")
+      .data(nodes, (node) => node.key)
+      .join((enter) => {
+        const group = enter.append("g").attr("tabindex", 0).attr("role", "button");
+        group.append("rect").attr("rx", 4);
+        group.append("text");
+        return group;
+      });
+    item
+      .attr("class", look)
+      .attr("data-node", (node) => node.key)
       .attr("transform", (node) => `translate(${node.box.x},${node.box.y})`)
       .attr("aria-label", (node) => `node ${label(node)}`)
       .on("click", (event, node) => {
@@ -248,12 +287,22 @@ class Graph {
       })
       .on("pointerenter", (event, node) => tip.show(event, ...this.about(node)))
       .on("pointerleave", () => tip.hide());
-    item.select("rect").attr("width", (node) => node.box.width).attr("height", (node) => node.box.height)
-      .attr("x", (node) => -node.box.width / 2).attr("y", (node) => -node.box.height / 2)
+    item
+      .select("rect")
+      .attr("width", (node) => node.box.width)
+      .attr("height", (node) => node.box.height)
+      .attr("x", (node) => -node.box.width / 2)
+      .attr("y", (node) => -node.box.height / 2)
       .attr("fill-opacity", (node) => this.tint(node));
-    item.select("text").attr("y", (node) => node.box.height * 0.2 + 0.1)
-      .attr("font-size", (node) => Math.min(10, node.box.height * 0.72).toFixed(1)).text(label);
-    if (!this.model.ofEdges) item.classed("helps", (node) => this.toned(node) === "helps").classed("harms", (node) => this.toned(node) === "harms");
+    item
+      .select("text")
+      .attr("y", (node) => node.box.height * 0.2 + 0.1)
+      .attr("font-size", (node) => Math.min(10, node.box.height * 0.72).toFixed(1))
+      .text(label);
+    if (!this.model.ofEdges)
+      item
+        .classed("helps", (node) => this.toned(node) === "helps")
+        .classed("harms", (node) => this.toned(node) === "harms");
   }
 
   // Of a run that scored nodes, a node's score as a share of the largest.
@@ -267,7 +316,9 @@ class Graph {
   }
 
   tint(node) {
-    return this.model.ofEdges || !this.sign(node) ? null : (0.12 + 0.75 * Math.sqrt(Math.abs(this.sign(node)))).toFixed(2);
+    return this.model.ofEdges || !this.sign(node)
+      ? null
+      : (0.12 + 0.75 * Math.sqrt(Math.abs(this.sign(node)))).toFixed(2);
   }
 
   about(node) {
@@ -323,7 +374,11 @@ class Graph {
     if (link.edges.length > 1) {
       const best = [...link.edges].sort(strongest);
       const more = best.length > 6 ? [`and ${best.length - 6} more`] : [];
-      return [`${best.length} edges, sum ${plain(link.score)} ${metric}`, ...best.slice(0, 6).map((edge) => `${edge.name}  ${plain(edge.score)}`), ...more];
+      return [
+        `${best.length} edges, sum ${plain(link.score)} ${metric}`,
+        ...best.slice(0, 6).map((edge) => `${edge.name}  ${plain(edge.score)}`),
+        ...more,
+      ];
     }
     return link.edges[0].rank === undefined ? [link.edges[0].name] : describe(link.edges[0], metric);
   }

@@ -44,7 +44,11 @@ class Groups {
       throw new Error("no groups saved by this page");
     }
     this.list = [];
-    for (const group of found.groups) this.add(group.name, group.nodes.map(String).filter((node) => known.has(node)));
+    for (const group of found.groups)
+      this.add(
+        group.name,
+        group.nodes.map(String).filter((node) => known.has(node)),
+      );
   }
 }
 

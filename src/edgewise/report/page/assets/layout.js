@@ -47,12 +47,22 @@ class Layout {
     if (node.kind === "logits") return { x: middle, y: 0.35 * this.row, width: 96, height };
     const y = this.layerY(node.layer);
     if (node.kind === "mlp") {
-      return { x: LEFT + (Math.max(1, this.columns.length) + 0.7) * this.pitch, y: y - this.mlpRise, width: this.nodeWidth, height };
+      return {
+        x: LEFT + (Math.max(1, this.columns.length) + 0.7) * this.pitch,
+        y: y - this.mlpRise,
+        width: this.nodeWidth,
+        height,
+      };
     }
     if (node.kind === "kv") {
       const [first, last] = [node.column * this.model.heads, (node.column + 1) * this.model.heads - 1];
       const [left, right] = [this.columnX(first), this.columnX(last)];
-      return { x: (left + right) / 2, y: y + (height + this.shared) / 2 + 2, width: right - left + this.nodeWidth, height: this.shared };
+      return {
+        x: (left + right) / 2,
+        y: y + (height + this.shared) / 2 + 2,
+        width: right - left + this.nodeWidth,
+        height: this.shared,
+      };
     }
     return { x: this.columnX(node.column), y, width: this.nodeWidth, height };
   }
@@ -87,7 +97,10 @@ function curveOf(from, to, letter, { pitch, row }) {
   const end = [portX(to, letter), to.y + to.height / 2];
   const rise = start[1] - end[1];
   const pull = Math.max(12, Math.min(150, Math.abs(rise) * 0.45));
-  const bow = rise > 1.4 * row && Math.abs(start[0] - end[0]) < pitch * 0.6 ? pitch * Math.min(1.1, 0.4 + (0.08 * rise) / row) : 0;
+  const bow =
+    rise > 1.4 * row && Math.abs(start[0] - end[0]) < pitch * 0.6
+      ? pitch * Math.min(1.1, 0.4 + (0.08 * rise) / row)
+      : 0;
   return [start, [start[0] + bow, start[1] - pull], [end[0] + bow, end[1] + pull], end];
 }
 

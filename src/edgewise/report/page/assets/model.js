@@ -71,7 +71,9 @@ class Model {
   nodeNames() {
     const names = new Set(["input", "logits"]);
     for (const item of this.items) names.add(item.source).add(item.node);
-    return [...names].map(parseNode).sort((a, b) => a.layer - b.layer || a.kind.localeCompare(b.kind) || a.column - b.column);
+    return [...names]
+      .map(parseNode)
+      .sort((a, b) => a.layer - b.layer || a.kind.localeCompare(b.kind) || a.column - b.column);
   }
 
   // The nodes that an edge into `name` reaches: a shared key or value is read by every head of its group.
@@ -108,7 +110,8 @@ class Model {
     for (const curve of this.run.curves) {
       if (!curve.of_order || curve.counted !== counted) continue;
       for (const point of curve.points) {
-        if (point.faithfulness !== null && !found.has(point.size)) found.set(point.size, { ...point, from: curve.name });
+        if (point.faithfulness !== null && !found.has(point.size))
+          found.set(point.size, { ...point, from: curve.name });
       }
     }
     return [...found.values()].sort((a, b) => a.size - b.size);
@@ -152,11 +155,16 @@ function basis(item) {
 function describe(item, metric) {
   const lines = [item.name, `${withError(item.score, item.stderr)} ${metric}`];
   if (item.low !== null) lines.push(`95 %: ${plain(item.low)} to ${plain(item.high)}`);
-  if (item.exact !== null) lines.push(`${basis(item)}${item.exact ? `; the estimate was ${plain(item.estimate)}` : item.doubt === null ? "" : `, doubt ${plain(item.doubt)}`}`);
+  if (item.exact !== null)
+    lines.push(
+      `${basis(item)}${item.exact ? `; the estimate was ${plain(item.estimate)}` : item.doubt === null ? "" : `, doubt ${plain(item.doubt)}`}`,
+    );
   if (item.measured !== null && !item.exact) lines.push(`verified: ${plain(item.measured)}`);
   if (item.place !== null) lines.push(`at position ${item.place}`);
   const sign = isUncertain(item) ? "; sign not certain" : "";
-  lines.push(`${item.rank === null ? "no rank" : `rank ${item.rank.toLocaleString("en")}`}, ${item.kept ? "in the circuit" : "not in the circuit"}${sign}`);
+  lines.push(
+    `${item.rank === null ? "no rank" : `rank ${item.rank.toLocaleString("en")}`}, ${item.kept ? "in the circuit" : "not in the circuit"}${sign}`,
+  );
   return lines;
 }
 

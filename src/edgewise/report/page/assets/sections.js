@@ -1,16 +1,32 @@
 // What stands around the explorer: the head of a run, and the sections below.
 
 function numbersOf(run) {
-  return el("dl", { class: "numbers" }, run.numbers.map(([name, value, rest]) => el("div", {}, el("dt", {}, name), el("dd", {}, value, " ", el("small", {}, rest)))));
+  return el(
+    "dl",
+    { class: "numbers" },
+    run.numbers.map(([name, value, rest]) =>
+      el("div", {}, el("dt", {}, name), el("dd", {}, value, " ", el("small", {}, rest))),
+    ),
+  );
 }
 
 function saidOf(run) {
   const lines = [...run.warnings.map((line) => ["Warning", line]), ...run.notes.map((line) => ["Note", line])];
-  return lines.length ? el("ul", { class: "warnings" }, lines.map(([kind, line]) => el("li", {}, el("strong", {}, `${kind}: `), line))) : null;
+  return lines.length
+    ? el(
+        "ul",
+        { class: "warnings" },
+        lines.map(([kind, line]) => el("li", {}, el("strong", {}, `${kind}: `), line)),
+      )
+    : null;
 }
 
 function factsOf(rows) {
-  return el("dl", { class: "facts" }, rows.map(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
+  return el(
+    "dl",
+    { class: "facts" },
+    rows.map(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]),
+  );
 }
 
 function aboutRun(run) {
@@ -29,7 +45,12 @@ function aboutRun(run) {
 }
 
 function rocSection(roc) {
-  return [el("h3", {}, roc.title), roc.said.map((line) => el("p", {}, line)), rocChart(roc), grid(roc.header, roc.rows)];
+  return [
+    el("h3", {}, roc.title),
+    roc.said.map((line) => el("p", {}, line)),
+    rocChart(roc),
+    grid(roc.header, roc.rows),
+  ];
 }
 
 function comparedSection(compared) {
@@ -48,13 +69,21 @@ function besideSection(models, state) {
   const rows = models.map((model, i) => {
     const { run } = model;
     const facts = Object.fromEntries(run.facts);
-    return [String(i + 1), run.folder, facts.prompts || "", facts.method || "", ...run.numbers.map(([, value, rest]) => `${value} ${rest}`.trim())];
+    return [
+      String(i + 1),
+      run.folder,
+      facts.prompts || "",
+      facts.method || "",
+      ...run.numbers.map(([, value, rest]) => `${value} ${rest}`.trim()),
+    ];
   });
   const sets = models.map((model) => new Set(shownItems(model, state).map((item) => item.name)));
-  const overlap = sets.map((a) => sets.map((b) => {
-    const both = [...a].filter((name) => b.has(name)).length;
-    const all = a.size + b.size - both;
-    return all ? both / all : null;
-  }));
+  const overlap = sets.map((a) =>
+    sets.map((b) => {
+      const both = [...a].filter((name) => b.has(name)).length;
+      const all = a.size + b.size - both;
+      return all ? both / all : null;
+    }),
+  );
   return [grid(header, rows), matrix(["Overlap of what is drawn (Jaccard)", overlap])];
 }

@@ -8,7 +8,12 @@ class Table {
     this.sort = { key: "rank", down: false };
     this.rows = STEP;
     this.only = false;
-    this.filter = el("input", { type: "search", placeholder: "filter, e.g. a3.h7 or *->logits", "aria-label": "Filter the table", oninput: () => this.changed() });
+    this.filter = el("input", {
+      type: "search",
+      placeholder: "filter, e.g. a3.h7 or *->logits",
+      "aria-label": "Filter the table",
+      oninput: () => this.changed(),
+    });
     this.check = el("input", { type: "checkbox", onchange: () => this.changed() });
     this.said = el("span", { class: "quiet", role: "status" });
     this.head = el("tr", {});
@@ -18,7 +23,14 @@ class Table {
       this.update();
     });
     node.append(
-      el("div", { class: "bar" }, this.filter, el("label", {}, this.check, " only what is drawn"), this.said, button("Save as CSV", () => this.save(), { id: "csv" })),
+      el(
+        "div",
+        { class: "bar" },
+        this.filter,
+        el("label", {}, this.check, " only what is drawn"),
+        this.said,
+        button("Save as CSV", () => this.save(), { id: "csv" }),
+      ),
       el("div", { class: "scroll tall" }, el("table", { id: "edges" }, el("thead", {}, this.head), this.body)),
       this.more,
     );
@@ -63,7 +75,10 @@ class Table {
     const order = (a, b) => {
       const [x, y] = [value(a), value(b)];
       if (x === null || y === null) return (x === null) - (y === null);
-      return way * (typeof x === "number" ? x - y : String(x).localeCompare(String(y), "en", { numeric: true })) || a.index - b.index;
+      return (
+        way * (typeof x === "number" ? x - y : String(x).localeCompare(String(y), "en", { numeric: true })) ||
+        a.index - b.index
+      );
     };
     return items.filter((item) => !found || found(item.name)).sort(order);
   }
@@ -71,7 +86,9 @@ class Table {
   // What the rows follow from; the size only where it is asked for.
   needs() {
     const { model, state } = this.app;
-    const drawn = this.check.checked ? [state.size, [...state.entries], state.sign, state.basis, state.certainty, state.circuitOnly] : null;
+    const drawn = this.check.checked
+      ? [state.size, [...state.entries], state.sign, state.basis, state.certainty, state.circuitOnly]
+      : null;
     return JSON.stringify([model.run.folder, this.sort, this.rows, this.filter.value, state.selected, drawn]);
   }
 
@@ -82,12 +99,23 @@ class Table {
     const { model, state } = this.app;
     const columns = this.columns();
     const items = this.chosen();
-    replace(this.head, columns.map(([key, title, value]) => {
-      const way = this.sort.key === key ? (this.sort.down ? "descending" : "ascending") : "none";
-      const numeric = typeof value(model.items[0] || {}) === "number";
-      return el("th", { "aria-sort": way, class: numeric ? "number" : null }, button(title, () => this.by(key), { class: "link" }));
-    }), el("th", {}));
-    replace(this.body, items.slice(0, this.rows).map((item) => this.row(model, state, columns, item)));
+    replace(
+      this.head,
+      columns.map(([key, title, value]) => {
+        const way = this.sort.key === key ? (this.sort.down ? "descending" : "ascending") : "none";
+        const numeric = typeof value(model.items[0] || {}) === "number";
+        return el(
+          "th",
+          { "aria-sort": way, class: numeric ? "number" : null },
+          button(title, () => this.by(key), { class: "link" }),
+        );
+      }),
+      el("th", {}),
+    );
+    replace(
+      this.body,
+      items.slice(0, this.rows).map((item) => this.row(model, state, columns, item)),
+    );
     this.said.textContent = `${count(items.length, model.run.level)}${items.length < model.run.shape.total ? ` of ${model.run.shape.total.toLocaleString("en")}` : ""}`;
     this.more.hidden = items.length <= this.rows;
   }
@@ -97,7 +125,12 @@ class Table {
     bar.style.width = `${(100 * Math.abs(item.score || 0)) / model.largest}%`;
     const cells = columns.map(([key, , value, shown]) => {
       const text = shown ? shown(item) : String(value(item) ?? "–");
-      if (key === "name") return el("td", {}, button(text, () => this.app.select(item.name, model), { class: "link code" }));
+      if (key === "name")
+        return el(
+          "td",
+          {},
+          button(text, () => this.app.select(item.name, model), { class: "link code" }),
+        );
       return el("td", { class: shown ? "number" : null }, text);
     });
     const kinds = [item.kept ? "" : "out", state.selected === item.name ? "selected" : ""].filter(Boolean).join(" ");
