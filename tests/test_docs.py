@@ -15,6 +15,10 @@ from edgewise.engine.run.passes import Passes
 from edgewise.graph.scores import ARRAYS, MARKS
 from edgewise.methods import ESTIMATES
 from edgewise.report.cost import passes_words
+from edgewise.runs.store import folder
+from edgewise.runs.store.checkpoint import PROGRESS
+from edgewise.runs.store.examples import EXAMPLES
+from edgewise.runs.store.lock import LOCK
 
 ROOT = Path(__file__).parent.parent
 LINK = re.compile(r"\]\(([^)#\s:]+)(?:#[^)]*)?\)")
@@ -75,6 +79,13 @@ def test_times_of_the_advice_are_the_stored_ones() -> None:
     for name, least, most in said:
         times = [row["time"] for row in rows if row["method"] == name]
         assert (f"{min(times):.1f}", f"{max(times):.1f}") == (least, most), name
+
+
+def test_every_file_of_a_run_is_named() -> None:
+    part = text("docs/files.md").partition("## A run folder")[2].partition("\n## ")[0]
+    names = (folder.RUN, folder.SCORES, folder.CIRCUIT, folder.TRACE, folder.PAGE, folder.BESIDE, EXAMPLES)
+    analyses = (f"{name}.json" for name in (folder.FAITHFULNESS, folder.SIZES, "verification"))
+    assert [name for name in (*names, *analyses, PROGRESS, LOCK) if f"`{name}`" not in part] == []
 
 
 def test_every_tensor_of_scores_is_specified() -> None:
