@@ -12,6 +12,7 @@ import pytest
 
 from edgewise import errors
 from edgewise.engine.run.passes import Passes
+from edgewise.graph import Graph, GraphSpec
 from edgewise.graph.scores import ARRAYS, MARKS
 from edgewise.methods import ESTIMATES
 from edgewise.report.cost import passes_words
@@ -79,6 +80,12 @@ def test_times_of_the_advice_are_the_stored_ones() -> None:
     for name, least, most in said:
         times = [row["time"] for row in rows if row["method"] == name]
         assert (f"{min(times):.1f}", f"{max(times):.1f}") == (least, most), name
+
+
+def test_the_size_of_gpt2_small_is_that_of_its_graph() -> None:
+    graph = Graph(GraphSpec(n_layers=12, n_heads=12, d_model=768))
+    said = f"GPT-2 small has {graph.n_sources} sources, {graph.n_destinations} destinations and {graph.n_edges:,} edges"
+    assert said in " ".join(text("docs/ideas.md").split())
 
 
 def test_every_file_of_a_run_is_named() -> None:
