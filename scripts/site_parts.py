@@ -18,8 +18,9 @@ from edgewise.runs.methods import get_method
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks/effects/results.json"
-# What a room of the package is for -> its heading in the Python reference, in the order of a day's work.
+# What a room of the package is for -> its heading in the Python reference.
 ROOMS = {
+    "verbs": "What the verbs do",
     "models": "Models",
     "tasks": "Prompts",
     "metrics": "Metrics",
