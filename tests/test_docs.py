@@ -110,6 +110,13 @@ def test_files_outside_the_site_link_to_what_is_there(page: str) -> None:
     assert [link for link in LINK.findall(text(page)) if not (ROOT / link).exists()] == []
 
 
+def test_every_picture_is_on_a_page() -> None:
+    shown = {
+        path.name for page in (ROOT / "docs").rglob("*.md") for path in map(Path, LINK.findall(page.read_text("utf-8")))
+    }
+    assert [path.name for path in (ROOT / "docs/images").rglob("*.*") if path.name not in shown] == []
+
+
 def test_the_version_to_cite_is_the_package_s() -> None:
     (version,) = re.findall(r'^version = "(.*)"$', text("pyproject.toml"), re.MULTILINE)
     assert f"\nversion: {version}\n" in text("CITATION.cff")
