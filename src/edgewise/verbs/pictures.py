@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgewise.disk import about_file
+from edgewise.errors import EdgewiseWarning, RunConflictError
 from edgewise.runs.steps import Execution, Progress, Report
 from edgewise.runs.store.beside import put_beside
 from edgewise.runs.store.folder import PAGE, Run
@@ -54,11 +57,20 @@ def show_beside(result: Path, runs: Sequence[Run], report: Report) -> Path:
     from edgewise.report.page.page import page_of
 
     for run in runs:
-        put_beside(run.folder, result)
-        show_on_page(run, report)
+        _mention(run, result, report)
     report(Progress(PAGING))
     (path,) = write_files(result.parent, {PAGE: page_of(runs, [result]).encode()})
     return path
+
+
+def _mention(run: Run, result: Path, report: Report) -> None:
+    """Put a result onto a run's page; of a run that may not be written to just now the page stays as it is."""
+    try:
+        put_beside(run.folder, result)
+        show_on_page(run, report)
+    except (OSError, RunConflictError) as error:
+        about = about_file(error) if isinstance(error, OSError) else error
+        warnings.warn(f"the page of {run.folder} does not show {result.name}: {about}", EdgewiseWarning, stacklevel=2)
 
 
 def draw_result(execution: Execution, out: Path, name: str, picture: Callable[[], Picture]) -> None:
