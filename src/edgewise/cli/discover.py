@@ -91,7 +91,7 @@ def discover(
         output.result(f"{verb} {out}: one folder a run, and the table as sweep.json")
         return
     output.result(show_run(runs[0]))
-    output.result("" if no_pictures else f"\nTo explore it, open {out / PAGE}")
+    output.result("" if no_pictures else f"\nPictures and numbers on one page: {out / PAGE}")
     anew = "Wrote another circuit of the scores in" if runs[0].selected_anew else "Wrote"
     output.result(f"{'Found the finished run in' if found else anew} {out}")
 
