@@ -171,6 +171,10 @@ def test_a_circuit_is_a_small_picture_of_its_edges() -> None:
     assert drawn.startswith("<?xml") or drawn.startswith("<svg")
     assert drawn.count('class="edge') >= 5 or drawn.count("<path") >= 5
     assert "img" not in Tags(Circuit.empty(GRAPH)._repr_html_()).seen
+    large = Circuit.full(Graph(GraphSpec(4, 4, 8)))
+    assert len(large) > 100
+    assert "draw_circuit" in large._repr_html_()
+    assert "img" not in Tags(large._repr_html_()).seen
 
 
 def test_tokens_that_differ_are_marked() -> None:
