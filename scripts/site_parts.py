@@ -18,9 +18,9 @@ from edgewise.runs.methods import get_method
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks/effects/results.json"
-# What a room of the package is for -> its heading in the Python reference.
+# What a room of the package is for -> its heading in the Python reference, in the order of a day's work.
 ROOMS = {
-    "verbs": "What the verbs do",
+    "verbs": "What the command line does",
     "models": "Models",
     "tasks": "Prompts",
     "metrics": "Metrics",
@@ -50,40 +50,36 @@ def table(header: Sequence[str], lines: Iterator[Sequence[str]] | Sequence[Seque
 
 def verbs() -> str:
     """The page of every verb: what it does, its arguments and options, examples."""
-    group: Any = get_command(app)
     said = "# Every verb\n\nThis page is made from the command line; `edgewise VERB --help` says the same.\n"
-    before = _options(group, group.context_class(group, info_name="edgewise"), "Before the verb")
-    return said + before + "".join(_verb(name, group.commands[name]) for name in sorted(group.commands))
+    commands: dict[str, Any] = get_command(app).commands  # type: ignore[attr-defined]
+    return said + "".join(_verb(name, commands[name]) for name in sorted(commands))
 
 
 def _verb(name: str, command: Any) -> str:
     context = command.context_class(command, info_name=f"edgewise {name}")
     usage = command.get_usage(context).removeprefix("Usage: ")
-    examples = "\n".join(line for line in (command.epilog or "").splitlines() if line.startswith("edgewise"))
-    said = f"\n## {name}\n\n```text\n{usage}\n```\n\n{command.help}\n\n```bash\n{examples}\n```\n"
-    return said + _options(command, context, "Of this verb")
-
-
-def _options(command: Any, context: Any, untitled: str) -> str:
-    """A table for each group of a command's options."""
     groups: dict[str, list[tuple[str, str]]] = {}
     for one in command.params:
         record = one.get_help_record(context)
         if record is not None:
-            title = getattr(one, "rich_help_panel", None) or untitled
+            title = getattr(one, "rich_help_panel", None) or "Of this verb"
             groups.setdefault(title, []).append((f"`{record[0].strip()}`", " ".join(record[1].split())))
-    return "".join(f"\n**{title}**\n\n{table(('', 'what it is'), lines)}" for title, lines in groups.items())
+    options = "".join(f"\n**{title}**\n\n{table(('', 'what it is'), lines)}" for title, lines in groups.items())
+    examples = [line for line in (command.epilog or "").splitlines() if line.startswith("edgewise")]
+    shown = "\n".join(examples)
+    return f"\n## {name}\n\n```text\n{usage}\n```\n\n{command.help}\n\n```bash\n{shown}\n```\n{options}"
 
 
 def python_names() -> str:
     """The page of every public name of `edgewise`, by what it is for, each with its own documentation."""
     said = "# Python reference\n\nEvery name of `edgewise.__all__`. Each is imported when it is first used.\n"
     homes: dict[str, tuple[str, ...]] = edgewise._HOMES
-    headings: dict[str, list[str]] = {heading: [] for heading in ROOMS.values()}
-    for home, names in homes.items():
-        headings.setdefault(ROOMS.get(home.split(".")[1], "More"), []).extend(names)
-    parts = {heading: "".join(f"\n::: edgewise.{name}\n" for name in names) for heading, names in headings.items()}
-    return said + "".join(f"\n## {heading}\n{part}" for heading, part in parts.items() if part)
+    parts = []
+    for room, heading in ROOMS.items():
+        names = [name for home, several in homes.items() if home.split(".")[1] == room for name in several]
+        if names:
+            parts.append(f"\n## {heading}\n" + "".join(f"\n::: edgewise.{name}\n" for name in names))
+    return said + "".join(parts)
 
 
 def fields(path: str) -> str:
