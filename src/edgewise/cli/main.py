@@ -21,6 +21,7 @@ from edgewise.cli import (
     evaluate,
     league,
     listing,
+    make_prompts,
     paper,
     prompts,
     roc,
@@ -58,6 +59,7 @@ _add("draw", draw.draw, draw.EXAMPLES)
 _add("evaluate", evaluate.evaluate, evaluate.EXAMPLES)
 _add("league", league.league, league.EXAMPLES)
 _add("list", listing.list_names, listing.EXAMPLES)
+_add("make-prompts", make_prompts.make_prompts, make_prompts.EXAMPLES)
 _add("paper", paper.paper, paper.EXAMPLES)
 _add("prompts", prompts.prompts, prompts.EXAMPLES)
 _add("roc", roc.roc, roc.EXAMPLES)
