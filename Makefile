@@ -7,7 +7,7 @@ REAL ?= runs/real
 # Bytecode is kept, also where the environment says not to: half of what collection takes is compiling tests.
 PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
-.PHONY: setup demo check test real lint types train-demo bench clean
+.PHONY: setup demo check test real lint types docs train-demo bench clean
 
 setup: $(STAMP)
 
@@ -45,6 +45,10 @@ real: setup
 	$(BIN)/edgewise verify $(REAL) --edges 20
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -m real tests/real
 
+# The site of docs/, in site/: open site/index.html, no server and no network needed.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 train-demo: setup
 	$(BIN)/python scripts/train_demo.py
 
@@ -52,4 +56,4 @@ bench: setup
 	$(BIN)/python benchmarks/eap.py
 
 clean:
-	rm -rf .venv runs .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv runs site .mypy_cache .pytest_cache .ruff_cache

@@ -71,7 +71,7 @@ def covered(path: str, draws: int) -> list[dict[str, Any]]:
 def estimated(model: Model, effects: StoredEffects) -> RefiningState:
     """Both estimates on the very prompts of the effects, one edge measured."""
     about = effects.about
-    prompts = make_task(about.task, model, n=about.n, seed=about.seed, **about.options)
+    prompts = make_task(about.task, model, n=about.n, seed=about.seed, options=about.options)
     if prompts.fingerprint() != about.prompts:
         sys.exit(f"{about.model}, {about.task}: the task makes other prompts now; measure the effects anew")
     *_, last = refining(model, prompts, Spending(1))

@@ -109,7 +109,9 @@ def judged(
 
 def prompts_of(about: About, model: Model, file: Path, split: str | None = None) -> PromptSet:
     """The prompts that the effects were measured on, or as many of the other split."""
-    prompts = make_task(about.task, model, n=about.n, seed=about.seed, split=split or about.split, **about.options)
+    prompts = make_task(
+        about.task, model, n=about.n, seed=about.seed, split=split or about.split, options=about.options
+    )
     if split is None and prompts.fingerprint() != about.prompts:
         sys.exit(f"{file}: its prompts are not those that the task makes now; measure the effects anew")
     return prompts

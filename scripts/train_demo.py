@@ -114,7 +114,7 @@ def draw_pools(tokenizer: PreTrainedTokenizerFast, seed: int) -> list[Pool]:
     pools = []
     for share in MIXTURE:
         n = share.pool // len(share.variants)
-        sets = [make_task(share.task, tokenizer, n=n, seed=seed, **options) for options in share.variants]
+        sets = [make_task(share.task, tokenizer, n=n, seed=seed, options=options) for options in share.variants]
         pools.append(pool_of([pair for one in sets for pair in one], tokenizer.pad_token_id))
     return pools
 
@@ -195,7 +195,7 @@ def measure(
     model.eval()
     found = []
     for task, options in rows:
-        prompts = make_task(task, tokenizer, n=n, seed=seed, split="held-out", **options)
+        prompts = make_task(task, tokenizer, n=n, seed=seed, split="held-out", options=options)
         pool = pool_of(prompts.pairs, tokenizer.pad_token_id)
         logits = torch.cat([model(input_ids=ids).logits for ids in pool.ids.split(500)])
         last = logits[torch.arange(n), pool.length - 1]

@@ -27,6 +27,7 @@ EXPORTED = [
     "Run",
     "RunConfig",
     "Selection",
+    "TextEncoder",
     "__version__",
     "agreement",
     "check_model",

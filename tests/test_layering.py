@@ -19,6 +19,7 @@ LEVELS = {
     "json_text": 0,
     "visible": 0,
     "metric_names": 0,
+    "notebook": 0,
     "graph": 1,
     "models": 2,
     "tasks": 2,

@@ -40,12 +40,13 @@ if TYPE_CHECKING:
     from edgewise.runs.discover import discover
     from edgewise.runs.prompts import make_task, read_prompts
     from edgewise.runs.steps import Execution
-    from edgewise.runs.store.files import read_circuit, read_scores, write_circuit, write_scores
+    from edgewise.runs.store.files import write_circuit, write_scores
     from edgewise.runs.store.folder import Run, load_run
+    from edgewise.runs.store.read import read_circuit, read_scores
     from edgewise.search import patch_edges, refine, score_edges
     from edgewise.settings.conditions import Conditions
     from edgewise.settings.selection import Selection
-    from edgewise.tasks import PromptPair, PromptSet
+    from edgewise.tasks import PromptPair, PromptSet, TextEncoder
 
     __version__: str
 
@@ -72,13 +73,14 @@ _HOMES = {
     "edgewise.runs.config": ("RunConfig",),
     "edgewise.runs.discover": ("discover",),
     "edgewise.runs.steps": ("Execution",),
-    "edgewise.runs.store.files": ("read_circuit", "read_scores", "write_circuit", "write_scores"),
+    "edgewise.runs.store.files": ("write_circuit", "write_scores"),
     "edgewise.runs.store.folder": ("Run", "load_run"),
+    "edgewise.runs.store.read": ("read_circuit", "read_scores"),
     "edgewise.runs.prompts": ("make_task", "read_prompts"),
     "edgewise.settings.conditions": ("Conditions",),
     "edgewise.settings.selection": ("Selection",),
     "edgewise.search": ("patch_edges", "refine", "score_edges"),
-    "edgewise.tasks": ("PromptPair", "PromptSet"),
+    "edgewise.tasks": ("PromptPair", "PromptSet", "TextEncoder"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -100,6 +102,7 @@ __all__ = [
     "Run",
     "RunConfig",
     "Selection",
+    "TextEncoder",
     "__version__",
     "agreement",
     "check_model",

@@ -10,6 +10,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from cli.conftest import Cli
+from shown_page import document
 
 pytestmark = pytest.mark.slow
 
@@ -30,9 +31,10 @@ def test_a_checked_run_is_shown_verified_and_selected_from(cli: Cli, model: Path
     assert "score is" in cli("select", folder, "--top", 5, "--out", tmp_path / "five.json").out
     said = cli("verify", folder, "--edges", 30).out
     assert "12 by the run itself, whose scores are exact; now the 15 of largest |score|, and 15 of the others" in said
-    page = (folder / "report.html").read_text(encoding="utf-8")
-    assert "--exact 12" in page
-    assert "pale: score is an estimate" in page
+    (page,) = document((folder / "report.html").read_text(encoding="utf-8"))["runs"]
+    assert "--exact 12" in page["command"]
+    assert sum(page["ranked"]["exact"]) == 12
+    assert len(page["verified"]["names"]) == 42
 
 
 def test_what_cannot_be_checked_is_one_line(cli: Cli, model: Path, data: Path, tmp_path: Path) -> None:

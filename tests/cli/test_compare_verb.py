@@ -88,5 +88,5 @@ def test_drawing_is_said_to_whoever_waits(verb: str, cli: Cli, tmp_path: Path, m
     said: list[str] = []
     monkeypatch.setattr(ShownProgress, "__call__", lambda self, progress: said.append(progress.step))
     assert cli(verb, *arguments).code == 0
-    assert said[-1] == "drawing pictures"
+    assert said[-1] == ("drawing pictures" if verb == "league" else "making the page")
     assert len(said) > 1

@@ -1,4 +1,4 @@
-"""Pictures from the command line: drawn after every run, again on request, and never in a run's way."""
+"""A page after every run, pictures on request, and neither in a run's way."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-SHOWN = {"circuit.svg", "circuit.png", "scores.svg", "scores.png", "report.html"}
-STORED = {"run.json", "scores.safetensors", "circuit.json", "faithfulness.json"}
+PAGE = {"report.html"}
+SHOWN = {"circuit.svg", "circuit.png", "scores.svg", "scores.png"} | PAGE
+STORED = {"run.json", "scores.safetensors", "circuit.json", "faithfulness.json", "examples.json"}
 
 
 @pytest.fixture
@@ -39,65 +40,67 @@ def unexpected(err: str) -> list[str]:
     return [line for line in err.splitlines() if "better on clean prompts" not in line]
 
 
-def test_discover_ends_in_pictures(cli: Cli, command: list[Any]) -> None:
+def test_discover_ends_in_a_page(cli: Cli, command: list[Any]) -> None:
     result = cli(*command)
     assert result.code == 0
     assert unexpected(result.err) == []
-    assert set(contents(command[-1])) == STORED | SHOWN
+    assert set(contents(command[-1])) == STORED | PAGE
     assert f"{command[-1] / 'report.html'}\n" in result.out
 
 
-def test_a_finished_run_is_not_drawn_again_but_its_missing_pictures_are(cli: Cli, command: list[Any]) -> None:
+def test_a_finished_run_has_its_page_made_only_where_it_is_missing(cli: Cli, command: list[Any]) -> None:
     cli(*command)
     first = contents(command[-1])
     times = {path.name: path.stat().st_mtime_ns for path in command[-1].iterdir()}
     assert cli(*command).code == 0
     assert {path.name: path.stat().st_mtime_ns for path in command[-1].iterdir()} == times
-    (command[-1] / "scores.png").unlink()
+    (command[-1] / "report.html").unlink()
     assert cli(*command).code == 0
     assert contents(command[-1]) == first
 
 
-def test_overwrite_draws_again(cli: Cli, command: list[Any]) -> None:
+def test_overwrite_makes_it_again_and_takes_pictures_away(cli: Cli, command: list[Any]) -> None:
     cli(*command)
-    (command[-1] / "circuit.svg").write_text("mine")
+    cli("draw", command[-1])
+    (command[-1] / "report.html").write_text("mine")
     cli(*command)
-    assert (command[-1] / "circuit.svg").read_text() == "mine"
+    assert (command[-1] / "report.html").read_text() == "mine"
     cli(*command, "--overwrite")
-    assert (command[-1] / "circuit.svg").read_text().startswith("<?xml")
+    assert (command[-1] / "report.html").read_text().startswith("<!doctype html>")
+    assert set(contents(command[-1])) == STORED | PAGE
 
 
-def test_no_pictures_on_request(cli: Cli, command: list[Any]) -> None:
+def test_no_page_on_request(cli: Cli, command: list[Any]) -> None:
     result = cli(*command, "--no-pictures")
     assert set(contents(command[-1])) == STORED
     assert "report.html" not in result.out
     assert result.out.endswith(f"\n\nWrote {command[-1]}\n")
     cli(*command)
-    assert set(contents(command[-1])) == STORED | SHOWN
+    assert set(contents(command[-1])) == STORED | PAGE
 
 
-def test_a_kill_before_the_pictures_loses_nothing(
-    cli: Cli, command: list[Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_kill_before_the_page_loses_nothing(cli: Cli, command: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     def killed(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("edgewise.report.pictures.picture_png", killed)
+    monkeypatch.setattr("edgewise.report.page.page.page", killed)
     assert cli(*command).code == 130
     assert set(contents(command[-1])) == STORED
     monkeypatch.undo()
     again = cli(*command)
     assert "Found the finished run in" in again.out
-    assert set(contents(command[-1])) == STORED | SHOWN
+    assert set(contents(command[-1])) == STORED | PAGE
 
 
-def test_draw_gives_the_bytes_of_discover(cli: Cli, command: list[Any]) -> None:
+def test_draw_adds_pictures_and_makes_the_same_page(cli: Cli, command: list[Any]) -> None:
     cli(*command)
     first = contents(command[-1])
     result = cli("draw", command[-1])
     assert result.code == 0
     assert unexpected(result.err) == []
-    assert contents(command[-1]) == first
+    drawn = contents(command[-1])
+    assert {name: drawn[name] for name in first} == first
+    assert set(drawn) == STORED | SHOWN
     assert result.out.splitlines()[0] == "drew 100 of the circuit's 100 edges"
     assert {Path(line).name for line in result.out.splitlines()[1:]} == SHOWN
 
@@ -127,6 +130,7 @@ def test_of_too_many_edges_the_strongest_are_drawn_and_the_output_says_so(cli: C
     command = ["discover", "--model", folder, "--data", data, "--out", tmp_path / "run", "--top", 320]
     result = cli(*command, "--json")
     assert json.loads(result.out)["run"]["counts"]["circuit_edges"] == 320
+    result = cli("draw", tmp_path / "run")
     assert "the picture shows the 300 strongest of 320 edges" in result.err
     assert (tmp_path / "run" / "circuit.svg").read_text().count('class="edge ') == 300
     assert cli("draw", tmp_path / "run", "--strongest", 320).err == ""
@@ -141,7 +145,8 @@ def test_other_shapes_of_model(cli: Cli, data: Path, tmp_path: Path, family: str
     result = cli(*command, "--level", level)
     assert result.code == 0
     assert unexpected(result.err) == []
-    assert set(contents(tmp_path / "run")) == STORED | SHOWN
+    assert set(contents(tmp_path / "run")) == STORED | PAGE
+    assert cli("draw", tmp_path / "run", "--format", "svg").code == 0
     assert isinstance(load_run(tmp_path / "run").circuit.graph.spec, GraphSpec)
 
 
@@ -155,13 +160,14 @@ def test_the_command_on_the_page_asks_for_the_same_run(cli: Cli, command: list[A
 
 def test_dark_pictures_on_request_go_when_the_run_is_replaced(cli: Cli, command: list[Any]) -> None:
     cli(*command)
+    cli("draw", command[-1])
     light = contents(command[-1])["scores.png"]
     assert cli("draw", command[-1], "--format", "png-dark").code == 0
     dark = {"circuit-dark.png", "scores-dark.png"}
     assert set(contents(command[-1])) == STORED | SHOWN | dark
     assert contents(command[-1])["scores-dark.png"] != light
     cli(*command, "--overwrite")
-    assert set(contents(command[-1])) == STORED | SHOWN
+    assert set(contents(command[-1])) == STORED | PAGE
 
 
 @pytest.mark.parametrize(

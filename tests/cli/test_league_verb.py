@@ -39,7 +39,7 @@ def test_planted(cli: Cli, out: Path) -> None:
     ET.fromstring((out / "league.svg").read_text())
     assert all((out / f"league{end}.png").is_file() for end in ("", "-dark"))
     document = json.loads(cli(*PLANTED, "--json", "--out", out).out)
-    assert document.pop("folder") == str(out)
+    assert (document.pop("schema"), document.pop("folder")) == ("edgewise-league/1", str(out))
     assert document == stored
 
 

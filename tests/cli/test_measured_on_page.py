@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import html
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from shown_page import document, said
 
 if TYPE_CHECKING:
     from cli.conftest import Cli
@@ -21,24 +22,26 @@ def command(model: Path, data: Path, tmp_path: Path) -> list[Any]:
     return ["discover", "--model", model, "--data", data, "--top", 2, "--out", tmp_path / "run"]
 
 
-def page(folder: Path) -> str:
-    return html.unescape((folder / "report.html").read_text())
+def of(folder: Path) -> dict[str, Any]:
+    """What a run's page shows of it."""
+    (found,) = document((folder / "report.html").read_text(encoding="utf-8"))["runs"]
+    return dict(found)
 
 
 def test_faithfulness_and_notes_are_everywhere(cli: Cli, command: list[Any]) -> None:
     text = cli(*command).out
-    said = json.loads(cli("show", command[-1], "--json").out)
-    assert len(said["notes"]) >= 1
-    assert said["notes"][0].startswith("no path of the circuit's edges leads from input to logits")
+    shown = json.loads(cli("show", command[-1], "--json").out)
+    assert len(shown["notes"]) >= 1
+    assert shown["notes"][0].startswith("no path of the circuit's edges leads from input to logits")
     assert "nodes, no path from input to logits\nfaithfulness: " in text
-    for note in said["notes"]:
+    for note in shown["notes"]:
         assert f"\nnote: {note}\n" in text
-        assert note in page(command[-1])
-    shown = f"{said['faithfulness']['faithfulness']:.4f}"
-    assert f"faithfulness: {shown.replace('-0.0000', '0.0000')} (stderr " in text
+        assert note in said(command[-1])
+    number = f"{shown['faithfulness']['faithfulness']:.4f}"
+    assert f"faithfulness: {number.replace('-0.0000', '0.0000')} (stderr " in text
     assert cli("show", command[-1]).out in text
     stored = json.loads((command[-1] / "faithfulness.json").read_text())
-    assert stored["notes"] == said["notes"]
+    assert stored["notes"] == shown["notes"]
     assert stored["path"] is False
 
 
@@ -46,12 +49,12 @@ def test_without_it_the_text_says_how_to_get_it(cli: Cli, command: list[Any]) ->
     text = cli(*command, "--no-evaluate").out
     assert f"faithfulness: not measured; `edgewise evaluate {command[-1]}` does" in text
     assert "note: no path of the circuit's edges" in text
-    said = json.loads(cli("show", command[-1], "--json").out)
-    assert said["faithfulness"] is None
-    assert said["notes"] == said["run"]["notes"] != []
-    assert "--no-evaluate" in page(command[-1]).split("The same run again")[1]
+    shown = json.loads(cli("show", command[-1], "--json").out)
+    assert shown["faithfulness"] is None
+    assert shown["notes"] == shown["run"]["notes"] != []
+    assert "--no-evaluate" in of(command[-1])["command"]
     assert "not measured" not in cli(*command).out
-    assert "--no-evaluate" not in page(command[-1]).split("The same run again")[1].split("--out")[0]
+    assert "--no-evaluate" not in of(command[-1])["command"]
 
 
 def test_a_measurement_that_fails_is_a_warning(cli: Cli, command: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,13 +73,48 @@ def test_a_measurement_that_fails_is_a_warning(cli: Cli, command: list[Any], mon
 
 def test_what_is_measured_later_comes_onto_the_page(cli: Cli, command: list[Any]) -> None:
     cli(*command)
-    assert "What was measured since" not in page(command[-1])
+    found = of(command[-1])
+    assert (found["since"], found["verified"], len(found["curves"])) == ([], None, 1)
     evaluated = cli("evaluate", command[-1], "--random", 0)
     notes = json.loads((command[-1] / "evaluation-resample.json").read_text())["notes"]
     assert notes
-    assert all(f"note: {note}" in evaluated.out and note in page(command[-1]) for note in notes)
+    assert all(f"note: {note}" in evaluated.out and note in said(command[-1]) for note in notes)
     assert "edges, not pruned, no path from input to logits" in evaluated.out
     cli("verify", command[-1], "--edges", 60)
-    verdict = json.loads((command[-1] / "verification.json").read_text())["verdict"]
-    assert verdict in page(command[-1])
-    assert "evaluation, resample" in page(command[-1])
+    verification = json.loads((command[-1] / "verification.json").read_text())
+    assert verification["verdict"] in said(command[-1])
+    found = of(command[-1])
+    assert [name for name, _ in found["since"] if name != "note"] == ["evaluation, resample", "verification"]
+    assert found["verified"]["names"] == [effect["name"] for effect in verification["effects"]]
+    assert {curve["name"] for curve in found["curves"]} == {"evaluation-resample", "the circuit"}
+
+
+def test_a_comparison_comes_onto_the_pages_of_its_runs_and_stays(cli: Cli, command: list[Any], tmp_path: Path) -> None:
+    cli(*command)
+    other, out = tmp_path / "other", tmp_path / "compared"
+    cli(*command[:-1], other, "--method", "eap")
+    assert cli("compare", command[-1], other, "--random", 0, "--out", out).code == 0
+    for folder in (command[-1], other):
+        (found,) = document((folder / "report.html").read_text())["comparisons"]
+        assert [row[1] for row in found["rows"]] == [str(command[-1]), str(other)]
+    both = document((out / "report.html").read_text())
+    assert [run["folder"] for run in both["runs"]] == ["run", "other"]
+    assert len(both["comparisons"]) == 1
+    cli("draw", other, "--format", "svg")
+    assert len(document((other / "report.html").read_text())["comparisons"]) == 1
+    (out / "comparison.json").write_text("{")
+    assert cli("draw", other, "--format", "svg").code == 0
+    assert document((other / "report.html").read_text())["comparisons"] == []
+    cli(*command[:-1], other, "--method", "eap", "--overwrite")
+    assert not (other / "beside.json").exists()
+
+
+def test_methods_against_a_circuit_have_a_page_of_their_own(cli: Cli, tmp_path: Path) -> None:
+    asked = ("roc", "--model", "planted:3", "--task", "planted", "--n", 5, "--methods", "eap,acdc:task")
+    cli(*asked, "--taus", "0.01,1", "--out", tmp_path / "roc")
+    found = document((tmp_path / "roc" / "report.html").read_text())
+    assert [run["folder"] for run in found["runs"]] == ["eap"]
+    (roc,) = found["rocs"]
+    assert [line["label"] for line in roc["lines"]] == ["EAP", "ACDC, task metric"]
+    assert roc["lines"][0]["points"][-1] == [1.0, 1.0]
+    assert len(roc["lines"][1]["points"]) == 2

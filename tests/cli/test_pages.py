@@ -1,8 +1,9 @@
-"""Every command, and every piece of Python, of README.md and docs/: in order, in one folder, as printed.
+"""Every command, and every piece of Python, of README.md and docs/: a page in order, in one folder, as printed.
 
 What is named there and is not here stands in the folder under that name: models of the hub are the bundled one, files
-of prompts and weights are small ones. What takes minutes is given some more options (`SHORTER`). What sets up, fetches
-or needs a published model's own file is not run (`NOT_RUN`), but what it names must be there.
+of prompts and weights are small ones, `runs/demo` is a finished run. What takes minutes is given some more options
+(`SHORTER`). A block below ``<!-- not run: REASON -->`` is not run (`NOT_RUN` counts these), nor is what sets up or
+fetches, but what that names must be there.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from cli.conftest import Cli
 from edgewise import load_model, make_task
+from edgewise.cli.main import app, run
 from edgewise.models import catalogue
 from stored import id_rows, write_rows
 from tiny_lens import checkpoint, hub
@@ -29,9 +32,13 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
-PAGES = ("README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")))
+PAGES = ("README.md", *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")))
 PROGRAMS = ("edgewise", "make", "pip", "python", "source")
-BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^(<!-- not run: [^\n]+ -->\n)?```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# Languages of blocks that are shown and never run.
+SHOWN = ("text", "json", "csv", "toml", "bibtex")
+# Page -> how many of its blocks are marked as not run.
+NOT_RUN = {"docs/data.md": 1, "docs/evaluation.md": 1, "docs/models.md": 1, "docs/results.md": 2, "docs/scale.md": 1}
 # Models that are fetched: a folder of that name comes before the hub.
 OF_THE_HUB = ("gpt2", "attn-only-4l", "EleutherAI/pythia-160m")
 # How a command begins -> what is added to it, and why. Of an option that is given twice the last one counts.
@@ -50,13 +57,6 @@ SHORTER = {
     "edgewise league ": ("--models demo --tasks ioi --methods eap,secant --draws 1 --n 6", "all methods take minutes"),
     "edgewise discover --model attn-only-4l --task docstring --method subnetwork": ("--steps 20", "10,000 steps"),
     "edgewise compare ": ("--n 4", "three circuits at ten sizes of a hundred prompts"),
-}
-# What a command has in it -> why it is not run.
-NOT_RUN = {
-    "models/": "weights of 98 or 253 MB; `make real` runs these commands on them",
-    "paper all": "every figure: tests/paper makes each, by this command",
-    "paper fig3 --model demo": "one of these figures",
-    "paper fig3 --out": "the paper's own models, whose 32,491 edges take hours",
 }
 # Pages whose Python is a part of a file.
 FRAGMENTS = ("docs/adding-a-family.md",)
@@ -84,20 +84,26 @@ def pieces(page: str) -> Iterator[Piece]:
     text = (ROOT / page).read_text(encoding="utf-8")
     blocks = list(BLOCK.finditer(text))
     for number, block in enumerate(blocks):
-        first = text[: block.start(2)].count("\n") + 1
-        if block[1] == "python":
-            below = blocks[number + 1][2] if number + 1 < len(blocks) else ""
-            yield Piece(page, first, block[2], True, below)
+        first = text[: block.start(3)].count("\n") + 1
+        if block[1] or block[2] in SHOWN:
             continue
-        lines = block[2].splitlines()
+        if block[2] == "python":
+            below = blocks[number + 1] if number + 1 < len(blocks) else None
+            follows = below is not None and not text[block.end() : below.start()].strip() and below[2] in ("", "text")
+            yield Piece(page, first, block[3], True, below[3] if below is not None and follows else "")
+            continue
+        lines = block[3].splitlines()
         bare = all(line.split(" ")[0] in PROGRAMS for line in lines if line)
+        assert bare or block[2] != "bash", f"{page}:{first}: a block of bash has a line that is no command"
         for place, line in enumerate(lines):
             if line.startswith("$ ") or (bare and line):
                 yield Piece(page, first + place, line.removeprefix("$ "))
 
 
-def stand_ins(folder: Path) -> None:
-    """What the pages' commands name, besides the runs that they make."""
+@pytest.fixture(scope="module")
+def stand_ins(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what the pages' commands name, besides the runs that they make."""
+    folder = tmp_path_factory.mktemp("pages")
     for name in OF_THE_HUB:
         shutil.copytree(Path(catalogue.__file__).parent / "demo", folder / name)
     model = load_model("demo")
@@ -110,14 +116,24 @@ def stand_ins(folder: Path) -> None:
             table.writerow(model.tokenizer.decode(list(getattr(pair, field))) for field in fields)
     checkpoint(hub()).write(folder, "weights.pth")
     write_rows(folder / "prompts.jsonl", id_rows())
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()):
+        patch.chdir(folder)
+        assert run(made_by("demo")) == 0
+    return folder
 
 
 def made_by(target: str) -> list[str]:
-    """The words of the `edgewise` command of a target of the Makefile."""
+    """The words of the `edgewise` command of a target of the Makefile, shorter."""
     recipe = MAKEFILE.partition(f"\n{target}: ")[2]
     (line,) = re.findall(r"^\t\$\(BIN\)/edgewise (.*)$", recipe.partition("\n\n")[0], re.MULTILINE)
     values = dict(re.findall(r"^(\w+) \?= (.*)$", MAKEFILE, re.MULTILINE))
-    return shlex.split(re.sub(r"\$\((\w+)\)", lambda found: values[found[1]], line))
+    return shorter("edgewise " + re.sub(r"\$\((\w+)\)", lambda found: values[found[1]], line))
+
+
+def shorter(command: str) -> list[str]:
+    """The words of a command, after its program's name, with those that make it shorter."""
+    more = [words for begin, (words, _) in SHORTER.items() if f"{command} ".startswith(begin)]
+    return [*shlex.split(command, comments=True)[1:], *shlex.split(" ".join(more))]
 
 
 def names_what_is_there(piece: Piece) -> None:
@@ -140,10 +156,9 @@ def to_run(piece: Piece) -> list[str] | None:
     """The words of a command, after its program's name; None for one that is not run."""
     if piece.words[:2] == ["make", "demo"]:
         return made_by("demo")
-    if piece.words[0] != "edgewise" or any(part in piece.text for part in NOT_RUN):
+    if piece.words[0] != "edgewise":
         return None
-    more = [words for begin, (words, _) in SHORTER.items() if f"{piece.text} ".startswith(begin)]
-    return [*piece.words[1:], *shlex.split(" ".join(more))]
+    return shorter(piece.text)
 
 
 def runs_as_printed(piece: Piece, names: dict[str, object]) -> None:
@@ -164,10 +179,10 @@ def number(word: str) -> float:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_command_of_a_page_runs_as_printed(
-    page: str, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    page: str, stand_ins: Path, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stand_ins(tmp_path)
-    monkeypatch.chdir(tmp_path)
+    folder = shutil.copytree(stand_ins, tmp_path / "page")
+    monkeypatch.chdir(folder)
     failed, names = [], dict[str, object]()
     for piece in pieces(page):
         if piece.python:
@@ -176,8 +191,7 @@ def test_every_command_of_a_page_runs_as_printed(
             continue
         words = to_run(piece)
         if words is None:
-            if piece.words[0] != "edgewise":
-                names_what_is_there(piece)
+            names_what_is_there(piece)
             continue
         result = cli(*words)
         if result.code != 0:
@@ -185,12 +199,27 @@ def test_every_command_of_a_page_runs_as_printed(
     assert failed == []
 
 
-def test_the_readme_has_commands_and_an_environment_for_them() -> None:
-    """The first command of `edgewise` comes after the line that makes it one."""
-    commands = [piece for piece in pieces("README.md") if not piece.python]
-    assert len(commands) >= 30
-    programs = [piece.words[0] for piece in commands]
+def test_blocks_that_are_not_run_are_counted() -> None:
+    found = {page: sum(1 for block in BLOCK.finditer((ROOT / page).read_text("utf-8")) if block[1]) for page in PAGES}
+    assert {page: count for page, count in found.items() if count} == NOT_RUN
+
+
+def test_every_verb_stands_on_some_page() -> None:
+    """And on README.md the first command of `edgewise` comes after the line that makes it one."""
+    commands = [piece for page in PAGES for piece in pieces(page) if not piece.python]
+    assert len(commands) >= 50
+    programs = [piece.words[0] for piece in commands if piece.page == "README.md"]
     assert programs.index("make") < programs.index("source") < programs.index("edgewise")
-    assert {verb for piece in commands if piece.words[0] == "edgewise" for verb in piece.words[1:2]} >= {
-        *("discover", "evaluate", "verify", "roc", "paper", "league", "select", "compare", "show", "draw", "check")
-    }
+    verbs = {piece.words[1] for piece in commands if piece.words[0] == "edgewise"}
+    assert verbs >= {command.name for command in app.registered_commands}
+
+
+def test_the_examples_of_help_are_command_lines() -> None:
+    """They are parsed, and not run."""
+    examples = []
+    for name, command in get_command(app).commands.items():
+        examples += [line for line in (command.epilog or "").splitlines() if line.startswith("edgewise ")]
+        for line in examples:
+            if line.split()[1] == name:
+                command.make_context(name, shlex.split(line)[2:])
+    assert len(examples) >= 50

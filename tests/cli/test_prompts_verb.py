@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shown_page import document
 from stored import write_rows
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def test_a_run_shows_its_first_prompt_and_keeps_the_choice_of_first_tokens(
     assert record["prompts"]["shown"]["rows"][0]["answers"]["texts"] == ["Mary"]
     against = record["prompts"]["shown"]["against"]
     assert against == ([] if record["metric"]["clean"] > 0 else [1, 2]), "both rows are the same"
-    page = (tmp_path / "run" / "report.html").read_text()
-    assert "<h2>Prompts</h2>" in page
-    assert "--first-token" in page
+    (page,) = document((tmp_path / "run" / "report.html").read_text())["runs"]
+    assert page["prompts"]["shown"][0]["right"] == ["Mary"]
+    assert page["prompts"]["rows"] == [1, 2]
+    assert "--first-token" in page["command"]

@@ -73,7 +73,7 @@ def test_demo(cli: Cli, out: Path) -> None:
 def test_json(cli: Cli, out: Path) -> None:
     result = cli(*PLANTED, "--methods", "eap", "--json", "--out", out)
     document = json.loads(result.out)
-    assert document.pop("folder") == str(out)
+    assert (document.pop("schema"), document.pop("folder")) == ("edgewise-roc/1", str(out))
     assert document == json.loads((out / "roc.json").read_text())
     points = document["lines"][0]["levels"]["edge"]["points"]
     assert points["positives"] == len(document["truth_edges"])

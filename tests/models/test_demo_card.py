@@ -61,7 +61,7 @@ def last_logits(model, prompts):
 
 
 def measured(model, tokenizer, task, options):
-    prompts = make_task(task, tokenizer, n=PROMPTS, seed=0, split="held-out", **options)
+    prompts = make_task(task, tokenizer, n=PROMPTS, seed=0, split="held-out", options=options)
     logits = last_logits(model, prompts)
     if task == "greater-than":
         probability = logits.double().softmax(-1)

@@ -24,6 +24,7 @@ from edgewise.report.text import show_run
 from edgewise.runs.store.folder import Run
 from report import charts
 from report.conftest import make_checked_run, make_run
+from shown_page import document
 
 pytestmark = pytest.mark.slow
 
@@ -68,16 +69,14 @@ def test_the_document_holds_both(level: str) -> None:
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_the_page_says_it_in_words_and_in_its_table(level: str) -> None:
-    text = page(make_checked_run(level=level, n=8))
-    assert "<th>score is</th>" in text
-    assert "<td>exact</td>" in text
-    assert "<td>estimate</td>" in text
-    assert "Exact effects: 8 of" in text
-    assert "--exact 8" in text
-    plain = page(make_run(level=level))
-    assert "score is</th>" not in plain
-    assert "--exact" not in plain
+def test_the_page_says_it_in_words_and_of_each(level: str) -> None:
+    (found,) = document(page(make_checked_run(level=level, n=8)))["runs"]
+    assert sum(found["ranked"]["exact"]) == 8
+    assert "Exact effects: 8 of" in "".join(found["reading"])
+    assert "--exact 8" in found["command"]
+    (plain,) = document(page(make_run(level=level)))["runs"]
+    assert plain["ranked"]["exact"] is None
+    assert "--exact" not in plain["command"]
 
 
 def test_edges_of_a_circuit_are_pale_or_marked(shape: str) -> None:

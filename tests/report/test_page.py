@@ -5,33 +5,37 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-from edgewise.graph import Circuit
+from edgewise.graph import Circuit, EdgeScores
 from edgewise.report.page.command import command, command_line
-from edgewise.report.page.page import page
+from edgewise.report.page.html import SCRIPTS, asset, embedded
+from edgewise.report.page.page import page, page_of
 from edgewise.runs.config import RunConfig
 from edgewise.runs.store.folder import Run
 from edgewise.settings.selection import Selection
 from edgewise.settings.texts import read_options
-from report.conftest import make_run, with_circuit
+from report.conftest import edge_scores, make_checked_run, make_run, with_circuit
 from report.test_circuit_picture import HOSTILE
+from shown_page import document, texts
 
 pytestmark = pytest.mark.slow
 
-VOID = {"meta", "path", "br", "hr", "img", "link"}
+VOID = {"meta"}
 
 
 class Page(HTMLParser):
-    """Tags, attributes and text of a page; fails on tags that are not closed in order."""
+    """Tags and attributes of a page; fails on tags that are not closed in order."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.open: list[str] = []
         self.tags: list[str] = []
         self.attributes: list[tuple[str, str]] = []
-        self.text = ""
         self.feed(text)
         self.close()
         assert self.open == []
@@ -39,29 +43,27 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         self.attributes += [(name, value or "") for name, value in attrs]
-        if tag != "meta":
+        if tag not in VOID:
             self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += [(name, value or "") for name, value in attrs]
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
 
-    def handle_data(self, data: str) -> None:
-        self.text += data
+
+def of(run: Run) -> dict[str, Any]:
+    """What the page of one run shows of it."""
+    (found,) = document(page(run))["runs"]
+    return dict(found)
 
 
 @pytest.mark.parametrize("level", ["edge", "node"])
 def test_the_page_says_what_was_run_and_found(shape: str, level: str) -> None:
     run = make_run(shape, level=level, top=5)
-    said = Page(page(run)).text
+    found = of(run)
+    said = "\n".join(texts(found))
+    counts = run.record.counts
     for part in (
         "tiny on ioi",
-        "3.2500 ± 0.1250",
-        "-0.5000",
-        f"{run.record.counts.circuit_edges} of {run.record.counts.edges:,}",
         f"{level.capitalize()}s of the residual-stream graph, scored by eap on 100 prompts. Kept: top 5 by abs.",
         f"if the {level} were patched",
         "logit-diff falls",
@@ -72,33 +74,101 @@ def test_the_page_says_what_was_run_and_found(shape: str, level: str) -> None:
         "scores.safetensors",
     ):
         assert part in said, part
-    assert said.count("negative: the") == 1  # the circuit's legend
+    assert [counts.circuit_edges, counts.edges] == found["edges"][:2]
+    assert ["logit-diff, clean", "3.2500", "± 0.1250"] in found["numbers"]
+    assert found["shape"]["layers"] == run.circuit.graph.spec.n_layers
 
 
-def test_the_table_holds_the_best_edges_in_order() -> None:
+def test_the_edges_come_in_the_order_of_selection() -> None:
     run = make_run(top=20)
-    text = page(run)
-    rows = re.findall(r"<tr( class=\"out\")?><td class=\"number\">(\d+)</td><td><code>(.*?)</code>", text)
-    assert [int(number) for _, number, _ in rows] == list(range(1, 31))
-    assert {name.replace("&gt;", ">").replace("&lt;", "<") for out, _, name in rows if not out} == set(
-        run.circuit.edges()
-    )
+    found = of(run)["ranked"]
+    assert len(found["names"]) == min(1000, run.record.counts.edges)
+    assert found["ranks"] == list(range(1, len(found["names"]) + 1))
+    assert set(found["names"][:20]) == set(run.circuit.edges())
+    assert found["kept"] == [1] * 20 + [0] * (len(found["names"]) - 20)
+    sizes = np.abs(found["scores"])
+    assert (np.diff(sizes) <= 1e-12).all()
+    i, j = run.circuit.graph.edge(found["names"][7])
+    assert found["scores"][7] == pytest.approx(float(run.scores.values[i, j]), rel=1e-5)
+    assert found["stderrs"][7] == pytest.approx(abs(float(run.scores.values[i, j])) / 5, rel=1e-5)
+    assert {len(column) for column in found.values() if isinstance(column, list)} == {len(found["names"])}
+
+
+def test_a_circuit_that_no_ranking_gives_comes_first() -> None:
+    run = make_run(top=20)
+    ranked = of(run)["ranked"]["names"]
+    own = [ranked[30], ranked[3], ranked[50]]
+    found = of(with_circuit(run, Circuit.from_edges(run.circuit.graph, own)))["ranked"]
+    assert found["names"][:4] == [ranked[3], ranked[30], ranked[50], ranked[0]]
+    assert found["ranks"][:4] == [4, 31, 51, 1]
+    assert found["first"] == 3
+
+
+def test_of_a_large_circuit_all_is_there_else_a_thousand() -> None:
+    run = make_run("gpt2", top=1500)
+    assert len(of(run)["ranked"]["names"]) == 1500
+    assert len(of(make_run("gpt2", top=10))["ranked"]["names"]) == 1000
+
+
+def test_a_page_of_a_thousand_edges_is_small() -> None:
+    assert len(page(make_run("gpt2", top=1000)).encode()) < 1_000_000
+
+
+def test_edges_without_a_score_stand_only_where_they_are_kept() -> None:
+    run = make_run(top=5)
+    graph = run.circuit.graph
+    values = run.scores.values.copy()
+    kept, other = run.circuit.edges()[0], graph.edge_name(*np.argwhere(graph.mask & ~run.circuit.mask)[0].tolist())
+    values[graph.edge(kept)] = values[graph.edge(other)] = np.nan
+    found = of(replace(run, scores=EdgeScores(graph, values, allow_unscored=True)))["ranked"]
+    assert kept in found["names"]
+    assert other not in found["names"]
+    at = found["names"].index(kept)
+    assert (found["ranks"][at], found["scores"][at]) == (None, None)
+
+
+def test_the_bins_count_every_score() -> None:
+    run = make_run(top=9)
+    bins = of(run)["bins"]
+    values = run.scores.values[run.circuit.graph.mask]
+    assert sum(bins["helping"]) == int((values < 0).sum())
+    assert sum(bins["harming"]) == int((values > 0).sum())
+    assert (bins["zeros"], sum(bins["circuit"])) == (int((values == 0).sum()), 9)
+    largest = np.log10(np.abs(values).max())
+    assert bins["lows"][-1] <= largest <= bins["lows"][-1] + 0.1
+
+
+def test_exact_effects_and_estimates_are_told_apart() -> None:
+    run = make_checked_run(n=8)
+    found = of(run)["ranked"]
+    verified = run.scores.verified
+    assert verified is not None
+    columns = (found[key] for key in ("names", "exact", "scores", "estimates"))
+    for name, exact, score, estimate in zip(*columns, strict=True):
+        assert exact == verified[run.circuit.graph.edge(name)]
+        assert estimate == pytest.approx(score / 2 if exact else score, rel=1e-5)
+    assert of(make_run())["ranked"]["exact"] is None
 
 
 def test_the_page_needs_no_other_file_and_no_network() -> None:
-    parsed = Page(page(make_run()))
-    assert not {"link", "script", "img", "iframe", "object", "a", "base"} & set(parsed.tags)
-    links = [value for name, value in parsed.attributes if name in ("href", "src", "action", "xlink:href")]
-    assert all(value.startswith("#") for value in links)  # a mark drawn many times, inside the picture
-    namespaces = {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
-    assert {value for _, value in parsed.attributes if "//" in value} == namespaces
-    style = re.findall(r"<style>(.*?)</style>", page(make_run()), re.DOTALL)
-    assert len(style) == 1
-    assert "url(" not in style[0]
-    assert "@import" not in style[0]
-    assert "prefers-color-scheme:dark" in style[0]
-    assert "@media print" in style[0]
-    assert "<?xml" not in page(make_run())
+    text = page(make_run())
+    parsed = Page(text)
+    assert not {"link", "img", "iframe", "object", "a", "base"} & set(parsed.tags)
+    assert not [name for name, _ in parsed.attributes if name in ("href", "src", "action", "xlink:href")]
+    assert "default-src 'none'" in text
+    (style,) = re.findall(r"<style>(.*?)</style>", text, re.DOTALL)
+    assert "url(" not in style
+    assert "@import" not in style
+    assert "prefers-color-scheme:dark" in style
+    assert "@media print" in style
+
+
+def test_texts_never_become_markup() -> None:
+    """No script of ours reads markup out of a text, and none can end the element that it stands in."""
+    markup = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\.html\(|eval\(")
+    for name in SCRIPTS:
+        assert not markup.search(asset(name)), name
+        assert "</script" not in asset(name)
 
 
 def hostile() -> Run:
@@ -110,38 +180,60 @@ def hostile() -> Run:
 
 
 def test_hostile_names_are_only_text() -> None:
-    plain, attacked = page(make_run()), page(hostile())
-    assert "<script" not in attacked
-    known = set(Page(plain).tags) | {"ul", "li", "strong"}
-    assert set(Page(attacked).tags) <= known
-    assert "<script>x</script>" in Page(attacked).text
+    attacked = page(hostile())
+    assert Page(attacked).tags == Page(page(make_run())).tags
+    assert any("<script>x</script>" in one for one in texts(document(attacked)))
+    data = attacked.split('id="data">')[1].split("</script>")[0]
+    assert data.isascii()
+    assert not re.search("[<>&]", data)
     attacked.encode()  # half a surrogate pair would fail
 
 
-def test_the_same_run_gives_the_same_page_wherever_it_lies() -> None:
-    from pathlib import Path
+def test_what_would_turn_or_end_a_text_is_its_escape() -> None:
+    assert embedded({"a": ["</script>", "\u202e", "\x1b[31m", "\u2028", "&amp;"]}) == (
+        '{"a":["\\u003c/script\\u003e","\\\\u202e","\\\\x1b[31m","\\\\u2028","\\u0026amp;"]}'
+    )
+    assert embedded("{{title}}") == '"{{title}}"'
 
+
+def test_a_text_that_looks_like_a_place_of_the_template_stays() -> None:
+    run = make_run()
+    found = page(replace(run, record=replace(run.record, warnings=("{{style}}",))))
+    assert "{{style}}" in document(found)["runs"][0]["warnings"]
+
+
+def test_the_same_run_gives_the_same_page_wherever_it_lies() -> None:
     assert page(make_run()) == page(make_run(folder=Path("/elsewhere/run")))
 
 
 def test_warnings_stand_on_the_page() -> None:
     run = make_run()
-    assert "Warning:" not in page(run)
+    assert of(run)["warnings"] == []
     warned = replace(run, record=replace(run.record, warnings=("row 2: clean and corrupted are the same",)))
-    assert "Warning: row 2: clean and corrupted are the same" in Page(page(warned)).text
+    assert of(warned)["warnings"] == ["row 2: clean and corrupted are the same"]
 
 
 def test_an_empty_circuit_has_a_page() -> None:
     run = make_run()
-    said = Page(page(with_circuit(run, Circuit.empty(run.circuit.graph)))).text
-    assert "no edge is kept" in said
+    found = of(with_circuit(run, Circuit.empty(run.circuit.graph)))
+    assert found["ranked"]["first"] is None
+    assert sum(found["ranked"]["kept"]) == 0
 
 
-def test_the_picture_on_the_page_can_hold_fewer_edges() -> None:
-    run = make_run(top=20)
-    assert page(run).count('class="edge ') == 20
-    assert page(run, top=4).count('class="edge ') == 4
-    assert "drawn: the 4 strongest of the circuit's 20 edges" in Page(page(run, top=4)).text
+def test_several_runs_share_a_page() -> None:
+    found = document(page_of([make_run(), make_run("grouped", folder=Path("other"))]))
+    assert found["title"] == "2 runs · edgewise"
+    assert [run["folder"] for run in found["runs"]] == ["run", "other"]
+    assert (found["format"], found["format_version"]) == ("edgewise-page", 1)
+
+
+def test_intervals_are_of_resamples() -> None:
+    run = make_run()
+    scores = edge_scores(run.circuit.graph.spec)
+    half = np.abs(scores.values) / 10
+    found = of(replace(run, scores=replace(scores, half_width=half)))["ranked"]
+    assert found["lows"][0] == pytest.approx(found["scores"][0] - abs(found["scores"][0]) / 10, rel=1e-4)
+    assert found["highs"][0] == pytest.approx(found["scores"][0] + abs(found["scores"][0]) / 10, rel=1e-4)
 
 
 @pytest.mark.parametrize(

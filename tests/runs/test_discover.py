@@ -23,6 +23,7 @@ from edgewise.runs.prompts import read_prompts
 from edgewise.runs.steps import Execution, Progress
 from edgewise.runs.store.codec import from_json
 from edgewise.runs.store.folder import load_run
+from edgewise.runs.store.read import read_circuit, read_scores
 from edgewise.search import score_edges
 from edgewise.settings.conditions import Conditions
 from edgewise.settings.selection import Selection
@@ -269,3 +270,20 @@ def test_loading_what_is_no_run(config: RunConfig, tmp_path: Path) -> None:
     (tmp_path / "run" / "scores.safetensors").unlink()
     with pytest.raises(RunError, match=r"scores\.safetensors is missing"):
         load_run(tmp_path / "run")
+
+
+def test_scores_and_circuit_are_read_of_a_run_folder_as_of_its_files(config: RunConfig, tmp_path: Path) -> None:
+    run = discover(config, tmp_path / "run")
+    scores, (circuit, beside) = read_scores(run.folder), read_circuit(run.folder)
+    assert circuit == run.circuit == read_circuit(run.folder / "circuit.json")[0]
+    np.testing.assert_array_equal(scores.values, read_scores(run.folder / "scores.safetensors").values)
+    assert beside is not None
+    np.testing.assert_array_equal(beside.values, scores.values)
+    with pytest.raises(RunError, match="holds no run"):
+        read_scores(tmp_path)
+
+
+def test_a_run_of_nodes_has_a_circuit_without_scores_of_edges(config: RunConfig, tmp_path: Path) -> None:
+    run = discover(replace(config, level="node"), tmp_path / "run")
+    assert isinstance(read_scores(run.folder), NodeScores)
+    assert read_circuit(run.folder) == (run.circuit, None)

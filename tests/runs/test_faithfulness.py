@@ -102,7 +102,7 @@ def test_a_task_without_held_out_prompts_is_measured_on_those_that_it_has(
 def test_nothing_is_measured_where_that_was_not_asked_for(asked: RunConfig, tmp_path: Path) -> None:
     run = discover(replace(asked, evaluate=False), tmp_path / "run")
     assert run.evaluated is None
-    assert sorted(contents(run.folder)) == ["circuit.json", "run.json", "scores.safetensors"]
+    assert sorted(contents(run.folder)) == ["circuit.json", "examples.json", "run.json", "scores.safetensors"]
     assert find_circuit(asked, tmp_path / "other").evaluated is None
     # It is the same run: asked for with the measurement, that alone is made.
     before = contents(run.folder)
@@ -128,7 +128,7 @@ def test_scores_outlive_a_measurement_that_ends_early(
     else:
         assert discover(asked, tmp_path / "run").unmeasured == "not finite"
     before = contents(tmp_path / "run")
-    assert sorted(before) == ["circuit.json", "run.json", "scores.safetensors"]
+    assert sorted(before) == ["circuit.json", "examples.json", "run.json", "scores.safetensors"]
     monkeypatch.undo()
     monkeypatch.setattr("edgewise.runs.methods.attribution.attribute", None)  # nothing is scored again
     run = discover(asked, tmp_path / "run")

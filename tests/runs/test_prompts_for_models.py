@@ -21,16 +21,17 @@ def demo() -> Model:
 
 
 def test_a_model_or_its_tokenizer_give_the_same_prompts(demo: Model) -> None:
-    prompts = make_task("ioi", demo, n=12, seed=4, order="abba")
-    assert prompts.fingerprint() == make_task("ioi", demo.tokenizer, n=12, seed=4, order="abba").fingerprint()
-    direct = tasks.make_task("ioi", demo.tokenizer, n=12, seed=4, order="abba")
+    prompts = make_task("ioi", demo, n=12, seed=4, options={"order": "abba"})
+    of_tokenizer = make_task("ioi", demo.tokenizer, n=12, seed=4, options={"order": "abba"})
+    assert prompts.fingerprint() == of_tokenizer.fingerprint()
+    direct = tasks.make_task("ioi", demo.tokenizer, n=12, seed=4, options={"order": "abba"})
     assert prompts.fingerprint() == direct.fingerprint()
     assert len(prompts) == 12
 
 
 def test_a_run_asks_for_the_same_prompts(demo: Model) -> None:
     config = RunConfig(model="demo", task="ioi", n=5, seed=7, split="held-out", options={"order": "baba"})
-    direct = make_task("ioi", demo, n=5, seed=7, split="held-out", order="baba")
+    direct = make_task("ioi", demo, n=5, seed=7, split="held-out", options={"order": "baba"})
     assert prompts_of(config, demo).fingerprint() == direct.fingerprint()
     assert len(prompts_of(replace(config, n=None), demo)) == 100
 
@@ -49,7 +50,7 @@ def test_refusals_come_from_the_task(demo: Model) -> None:
     with pytest.raises(UnknownNameError, match="did you mean 'ioi'"):
         make_task("iio", demo)
     with pytest.raises(DataError, match="no option 'ordr'"):
-        make_task("ioi", demo, ordr="abba")
+        make_task("ioi", demo, options={"ordr": "abba"})
     with pytest.raises(DataError, match="no tokenizer"):
         make_task("ioi", Model("nameless", demo.wiring))
 

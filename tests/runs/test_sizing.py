@@ -23,6 +23,7 @@ from edgewise.runs.steps import Execution, Progress
 from edgewise.runs.store.folder import Run, load_run
 from edgewise.settings.selection import Selection
 from edgewise.tasks import PromptSet
+from shown_page import document
 from stopping import stopped
 from stored import contents, id_rows, write_rows
 
@@ -62,7 +63,10 @@ def test_it_is_the_first_of_all_sizes_on_rows_that_were_not_scored(asked: RunCon
     assert at <= 0.01 < below
     assert found.value == pytest.approx(at, rel=1e-9)
     assert f"size: {found.size} edges are the fewest of KL 0.01 or less" in show_run(run)
-    assert f"How many {found.counted} it takes" in page(run)
+    (shown,) = document(page(run))["runs"]
+    (curve,) = shown["curves"]
+    assert [point["size"] for point in curve["points"]] == [point.size for point in found.points]
+    assert (curve["of_order"], shown["ranked"]["first"]) == (True, found.size)
     assert load_run(run.folder).sized == found
 
 

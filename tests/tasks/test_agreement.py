@@ -28,7 +28,7 @@ def words(tokenizer, ids):
 @pytest.mark.parametrize("split", ["discovery", "held-out"])
 @pytest.mark.parametrize("distractor", ["none", "same", "opposite"])
 def test_the_verbs_have_the_subjects_number_and_corruption_changes_it_alone(split, distractor, gpt2_tokenizer):
-    for pair in make_task("agreement", gpt2_tokenizer, n=150, split=split, distractor=distractor):
+    for pair in make_task("agreement", gpt2_tokenizer, n=150, split=split, options={"distractor": distractor}):
         clean, corrupted = (nouns_in(gpt2_tokenizer.decode(ids)) for ids in (pair.clean, pair.corrupted))
         other, subject, *rest = clean
         right, wrong = (PLURAL_VERBS, SINGULAR_VERBS) if is_plural(subject) else (SINGULAR_VERBS, PLURAL_VERBS)
@@ -44,7 +44,7 @@ def test_the_verbs_have_the_subjects_number_and_corruption_changes_it_alone(spli
 def test_a_distractor_is_a_third_noun_of_the_number_asked_for_and_the_last_word(distractor, alike, gpt2_tokenizer):
     texts = [
         gpt2_tokenizer.decode(pair.clean)
-        for pair in make_task("agreement", gpt2_tokenizer, n=200, distractor=distractor)
+        for pair in make_task("agreement", gpt2_tokenizer, n=200, options={"distractor": distractor})
     ]
     for text in texts:
         other, subject, third = nouns_in(text)
@@ -74,4 +74,4 @@ def test_both_numbers_occur_and_every_noun_is_listed_once(gpt2_tokenizer):
 
 def test_an_unknown_distractor_is_refused(gpt2_tokenizer):
     with pytest.raises(DataError, match="distractor: 'oposite' is not one of none, same, opposite; did you mean"):
-        make_task("agreement", gpt2_tokenizer, n=2, distractor="oposite")
+        make_task("agreement", gpt2_tokenizer, n=2, options={"distractor": "oposite"})

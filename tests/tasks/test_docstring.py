@@ -60,7 +60,7 @@ def paper_like_tokenizer():
 @pytest.mark.parametrize("split", ["discovery", "held-out"])
 @pytest.mark.parametrize("around", [{}, {"before": 0, "after": 2}, {"before": 4, "after": 0}])
 def test_the_answer_follows_the_last_documented_argument_in_the_definition(split, around, any_tokenizer):
-    for pair in make_task("docstring", any_tokenizer, n=100, split=split, **around):
+    for pair in make_task("docstring", any_tokenizer, n=100, split=split, options=around):
         method, arguments, shown = parse(any_tokenizer, pair.clean)
         assert len(arguments) == 3 + around.get("before", 2) + around.get("after", 1)
         place = arguments.index(shown[-1])
@@ -132,4 +132,4 @@ def test_the_words_stand_where_the_published_prompts_have_them(shared, gpt2_toke
 
 def test_an_impossible_number_of_arguments_is_refused(demo_tokenizer):
     with pytest.raises(DataError, match="before: 20 arguments; choose 0 to 8"):
-        make_task("docstring", demo_tokenizer, n=2, before=20)
+        make_task("docstring", demo_tokenizer, n=2, options={"before": 20})

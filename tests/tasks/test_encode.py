@@ -126,4 +126,4 @@ def test_tasks_refuse_a_missing_tokenizer_and_wrong_arguments():
     with pytest.raises(DataError, match="split: 'test' is not one of discovery, held-out"):
         make_task("ioi", tokenizer, split="test")  # type: ignore[arg-type]
     with pytest.raises(DataError, match=r"task 'ioi' has no option 'templat'; its options: .*template"):
-        make_task("ioi", tokenizer, templat="acdc")
+        make_task("ioi", tokenizer, options={"templat": "acdc"})

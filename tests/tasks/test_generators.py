@@ -109,4 +109,4 @@ def test_a_tokenizer_that_knows_too_few_of_the_words_is_refused_with_a_list_of_t
 @ALL
 def test_an_option_that_the_task_does_not_have_is_refused(task, demo_tokenizer):
     with pytest.raises(DataError, match="has no option 'colour'"):
-        make_task(task, demo_tokenizer, n=2, colour="red")
+        make_task(task, demo_tokenizer, n=2, options={"colour": "red"})

@@ -21,7 +21,7 @@ def first_run(sequence):
 @pytest.mark.parametrize("split", ["discovery", "held-out"])
 @pytest.mark.parametrize("corruption", ["fresh", "trigger"])
 def test_the_answer_is_what_followed_the_last_word_before(split, corruption, any_tokenizer):
-    for pair in make_task("induction", any_tokenizer, n=100, split=split, corruption=corruption):
+    for pair in make_task("induction", any_tokenizer, n=100, split=split, options={"corruption": corruption}):
         sequence = words(any_tokenizer, pair.clean)
         assert len(sequence) == len(pair.clean)
         earlier = [i for i, word in enumerate(sequence[:-1]) if word == sequence[-1]]
@@ -45,7 +45,7 @@ def test_fresh_words_leave_nothing_repeated(any_tokenizer):
 
 
 def test_trigger_takes_only_the_earlier_occurrence_of_the_last_word(any_tokenizer):
-    for pair in make_task("induction", any_tokenizer, n=100, corruption="trigger"):
+    for pair in make_task("induction", any_tokenizer, n=100, options={"corruption": "trigger"}):
         clean, corrupted = words(any_tokenizer, pair.clean), words(any_tokenizer, pair.corrupted)
         differing = [i for i, (a, b) in enumerate(zip(clean, corrupted, strict=True)) if a != b]
         assert differing == [clean.index(clean[-1])]
@@ -54,7 +54,8 @@ def test_trigger_takes_only_the_earlier_occurrence_of_the_last_word(any_tokenize
 
 @pytest.mark.parametrize(("length", "shortest"), [(4, 4), (6, 4), (12, 6), (16, 8)])
 def test_the_period_varies_up_to_the_length_asked_for(length, shortest, demo_tokenizer):
-    sequences = [words(demo_tokenizer, p.clean) for p in make_task("induction", demo_tokenizer, n=300, length=length)]
+    prompts = make_task("induction", demo_tokenizer, n=300, options={"length": length})
+    sequences = [words(demo_tokenizer, p.clean) for p in prompts]
     periods = {len(first_run(sequence)) for sequence in sequences}
     assert periods == set(range(shortest, length + 1))
 
@@ -68,4 +69,4 @@ def test_the_period_varies_up_to_the_length_asked_for(length, shortest, demo_tok
 )
 def test_a_wrong_option_is_refused(options, message, demo_tokenizer):
     with pytest.raises(DataError, match=message):
-        make_task("induction", demo_tokenizer, n=2, **options)
+        make_task("induction", demo_tokenizer, n=2, options=options)

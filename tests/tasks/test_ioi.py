@@ -55,7 +55,7 @@ def test_abc_puts_three_other_names_where_the_names_were(any_tokenizer):
 
 
 def test_second_subject_changes_only_who_gives(any_tokenizer):
-    for pair in make_task("ioi", any_tokenizer, n=100, corruption="second-subject"):
+    for pair in make_task("ioi", any_tokenizer, n=100, options={"corruption": "second-subject"}):
         clean, corrupted = people(any_tokenizer, pair.clean), people(any_tokenizer, pair.corrupted)
         assert corrupted[:2] == clean[:2]
         assert corrupted[2] not in clean
@@ -63,7 +63,7 @@ def test_second_subject_changes_only_who_gives(any_tokenizer):
 
 
 def test_swap_exchanges_the_two_names_and_so_the_answer(any_tokenizer):
-    for pair in make_task("ioi", any_tokenizer, n=100, corruption="swap"):
+    for pair in make_task("ioi", any_tokenizer, n=100, options={"corruption": "swap"}):
         clean, corrupted = people(any_tokenizer, pair.clean), people(any_tokenizer, pair.corrupted)
         other = {clean[0]: clean[1], clean[1]: clean[0]}
         assert corrupted == [other[name] for name in clean]
@@ -73,7 +73,7 @@ def test_swap_exchanges_the_two_names_and_so_the_answer(any_tokenizer):
 @pytest.mark.parametrize(("order", "places"), [("abba", {1}), ("baba", {0}), ("mixed", {0, 1})])
 def test_the_order_says_which_of_the_first_two_gives(order, places, demo_tokenizer):
     found = set()
-    for pair in make_task("ioi", demo_tokenizer, n=60, order=order):
+    for pair in make_task("ioi", demo_tokenizer, n=60, options={"order": order}):
         first, second, giver = people(demo_tokenizer, pair.clean)
         found.add((first, second).index(giver))
     assert found == places
@@ -85,13 +85,13 @@ def test_all_templates_are_used_and_each_can_be_named(demo_tokenizer):
     assert {verb for verb in verbs for text in texts if f" {verb} a " in text} == verbs
     assert len(verbs) == len(TEMPLATES)
     for name, template in TEMPLATES.items():
-        (pair,) = make_task("ioi", demo_tokenizer, n=1, template=name)
+        (pair,) = make_task("ioi", demo_tokenizer, n=1, options={"template": name})
         opening = template.split(" ")[0].rstrip(",")
         assert demo_tokenizer.decode(pair.clean).split()[0] == opening
 
 
 def test_acdc_template_has_acdcs_structure(gpt2_tokenizer):
-    prompts = make_task("ioi", gpt2_tokenizer, n=200, template="acdc")
+    prompts = make_task("ioi", gpt2_tokenizer, n=200, options={"template": "acdc"})
     for pair in prompts:
         assert len(pair.clean) == 15
         assert pair.clean[2] == pair.answers[0]
@@ -134,10 +134,10 @@ def test_what_is_not_a_single_token_is_left_out_and_listed():
 )
 def test_an_unknown_option_value_is_refused(options, message, demo_tokenizer):
     with pytest.raises(DataError, match=message):
-        make_task("ioi", demo_tokenizer, n=2, **options)
+        make_task("ioi", demo_tokenizer, n=2, options=options)
 
 
 def test_more_prompts_than_there_are_is_refused():
     tokenizer = words_only([*NAMES[:10], *PLACES[:2], *OBJECTS[:2]])
     with pytest.raises(DataError, match=r"5000 different prompts asked for, .* gave \d+; ask for fewer"):
-        make_task("ioi", tokenizer, n=5000, split="held-out", template="acdc")
+        make_task("ioi", tokenizer, n=5000, split="held-out", options={"template": "acdc"})

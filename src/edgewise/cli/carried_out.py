@@ -50,14 +50,14 @@ def show_result(out: Path, name: str, text: str, document: Any, *, as_json: bool
 
     Args:
         out: its folder.
-        name: of its files, without a suffix.
+        name: of its files, without a suffix, and of its JSON document.
         text: for people.
         document: JSON values, for programs.
         as_json: whether these are printed.
         reused: whether it was there already.
     """
     if as_json:
-        output.document(document)
+        output.document(name, document)
         return
     verb = f"Found the finished {name} in" if reused else "Wrote"
     output.result(f"{text}\n\nPicture: {out / f'{name}.svg'}\n{verb} {out / f'{name}.json'}")

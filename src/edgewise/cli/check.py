@@ -65,7 +65,7 @@ def check(
         note("asking for next tokens")
         says = language(loaded)
     if as_json:
-        output.document(check_document(model, dtype, rows, says))
+        output.document("check", check_document(model, dtype, rows, says))
     else:
         output.result(show_check(model, dtype, rows, says))
     output.warn([] if says.warning is None else [says.warning])

@@ -11,6 +11,7 @@ from edgewise.cli import output
 from edgewise.cli.carried_out import carried_out, draw_result, show_result
 from edgewise.cli.groups import BATCH, MEMORY, MODEL, NUMBERS, PROMPTS, SCORES
 from edgewise.cli.options import AsJson, Given, Overwrite, split, takes
+from edgewise.cli.pictures import show_beside
 
 EXAMPLES = """Examples:
 
@@ -40,16 +41,18 @@ def compare(
     """Compare finished runs: overlap of circuits, rank correlation of scores, faithfulness at equal sizes, cost.
 
     All are evaluated on the same prompts, held out from the first run's task, by the same metric. The numbers go to
-    OUT/comparison.json, with a picture beside them. The same command shows them again; one that was stopped goes on
-    where it was.
+    OUT/comparison.json, with a picture beside them, and come onto the runs' pages and one of all, OUT/report.html. The
+    same command shows them again; one that was stopped goes on where it was.
     """
     from edgewise.report.contest.comparison import comparison_document, comparison_picture, show_comparison
     from edgewise.runs.contest.comparison import compare as compare_runs
+    from edgewise.runs.store.folder import load_run
 
     with carried_out(given, overwrite) as execution:
         how, asked = split(given, ("ablation", "random"))
         found = compare_runs(folders, out, given=asked, **how, execution=execution)
         draw_result(execution, out, "comparison", lambda: comparison_picture(found))
+        show_beside(out / "comparison.json", [load_run(folder) for folder in folders], execution.report)
     output.warn(found.results.warnings)
     show_result(
         out,

@@ -54,19 +54,17 @@ def discover(
     given: Given,
     out: Annotated[Path, typer.Option("--out", help="Folder for the result; made if need be.")],
     overwrite: Overwrite = False,
-    no_pictures: Annotated[
-        bool, typer.Option("--no-pictures", help="Leave out pictures and report.html; for sweeps.")
-    ] = False,
+    no_pictures: Annotated[bool, typer.Option("--no-pictures", help="Leave out report.html; for sweeps.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Score every edge of a model on pairs of prompts and keep the edges that matter.
 
     The result goes to a folder: run.json, scores.safetensors, circuit.json, how much of the behaviour the circuit
-    keeps, faithfulness.json, and then pictures of it and a page that shows it, report.html. A finished run of the same
+    keeps, faithfulness.json, example prompts, and then a page that explores it, report.html. A finished run of the same
     command is shown again; a run that was stopped goes on where it was.
     """
     refuse_unreadable(given)
-    from edgewise.cli.pictures import show_in_pictures
+    from edgewise.cli.pictures import show_found
     from edgewise.report.contest.sweep import show_sweep
     from edgewise.report.document import run_document, warnings
     from edgewise.report.text import show_run
@@ -78,9 +76,10 @@ def discover(
         asked, swept = _asked(given)
         runs = sweep(grid(asked, swept), out, execution) if swept else (discover_run(asked, out, execution),)
         output.warn(runs[0].record.warnings if swept else warnings(runs[0]))
-        page = None if no_pictures or swept else show_in_pictures(runs[0], execution.report)
+        page = None if no_pictures or swept else show_found(runs[0], execution.report)
     if as_json:
-        output.document(to_json(sweep_table(runs)) if swept else run_document(runs[0]))
+        said = ("sweep", to_json(sweep_table(runs))) if swept else ("run", run_document(runs[0]))
+        output.document(*said)
         return
     found = all(run.reused for run in runs)
     if swept:
@@ -89,7 +88,7 @@ def discover(
         output.result(f"{verb} {out}: one folder a run, and the table as sweep.json")
         return
     output.result(show_run(runs[0]))
-    output.result(f"\nPictures and numbers on one page: {page}" if page else "")
+    output.result(f"\nTo explore it, open {page}" if page else "")
     anew = "Wrote another circuit of the scores in" if runs[0].selected_anew else "Wrote"
     output.result(f"{'Found the finished run in' if found else anew} {out}")
 

@@ -35,10 +35,11 @@ def draw(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Draw a finished run: its circuit, its scores, and a page with both; no model is loaded.
+    """Draw a finished run for papers: its circuit and its scores; no model is loaded.
 
-    Files: circuit.svg, circuit.png, scores.svg, scores.png, report.html; SVG and page are light or dark as the reader's
-    screen is. Of a circuit with more than 300 edges the 300 strongest are drawn, unless --strongest says otherwise.
+    Files: circuit.svg, circuit.png, scores.svg, scores.png, and its page again, report.html; SVG and page are light or
+    dark as the reader's screen is. Of a circuit with more than 300 edges the 300 strongest are drawn, unless
+    --strongest says otherwise.
     """
     from edgewise.cli.pictures import DRAWING, draw_run
     from edgewise.report.scenes import run_choice
@@ -53,7 +54,7 @@ def draw(
     choice = run_choice(run, strongest)
     if as_json:
         counts = {"drawn": len(choice.edges), "edges": choice.total}
-        output.document({"folder": str(run.folder), "files": [str(path) for path in written], **counts})
+        output.document("drawing", {"folder": str(run.folder), "files": [str(path) for path in written], **counts})
         return
     output.result(f"drew {len(choice.edges):,} of the circuit's {choice.total:,} edges")
     for path in written:

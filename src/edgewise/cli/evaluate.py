@@ -76,7 +76,7 @@ def evaluate(
             show_on_page(subject.run, execution.report)
     output.warn(stored.results.warnings)
     if as_json:
-        output.document(evaluation_document(stored))
+        output.document("evaluation", evaluation_document(stored))
         return
     output.result(show_evaluation(stored))
     if stored.path is not None:

@@ -47,7 +47,7 @@ def list_names(
     entries = _entries(kind)
     if as_json:
         document: dict[str, object] = {"kind": kind, "entries": _rows(entries)}
-        output.document(document | _beside(kind))
+        output.document("names", document | _beside(kind))
         return
     output.result(table((kind.removesuffix("s"), "what it is"), entries))
     if kind == "methods":
@@ -111,7 +111,7 @@ def _list_settings(as_json: bool) -> None:
 
     found = list(rows())
     if as_json:
-        output.document({"kind": "settings", "entries": [asdict(row) for row in found]})
+        output.document("names", {"kind": "settings", "entries": [asdict(row) for row in found]})
         return
     for group in dict.fromkeys(row.group for row in found):
         shown = [(row.option, row.takes, row.default, row.summary) for row in found if row.group == group]

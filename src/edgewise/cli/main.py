@@ -22,8 +22,10 @@ from edgewise.cli import (
     league,
     listing,
     make_prompts,
+    open_page,
     paper,
     prompts,
+    report,
     roc,
     select,
     show,
@@ -60,8 +62,10 @@ _add("evaluate", evaluate.evaluate, evaluate.EXAMPLES)
 _add("league", league.league, league.EXAMPLES)
 _add("list", listing.list_names, listing.EXAMPLES)
 _add("make-prompts", make_prompts.make_prompts, make_prompts.EXAMPLES)
+_add("open", open_page.open_page, open_page.EXAMPLES)
 _add("paper", paper.paper, paper.EXAMPLES)
 _add("prompts", prompts.prompts, prompts.EXAMPLES)
+_add("report", report.report, report.EXAMPLES)
 _add("roc", roc.roc, roc.EXAMPLES)
 _add("select", select.select, select.EXAMPLES)
 _add("show", show.show, show.EXAMPLES)

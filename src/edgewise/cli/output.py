@@ -4,13 +4,32 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import typer
 
 from edgewise.cli.progress import clear
 from edgewise.visible import visible
+
+# Kind of JSON document -> its version, which rises when a field goes or means something else, not when one is added.
+# What each has in it: docs/agents.md.
+SCHEMAS = {
+    "check": 1,
+    "circuit": 1,
+    "comparison": 1,
+    "drawing": 1,
+    "evaluation": 1,
+    "figures": 1,
+    "league": 1,
+    "names": 1,
+    "prompts": 1,
+    "report": 1,
+    "roc": 1,
+    "run": 1,
+    "sweep": 1,
+    "verification": 1,
+}
 
 
 def result(text: str) -> None:
@@ -19,10 +38,11 @@ def result(text: str) -> None:
     typer.echo(visible(text))
 
 
-def document(values: Any) -> None:
-    """Print one JSON document; numbers that JSON does not have become null."""
+def document(kind: str, values: Mapping[str, Any]) -> None:
+    """Print one JSON document, what it is and its version first; numbers that JSON does not have become null."""
     clear()
-    typer.echo(json.dumps(_finite(values), indent=2, allow_nan=False))
+    named = {"schema": f"edgewise-{kind}/{SCHEMAS[kind]}", **values}
+    typer.echo(json.dumps(_finite(named), indent=2, allow_nan=False))
 
 
 def warn(messages: Iterable[str]) -> None:

@@ -65,7 +65,7 @@ def paper(
     if figure == LIST:
         entries = [(name, FIGURES.describe(name)) for name in FIGURES]
         if as_json:
-            output.document([{"name": name, "summary": summary} for name, summary in entries])
+            output.document("figures", {"figures": dict(entries)})
             return
         output.result(table(("figure", "what it shows"), entries))
         return
@@ -82,4 +82,4 @@ def paper(
                 output.result(table(("", "published", "ours"), published_rows(made.published), right=(1, 2)))
             output.result(f"\nWrote {written[0]}")
     if as_json:
-        output.document(documents)
+        output.document("figures", {"figures": documents})

@@ -49,6 +49,6 @@ def prompts(
         found, view = look(config, rows, ask=not no_weights, execution=execution)
     output.warn(found.warnings)
     if as_json:
-        output.document(prompts_document(config.model, found, view))
+        output.document("prompts", prompts_document(config.model, found, view))
         return
     output.result(f"{show_what(config.model, found)}\n\n{show_prompts(view)}")

@@ -11,6 +11,7 @@ from edgewise.cli.carried_out import carried_out, draw_result, show_result
 from edgewise.cli.data import refuse_unreadable
 from edgewise.cli.groups import BATCH, CIRCUIT, MEMORY, METHOD_SETTINGS, MODEL, PROMPTS, SCORES
 from edgewise.cli.options import AsJson, Given, Overwrite, split, takes
+from edgewise.cli.pictures import show_beside
 from edgewise.errors import RunError
 from edgewise.settings.texts import read_names, read_numbers
 
@@ -80,14 +81,17 @@ def roc(
 
     Every method is a run in a folder of its own under OUT, made as `edgewise discover` makes it; those that need a
     threshold are run for each of a list. The same command goes on where it was stopped, and one with more methods makes
-    only what is missing. The numbers go to roc.json, the picture to roc.svg, roc.png and roc-dark.png.
+    only what is missing. The numbers go to roc.json, the picture to roc.svg, roc.png and roc-dark.png, and they and
+    the methods' runs to a page, report.html.
     """
     refuse_unreadable(given)
     from edgewise.report.contest.roc import roc_picture, show_roc
     from edgewise.runs.config import RunConfig
     from edgewise.runs.contest.entrants import ROC_METHODS
     from edgewise.runs.contest.roc import roc as hold_against
+    from edgewise.runs.contest.roc_result import paged
     from edgewise.runs.store.codec import to_json
+    from edgewise.runs.store.folder import load_run
 
     level = "node" if nodes else "edge"
     with carried_out(given, overwrite) as execution:
@@ -112,4 +116,5 @@ def roc(
             execution=execution,
         )
         draw_result(execution, out, "roc", lambda: roc_picture(found, level))
+        show_beside(out / "roc.json", [load_run(out / name) for name in paged(found)], execution.report)
     show_result(out, "roc", show_roc(found, level), {"folder": str(out), **to_json(found)}, as_json=as_json)

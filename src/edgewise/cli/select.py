@@ -11,6 +11,7 @@ from edgewise.cli import output
 from edgewise.cli.carried_out import carried_out
 from edgewise.cli.groups import CIRCUIT, MEMORY, MODEL
 from edgewise.cli.options import AsJson, Given, Rows, split, takes
+from edgewise.cli.pictures import show_on_page
 
 EXAMPLES = """Examples:
 
@@ -50,11 +51,13 @@ def select(
     rule = Selection(**asked)
     with carried_out(given, overwrite=False) as execution:
         found = reselect(folder, rule, out, execution, trust=bool(given.get("trust_remote_code")))
+        if found.sized is not None:
+            show_on_page(found.run, execution.report)
     level = found.run.config.level
     if as_json:
         sizes = None if found.sized is None else to_json(found.sized)
         document = circuit_document(found.circuit, found.run.scores, rows, by=rule.by)
-        output.document(document | {"sizes": sizes, "file": str(found.path)})
+        output.document("circuit", document | {"sizes": sizes, "file": str(found.path)})
         return
     output.result(f"{level}s kept: {rule.describe(level)}")
     if found.sized is not None:

@@ -33,6 +33,6 @@ def show(
     run = load_run(folder)
     output.warn(warnings(run))
     if as_json:
-        output.document(run_document(run, rows))
+        output.document("run", run_document(run, rows))
     else:
         output.result(show_run(run, rows))

@@ -68,7 +68,7 @@ def verify(
             write_shown(run, picture_files("verification", run_verification(run, found)))
             show_on_page(run, execution.report)
     if as_json:
-        output.document(verification_document(found))
+        output.document("verification", verification_document(found))
         return
     output.result(show_verification(run, found))
     verb = "Found the finished verification in" if found.reused else "Wrote"

@@ -46,7 +46,7 @@ class Estimate:
     high: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Agreement:
     """Agreement of the scores with the exact effects, over all that have a score.
 
@@ -81,6 +81,12 @@ class Agreement:
     sign_agreement_of_top: Estimate
     recall: Estimate
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Show how many were measured, and the numbers that say most."""
+        shown = {"R2": self.r2, "Spearman": self.spearman, "same sign": self.sign_agreement}
+        said = ", ".join(f"{name} {one.value:.3f}" for name, one in shown.items() if one.value is not None)
+        return f"Agreement({self.measured:,} of {self.population:,} measured: {said})"
 
     @property
     def is_exact(self) -> bool:

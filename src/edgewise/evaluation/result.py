@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edgewise.notebook import ShownInNotebook
 from edgewise.settings.evaluation import Ablation
 
 
@@ -88,8 +89,8 @@ class Removal:
     stderr: float | None
 
 
-@dataclass(frozen=True)
-class Evaluation:
+@dataclass(frozen=True, repr=False)
+class Evaluation(ShownInNotebook):
     """How much of a behaviour a circuit keeps.
 
     Args:
@@ -132,3 +133,10 @@ class Evaluation:
     minimality: tuple[Removal, ...] | None
     batch_size: int
     warnings: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Show the size of the circuit and how faithful it is."""
+        kept = "undefined" if self.faithfulness is None else f"{self.faithfulness:.4f}"
+        spread = "" if self.faithfulness_stderr is None else f" ± {self.faithfulness_stderr:.4f}"
+        edges = f"{self.circuit_edges:,} of {self.graph_edges:,} edges"
+        return f"Evaluation({edges}, faithfulness {kept}{spread} of {self.metric} on {self.n_prompts:,} prompts)"

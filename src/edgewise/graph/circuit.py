@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edgewise.errors import SelectionError
 from edgewise.graph.arrays import BoolArray, read_only
 from edgewise.graph.graph import Graph
+from edgewise.notebook import ShownInNotebook
+
+if TYPE_CHECKING:
+    import networkx
+
+    from edgewise.graph.scores import EdgeScores
 
 __all__ = ["Circuit"]
 
 
 @dataclass(frozen=True, eq=False)
-class Circuit:
+class Circuit(ShownInNotebook):
     """A set of edges of one graph, equal by value.
+
+    ``a & b``, ``a | b`` and ``a - b`` are the edges of both, of one at least, and of the first alone; a circuit is gone
+    through, and counted by `len`, edge after edge.
 
     Args:
         graph: the graph the edges belong to.
@@ -86,6 +96,32 @@ class Circuit:
         """Return the circuit of the edges that this one patches."""
         return Circuit(self.graph, self.graph.mask & ~self.mask)
 
+    def to_networkx(self, scores: EdgeScores | None = None) -> networkx.DiGraph[str]:
+        """Return a `networkx.DiGraph` of the edges kept; see `edgewise.graph.views.to_networkx`."""
+        from edgewise.graph.views import to_networkx
+
+        return to_networkx(self, scores)
+
+    def __and__(self, other: Circuit) -> Circuit:
+        """Return the edges of both. Raises SelectionError for a circuit of another graph."""
+        return Circuit(self.graph, self.mask & other.mask) if self._is_like(other) else NotImplemented
+
+    def __or__(self, other: Circuit) -> Circuit:
+        """Return the edges of one of them at least. Raises SelectionError for a circuit of another graph."""
+        return Circuit(self.graph, self.mask | other.mask) if self._is_like(other) else NotImplemented
+
+    def __sub__(self, other: Circuit) -> Circuit:
+        """Return the edges that the other lacks. Raises SelectionError for a circuit of another graph."""
+        return Circuit(self.graph, self.mask & ~other.mask) if self._is_like(other) else NotImplemented
+
+    def __iter__(self) -> Iterator[str]:
+        """Go through the names of the edges kept, source after source."""
+        return iter(self.edges())
+
+    def __len__(self) -> int:
+        """Number of edges kept."""
+        return self.n_edges
+
     def __contains__(self, name: str) -> bool:
         """Whether the edge of that name is kept. Raises SelectionError when the graph has no such edge."""
         return bool(self.mask[self.graph.edge(name)])
@@ -101,5 +137,16 @@ class Circuit:
         return hash((self.graph, self.mask.tobytes()))
 
     def __repr__(self) -> str:
-        """Show the graph and how many of its edges are kept."""
-        return f"Circuit({self.graph!r}, {self.n_edges} of {self.graph.n_edges} edges)"
+        """Show how many edges and nodes are kept."""
+        nodes = f"{len(self.nodes()):,} of {self.graph.n_sources + 1:,} nodes"
+        return f"Circuit({self.n_edges:,} of {self.graph.n_edges:,} edges, {nodes})"
+
+    def _is_like(self, other: object) -> bool:
+        """Whether it is a circuit too; refuses one of another graph."""
+        if not isinstance(other, Circuit):
+            return False
+        if other.graph != self.graph:
+            raise SelectionError(
+                f"circuits of two graphs, {self.graph.spec} and {other.graph.spec}; take those of one model"
+            )
+        return True

@@ -6,13 +6,14 @@ L is the task metric, higher is better, so an edge that helps the metric has a n
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, ClassVar, get_args
 
 import numpy as np
 
 from edgewise.errors import ScoreError, UnknownNameError, did_you_mean
 from edgewise.graph.arrays import BoolArray, FloatArray, read_only
 from edgewise.graph.graph import Graph
+from edgewise.graph.named import NamedScores
 from edgewise.settings.selection import Ranking
 
 __all__ = ["RANKINGS", "EdgeScores", "NodeScores", "Ranking"]
@@ -26,8 +27,8 @@ _WORDS = {"values": "the score", "estimated": "the estimate"}
 _LEADING = {"per_prompt": "n_prompts", "resampled": "n_resamples"}
 
 
-@dataclass(frozen=True, eq=False)
-class EdgeScores:
+@dataclass(frozen=True, eq=False, repr=False)
+class EdgeScores(NamedScores):
     """One signed number for each edge, with its spread over prompts where it is known.
 
     Args:
@@ -53,6 +54,8 @@ class EdgeScores:
 
     All arrays are copied and read-only; float32 and float64 are kept, other types become float32 or float64.
     """
+
+    what: ClassVar[str] = "edge"
 
     graph: Graph
     values: FloatArray
@@ -84,16 +87,15 @@ class EdgeScores:
         """
         return _ranking(self.values, self.mean_abs, by)
 
-    def of(self, values: FloatArray) -> EdgeScores:
-        """Other scores of the same edges, of which nothing but the values is known."""
-        return EdgeScores(self.graph, values, allow_unscored=self.allow_unscored)
+    def _at(self, name: str) -> tuple[int, ...]:
+        return self.graph.edge(name)
 
-    def _entry(self, index: tuple[int, ...]) -> str:
-        return f"edge '{self.graph.edge_name(*index)}'"
+    def _name(self, at: tuple[int, ...]) -> str:
+        return self.graph.edge_name(*at)
 
 
-@dataclass(frozen=True, eq=False)
-class NodeScores:
+@dataclass(frozen=True, eq=False, repr=False)
+class NodeScores(NamedScores):
     """One signed number for each source node, with its spread over prompts where it is known.
 
     Args:
@@ -114,6 +116,8 @@ class NodeScores:
     Raises:
         ScoreError: a wrong shape, a value that is not finite, a negative spread.
     """
+
+    what: ClassVar[str] = "node"
 
     graph: Graph
     values: FloatArray
@@ -137,12 +141,11 @@ class NodeScores:
         """Return what nodes are ranked by, highest first: `[n_sources]`; see `EdgeScores.ranking`."""
         return _ranking(self.values, self.mean_abs, by)
 
-    def of(self, values: FloatArray) -> NodeScores:
-        """Other scores of the same nodes, of which nothing but the values is known."""
-        return NodeScores(self.graph, values, allow_unscored=self.allow_unscored)
+    def _at(self, name: str) -> tuple[int, ...]:
+        return (self.graph.source_index(name),)
 
-    def _entry(self, index: tuple[int, ...]) -> str:
-        return f"node '{self.graph.sources[index[0]]}'"
+    def _name(self, at: tuple[int, ...]) -> str:
+        return self.graph.sources[at[0]]
 
 
 def _freeze(scores: EdgeScores | NodeScores, exists: BoolArray) -> None:
@@ -197,7 +200,7 @@ def _check(scores: EdgeScores | NodeScores, field: str, array: FloatArray, exist
     first = tuple(found[0].tolist())
     index = first[array.ndim - exists.ndim :]
     where = f" in {_LEADING[field][2:-1]} {first[0] + 1}" if field in _LEADING else ""
-    place = f"{_WORDS.get(field, field)} of {scores._entry(index)}{where}"
+    place = f"{_WORDS.get(field, field)} of {scores.what} '{scores._name(index)}'{where}"
     if np.isfinite(array[first]):
         raise ScoreError(f"{place} is {array[first]}; it cannot be negative")
     raise ScoreError(

@@ -32,7 +32,7 @@ class HasAnswers(Protocol):
         ...
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MetricBatch:
     """The answers of a batch of prompts, right-padded; a mask is True where an entry is real.
 
@@ -46,6 +46,10 @@ class MetricBatch:
     wrong_answers_mask: Bool[Tensor, "batch n_wrong"]
     position_mask: Bool[Tensor, "batch n_positions"]
     clean_logits: Float[Tensor, "batch n_positions vocab"] | None = None
+
+    def __repr__(self) -> str:
+        """Show how many prompts it holds."""
+        return f"MetricBatch({len(self.answers)} prompts)"
 
     @classmethod
     def from_pairs(cls, pairs: Sequence[HasAnswers], device: torch.device | str = "cpu") -> MetricBatch:

@@ -16,7 +16,7 @@ from edgewise.models.reader import Reader
 from edgewise.models.wiring import Wiring
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Model:
     """What every method takes.
 
@@ -34,6 +34,11 @@ class Model:
     tokenizer: Any | None = None
     bos: bool | None = None
     circuit: Circuit | None = None
+
+    def __repr__(self) -> str:
+        """Show its name, class, size and place."""
+        kind = str(self.dtype).removeprefix("torch.")
+        return f"Model({self.name!r}, {self.architecture}, {self.graph.n_edges:,} edges, {kind} on {self.device})"
 
     @property
     def module(self) -> nn.Module:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from edgewise.evaluation.result import Measured, Removal, Spread
+from edgewise.evaluation.result import Evaluation, Measured, Removal, Spread
 from edgewise.report.numbers import plain, share
-from edgewise.report.table import table
+from edgewise.report.table import Table, table
 from edgewise.report.text import DEFAULT_TOP, noted, path_words
 from edgewise.runs.evaluated import Axes, Evaluated
 from edgewise.runs.store.analysis import StoredResults
@@ -36,7 +36,7 @@ def show_evaluation(stored: StoredResults[Evaluated], top: int = DEFAULT_TOP) ->
         top: number of removed edges to list at most.
     """
     results = stored.results
-    parts = [_what(stored), _circuits(results), _shares(results), _curve(stored)]
+    parts = [_what(stored), str(circuits_table(results)), str(shares_table(results)), _curve(stored)]
     if results.minimality is not None:
         parts.append(_minimality(results.minimality, results.metric, top))
     return "\n\n".join(parts)
@@ -55,18 +55,26 @@ def _what(stored: StoredResults[Evaluated]) -> str:
     return "\n".join((*lines, *noted(() if prompts.note is None else (prompts.note,)), *noted(results.notes)))
 
 
-def _circuits(results: Evaluated) -> str:
-    total, kept = results.edges.graph, results.edges.circuit
+def circuits_table(results: Evaluated | Evaluation) -> Table:
+    """The four circuits that are run, and what each keeps."""
+    total, kept = _edges(results)
     counts = {"full": total, "circuit": kept, "complement": total - kept, "empty": 0}
     cells = []
     for name in _KEPT:
         of: Measured = getattr(results, name)
         accuracy = "-" if of.accuracy is None else f"{100 * of.accuracy:.1f} %"
         cells.append((name, f"{counts[name]:,}", plain(of.metric), plain(of.stderr), plain(of.kl), accuracy))
-    return table(("kept", "edges", results.metric, "stderr", "KL", "accuracy"), cells, right=(1, 2, 3, 4, 5))
+    return Table(("kept", "edges", results.metric, "stderr", "KL", "accuracy"), cells, right=(1, 2, 3, 4, 5))
 
 
-def _shares(results: Evaluated) -> str:
+def _edges(results: Evaluated | Evaluation) -> tuple[int, int]:
+    if isinstance(results, Evaluation):
+        return results.graph_edges, results.circuit_edges
+    return results.edges.graph, results.edges.circuit
+
+
+def shares_table(results: Evaluated | Evaluation) -> Table:
+    """Faithfulness and completeness, and what they are."""
     whole = "(m(full) - m(empty))"
     cells = [
         ("faithfulness", f"(m(circuit) - m(empty)) / {whole}: 1 keeps all of the behaviour"),
@@ -75,7 +83,7 @@ def _shares(results: Evaluated) -> str:
     rows = [
         (name, share(getattr(results, name)), share(getattr(results, f"{name}_stderr")), words) for name, words in cells
     ]
-    return table(("", "value", "stderr", "meaning"), rows, right=(1, 2))
+    return Table(("", "value", "stderr", "meaning"), rows, right=(1, 2))
 
 
 def _curve(stored: StoredResults[Evaluated]) -> str:

@@ -1,4 +1,4 @@
-"""The files that show a run: pictures of its circuit and of its scores, and a page with both."""
+"""The files that show a run on paper: pictures of its circuit and of its scores."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from typing import Literal, TypeAlias, get_args
 from edgewise.errors import UnknownNameError, did_you_mean
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.report.files import Picture, picture_png, picture_svg
-from edgewise.report.page.page import page
 from edgewise.report.picture.choice import choose
 from edgewise.report.picture.circuit import Heading, circuit_scene
 from edgewise.report.picture.svg import svg
 from edgewise.report.scenes import run_circuit, run_scores
 from edgewise.runs.store.folder import Run
-from edgewise.runs.store.shown import PAGE
 
 Format: TypeAlias = Literal["svg", "png", "png-dark"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -22,12 +20,12 @@ BY_DEFAULT: tuple[Format, ...] = ("svg", "png")
 
 
 def picture_files(run: Run, top: int | None = None, formats: Sequence[Format] = BY_DEFAULT) -> dict[str, bytes]:
-    """Return the pictures and the page of a run, file name -> content; the same run gives the same bytes.
+    """Return the pictures of a run, file name -> content; the same run gives the same bytes.
 
     Args:
         run: a finished run.
         top: draw so many edges of the circuit, the strongest; at most 300 by default.
-        formats: of the pictures; SVG is light or dark as the reader's screen. The page always has both inside it.
+        formats: of the pictures; SVG is light or dark as the reader's screen.
 
     Raises:
         SelectionError: `top` below one.
@@ -46,8 +44,7 @@ def picture_files(run: Run, top: int | None = None, formats: Sequence[Format] = 
             files[f"{name}.png"] = picture_png(picture)
         if "png-dark" in formats:
             files[f"{name}-dark.png"] = picture_png(picture, dark=True)
-    # The page comes last: where it stands, all of them do.
-    return files | {PAGE: page(run, top).encode()}
+    return files
 
 
 def draw_circuit(

@@ -3,6 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells before they are laid out, as text or otherwise.
+
+    Args:
+        header: one heading a column.
+        rows: cells, as many a row as headings.
+        right: numbers of the columns to align on the right.
+    """
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    right: Sequence[int] = ()
+
+    def __str__(self) -> str:
+        """As plain text."""
+        return table(self.header, self.rows, self.right)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:

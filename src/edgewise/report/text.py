@@ -11,7 +11,7 @@ from edgewise.report.numbers import on_prompts, plain, share
 from edgewise.report.prompts import show_briefly
 from edgewise.report.rows import Row, best
 from edgewise.report.sizes import curve_of_sizes, describe_size, size_notes
-from edgewise.report.table import table
+from edgewise.report.table import Table, table
 from edgewise.runs.evaluated import Evaluated
 from edgewise.runs.store.folder import Run
 from edgewise.runs.store.record import RunRecord
@@ -29,7 +29,7 @@ def show(circuit: Circuit, scores: EdgeScores | NodeScores, top: int = DEFAULT_T
         top: number of rows at most.
         by: the ranking, see `EdgeScores.ranking`.
     """
-    return f"{_circuit_line(circuit)}\n\n{_rows(best(scores, circuit, top, by), scores)}"
+    return f"{circuit_line(circuit)}\n\n{rows_table(best(scores, circuit, top, by), scores)}"
 
 
 def show_run(run: Run, top: int = DEFAULT_TOP) -> str:
@@ -38,12 +38,12 @@ def show_run(run: Run, top: int = DEFAULT_TOP) -> str:
     exact = () if record.exact is None else (describe_exact(record), "")
     stable = () if record.stability is None else (describe_stability(record), "")
     prompts = () if record.prompts.shown is None else (show_briefly(record.prompts.shown), "")
-    head = "\n".join((_what(record), _how(record), "", *prompts, _metric(record), "", *exact, *stable))
+    head = "\n".join((what_was_run(record), how_it_was_run(record), "", *prompts, _metric(record), "", *exact, *stable))
     sized = () if run.sized is None else (describe_size(run.sized), *noted(size_notes(run.sized)))
-    circuit = "\n".join((_circuit_line(run.circuit), *sized, describe_faithfulness(run), *noted(run.notes)))
+    circuit = "\n".join((circuit_line(run.circuit), *sized, describe_faithfulness(run), *noted(run.notes)))
     curve = "" if run.sized is None else f"\n\n{curve_of_sizes(run.sized)}"
     rows = best(run.scores, run.circuit, top, record.config.selection.by)
-    return f"{head}\n{circuit}{curve}\n\n{_rows(rows, run.scores)}"
+    return f"{head}\n{circuit}{curve}\n\n{rows_table(rows, run.scores)}"
 
 
 def describe_faithfulness(run: Run) -> str:
@@ -103,14 +103,16 @@ def describe_stability(record: RunRecord) -> str:
     return f"{overlap}\nsign certain at 95 %: {found.certain:,} of the circuit's {found.kept:,} {record.config.level}s"
 
 
-def _what(record: RunRecord) -> str:
+def what_was_run(record: RunRecord) -> str:
+    """Model, prompts, method and metric."""
     prompts, config = record.prompts, record.config
     dropped = f" ({prompts.dropped} rows dropped)" if prompts.dropped else ""
     how = f"{config.method}, {record.metric.name}"
     return f"{config.model} on {prompts.name}: {prompts.n} prompts{dropped}, {how}"
 
 
-def _how(record: RunRecord) -> str:
+def how_it_was_run(record: RunRecord) -> str:
+    """What is kept, on which machine, in how much time."""
     config = record.config
     rule = record.rule
     machine = f"{config.dtype} on {config.device}, {record.timing['total']:.1f} s"
@@ -126,7 +128,8 @@ def _metric(record: RunRecord) -> str:
     return table(("prompts", metric.name, "stderr"), rows, right=(1, 2))
 
 
-def _circuit_line(circuit: Circuit) -> str:
+def circuit_line(circuit: Circuit) -> str:
+    """How many edges and nodes it keeps."""
     graph = circuit.graph
     return (
         f"circuit: {circuit.n_edges:,} of {graph.n_edges:,} edges, "
@@ -139,7 +142,8 @@ def path_words(path: bool) -> str:
     return "" if path else ", no path from input to logits"
 
 
-def _rows(rows: tuple[Row, ...], scores: EdgeScores | NodeScores) -> str:
+def rows_table(rows: tuple[Row, ...], scores: EdgeScores | NodeScores) -> Table:
+    """The best edges or nodes, with what is known of each."""
     what = "edge" if isinstance(scores, EdgeScores) else "node"
     spread: tuple[str, ...] = ("stderr",) if scores.half_width is None else ("stderr", "95 % from", "to")
     checked = () if scores.verified is None else ("estimate", "score is")
@@ -154,7 +158,7 @@ def _rows(rows: tuple[Row, ...], scores: EdgeScores | NodeScores) -> str:
         for number, row in enumerate(rows, start=1)
     ]
     numbers = 3 + len(spread) + bool(checked)
-    return table(("#", what, "score", *spread, *checked, "in circuit"), cells, right=(0, *range(2, numbers)))
+    return Table(("#", what, "score", *spread, *checked, "in circuit"), cells, right=(0, *range(2, numbers)))
 
 
 def score_is(row: Row) -> str:

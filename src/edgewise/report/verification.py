@@ -7,7 +7,7 @@ from typing import Any
 from edgewise.evaluation.agreement import Estimate
 from edgewise.evaluation.criteria import Criterion
 from edgewise.report.numbers import plain
-from edgewise.report.table import table
+from edgewise.report.table import Table
 from edgewise.report.text import stated_error
 from edgewise.runs.methods.advice import nearer
 from edgewise.runs.store.codec import to_json
@@ -28,12 +28,12 @@ def show_verification(run: Run, verification: Verification, rows: int = MOST_WRO
     """
     said = verification.agreement
     parts = (
-        f"{_what(run, verification)}\n{_measured(verification)}",
-        _statistics(verification),
+        f"{_what(run, verification)}\n{measured_words(verification)}",
+        str(statistics_table(verification)),
         *_stated(verification),
         *said.notes,
         *([] if said.is_exact else [LIMIT.format(verification.level)]),
-        f"Most wrong, in units of {verification.metric}:\n\n{_wrong(verification, rows)}",
+        f"Most wrong, in units of {verification.metric}:\n\n{wrong_table(verification, rows)}",
         verification.verdict,
         *([nearer(run.config.method)] if _can_be_nearer(run, verification) else []),
     )
@@ -62,7 +62,8 @@ def _can_be_nearer(run: Run, verification: Verification) -> bool:
     return verification.level == "edge" and any(one.outcome == "fails" for one in verification.criteria)
 
 
-def _measured(verification: Verification) -> str:
+def measured_words(verification: Verification) -> str:
+    """How many were measured, and which."""
     said, asked, what = verification.agreement, verification.asked, verification.level
     left_out = f" ({verification.unscored:,} have no score and are left out)" if verification.unscored else ""
     verified = asked["verified"]
@@ -77,7 +78,8 @@ def _measured(verification: Verification) -> str:
     return f"measured: {said.measured:,} of {said.population:,} {what}s{left_out}: {largest}"
 
 
-def _statistics(verification: Verification) -> str:
+def statistics_table(verification: Verification) -> Table:
+    """How exact effects and scores agree, beside what is asked for."""
     said, what = verification.agreement, verification.level
     of_all = [
         ("R² (squared Pearson correlation)", "r2"),
@@ -99,7 +101,7 @@ def _statistics(verification: Verification) -> str:
         cells.append((words, _value(number), *spread, *asked.get(name, ("", ""))))
     headings = ("value",) if said.is_exact else ("estimate", "95 % interval")
     header = ("exact effect against score", *headings, "asked", "result")
-    return table(header, cells, right=range(1, 1 + len(headings)))
+    return Table(header, cells, right=range(1, 1 + len(headings)))
 
 
 def _stated(verification: Verification) -> tuple[str, ...]:
@@ -121,7 +123,8 @@ def _interval(number: Estimate) -> str:
     return "exact" if number.low == number.high else f"{number.low:.3f} to {number.high:.3f}"
 
 
-def _wrong(verification: Verification, rows: int) -> str:
+def wrong_table(verification: Verification, rows: int) -> Table:
+    """What was measured and is most wrong."""
     cells = [
         (
             str(number),
@@ -136,4 +139,4 @@ def _wrong(verification: Verification, rows: int) -> str:
         for number, effect in enumerate(verification.effects[:rows], start=1)
     ]
     header = ("#", verification.level, "score", "stderr", "exact", "stderr", "exact - score", "in circuit")
-    return table(header, cells, right=(0, 2, 3, 4, 5, 6))
+    return Table(header, cells, right=(0, 2, 3, 4, 5, 6))

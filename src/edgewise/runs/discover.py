@@ -4,7 +4,8 @@
    the circuit is selected anew from its scores. Anything else in the folder is refused, unless the user overwrites it.
 2. Load the model, check that the selection can be made of what will be scored, make or read the prompts.
 3. Score; the state goes to the disk now and then, and a run that was killed goes on from there.
-4. Select the circuit from the scores as they are stored, and write everything in one step.
+4. Select the circuit from the scores as they are stored, look at example prompts while the model is there, and write
+   everything in one step.
 5. Where the rule asks for the smallest circuit that is good enough, measure which that is, and put it in the place.
 6. Measure the faithfulness of that circuit, unless the config says not to; the same command again does what is missing.
 """
@@ -24,6 +25,7 @@ from edgewise.graph import Circuit, EdgeScores, Graph, NodeScores
 from edgewise.metrics import Metric, get_metric
 from edgewise.runs.cautions import cautions
 from edgewise.runs.config import RunConfig
+from edgewise.runs.examples import examples_of
 from edgewise.runs.faithfulness import with_faithfulness
 from edgewise.runs.methods import RunMethod, ScoringState, method_of, settled
 from edgewise.runs.notes import notes
@@ -63,7 +65,7 @@ def discover(
         RunConflictError: the folder holds another run, or another process is writing to it.
         EdgewiseError: anything wrong with the model, the prompts, the metric, the scores or the selection.
     """
-    run, setup = _found(config, Path(folder), execution)
+    run, setup = _found(config, Path(folder), execution, examples=True)
     run = with_size(run, setup, execution)
     return with_faithfulness(run, setup, execution) if config.evaluate else run
 
@@ -73,8 +75,8 @@ def find_circuit(config: RunConfig, folder: str | Path, execution: Execution = E
     return _found(config, Path(folder), execution)[0]
 
 
-def _found(config: RunConfig, folder: Path, execution: Execution) -> tuple[Run, Setup | None]:
-    """The run, and its model and prompts where they were needed."""
+def _found(config: RunConfig, folder: Path, execution: Execution, examples: bool = False) -> tuple[Run, Setup | None]:
+    """The run, and its model and prompts where they were needed; `examples` are kept of these on request."""
     config = known(config)
     method = method_of(config)
     with writing(folder):
@@ -112,8 +114,13 @@ def _found(config: RunConfig, folder: Path, execution: Execution) -> tuple[Run, 
         with steps.step("selection", "selecting the circuit"):
             scores = as_stored(state.scores(), config.dtype)
             circuit = method.circuit(config, state, scores)
+        kept = None
+        if examples:
+            with steps.step("examples", "looking at example prompts"):
+                name = get_metric(method.metric(config, setup.prompts)).name
+                kept = examples_of(setup.model, setup.prompts, name, state, scores, circuit)
         record = record_of(setup, method, state, scores, circuit, steps.seconds)
-        write_run(folder, record, scores, circuit, method.trace(state))
+        write_run(folder, record, scores, circuit, method.trace(state), kept)
         return read_run(folder), setup
 
 
@@ -160,7 +167,7 @@ def record_of(
         counts=Counts(graph.n_edges, graph.n_sources, graph.n_destinations, circuit.n_edges, len(circuit.nodes())),
         rule=method.rule(config),
         stability=stability_of(config, scores, circuit),
-        exact=method.exact(state, scores, circuit.n_edges),
+        exact=method.exact(state, scores),
         batch_size=state.batch_size,
         passes=method.passes(config, state),
         timing=rounded | {"total": round(sum(seconds.values()), 3)},

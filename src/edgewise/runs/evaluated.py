@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from edgewise.evaluation.result import Curve, Evaluation, Measured, Point, Removal, Spread
+from edgewise.notebook import ShownInNotebook
 from edgewise.settings.evaluation import Ablation
 
 
@@ -57,8 +58,8 @@ class Axes:
     cmd: str
 
 
-@dataclass(frozen=True)
-class Evaluated:
+@dataclass(frozen=True, repr=False)
+class Evaluated(ShownInNotebook):
     """What is stored of an `Evaluation`, in the order of the file; see there for the numbers.
 
     Args:
@@ -95,6 +96,13 @@ class Evaluated:
     axes: Axes | None
     prompts: EvaluatedPrompts
     versions: Mapping[str, str] = field(hash=False)
+
+    def __repr__(self) -> str:
+        """Show the size of the circuit and how faithful it is."""
+        kept = "undefined" if self.faithfulness is None else f"{self.faithfulness:.4f}"
+        spread = "" if self.faithfulness_stderr is None else f" ± {self.faithfulness_stderr:.4f}"
+        edges = f"{self.edges.circuit:,} of {self.edges.graph:,} edges"
+        return f"Evaluated({edges}, faithfulness {kept}{spread} of {self.metric} on {self.prompts.n:,} prompts)"
 
     @property
     def counted(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,23 @@ from edgewise.errors import DataError
 from edgewise.metrics import get_metric
 from edgewise.models import Model, Reader
 from edgewise.runs.config import RunConfig
-from edgewise.tasks import PromptSet, TextEncoder, validate
+from edgewise.tasks import PromptSet, Split, TextEncoder, Tokenizer, validate
 from edgewise.tasks import files as task_files
 from edgewise.tasks.validation import require_differences
 
 DEFAULT_N = 100
 
 
-def make_task(name: str, model: Any, *, n: int = DEFAULT_N, seed: int = 0, **options: Any) -> PromptSet:
+def make_task(
+    name: str,
+    model: Model | Reader | Tokenizer | None,
+    *,
+    n: int = DEFAULT_N,
+    seed: int = 0,
+    split: Split = "discovery",
+    bos: bool | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> PromptSet:
     """Make the prompts of a published task for a model.
 
     Args:
@@ -28,7 +38,9 @@ def make_task(name: str, model: Any, *, n: int = DEFAULT_N, seed: int = 0, **opt
         model: a `Model`, its `Reader`, or a Hugging Face tokenizer where there is none yet.
         n: number of prompts.
         seed: seed of the generator.
-        **options: `split`, `bos` and the task's own options.
+        split: ``"discovery"`` to find a circuit, ``"held-out"`` to test it; no prompt is in both.
+        bos: put BOS before every prompt; None does as the model does by default.
+        options: the task's own, such as ``{"order": "abba"}``.
 
     Returns:
         The prompts, checked against the model's vocabulary and context where a model is given.
@@ -38,9 +50,9 @@ def make_task(name: str, model: Any, *, n: int = DEFAULT_N, seed: int = 0, **opt
         DataError: no tokenizer, words that are not single tokens, prompts longer than the context.
     """
     if not isinstance(model, Model | Reader):
-        return tasks.make_task(name, model, n=n, seed=seed, **options)
-    options["bos"] = _bos(model, options.get("bos"))
-    prompts = tasks.make_task(name, model.tokenizer, n=n, seed=seed, **options)
+        return tasks.make_task(name, model, n=n, seed=seed, split=split, bos=bos, options=options)
+    chosen = _bos(model, bos)
+    prompts = tasks.make_task(name, model.tokenizer, n=n, seed=seed, split=split, bos=chosen, options=options)
     checked = validate(
         prompts.pairs,
         vocab_size=model.vocab_size,
@@ -121,7 +133,7 @@ def prompts_of(config: RunConfig, model: Model | Reader) -> PromptSet:
         seed=config.seed,
         split=config.split,
         bos=config.bos,
-        **config.options,
+        options=config.options,
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from edgewise.evaluation.agreement import Agreement
 from edgewise.evaluation.criteria import Criterion
+from edgewise.notebook import ShownInNotebook
 from edgewise.runs.store.codec import NOT_STORED
 from edgewise.search.exact.stated import StatedError
 
@@ -45,8 +46,8 @@ class Effect:
         return self.exact - self.score
 
 
-@dataclass(frozen=True)
-class Verification:
+@dataclass(frozen=True, repr=False)
+class Verification(ShownInNotebook):
     """What a verification found.
 
     Args:
@@ -77,6 +78,11 @@ class Verification:
     folder: Path = field(default=Path(), metadata=NOT_STORED)
     asked: Mapping[str, Any] = field(default_factory=dict, hash=False, metadata=NOT_STORED)
     reused: bool = field(default=False, metadata=NOT_STORED)
+
+    def __repr__(self) -> str:
+        """Show how many were measured, and the verdict."""
+        said = self.agreement
+        return f"Verification({said.measured:,} of {said.population:,} {self.level}s measured: {self.verdict})"
 
     @property
     def level(self) -> str:

@@ -7,6 +7,7 @@ Adding a task is one module with a function `make`, or a template's file in `tem
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal, get_args
 
@@ -68,7 +69,7 @@ def make_task(
     seed: int = 0,
     split: Split = "discovery",
     bos: bool | None = None,
-    **options: Any,
+    options: Mapping[str, Any] | None = None,
 ) -> PromptSet:
     """Make the prompts of a published task for a model's tokenizer.
 
@@ -79,7 +80,7 @@ def make_task(
         seed: the same seed gives the same prompts.
         split: "discovery" to find a circuit, "held-out" to test it; no prompt is in both.
         bos: put BOS before every prompt; None does as the tokenizer does by default.
-        **options: what the task itself offers, such as `template`.
+        options: what the task itself offers, such as ``{"template": 3}``.
 
     Returns:
         `n` prompts; `info` records task, n, seed, split and options.
@@ -95,10 +96,11 @@ def make_task(
         raise DataError(f"task {name!r}, n: {n} prompts asked for; ask for at least 1")
     if split not in get_args(Split):
         raise DataError(f"task {name!r}, split: {split!r} is not one of {', '.join(get_args(Split))}")
-    _refuse_unknown_options(name, make, options)
-    prompts: PromptSet = make(TextEncoder(tokenizer, bos), n=n, seed=seed, split=split, **options)
-    recorded = {"task": name, "n": n, "seed": seed, "split": split, **options}
-    return replace(prompts, info={**recorded, **prompts.info})
+    own = dict(options or {})
+    _refuse_unknown_options(name, make, own)
+    prompts: PromptSet = make(TextEncoder(tokenizer, bos), n=n, seed=seed, split=split, **own)
+    recorded = {"task": name, "n": n, "seed": seed, "split": split, **own}
+    return replace(prompts, info={**recorded, **prompts.info}, tokenizer=tokenizer)
 
 
 def _refuse_unknown_options(name: str, make: Any, options: dict[str, Any]) -> None:

@@ -82,6 +82,7 @@ def read_prompts(
         dropped=checked.dropped,
         warnings=(*notes, *remarks, *checked.warnings),
         info={"file": str(path), "dialect": dialect.name, "rows": len(table.records)},
+        tokenizer=None if encoder is None else encoder.tokenizer,
     )
 
 

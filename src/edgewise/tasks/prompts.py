@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, overload
 
 from edgewise.errors import DataError
+from edgewise.notebook import ShownInNotebook
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,8 @@ class PromptPair:
         return next(differing, min(len(self.clean), len(self.corrupted)))
 
 
-@dataclass(frozen=True)
-class PromptSet:
+@dataclass(frozen=True, repr=False)
+class PromptSet(ShownInNotebook):
     """Prompts of one task or file, in order, with what a run has to record about them.
 
     Args:
@@ -73,6 +74,7 @@ class PromptSet:
         dropped: how many rows were left out as unusable.
         warnings: what the user should hear, one line each, naming the row.
         info: options, seed and the like; everything in it can be written as JSON.
+        tokenizer: what turns the ids into text, to look at them; None where they were never text.
     """
 
     name: str
@@ -82,6 +84,7 @@ class PromptSet:
     dropped: int = 0
     warnings: tuple[str, ...] = ()
     info: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    tokenizer: Any = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         """Own the collections, so that a later edit of the caller's list or dict changes nothing here."""
@@ -106,6 +109,12 @@ class PromptSet:
         if isinstance(index, slice):
             return replace(self, pairs=self.pairs[index])
         return self.pairs[index]
+
+    def __repr__(self) -> str:
+        """Show what they are, how many, and how long."""
+        sizes = sorted({len(pair) for pair in self.pairs})
+        long = f" of {sizes[0]} to {sizes[-1]} tokens" if len(sizes) > 1 else f" of {sizes[0]} tokens" if sizes else ""
+        return f"PromptSet({self.name!r}, {len(self):,} prompts{long}, {self.metric})"
 
     def fingerprint(self) -> str:
         """SHA-256 of all ids and positions in order, in hexadecimal: equal prompts have equal ones."""

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from edgewise.evaluation.comparison import Matrix
 from edgewise.report.charts.chart import Chart
 from edgewise.report.charts.comparison import Line, comparison_chart
 from edgewise.report.cost import passes_words, seconds_words
 from edgewise.report.evaluation import CARRY
 from edgewise.report.picture.circuit import Heading
-from edgewise.report.table import fixed, table
+from edgewise.report.table import Table, fixed, table
 from edgewise.runs.contest.comparison_result import ComparedRun, Comparison
 from edgewise.runs.evaluated import EvaluatedPrompts
 from edgewise.runs.store.analysis import StoredResults
 from edgewise.runs.store.codec import to_json
+
+OVERLAP = "Overlap of circuits (Jaccard)"
+PASSES_ARE = "passes: forward (F) and backward (B), of the whole model over the run's prompts"
 
 
 def comparison_document(stored: StoredResults[Comparison]) -> dict[str, Any]:
@@ -27,11 +31,11 @@ def show_comparison(stored: StoredResults[Comparison]) -> str:
     """Return what `edgewise compare` prints: the runs and their cost, overlaps, rank correlations, faithfulness."""
     results = stored.results
     parts = [
-        _what(stored),
-        _runs(results.runs),
-        _matrix("Overlap of circuits (Jaccard)", results.overlap),
-        _matrix("Rank correlation of |score| (Spearman)", results.rank_correlation_of_sizes),
-        _matrix("Rank correlation of score, with its sign", results.rank_correlation),
+        "\n".join(comparison_said(stored)),
+        f"{runs_table(results.runs)}\n{PASSES_ARE}",
+        f"{OVERLAP}\n{matrix_table(results.overlap)}",
+        f"Rank correlation of |score| (Spearman)\n{matrix_table(results.rank_correlation_of_sizes)}",
+        f"Rank correlation of score, with its sign\n{matrix_table(results.rank_correlation)}",
         _curves(results),
     ]
     return "\n\n".join(parts)
@@ -44,49 +48,61 @@ def comparison_picture(stored: StoredResults[Comparison]) -> Chart:
     head = Heading(
         f"{len(runs)} runs of {results.model}",
         (
-            f"evaluated on {_prompts(prompts)}, {results.metric}, {asked['ablation']} ablation"
+            f"evaluated on {prompts_words(prompts)}, {results.metric}, {asked['ablation']} ablation"
             f" · {results.edges:,} edges",
             *results.notes,
         ),
         results.metric,
     )
+    return comparison_chart(comparison_lines(stored), alike(results), head)
+
+
+def alike(results: Comparison) -> dict[str, Matrix]:
+    """How alike the runs are: title -> a matrix."""
+    return {
+        OVERLAP: results.overlap,
+        "Rank correlation of |score|": results.rank_correlation_of_sizes,
+    }
+
+
+def comparison_lines(stored: StoredResults[Comparison]) -> list[Line]:
+    """Faithfulness by share of edges kept, of every run and of random rankings."""
+    results, asked = stored.results, stored.asked
     lines = [
         Line(
             f"{number}  {run.method}, {run.folder}: {_cost(run)}",
             _shares([(point.edges, point.faithfulness) for point in run.curve or ()], results.edges),
             next(iter(_shares([(run.circuit_edges, run.faithfulness)], results.edges)), None),
         )
-        for number, run in enumerate(runs, start=1)
+        for number, run in enumerate(results.runs, start=1)
     ]
     rivals = results.random
     if rivals:
         points = _shares([(point.edges, point.mean) for point in rivals.curve], results.edges)
         lines.append(Line(f"mean of {asked['random']} random rankings", points))
-    squares = {
-        "Overlap of circuits (Jaccard)": results.overlap,
-        "Rank correlation of |score|": results.rank_correlation_of_sizes,
-    }
-    return comparison_chart(lines, squares, head)
+    return lines
 
 
-def _what(stored: StoredResults[Comparison]) -> str:
+def comparison_said(stored: StoredResults[Comparison]) -> list[str]:
+    """What was compared on what, and what to know of it, one line each."""
     results, asked = stored.results, stored.asked
-    lines = [
+    return [
         f"{len(results.runs)} runs of {results.model}, {results.edges:,} edges, evaluated on"
-        f" {_prompts(results.prompts)} by {results.metric}",
+        f" {prompts_words(results.prompts)} by {results.metric}",
         f"ablation: {asked['ablation']}; patched edges carry {CARRY[asked['ablation']]}",
         *(f"note: {words}" for words in results.notes),
         *(f"note on {number}: {run.note}" for number, run in enumerate(results.runs, start=1) if run.note),
     ]
-    return "\n".join(lines)
 
 
-def _prompts(prompts: EvaluatedPrompts) -> str:
+def prompts_words(prompts: EvaluatedPrompts) -> str:
+    """How many prompts, and of what."""
     split = f"{prompts.split} " if prompts.split else ""
     return f"{prompts.n:,} {split}prompts of {prompts.what}"
 
 
-def _runs(runs: Sequence[ComparedRun]) -> str:
+def runs_table(runs: Sequence[ComparedRun]) -> Table:
+    """The runs, how good each circuit is and what it cost."""
     cells = [
         (
             str(number),
@@ -101,14 +117,14 @@ def _runs(runs: Sequence[ComparedRun]) -> str:
         for number, run in enumerate(runs, start=1)
     ]
     header = ("#", "run", "method", "found by", "circuit", "faithfulness", "CPR", "CMD", "passes", "seconds")
-    legend = "passes: forward (F) and backward (B), of the whole model over the run's prompts"
-    return f"{table(header, cells, right=(0, 4, 5, 6, 7, 8, 9))}\n{legend}"
+    return Table(header, cells, right=(0, 4, 5, 6, 7, 8, 9))
 
 
-def _matrix(title: str, rows: Sequence[Sequence[float | None]]) -> str:
+def matrix_table(rows: Sequence[Sequence[float | None]]) -> Table:
+    """Runs against runs."""
     numbers = [str(number) for number in range(1, len(rows) + 1)]
     cells = [(number, *(fixed(value, 3) for value in row)) for number, row in zip(numbers, rows, strict=True)]
-    return f"{title}\n{table(('', *numbers), cells, right=range(1, len(rows) + 1))}"
+    return Table(("", *numbers), cells, right=range(1, len(rows) + 1))
 
 
 def _curves(results: Comparison) -> str:

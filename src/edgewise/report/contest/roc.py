@@ -28,14 +28,18 @@ def show_roc(result: RocResult, level: str = "edge") -> str:
         level: ``"edge"`` or ``"node"``.
     """
     judged = [(line.title, line.levels[level]) for line in result.lines if level in line.levels]
-    head = "\n".join((f"{_title(result)}: {result.n:,} prompts, {result.metric}", *_truth(result, level)))
+    head = "\n".join((f"{roc_title(result)}: {result.n:,} prompts, {result.metric}", *truth_words(result, level)))
     if not judged:
         return "\n\n".join((head, *result.notes))
-    rows = [_row(title, one) for title, one in judged]
-    parts = [head, table(HEADER, rows, right=(1, 2, 3, 4, 6, 7, 8))]
+    parts = [head, table(HEADER, roc_rows(result, level), right=(1, 2, 3, 4, 6, 7, 8))]
     if any(one.intervals for _, one in judged):
         parts.append(table(("95 % over prompts", "AUC", "pessimistic", "J"), _intervals(judged)))
     return "\n\n".join((*parts, EXPLAINED, *result.notes))
+
+
+def roc_rows(result: RocResult, level: str = "edge") -> list[tuple[str, ...]]:
+    """A row of the table for each method that has the level; args as of `show_roc`."""
+    return [_row(line.title, line.levels[level]) for line in result.lines if level in line.levels]
 
 
 def roc_picture(result: RocResult, level: str = "edge") -> Chart:
@@ -47,7 +51,7 @@ def roc_picture(result: RocResult, level: str = "edge") -> Chart:
         if (judged := line.levels.get(level)) is not None
     ]
     about = f"{result.n:,} prompts · {result.metric} · ranked by {result.by}"
-    heading = Heading(f"{level.capitalize()}s of {_title(result)}", (about, *_truth(result, level)))
+    heading = Heading(f"{level.capitalize()}s of {roc_title(result)}", (about, *truth_words(result, level)))
     return roc_chart(drawn, heading, level)
 
 
@@ -63,11 +67,13 @@ def _in_key(title: str, roc: RocCurve | Front) -> str:
     return f"{title}: AUC {fixed(roc.auc, 3)}, pessimistic {fixed(roc.auc_pessimistic, 3)}"
 
 
-def _title(result: RocResult) -> str:
+def roc_title(result: RocResult) -> str:
+    """What the methods were run on."""
     return f"{result.model} on {result.task}"
 
 
-def _truth(result: RocResult, level: str) -> tuple[str, ...]:
+def truth_words(result: RocResult, level: str = "edge") -> tuple[str, ...]:
+    """What the methods are held against, as one line."""
     of = next((line.levels[level].roc for line in result.lines if level in line.levels), None)
     counts = "" if of is None else f": {of.positives:,} of {of.positives + of.negatives:,} {level}s"
     return (f"truth: {result.truth}{counts}",)

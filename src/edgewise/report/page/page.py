@@ -1,49 +1,34 @@
-"""A run as one HTML page that needs no other file and no network, and reads well on paper."""
+"""One run or several as one HTML page that explores them."""
 
 from __future__ import annotations
 
-from html import escape
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
-from edgewise.report.files import picture_svg
-from edgewise.report.page import sections
-from edgewise.report.page.later import later
-from edgewise.report.page.prompts import prompts
-from edgewise.report.page.style import style
-from edgewise.report.picture.circuit import Heading
-from edgewise.report.scenes import run_circuit, run_scores
+from edgewise.report.page.contests import contests
+from edgewise.report.page.html import html
+from edgewise.report.page.run import run_page
+from edgewise.report.page.said import title_of
+from edgewise.report.page.values import Page
+from edgewise.runs.store.beside import results_beside
 from edgewise.runs.store.folder import Run
-from edgewise.visible import visible
+
+PRODUCT = "edgewise"
 
 
-def page(run: Run, top: int | None = None) -> str:
-    """Return the page of a finished run; the same run, and what was measured of it, give the same text.
+def page(run: Run) -> str:
+    """Return the page of a finished run; the same run, and what was measured of it, give the same text."""
+    return page_of([run])
+
+
+def page_of(runs: Sequence[Run], results: Iterable[Path] = ()) -> str:
+    """Return the page of runs beside each other.
 
     Args:
-        run: a finished run.
-        top: edges in the picture of the circuit at most; 300 by default.
+        runs: finished ones.
+        results: files of results that speak of them, beside those that their folders name.
     """
-    record = run.record
-    metric = record.metric.name
-    circuit = picture_svg(run_circuit(run, top, Heading("The circuit", (), metric)), standalone=False)
-    scores = picture_svg(run_scores(run, Heading("The scores", (), metric)), standalone=False)
-    parts = (
-        sections.head(run),
-        sections.figure(circuit, "A pointer over a line or a node tells its name and its score."),
-        sections.sign(run),
-        sections.figure(scores, f"Both figures count in powers of ten; |score| is in units of {metric}."),
-        sections.sizes(run),
-        sections.table(run),
-        prompts(record.prompts.shown),
-        sections.facts(run),
-        later(run.folder),
-        sections.again(run),
-        sections.files(),
-    )
-    body = "\n".join(part for part in parts if part)
-    title = escape(f"{sections.title_of(record)} · edgewise")
-    text = (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<style>{style()}</style>\n</head>\n<body>\n<main>\n{body}\n</main>\n</body>\n</html>\n"
-    )
-    return visible(text)
+    named = (path for run in runs for path in results_beside(run.folder))
+    compared, rocs = contests((*results, *named))
+    title = title_of(runs[0].record) if len(runs) == 1 else f"{len(runs)} runs"
+    return html(Page(f"{title} · {PRODUCT}", tuple(map(run_page, runs)), compared, rocs))

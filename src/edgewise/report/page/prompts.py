@@ -1,40 +1,55 @@
-"""The prompts of a run as a part of its page: clean above corrupted, token under token, differing ones marked."""
+"""A run's prompts and where its heads look, for its page."""
 
 from __future__ import annotations
 
-from html import escape
+from edgewise.report.page.measured import undamaged
+from edgewise.report.page.values import Patterns, Prompt, Prompts
+from edgewise.report.prompts import describe
+from edgewise.runs.shown_prompts import ShownRow
+from edgewise.runs.store.examples import Examples, Likely, read_examples
+from edgewise.runs.store.folder import Run
 
-from edgewise.report.prompts import answers, describe, visible
-from edgewise.runs.shown_prompts import ShownPrompts, ShownRow
+
+def examples(run: Run) -> Examples | None:
+    """What was kept of the run's prompts, if anything."""
+    return undamaged(read_examples, run.folder)
 
 
-def prompts(shown: ShownPrompts | None) -> str:
-    """Return the first prompts and the numbers of all; nothing where a run keeps none."""
-    if shown is None:
-        return ""
-    rows = "\n".join(map(_row, shown.rows))
-    lines = "".join(f"<li>{escape(line[0].upper() + line[1:])}.</li>" for line in describe(shown))
-    return (
-        f'<h2>Prompts</h2>\n<ul class="plain-list">{lines}</ul>\n'
-        "<p>The first of them, clean above corrupted, token by token: a dot is a space, an arrow the end of a line;"
-        " underlined is where logits are read.</p>\n"
-        f"{rows}"
+def prompts(run: Run, kept: Examples | None) -> Prompts | None:
+    """Return the prompts of which there is more than their number."""
+    shown = run.record.prompts.shown
+    said = () if shown is None else tuple(f"{line[:1].upper()}{line[1:]}." for line in describe(shown))
+    if kept is None:
+        rows = () if shown is None else shown.rows
+        return (
+            None
+            if shown is None
+            else Prompts(said, (), (), (), tuple(_prompt(i, row, None) for i, row in enumerate(rows)))
+        )
+    some = tuple(_prompt(one.place, one.shown, one.likely) for one in kept.prompts)
+    return Prompts(said, kept.rows, kept.clean, kept.corrupted, some)
+
+
+def patterns(kept: Examples | None) -> Patterns | None:
+    """Return where heads look, where that was kept."""
+    if kept is None or kept.attention is None:
+        return None
+    found = kept.attention
+    return Patterns(kept.rows[found.place], found.tokens.texts, {one.head: one.weights for one in found.heads})
+
+
+def _prompt(place: int, row: ShownRow, likely: Likely | None) -> Prompt:
+    expected = (
+        None if likely is None else tuple(zip(likely.tokens.texts, map(float, likely.probabilities), strict=True))
     )
-
-
-def _row(row: ShownRow) -> str:
-    differs, reads = set(row.differs), set(row.positions)
-    pairs = "".join(
-        _pair(clean, corrupted, place in differs, place in reads)
-        for place, (clean, corrupted) in enumerate(zip(row.clean.texts, row.corrupted.texts, strict=True))
+    return Prompt(
+        place=place,
+        row=row.row,
+        clean=row.clean.texts,
+        corrupted=row.corrupted.texts,
+        differs=row.differs,
+        reads=row.positions,
+        right=row.answers.texts,
+        wrong=row.wrong_answers.texts,
+        likely=expected,
     )
-    wrong = f" · wrong: <code>{escape(answers(row.wrong_answers))}</code>" if row.wrong_answers.ids else ""
-    head = f"Row {row.row} · right: <code>{escape(answers(row.answers) or '-')}</code>{wrong}"
-    return f'<div class="prompt"><p>{head}</p><div class="tokens">{pairs}</div></div>'
-
-
-def _pair(clean: str, corrupted: str, differs: bool, read: bool) -> str:
-    kind = f"token{' differs' if differs else ''}{' read' if read else ''}"
-    title = ' title="logits are read here"' if read else ""
-    both = " ".join(f"<code>{escape(visible(text))}</code>" for text in (clean, corrupted))
-    return f'<span class="{kind}"{title}>{both}</span> '

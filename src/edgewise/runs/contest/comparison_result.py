@@ -10,6 +10,7 @@ from edgewise.engine.run.passes import Passes
 from edgewise.errors import FormatError
 from edgewise.evaluation.comparison import Matrix
 from edgewise.evaluation.result import Point, Spread
+from edgewise.notebook import ShownInNotebook
 from edgewise.runs.evaluated import EvaluatedPrompts
 
 
@@ -80,8 +81,8 @@ class RandomRankings:
     curve: tuple[RandomPoint, ...]
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(ShownInNotebook):
     """What a comparison found; rows and columns of the matrices are the runs.
 
     Args:
@@ -118,3 +119,12 @@ class Comparison:
         curves = [run.curve for run in self.runs if run.curve is not None]
         if len({len(curve) for curve in (*curves, *([self.random.curve] if self.random else ()))}) > 1:
             raise FormatError("field 'runs': curves of different lengths")
+
+    def __repr__(self) -> str:
+        """Show the runs and how faithful each circuit is."""
+        runs = ", ".join(f"{run.folder} {_shown(run.faithfulness)}" for run in self.runs)
+        return f"Comparison({len(self.runs)} runs of {self.model}, faithfulness: {runs})"
+
+
+def _shown(faithfulness: float | None) -> str:
+    return "undefined" if faithfulness is None else f"{faithfulness:.3f}"

@@ -13,6 +13,8 @@ from edgewise.evaluation.roc import Front, RocCurve, RocIntervals
 from edgewise.evaluation.roc.rates import Rates
 
 LEVELS = ("edge", "node")
+# Drawings beside each other that a reader can still compare.
+MOST_PAGED = 6
 
 
 @dataclass(frozen=True)
@@ -109,3 +111,8 @@ class RocResult:
     truth_edges: tuple[str, ...]
     lines: tuple[RocLine, ...]
     notes: tuple[str, ...] = ()
+
+
+def paged(result: RocResult) -> tuple[str, ...]:
+    """The run folders that a page shows beside each other: of every method that made one run, the first few."""
+    return tuple(line.runs[0] for line in result.lines if len(line.runs) == 1)[:MOST_PAGED]

@@ -187,7 +187,7 @@ class RunMethod(ABC, Generic[State]):
         """What a finished run has cost; None where that is not known."""
         return None
 
-    def exact(self, state: State, scores: EdgeScores | NodeScores, kept: int) -> ExactSummary | None:
+    def exact(self, state: State, scores: EdgeScores | NodeScores) -> ExactSummary | None:
         """Which scores are exact effects, where some were measured in the place of estimates; None elsewhere."""
         return None
 

@@ -29,6 +29,9 @@ from edgewise.settings import read_settings
 from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptSet
 
+FIRST = 100
+"""How many of the largest are to be found; a fifth of all at most."""
+
 
 class Refined(RunMethod[RefiningState]):
     """Estimates of all, second estimates of all on some prompts, and exact effects of some."""
@@ -85,11 +88,12 @@ class Refined(RunMethod[RefiningState]):
             first.at_most or second.at_most,
         )
 
-    def exact(self, state: RefiningState, scores: EdgeScores | NodeScores, kept: int) -> ExactSummary | None:
+    def exact(self, state: RefiningState, scores: EdgeScores | NodeScores) -> ExactSummary | None:
         """How many are measured, how their estimates compare, and how wrong the others can be."""
         if scores.verified is None or scores.estimated is None or state.choice is None:
             return None
         n, known = int(scores.verified.sum()), int((~np.isnan(scores.values)).sum())
+        k = min(FIRST, known // 5)
         found, said = agreement(scores.estimated[scores.verified], scores.values[scores.verified]), state.stated()
         return ExactSummary(
             n,
@@ -102,8 +106,8 @@ class Refined(RunMethod[RefiningState]):
             None if said is None else said.r2,
             None if said is None else said.r2_low,
             state.method,
-            kept,
-            state.recall(kept),
+            k,
+            state.recall(k),
         )
 
     def warnings(self, state: RefiningState) -> tuple[str, ...]:

@@ -112,8 +112,18 @@ def measured(
 
 def stored(analysis: Analysis, kind: type[Results]) -> Results | None:
     """Read the results of an analysis; None where there are none. Raises FormatError as `measured`."""
+    found = stored_with_question(analysis, kind)
+    return None if found is None else found.results
+
+
+def stored_with_question(analysis: Analysis, kind: type[Results]) -> StoredResults[Results] | None:
+    """Read the same with what was asked; raises likewise."""
     found = _stored(analysis)
-    return None if found is None else _results(analysis, found, kind)
+    return (
+        None
+        if found is None
+        else StoredResults(_results(analysis, found, kind), found[ASKED], analysis.path, reused=True)
+    )
 
 
 def analyses(folder: Path, names: Sequence[str] = NAMES) -> tuple[Path, ...]:

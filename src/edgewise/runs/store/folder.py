@@ -11,6 +11,7 @@ import numpy as np
 from edgewise.errors import EdgewiseError, FormatError, RunConflictError, RunError
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.graph.scores import ARRAYS
+from edgewise.notebook import ShownInNotebook
 from edgewise.runs.config import RunConfig
 from edgewise.runs.evaluated import Evaluated
 from edgewise.runs.identity import changed, identity
@@ -20,6 +21,7 @@ from edgewise.runs.store.atomic import content
 from edgewise.runs.store.checkpoint import PROGRESS, load_checkpoint
 from edgewise.runs.store.codec import from_json, read_json
 from edgewise.runs.store.commit import commit, pending
+from edgewise.runs.store.examples import EXAMPLES, Examples
 from edgewise.runs.store.files import circuit_json, read_circuit, read_scores, scores_content
 from edgewise.runs.store.lock import writing
 from edgewise.runs.store.record import RunRecord
@@ -27,6 +29,8 @@ from edgewise.runs.store.record import RunRecord
 RUN, SCORES, CIRCUIT, TRACE = "run.json", "scores.safetensors", "circuit.json", "trace.jsonl"
 PICTURES, PAGE = ("circuit.svg", "circuit.png", "scores.svg", "scores.png"), "report.html"
 ON_REQUEST = ("circuit-dark.png", "scores-dark.png")
+# Results of several runs that speak of this one.
+BESIDE = "beside.json"
 # What `discover` measures of the circuit that it found, beside the run.
 FAITHFULNESS = "faithfulness"
 # How the size of a circuit was measured, where its rule asks for that.
@@ -35,8 +39,8 @@ _FIX = "run again with --overwrite"
 VERIFICATION_PICTURES = ("verification.svg", "verification.png", "verification-dark.png")
 
 
-@dataclass(frozen=True, eq=False)
-class Run:
+@dataclass(frozen=True, eq=False, repr=False)
+class Run(ShownInNotebook):
     """A finished run.
 
     Args:
@@ -63,6 +67,14 @@ class Run:
     sized: Sized | None = None
     unsized: str | None = None
 
+    def __repr__(self) -> str:
+        """Show the folder, what was run, and how good the circuit is."""
+        config, of = self.config, f"{self.circuit.n_edges:,} of {self.circuit.graph.n_edges:,} edges"
+        kept = None if self.evaluated is None else self.evaluated.faithfulness
+        good = "" if kept is None else f", faithfulness {kept:.3f}"
+        what = f"{config.model} on {self.record.prompts.name}, {config.method}"
+        return f"Run({str(self.folder)!r}: {what}, {of}{good})"
+
     @property
     def config(self) -> RunConfig:
         """What was asked for."""
@@ -87,6 +99,7 @@ def write_run(
     scores: EdgeScores | NodeScores,
     circuit: Circuit,
     trace: bytes | None = None,
+    examples: Examples | None = None,
 ) -> None:
     """Put a finished run in the place of whatever the folder held; the caller holds its lock.
 
@@ -104,9 +117,10 @@ def write_run(
             SCORES: scores_content(scores),
             CIRCUIT: content(circuit_json(circuit, scores)),
             **({} if trace is None else {TRACE: content(trace)}),
+            **({} if examples is None else {EXAMPLES: content(examples.to_bytes())}),
             RUN: content(record.to_bytes()),
         },
-        gone=(PROGRESS, *([TRACE] if trace is None else [])),
+        gone=(PROGRESS, *([TRACE] if trace is None else []), *([EXAMPLES] if examples is None else [])),
     )
 
 
@@ -139,7 +153,7 @@ def replace_circuit(run: Run, record: RunRecord, circuit: Circuit, beside: Mappi
 
 
 def _forget_pictures(folder: Path) -> None:
-    for name in (*PICTURES, *ON_REQUEST, PAGE, *VERIFICATION_PICTURES):
+    for name in (*PICTURES, *ON_REQUEST, PAGE, *VERIFICATION_PICTURES, BESIDE):
         (folder / name).unlink(missing_ok=True)
 
 

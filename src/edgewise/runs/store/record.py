@@ -101,7 +101,7 @@ class ExactSummary:
         r2: of all scores against the exact effects, estimated from these; None where too few were drawn.
         r2_low: what it is at least, with 90 % confidence.
         first: the method whose estimates these are.
-        k: how many the circuit keeps.
+        k: how many of the largest are to be found.
         recall: share of the k of largest exact effect that is among the k of largest score, estimated likewise.
     """
 
@@ -119,7 +119,7 @@ class ExactSummary:
     recall: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RunRecord:
     """A finished run without its arrays.
 
@@ -161,6 +161,11 @@ class RunRecord:
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
     finished: str
+
+    def __repr__(self) -> str:
+        """Show what was run, and when it ended."""
+        config = self.config
+        return f"RunRecord({config.model} on {self.prompts.name}, {config.method}, {self.rule}, {self.finished})"
 
     def to_bytes(self) -> bytes:
         """Return the text of `run.json`."""

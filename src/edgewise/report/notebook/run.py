@@ -1,0 +1,30 @@
+"""A run: what was run, how good its circuit is, and the best edges."""
+
+from __future__ import annotations
+
+from edgewise.report.notebook.circuit import small_picture
+from edgewise.report.notebook.markup import folded, heading, html_table, lines
+from edgewise.report.rows import best
+from edgewise.report.text import (
+    circuit_line,
+    describe_exact,
+    describe_faithfulness,
+    how_it_was_run,
+    noted,
+    rows_table,
+    what_was_run,
+)
+from edgewise.runs.store.folder import Run
+
+SHOWN = 10
+
+
+def run_html(run: Run) -> str:
+    """What `edgewise show` says, shorter, with a small picture."""
+    record = run.record
+    exact = () if record.exact is None else describe_exact(record).splitlines()
+    said = (how_it_was_run(record), *exact, circuit_line(run.circuit), describe_faithfulness(run), *noted(run.notes))
+    rows = html_table(rows_table(best(run.scores, run.circuit, SHOWN, record.config.selection.by), run.scores))
+    drawn = folded("Picture", small_picture(run.circuit, run.scores, record.metric.name))
+    warned = lines(f"warning: {one}" for one in record.warnings)
+    return heading(what_was_run(record)) + lines(said) + warned + rows + drawn + lines([f"stored in {run.folder}"])

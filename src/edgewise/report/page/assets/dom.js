@@ -1,0 +1,88 @@
+// Elements, and numbers as texts. Every text of the document becomes a text node: none is ever read as markup.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+function fill(node, attributes, children) {
+  for (const [name, value] of Object.entries(attributes || {})) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else node.setAttribute(name, value === true ? "" : String(value));
+  }
+  node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  return node;
+}
+
+function el(tag, attributes, ...children) {
+  return fill(document.createElement(tag), attributes, children);
+}
+
+function draw(tag, attributes, ...children) {
+  return fill(document.createElementNS(SVG, tag), attributes, children);
+}
+
+function replace(node, ...children) {
+  node.replaceChildren();
+  return fill(node, {}, children);
+}
+
+function button(text, act, attributes) {
+  return el("button", { type: "button", onclick: act, ...attributes }, text);
+}
+
+// Four digits after the point, or four that count where that would hide the number.
+function plain(value) {
+  if (value === null || value === undefined) return "–";
+  const size = Math.abs(value);
+  const text = value === 0 || (size >= 0.01 && size < 1e6) ? value.toFixed(4) : value.toExponential(3);
+  return text.replace("-", "−");
+}
+
+function withError(value, stderr) {
+  return stderr === null || stderr === undefined ? plain(value) : `${plain(value)} ± ${plain(stderr)}`;
+}
+
+function count(number, what) {
+  return `${number.toLocaleString("en")} ${what}${number === 1 ? "" : "s"}`;
+}
+
+function signClass(value) {
+  return value === null || value === 0 ? "plain" : value < 0 ? "helps" : "harms";
+}
+
+const SIGNS = { " ": "·", "\n": "⏎", "\t": "⇥", "\r": "␍" };
+
+// A token with its spaces and ends of lines to be seen; an empty one as such.
+function seen(token) {
+  return token.replace(/[ \n\t\r]/g, (sign) => SIGNS[sign]) || "∅";
+}
+
+function download(name, type, text) {
+  const link = el("a", { href: URL.createObjectURL(new Blob([text], { type })), download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
+// One tip for the whole page, beside the pointer.
+const tip = {
+  node: el("div", { class: "tip", role: "status", hidden: true }),
+  show(event, ...lines) {
+    replace(this.node, lines.map((line) => el("div", {}, line)));
+    this.node.hidden = false;
+    const { offsetWidth: width, offsetHeight: height } = this.node;
+    const left = Math.min(event.clientX + 14, window.innerWidth - width - 8);
+    const top = event.clientY + 18 + height > window.innerHeight ? event.clientY - height - 12 : event.clientY + 18;
+    this.node.style.left = `${Math.max(4, left)}px`;
+    this.node.style.top = `${Math.max(4, top)}px`;
+  },
+  hide() {
+    this.node.hidden = true;
+  },
+};
+
+function tipped(node, ...lines) {
+  node.addEventListener("pointermove", (event) => tip.show(event, ...lines));
+  node.addEventListener("pointerleave", () => tip.hide());
+  return node;
+}

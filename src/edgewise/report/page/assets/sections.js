@@ -1,0 +1,60 @@
+// What stands around the explorer: the head of a run, and the sections below.
+
+function numbersOf(run) {
+  return el("dl", { class: "numbers" }, run.numbers.map(([name, value, rest]) => el("div", {}, el("dt", {}, name), el("dd", {}, value, " ", el("small", {}, rest)))));
+}
+
+function saidOf(run) {
+  const lines = [...run.warnings.map((line) => ["Warning", line]), ...run.notes.map((line) => ["Note", line])];
+  return lines.length ? el("ul", { class: "warnings" }, lines.map(([kind, line]) => el("li", {}, el("strong", {}, `${kind}: `), line))) : null;
+}
+
+function factsOf(rows) {
+  return el("dl", { class: "facts" }, rows.map(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
+}
+
+function aboutRun(run) {
+  return [
+    el("h3", {}, "How to read a score"),
+    run.reading.map((line) => el("p", {}, line)),
+    run.since.length ? [el("h3", {}, "What was measured since"), factsOf(run.since)] : null,
+    el("h3", {}, "What was run"),
+    factsOf(run.facts),
+    el("h3", {}, "The same run again"),
+    el("pre", {}, run.command),
+    el("details", {}, el("summary", {}, "the config, as in run.json"), el("pre", {}, run.config)),
+    el("h3", {}, "Files of the run"),
+    factsOf(run.files),
+  ];
+}
+
+function rocSection(roc) {
+  return [el("h3", {}, roc.title), roc.said.map((line) => el("p", {}, line)), rocChart(roc), grid(roc.header, roc.rows)];
+}
+
+function comparedSection(compared) {
+  return [
+    el("p", {}, compared.title),
+    compared.said.map((line) => el("p", { class: "quiet" }, line)),
+    comparedChart(compared),
+    grid(compared.header, compared.rows),
+    el("div", { class: "side" }, compared.matrices.map(matrix)),
+  ];
+}
+
+// Runs beside each other: what matters most of each, and how many of the edges shown two of them share.
+function besideSection(models, state) {
+  const header = ["#", "run", "prompts", "method", ...models[0].run.numbers.map(([name]) => name)];
+  const rows = models.map((model, i) => {
+    const { run } = model;
+    const facts = Object.fromEntries(run.facts);
+    return [String(i + 1), run.folder, facts.prompts || "", facts.method || "", ...run.numbers.map(([, value, rest]) => `${value} ${rest}`.trim())];
+  });
+  const sets = models.map((model) => new Set(shownItems(model, state).map((item) => item.name)));
+  const overlap = sets.map((a) => sets.map((b) => {
+    const both = [...a].filter((name) => b.has(name)).length;
+    const all = a.size + b.size - both;
+    return all ? both / all : null;
+  }));
+  return [grid(header, rows), matrix(["Overlap of what is drawn (Jaccard)", overlap])];
+}

@@ -1,0 +1,169 @@
+"""What was measured of a run, for its page: faithfulness by size, exact effects, and how large scores are.
+
+A file that is damaged is passed over: the verb that wrote it refuses it, and a page must not be in its way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from edgewise.errors import FormatError
+from edgewise.evaluation.result import Point
+from edgewise.evaluation.smallest.target import SizePoint
+from edgewise.report.numbers import share
+from edgewise.report.page.numbers import known, short
+from edgewise.report.page.ranked import Order
+from edgewise.report.page.values import Bins, CurvePoint, FaithfulnessCurve, Named, Verified
+from edgewise.report.text import faithfulness
+from edgewise.runs.evaluated import Evaluated
+from edgewise.runs.sized import Sized
+from edgewise.runs.store.analysis import Analysis, StoredResults, stored, stored_with_question
+from edgewise.runs.store.folder import SIZES, Run
+from edgewise.runs.verification import NAME, Verification
+
+Found = TypeVar("Found")
+_BIN = 0.1
+# By these a circuit of some size is not the head of the ranking.
+_OTHER_ORDERS = ("greedy", "prune", "stable")
+
+
+def undamaged(reading: Callable[..., Found | None], *given: Any) -> Found | None:
+    """What `reading` returns; None where the file that it reads is damaged."""
+    try:
+        return reading(*given)
+    except FormatError:
+        return None
+
+
+def evaluations(folder: Path) -> Iterator[tuple[str, Evaluated]]:
+    """The run's evaluations by their files' names."""
+    return ((name, found.results) for name, found in _analyses(folder, "evaluation-*", Evaluated))
+
+
+def _analyses(folder: Path, pattern: str, kind: type[Found]) -> Iterator[tuple[str, StoredResults[Found]]]:
+    for path in sorted(folder.glob(f"{pattern}.json")):
+        found = undamaged(stored_with_question, Analysis(folder, path.stem), kind)
+        if found is not None:
+            yield path.stem, found
+
+
+def _verification(folder: Path) -> Verification | None:
+    return undamaged(stored, Analysis(folder, NAME), Verification)
+
+
+def curves(run: Run, order: Order) -> tuple[FaithfulnessCurve, ...]:
+    """Faithfulness by size: as it was measured to choose one, by evaluations, and that of the circuit itself."""
+    return (*_sizes(run, order), *_evaluated(run, order), *_of_circuit(run, order))
+
+
+def _sizes(run: Run, order: Order) -> Iterator[FaithfulnessCurve]:
+    """Those of the run's own rule, and of other rules."""
+    for name, one in _analyses(run.folder, f"{SIZES}*", Sized):
+        found = one.results
+        rule = one.asked.get("selection", one.asked)
+        own = order.of_ranking and rule.get("by") == run.config.selection.by and not any(map(rule.get, _OTHER_ORDERS))
+        target = found.target.value if found.target.measure == "faithfulness" else None
+        yield FaithfulnessCurve(name, own, found.counted, tuple(map(_size_point, found.points)), target)
+
+
+def _size_point(one: SizePoint) -> CurvePoint:
+    return CurvePoint(
+        size=one.size,
+        edges=one.edges,
+        faithfulness=short(one.faithfulness),
+        stderr=short(one.faithfulness_stderr),
+        kl=short(one.kl),
+        kl_stderr=short(one.kl_stderr),
+        random=None,
+    )
+
+
+def _evaluated(run: Run, order: Order) -> Iterator[FaithfulnessCurve]:
+    for name, found in evaluations(run.folder):
+        if found.curve is not None:
+            own = order.of_ranking and found.ablation == "resample"
+            yield FaithfulnessCurve(name, own, found.counted, tuple(map(_point, found.curve)), None)
+
+
+def _point(one: Point) -> CurvePoint:
+    return CurvePoint(
+        size=one.size,
+        edges=one.edges,
+        faithfulness=short(one.faithfulness),
+        stderr=short(one.stderr),
+        kl=None,
+        kl_stderr=None,
+        random=None if one.random is None else short(one.random.mean),
+    )
+
+
+def _of_circuit(run: Run, order: Order) -> Iterator[FaithfulnessCurve]:
+    found = run.evaluated
+    if found is not None:
+        point = CurvePoint(
+            size=int(order.kept.sum()),
+            edges=found.edges.circuit,
+            faithfulness=short(found.faithfulness),
+            stderr=short(found.faithfulness_stderr),
+            kl=short(found.circuit.kl),
+            kl_stderr=None,
+            random=None,
+        )
+        yield FaithfulnessCurve("the circuit", True, f"{run.config.level}s", (point,), None)
+
+
+def verified(run: Run) -> Verified | None:
+    """Exact effects beside the scores."""
+    found = _verification(run.folder)
+    if found is None:
+        return None
+    said = found.agreement
+    return Verified(
+        verdict=found.verdict,
+        criteria=tuple(
+            (one.name.replace("_", " "), share(getattr(said, one.name).value), one.outcome) for one in found.criteria
+        ),
+        names=tuple(one.name for one in found.effects),
+        scores=known(one.score for one in found.effects),
+        exact=known(one.exact for one in found.effects),
+        stderrs=tuple(short(one.exact_stderr) for one in found.effects),
+        chosen=tuple(one.chosen for one in found.effects),
+        slope=short(said.slope.value),
+        intercept=short(said.intercept.value),
+    )
+
+
+def bins(run: Run, order: Order) -> Bins:
+    """How many scores are of which size."""
+    values = run.scores.values[order.exists].astype(np.float64)
+    there = np.isfinite(values) & (values != 0)
+    sizes = np.floor(np.log10(np.abs(values[there])) / _BIN + 1e-9).astype(int)
+    low, high = (int(sizes.min()), int(sizes.max())) if len(sizes) else (0, -1)
+
+    def counts(which: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> tuple[int, ...]:
+        return tuple(np.bincount(sizes[which] - low, minlength=high - low + 1).tolist())
+
+    return Bins(
+        lows=tuple(known(np.arange(low, high + 1) * _BIN)),
+        helping=counts(values[there] < 0),
+        harming=counts(values[there] > 0),
+        circuit=counts(order.kept[there]),
+        zeros=int((values == 0).sum()),
+        unscored=int(np.isnan(values).sum()),
+    )
+
+
+def since(run: Run) -> Iterator[Named]:
+    """What was measured after the run was found, in words."""
+    for name, found in evaluations(run.folder):
+        areas = "" if found.cpr is None else f"; CPR {share(found.cpr)}, CMD {share(found.cmd)}"
+        complete = f"; completeness {share(found.completeness)}"
+        yield name.replace("-", ", ", 1), f"faithfulness {faithfulness(found)}{complete}{areas}"
+        yield from (("note", line) for line in found.notes)
+    checked = _verification(run.folder)
+    if checked is not None:
+        yield "verification", checked.verdict

@@ -1,0 +1,121 @@
+"""What a page says in words: what was run, on what, how good it is, and how scores are to be read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from edgewise.graph.selection import has_path
+from edgewise.report.numbers import plain, share
+from edgewise.report.page.command import command_line
+from edgewise.report.page.values import Named, Words
+from edgewise.report.sizes import describe_size
+from edgewise.report.text import describe_exact, describe_stability, faithfulness, path_words
+from edgewise.runs.evaluated import Evaluated
+from edgewise.runs.store.codec import to_json
+from edgewise.runs.store.folder import Run
+from edgewise.runs.store.record import RunRecord
+
+FILES: tuple[Named, ...] = (
+    ("run.json", "config, versions, counts, the metric's values, timing"),
+    ("scores.safetensors", "every score, with standard errors; NaN where no edge exists"),
+    ("circuit.json", "the circuit in EAP-IG's format; there the sign of scores is turned"),
+    ("faithfulness.json", "how much of the behaviour the circuit keeps, unless --no-evaluate was given"),
+    ("examples.json", "prompts as tokens, each one's metric, and where the circuit's heads look on one"),
+    ("sizes.json", "how many edges it takes, where --keep or --max-kl was given"),
+    ("report.html", "this page"),
+    ("circuit.svg, .png; scores.svg, .png", "pictures for papers, by edgewise draw"),
+)
+
+
+def title_of(record: RunRecord) -> str:
+    """Return the title of a run: its model, of a path the last part, and its prompts."""
+    model = record.config.model
+    short = Path(model).name if model.startswith((".", "/", "~")) or len(Path(model).parts) > 2 else model
+    return f"{short or model} on {record.prompts.name}"
+
+
+def lead(record: RunRecord) -> str:
+    """Return a sentence on what was done."""
+    return (
+        f"{record.config.level.capitalize()}s of the residual-stream graph, scored by {record.config.method} on "
+        f"{record.prompts.n:,} prompts. Kept: {record.rule}."
+    )
+
+
+def numbers(run: Run) -> Iterator[tuple[str, str, str]]:
+    """The numbers that matter most: name, value, and what stands beside it."""
+    counts, metric = run.record.counts, run.record.metric
+    yield "edges kept", f"{counts.circuit_edges:,}", f"of {counts.edges:,}"
+    yield "nodes", f"{counts.circuit_nodes:,}", f"of {counts.sources + 1:,}"
+    yield (f"{metric.name}, clean", *_with_error(metric.clean, metric.clean_stderr))
+    yield (f"{metric.name}, corrupted", *_with_error(metric.corrupted, metric.corrupted_stderr))
+    yield from _worth(run.evaluated)
+
+
+def _worth(found: Evaluated | None) -> Iterator[tuple[str, str, str]]:
+    if found is not None and found.faithfulness is not None:
+        spread = "" if found.faithfulness_stderr is None else f"± {share(found.faithfulness_stderr)}"
+        yield "faithfulness", share(found.faithfulness), spread
+
+
+def _with_error(value: float, stderr: float | None) -> tuple[str, str]:
+    return plain(value), "" if stderr is None else f"± {plain(stderr)}"
+
+
+def reading(run: Run) -> Words:
+    """Return how a score is to be read."""
+    what, metric = run.config.level, run.record.metric.name
+    carries = "what it carries" if what == "edge" else "its output"
+    return (
+        f"A score estimates how much {metric} would change if the {what} were patched: if {carries} on the clean prompt"
+        " were replaced by what it is on the corrupted one, all else left alone.",
+        f"Negative (blue): {metric} falls, so the {what} helps. Positive (red): {metric} rises, so the {what} works"
+        " against the behaviour. Scores are means over prompts; ± and stderr are standard errors of means.",
+        *(() if run.record.exact is None else (_which_are_exact(run.record),)),
+    )
+
+
+def _which_are_exact(record: RunRecord) -> str:
+    said = describe_exact(record).replace("\n", "; ")
+    return f"Some scores are no estimates: they are exact, measured by patching alone. {said[0].upper()}{said[1:]}."
+
+
+def facts(run: Run) -> Iterator[Named]:
+    """What was run, on what, and how long it took."""
+    record = run.record
+    config, prompts = record.config, record.prompts
+    options = ", ".join(f"{name} {value}" for name, value in prompts.info.items() if name not in ("task", "n"))
+    dropped = f", {prompts.dropped:,} rows dropped" if prompts.dropped else ""
+    seconds = ", ".join(f"{step} {spent:.1f} s" for step, spent in record.timing.items() if step != "total")
+    yield "model", f"{config.model} ({record.model.get('architecture', 'unknown architecture')})"
+    yield "prompts", f"{prompts.n:,} of {prompts.name}{dropped}{f' ({options})' if options else ''}"
+    yield "method", f"{config.method}, {config.level}s"
+    yield "metric", record.metric.name
+    yield "kept", f"{record.rule}{path_words(has_path(run.circuit))}"
+    if run.sized is not None:
+        yield "size", describe_size(run.sized).removeprefix("size: ")
+    if run.evaluated is not None:
+        yield "faithfulness", faithfulness(run.evaluated)
+    if record.exact is not None:
+        yield "exact effects", describe_exact(record).replace("\n", "; ")
+    if record.stability is not None:
+        yield "other prompts", describe_stability(record).replace("\n", "; ")
+    yield "machine", f"{config.dtype} on {config.device}, {record.batch_size or 'all'} prompts at a time"
+    yield "time", f"{record.timing.get('total', 0.0):.1f} s ({seconds}), finished {record.finished}"
+    yield "versions", ", ".join(f"{name} {version}" for name, version in record.versions.items())
+    yield "model files", f"SHA-256 {record.identity.get('model') or 'not known'}"
+    yield "prompt ids", f"SHA-256 {prompts.fingerprint}"
+
+
+def command(run: Run) -> str:
+    """Return the command that makes the same run."""
+    asked = replace(run.config, evaluate=run.config.evaluate or run.evaluated is not None)
+    return command_line(asked, "runs/again")
+
+
+def config_text(run: Run) -> str:
+    """Return the config as ``run.json`` has it."""
+    return json.dumps(to_json(run.config), indent=2)

@@ -1,0 +1,114 @@
+"""Example prompts of a run, made while its model is loaded, so that its page needs none.
+
+1. Every prompt's metric, clean and corrupted, as the method measured them.
+2. The first prompts as tokens, and those on which the metric is lowest, which may be odd.
+3. What the model expects on the very first of them and on the lowest: one pass over these few.
+4. Where the circuit's strongest heads look on one prompt: one pass over it.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from edgewise.engine.rules.patterns import attention_patterns
+from edgewise.engine.run.batches import Batch
+from edgewise.engine.run.forward import logits_at
+from edgewise.engine.run.hooks import borrowed
+from edgewise.graph import Circuit, EdgeScores, NodeScores
+from edgewise.graph.arrays import FloatArray
+from edgewise.models import Model
+from edgewise.runs.methods import ScoringState
+from edgewise.runs.shown_prompts import show_row, tokens
+from edgewise.runs.store.examples import Attention, Example, Examples, HeadPattern, Likely
+from edgewise.tasks import PromptPair, PromptSet
+
+# Prompts whose tokens are kept; of these, those that the model is asked about; the lowest ones among each.
+KEPT, ASKED, LOWEST = 100, 3, 5
+N_LIKELIEST, N_HEADS, MOST_TOKENS = 5, 20, 128
+_DIGITS = 6
+
+
+def examples_of(
+    model: Model,
+    prompts: PromptSet,
+    metric: str,
+    state: ScoringState,
+    scores: EdgeScores | NodeScores,
+    circuit: Circuit,
+) -> Examples:
+    """What is kept of a run's prompts.
+
+    Args:
+        model: loaded.
+        prompts: those that were scored.
+        metric: its name.
+        state: the method's, at the end.
+        scores: the run's.
+        circuit: the run's, whose heads are looked at.
+    """
+    clean, corrupted = state.clean_metric, state.corrupted_metric
+    lowest = np.argsort(clean, kind="stable")[:LOWEST].tolist()
+    asked = sorted({*range(len(prompts))[:ASKED], *lowest})
+    likely = dict(zip(asked, _likeliest(model, [prompts[place] for place in asked]), strict=True))
+    shown = sorted({*range(len(prompts))[:KEPT], *lowest})
+    return Examples(
+        metric,
+        tuple(pair.row or place for place, pair in enumerate(prompts, start=1)),
+        _rounded(clean),
+        _rounded(corrupted),
+        tuple(
+            Example(place, show_row(prompts[place], model.tokenizer, place + 1), likely.get(place)) for place in shown
+        ),
+        _attention(model, prompts, strongest_heads(scores, circuit)),
+    )
+
+
+def strongest_heads(scores: EdgeScores | NodeScores, circuit: Circuit, n: int = N_HEADS) -> tuple[str, ...]:
+    """The heads of a circuit with the largest scores: of an edge that they write or read, or of themselves."""
+    graph = circuit.graph
+    sizes = np.nan_to_num(np.abs(scores.values)).astype(np.float64)
+    if isinstance(scores, EdgeScores):
+        kept = np.where(circuit.mask, sizes, 0.0)
+        sizes = np.maximum(kept.max(1), np.where(graph.reads, kept.max(0), 0.0).max(1))
+    order = np.argsort(-sizes, kind="stable")
+    member = circuit.node_mask
+    heads = (graph.sources[row] for row in order if member[row] and graph.sources[row].startswith("a"))
+    return tuple(head for head, _ in zip(heads, range(n), strict=False))
+
+
+def _likeliest(model: Model, pairs: Sequence[PromptPair]) -> list[Likely]:
+    return [_likeliest_of(model, pair) for pair in pairs]
+
+
+def _likeliest_of(model: Model, pair: PromptPair) -> Likely:
+    batch = Batch.of([pair], model.device, causal=model.wiring.causal)
+    with borrowed(model.module) as hooks:
+        logits = logits_at(model, hooks, batch.clean, batch.answers)[0, len(pair.positions) - 1]
+    shares = logits.to(torch.promote_types(logits.dtype, torch.float32)).softmax(-1)
+    found = shares.topk(min(N_LIKELIEST, len(shares)))
+    return Likely(tokens(found.indices.tolist(), model.tokenizer), _rounded(found.values.double().cpu().numpy()))
+
+
+def _attention(model: Model, prompts: PromptSet, heads: Sequence[str]) -> Attention | None:
+    """Where heads look on the first prompt, or, where that is long, on the shortest."""
+    place = 0 if len(prompts[0]) <= MOST_TOKENS else min(range(len(prompts)), key=lambda i: len(prompts[i]))
+    if not heads or len(prompts[place]) > MOST_TOKENS:
+        return None
+    patterns = attention_patterns(model, prompts[place].clean)
+    found = []
+    for head in heads:
+        layer, number = model.graph.writer(model.graph.source_index(head))
+        seen = patterns[layer]
+        if seen is not None and number is not None:
+            weights = (seen[number] * 255).round().clamp(0, 255).to(torch.uint8).numpy().tobytes()
+            found.append(HeadPattern(head, b64encode(weights).decode()))
+    return Attention(place, tokens(prompts[place].clean, model.tokenizer), tuple(found)) if found else None
+
+
+def _rounded(values: FloatArray) -> tuple[float, ...]:
+    """Numbers to so many digits: beyond them lies what depends on the micro-batch."""
+    return tuple(float(f"{value:.{_DIGITS}g}") for value in values.tolist())

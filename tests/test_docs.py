@@ -1,0 +1,76 @@
+"""Pages that must keep to something else: errors, stored results, the version, files that they link to."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edgewise import errors
+from edgewise.graph.scores import ARRAYS, MARKS
+
+ROOT = Path(__file__).parent.parent
+LINK = re.compile(r"\]\(([^)#\s:]+)(?:#[^)]*)?\)")
+ROW = re.compile(r"^\| (\S+)(?: \*)? \| (default|\d+x) \| (\d+) \| (\d+) \| (\S+) \| (\S+) \| (\S+) \|$", re.MULTILINE)
+
+
+def text(path: str) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def classes() -> Iterator[str]:
+    """Every class of `edgewise.errors` that is raised or warned with."""
+    for name, one in inspect.getmembers(errors, inspect.isclass):
+        if issubclass(one, Exception):
+            yield name
+
+
+def test_every_error_has_causes_and_mends() -> None:
+    sections = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", text("docs/errors.md"), re.MULTILINE | re.DOTALL))
+    assert set(sections) == set(classes())
+    bare = {name for name, said in sections.items() if "| cause | what to do |" not in said}
+    assert bare == {"EdgewiseError", "EdgewiseWarning"}
+
+
+def test_the_tree_of_errors_is_that_of_the_module() -> None:
+    tree = [line.strip() for line in str(errors.__doc__).splitlines() if "──" in line]
+    assert [line.strip() for line in text("docs/errors.md").splitlines() if "──" in line] == tree
+
+
+def test_how_often_the_stated_error_holds_is_what_was_counted() -> None:
+    rows = json.loads(text("benchmarks/effects/coverage.json"))["rows"]
+    counted = {
+        (row["pair"], "default" if row["budget"] is None else f"{row['budget']:g}x"): (
+            f"{row['certain'] + row['drawn']}",
+            f"{row['drawn']}",
+            *(f"{row[name]:.3f}" for name in ("r2", "limit")),
+            f"{row['holds']:.2f}",
+        )
+        for row in rows
+    }
+    assert {tuple(row[:2]): tuple(row[2:]) for row in ROW.findall(text("docs/estimators.md"))} == counted
+
+
+def test_every_tensor_of_scores_is_specified() -> None:
+    part = text("docs/files.md").partition("## scores.safetensors")[2].partition("\n## ")[0]
+    stored = {"scores" if name == "values" else name for name in (*ARRAYS, *MARKS)}
+    assert set(re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE)) == stored
+
+
+def test_the_readme_is_short() -> None:
+    assert len(text("README.md").splitlines()) <= 150
+
+
+@pytest.mark.parametrize("page", ["README.md", "llms.txt", "CONTRIBUTING.md", "SECURITY.md"])
+def test_files_outside_the_site_link_to_what_is_there(page: str) -> None:
+    assert [link for link in LINK.findall(text(page)) if not (ROOT / link).exists()] == []
+
+
+def test_the_version_to_cite_is_the_package_s() -> None:
+    (version,) = re.findall(r'^version = "(.*)"$', text("pyproject.toml"), re.MULTILINE)
+    assert f"\nversion: {version}\n" in text("CITATION.cff")
+    assert f"version = {{{version}}}" in text("docs/cite.md")
