@@ -61,6 +61,6 @@ def make_prompts(
     if as_json:
         document = asdict(made)
         document["first"].pop("pair")
-        output.document(document)
+        output.document("made-prompts", document)
         return
     output.result(show_made(made))
