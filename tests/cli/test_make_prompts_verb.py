@@ -6,7 +6,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+
+from edgewise.tasks import TASKS
 
 if TYPE_CHECKING:
     from cli.conftest import Cli
@@ -88,3 +91,29 @@ def test_mistakes_are_one_line(cli: Cli, arguments: list[str], said: str) -> Non
     assert result.code == 2
     assert said in result.err
     assert result.err.count("\n") == 1
+
+
+def test_an_example_of_every_task_as_a_model_reads_it(cli: Cli) -> None:
+    text = cli("list", "tasks", "--model", "demo").out
+    assert text.startswith("ioi: right Alex; wrong Ellen\n  clean      Then , Alex   and Ellen went")
+    assert "\n\ngreater-than; answers: two-digit tokens: right 55 56 57" in text
+    assert "\nantonyms: not for this tokenizer (antonyms: the tokenizer does not know the words of" in text
+    entries = json.loads(cli("list", "tasks", "--model", "demo", "--json").out)["entries"]
+    assert [entry["task"] for entry in entries] == list(TASKS)
+    assert [bool(entry["row"]) for entry in entries] == [not entry["refused"] for entry in entries]
+    assert "--model is for `edgewise list tasks`" in cli("list", "metrics", "--model", "demo").err
+
+
+def test_the_page_names_every_key_and_every_check() -> None:
+    from edgewise.runs.data_checks import Measured, check_data
+    from edgewise.tasks import PromptPair
+    from edgewise.tasks.templates import lists, read
+
+    page = (Path(__file__).resolve().parents[2] / "docs" / "prompts.md").read_text(encoding="utf-8")
+    for key in (*read._KEYS, *read._KEYS_OF_SLOT, *lists._CONTENTS, *lists.OWN):
+        assert f"`{key}`" in page or f"`{key} =" in page or f"`[[{key}]]`" in page or f"[{key}" in page, key
+    measured = Measured(np.array([2.0, 1.0]), np.array([0.0, 0.0]), True, 1.0)
+    for check in check_data([PromptPair((1,), (2,), (3,), (4,))] * 2, measured):
+        limit = f"{check.limit:.0%}".replace("%", " %") + (" or more" if check.least else " or less")
+        assert f"| {check.name} |" in page
+        assert page.split(f"| {check.name} |")[1].split("|")[1].strip() == ("none" if check.limit == 0 else limit)

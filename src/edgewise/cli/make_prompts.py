@@ -19,7 +19,7 @@ edgewise make-prompts mine.toml --model gpt2 --n 200 --out prompts.jsonl
 
 edgewise make-prompts mine.toml --model gpt2 --n 200 --split held-out --out held-out.jsonl
 
-edgewise make-prompts antonyms --show > mine.toml
+edgewise make-prompts antonyms --show
 """
 
 MADE = PROMPTS.only("n", "seed", "split", "bos").default(n=100)
