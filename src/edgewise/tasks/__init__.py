@@ -50,6 +50,7 @@ TASKS = Registry(
         "successors": "edgewise.tasks.templates.shipped:SUCCESSORS",
         "colours": "edgewise.tasks.templates.shipped:COLOURS",
         "residences": "edgewise.tasks.templates.shipped:RESIDENCES",
+        "language-switch": "edgewise.tasks.templates.shipped:LANGUAGE_SWITCH",
         "acronyms": "edgewise.tasks.templates.shipped:ACRONYMS",
         "addition": "edgewise.tasks.templates.shipped:ADDITION",
         "prices": "edgewise.tasks.templates.shipped:PRICES",

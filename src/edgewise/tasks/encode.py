@@ -108,18 +108,46 @@ class TextEncoder:
         """
         if prompt_text is None:
             return [self._alone(text, ids, first_token) for text, ids in self._encoded(answer_texts)]
+        splits = self._splits(prompt_text, answer_texts)
+        return [
+            self._one_token(prompt_text, text, split, first_token)
+            for text, split in zip(answer_texts, splits, strict=True)
+        ]
+
+    def continuations(self, prompt_text: str | None, answer_texts: Sequence[str]) -> list[list[int]]:
+        """All tokens of several answers, each behind the prompt.
+
+        Args:
+            prompt_text: the prompt; None where it is given as ids, and answers are read by themselves.
+            answer_texts: the answers.
+
+        Raises:
+            DataError: an answer that is empty, fuses with the prompt, or is unknown to the tokenizer.
+        """
+        if prompt_text is None:
+            found = self.plain(answer_texts)
+            for text, ids in zip(answer_texts, found, strict=True):
+                self._alone(text, ids, True)
+            return found
+        splits = self._splits(prompt_text, answer_texts)
+        for text, split in zip(answer_texts, splits, strict=True):
+            self._one_token(prompt_text, text, split, True)
+        return [split.pieces for split in splits]
+
+    def _splits(self, prompt_text: str, answer_texts: Sequence[str]) -> list[_Split]:
         texts = [prompt_text, *(prompt_text + text for text in answer_texts), *answer_texts]
         prompt, *rest = self.plain(texts)
-        joined, alone = rest[: len(answer_texts)], rest[len(answer_texts) :]
-        return [
-            self._one_token(prompt_text, text, _Split(prompt, together, by_itself), first_token)
-            for text, together, by_itself in zip(answer_texts, joined, alone, strict=True)
-        ]
+        both = zip(rest[: len(answer_texts)], rest[len(answer_texts) :], strict=True)
+        return [_Split(prompt, together, by_itself) for together, by_itself in both]
 
     def single(self, text: str) -> int | None:
         """Id of the text by itself if it is exactly one known token, else None (for choosing word lists)."""
         ids = self.plain([text])[0]
         return ids[0] if len(ids) == 1 and ids[0] != self.unknown_id else None
+
+    def lacks_space(self, text: str) -> bool:
+        """Whether a text would be one token with a space in front."""
+        return not text[:1].isspace() and self.single(f" {text}") is not None
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of the ids, special tokens included."""
@@ -202,7 +230,7 @@ class TextEncoder:
                 f"end the prompt without it and give the answer as {' ' + text.lstrip()!r}"
             )
         spaced, what = " " + text, f"answer {shown(text)} is {len(pieces)} tokens {self._pieces(pieces)}"
-        if not text[:1].isspace() and self.single(spaced) is not None:
+        if self.lacks_space(text):
             return f"{what}; write {shown(spaced)}, which is one token"
         return f"{what}; use an answer that is one token{_OR_FIRST if pieces else ''}"
 

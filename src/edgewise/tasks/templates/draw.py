@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from edgewise.errors import DataError
+from edgewise.tasks.contrast import Contrast, contrast
 from edgewise.tasks.draft import draw_distinct, random_source
 from edgewise.tasks.encode import TextEncoder
 from edgewise.tasks.prompts import PromptPair
@@ -147,6 +148,12 @@ class _Drawing:
         into[slot.name] = self.rng.choice(left)
         return True
 
+    def _read(self, clean: str, right: tuple[str, ...], wrong: tuple[str, ...]) -> Contrast:
+        if self.template.several_tokens:
+            return contrast(self.encoder, clean, right, wrong)
+        ids = self.encoder.answers(clean, (*right, *wrong))
+        return Contrast((), _each_once(ids[: len(right)]), _each_once(ids[len(right) :]))
+
     def _once(
         self, variant: Variant, sentence: int, chosen: Mapping[str, Filler], instead: Mapping[str, Filler]
     ) -> Made | None:
@@ -166,19 +173,23 @@ class _Drawing:
             for patterns in (variant.answers, variant.wrong_answers)
         )
         try:
-            ids = self.encoder.answers(clean, (*right, *wrong))
+            found = self._read(clean, right, wrong)
         except DataError as error:
             self.why = str(error)
             return None
         pair = PromptPair(
-            tuple(self.encoder.prompt(clean)),
-            tuple(self.encoder.prompt(corrupted)),
-            tuple(dict.fromkeys(ids[: len(right)])),
-            tuple(dict.fromkeys(ids[len(right) :])),
+            (*self.encoder.prompt(clean), *found.shared),
+            (*self.encoder.prompt(corrupted), *found.shared),
+            found.right,
+            found.wrong,
         )
         self.why = _unusable(pair)
         fillers = {name: filler.text for name, filler in chosen.items()}
         return None if self.why else Made(clean, corrupted, right, wrong, fillers, pair)
+
+
+def _each_once(ids: Sequence[int]) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(ids))
 
 
 def _taken(slot: Slot, slots: Sequence[Slot], chosen: Mapping[str, Filler]) -> Iterator[Filler]:

@@ -101,7 +101,7 @@ class _FormFit:
     """One form, its slots with all their fillers, and an example of each."""
 
     def __init__(self, template: Template, form: Form, encoder: TextEncoder) -> None:
-        self._form, self._encoder = form, encoder
+        self._form, self._encoder, self._several = form, encoder, template.several_tokens
         sentences = [pattern for variant in form.variants for pair in variant.sentences for pattern in pair]
         answers = [pattern for variant in form.variants for pattern in (*variant.answers, *variant.wrong_answers)]
         used = {reference.slot for pattern in (*sentences, *answers) for reference in pattern.references}
@@ -185,10 +185,11 @@ class _FormFit:
 
     def _no_answer(self, prompt: str, pattern: Pattern, slot: Slot, filler: Filler) -> str:
         chosen = {**self._example, slot.name: filler}
+        texts = pattern.fill(chosen, chosen)
         try:
-            self._encoder.answers(prompt, pattern.fill(chosen, chosen))
+            _ = self._encoder.continuations(prompt, texts) if self._several else self._encoder.answers(prompt, texts)
         except DataError:
-            return "its answer is not one token"
+            return "its answer cannot follow the prompt" if self._several else "its answer is not one token"
         return ""
 
 

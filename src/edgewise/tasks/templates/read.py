@@ -23,7 +23,7 @@ else:
 
 ENDINGS = (".toml", ".yaml", ".yml")
 _SENTENCES = ("clean", "corrupted", "answers", "wrong_answers")
-_KEYS = ("summary", "source", "metric", "split", "slots", "lists", "form", "variant", *_SENTENCES)
+_KEYS = ("summary", "source", "metric", "split", "several_tokens", "slots", "lists", "form", "variant", *_SENTENCES)
 _KEYS_OF_SLOT = ("list", "fillers", "corrupt", "with", "tokens")
 _MOST_BYTES = 2**24
 
@@ -72,8 +72,19 @@ def _template(said: Mapping[str, Any], name: str, folder: Path) -> Template:
     metric = str(said.get("metric", "logit-diff"))
     if metric not in METRICS:
         raise DataError(f"metric: {metric!r} is none{did_you_mean(metric, METRICS)}; give one of {', '.join(METRICS)}")
-    split = _split(said.get("split"), slots)
-    return Template(name, str(said.get("summary", "")), str(said.get("source", "")), metric, slots, forms, split)
+    several = said.get("several_tokens", False)
+    if not isinstance(several, bool):
+        raise DataError(f"several_tokens: {shown(several)}; give true or false")
+    return Template(
+        name=name,
+        summary=str(said.get("summary", "")),
+        source=str(said.get("source", "")),
+        metric=metric,
+        slots=slots,
+        forms=forms,
+        split=_split(said.get("split"), slots),
+        several_tokens=several,
+    )
 
 
 def _known_keys(said: Mapping[str, Any], known: Sequence[str], where: str) -> None:

@@ -95,6 +95,7 @@ class Template:
         slots: name -> slot.
         forms: tried in this order; the first that a tokenizer allows is taken.
         split: the list of which a third is for held-out prompts alone; None where no prompts are held out.
+        several_tokens: whether answers may be, and are then read where right and wrong ones first differ.
     """
 
     name: str
@@ -104,3 +105,4 @@ class Template:
     slots: Mapping[str, Slot]
     forms: tuple[Form, ...]
     split: str | None
+    several_tokens: bool = False
