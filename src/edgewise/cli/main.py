@@ -21,6 +21,7 @@ from edgewise.cli import (
     evaluate,
     league,
     listing,
+    make_prompts,
     open_page,
     paper,
     prompts,
@@ -60,6 +61,7 @@ _add("draw", draw.draw, draw.EXAMPLES)
 _add("evaluate", evaluate.evaluate, evaluate.EXAMPLES)
 _add("league", league.league, league.EXAMPLES)
 _add("list", listing.list_names, listing.EXAMPLES)
+_add("make-prompts", make_prompts.make_prompts, make_prompts.EXAMPLES)
 _add("open", open_page.open_page, open_page.EXAMPLES)
 _add("paper", paper.paper, paper.EXAMPLES)
 _add("prompts", prompts.prompts, prompts.EXAMPLES)

@@ -12,6 +12,7 @@ from edgewise.errors import RunConflictError
 from edgewise.models import Model, Opened, open_model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.identity import changed, given_digests, model_identity
+from edgewise.runs.model_answers import selected
 from edgewise.runs.prompts import prompts_of, require_data
 from edgewise.runs.shown_prompts import ShownPrompts
 from edgewise.runs.steps import Steps
@@ -79,6 +80,8 @@ def prepare(
     with steps.step("model", f"loading {config.model}"):
         model = opened.load()
     check(model)
+    with steps.step("prompts", "selecting prompts"):
+        prompts = selected(config, model, prompts)
     # Taken once the model is there: a hub model may have been fetched, or fetched anew, by loading it.
     with steps.step("files", "reading the model's files again, for their fingerprints"):
         found = given | model_identity(config)
