@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import secrets
+import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -59,11 +62,13 @@ def launch(given: Sequence[str], n: int) -> int:
         min_nodes=1,
         max_nodes=1,
         nproc_per_node=n,
+        run_id=secrets.token_hex(4),
         rdzv_backend="c10d",
         rdzv_endpoint="localhost:0",
         max_restarts=0,
         monitor_interval=0.1,
     )
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
     try:
         elastic_launch(config, sys.executable)("-m", "edgewise", *given)
     except ChildFailedError as error:
@@ -114,7 +119,9 @@ def _said(failures: Mapping[int, Any]) -> tuple[int, str]:
     first = failures.get(0)
     if first is not None and first.exitcode in (1, 2, 130):
         return int(first.exitcode), ""
-    rank, found = min(failures.items(), key=lambda item: (item[1].exitcode == LOST, item[1].timestamp, item[0]))
+    # The launcher ends the others by SIGTERM.
+    later = (LOST, -signal.SIGTERM)
+    rank, found = min(failures.items(), key=lambda item: (item[1].exitcode in later, item[1].timestamp, item[0]))
     if found.exitcode < 0:
         again = "the same command goes on from what is stored"
         return 2, f"process {rank} was ended by {found.signal_name()}, and the others with it; {again}"
