@@ -105,6 +105,14 @@ class RunConflictError(RunError):
     """The run folder already holds a different run."""
 
 
+class ProcessError(EdgewiseError):
+    """Something went wrong in another of the processes that work together, or they cannot reach each other."""
+
+
+class LostProcessError(ProcessError):
+    """Another of the processes that work together has gone."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the known name nearest to `name`, or ``""`` when none is near.
 
