@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from edgewise.attribution.eap_ig_inputs import passes
 from edgewise.engine.run.passes import Passes
 from edgewise.errors import RunError
 from edgewise.models import Model
@@ -12,7 +13,7 @@ from edgewise.runs.methods.method import RunMethod
 from edgewise.runs.resume import Tensors
 from edgewise.search.fading import Fading, FadingState, fading
 from edgewise.settings.conditions import Conditions
-from edgewise.settings.methods import FadingSettings
+from edgewise.settings.methods import FadingSettings, InputPathSettings
 from edgewise.tasks import PromptSet
 
 
@@ -20,7 +21,7 @@ class FadingMethod(RunMethod[FadingState]):
     """Masks that fade, edge by edge, in the order in which the circuit needs them least."""
 
     name = "fading"
-    summary = "circuits in their own context: masks of all edges fade where the loss (KL) feels it least, few steps"
+    summary = "circuits in their own context: masks of all edges fade where the loss (KL) feels it least"
     settings = FadingSettings
     default_metric = "kl"
     no_estimates = "ranks edges by the smallest circuit that needs them, and its scores are no estimates of effects"
@@ -39,10 +40,11 @@ class FadingMethod(RunMethod[FadingState]):
     ) -> Iterator[FadingState]:
         """One state a step."""
         own = self.own(config)
+        seed = abs(config.seed) if own.method_seed is None else own.method_seed
         return fading(
             model,
             prompts,
-            Fading(own.steps, own.minibatch, own.rate, own.first),
+            Fading(own.steps, own.minibatch, own.rate, seed),
             metric=config.metric or self.default_metric,
             conditions=conditions,
             stored=stored,
@@ -53,11 +55,11 @@ class FadingMethod(RunMethod[FadingState]):
         return state.lines()
 
     def passes(self, config: RunConfig, state: FadingState) -> Passes:
-        """Clean and corrupted runs once, the estimate (3 F + 1 B), and each step's prompts there and back."""
+        """Clean and corrupted runs once, the estimate, and each step's prompts there and back."""
         own, n = self.own(config), len(state.clean_metric)
-        there = own.steps * min(own.minibatch, n) / n
-        estimate = (3, 1) if own.first < 1 else (0, 0)
-        return Passes(2 + estimate[0] + there, estimate[1] + there)
+        there = state.total * min(own.minibatch, n) / n
+        estimate = passes(InputPathSettings(), state.graph.spec)
+        return Passes(2 + estimate.forward + there, estimate.backward + there)
 
 
 METHOD = FadingMethod()

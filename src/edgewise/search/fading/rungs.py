@@ -1,0 +1,65 @@
+"""The sizes through which circuits fall, and the size and the temperature of every step on the way.
+
+Between one rung and the next the size falls by the same factor each step, while masks are soft; at the rung it stays
+while they harden, so that the circuit there is one of whole edges.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+# Shares of all edges: where the size begins, and the rungs.
+FIRST = 0.5
+RUNGS = (0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002)
+# Temperatures of the first and the last soft step, in units of the levels, and what hardening divides them by.
+SOFT, LAST_SOFT, HARDENED = 1.0, 0.8, 8.0
+# Of the steps towards a rung, the share that is spent at it.
+AT_RUNG = 0.3
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step.
+
+    Args:
+        size: what the masks sum to.
+        temperature: of the masks.
+        hard: which of the steps at a rung it is, from 1; 0 on the way to one.
+        last: whether the rung's circuit is settled after it.
+    """
+
+    size: int
+    temperature: float
+    hard: int = 0
+    last: bool = False
+
+
+def rungs(n_edges: int) -> tuple[int, ...]:
+    """The sizes at which circuits are settled, falling. In small models several shares are one size."""
+    return tuple(sorted({max(1, round(share * n_edges)) for share in RUNGS}, reverse=True))
+
+
+def plan(n_edges: int, per_rung: int) -> tuple[Step, ...]:
+    """All steps, so many a rung.
+
+    Args:
+        n_edges: of the model.
+        per_rung: at least 2: one on the way and one at the rung.
+    """
+    sizes, holds = rungs(n_edges), max(1, round(AT_RUNG * per_rung))
+    falls = per_rung - holds
+    steps: list[Step] = []
+    above = max(sizes[0], round(FIRST * n_edges))
+    for number, size in enumerate(sizes):
+        for step in range(falls):
+            soft = _between(SOFT, LAST_SOFT, (number * falls + step) / (len(sizes) * falls))
+            steps.append(Step(round(_between(above, size, (step + 1) / falls)), soft))
+        steps += [Step(size, soft * HARDENED ** (-step / holds), step, step == holds) for step in range(1, holds + 1)]
+        above = size
+    return tuple(steps)
+
+
+def _between(high: float, low: float, share: float) -> float:
+    """What lies at a share of the way from one number to another on a logarithmic scale."""
+    return high * math.pow(low / high, share)
