@@ -101,18 +101,20 @@ def test_sizes_fall_to_rungs_and_stay_there() -> None:
     assert rungs(1000) == (200, 100, 50, 20, 10, 5, 2)
     assert rungs(20) == (4, 2, 1)
     steps = plan(1000, 10)
-    assert len(steps) == 70
+    # 25 steps to the first rung and 15 to the second: three tenths of them there, rounded.
+    assert len(steps) == 25 + 15 + 5 * 10
     sizes = [step.size for step in steps]
     assert sizes == sorted(sizes, reverse=True)
+    assert [number for number, step in enumerate(steps, start=1) if step.last] == [25, 40, 50, 60, 70, 80, 90]
     assert [step.size for step in steps if step.last] == [200, 100, 50, 20, 10, 5, 2]
-    # From 500 to 200 in seven steps, each by the seventh root of 2.5.
-    assert sizes[:10] == [round(500 / 2.5 ** (k / 7)) for k in range(1, 8)] + [200] * 3
-    assert [step.hard for step in steps[:10]] == [0] * 7 + [1, 2, 3]
-    soft = [step.temperature for step in steps if not step.hard]
-    assert soft[0] == 1.0
-    np.testing.assert_allclose(np.diff(np.log(soft)), math.log(0.8) / 49)
-    assert all(math.isclose(steps[10 * k + 9].temperature, soft[7 * k + 6] / 8) for k in range(7))
-    assert [step.hard for step in plan(1000, 2)[:4]] == [0, 1, 0, 1]
+    # From 100 to 50 in seven steps, each by the seventh root of 2.
+    assert sizes[40:50] == [round(100 / 2 ** (k / 7)) for k in range(1, 8)] + [50] * 3
+    assert [step.hard for step in steps[40:50]] == [0] * 7 + [1, 2, 3]
+    soft = [step.temperature for step in steps[40:] if not step.hard]
+    np.testing.assert_allclose(np.log(soft), math.log(0.8) * np.arange(14, 49) / 49)
+    assert steps[0].temperature == 1.0
+    assert all(math.isclose(steps[10 * k + 49].temperature, soft[7 * k + 6] / 8) for k in range(5))
+    assert [step.hard for step in plan(1000, 2)[:5]] == [0, 0, 0, 1, 2]
 
 
 def slopes(model: Model, pairs: Sequence[PromptPair], kept: np.ndarray) -> tuple[float, np.ndarray]:
@@ -142,7 +144,7 @@ def test_a_run_is_the_rule(family: str) -> None:
     model, pairs = load_model(module), list(prompts(4))
     with leaves_no_trace(module):
         state = last_of(fading(model, pairs, Fading(3, 4, 0.3, seed=5), conditions=Conditions(batch_size=3)))
-    estimates = score_edges(model, pairs, method="eap-ig-inputs", metric="kl")
+    estimates = score_edges(model, pairs, method="secant-mid", metric="kl")
     mask, n = model.graph.mask, model.graph.n_edges
     ranks = np.argsort(np.argsort(-np.abs(estimates.values[mask]), kind="stable")) + 1.0
     soft, momenta, holds = -np.log(ranks), np.zeros(n), np.full(n, n)
@@ -202,7 +204,7 @@ def test_the_best_edges_of_a_rung_are_its_circuit() -> None:
     assert sorted(values) == [(k + 1) / n for k in range(n)]
     assert set(state.smallest) <= {*rungs(n), n}
     outside = np.flatnonzero(state.smallest == n)
-    estimates = score_edges(model, pairs, method="eap-ig-inputs", metric="kl").values[model.graph.mask]
+    estimates = score_edges(model, pairs, method="secant-mid", metric="kl").values[model.graph.mask]
     np.testing.assert_array_equal(np.argsort(values[outside]), np.argsort(np.abs(estimates[outside])))
     smallest = rungs(n)[-1]
     again = replace(state, hard=state.soft).settled(smallest)
@@ -217,9 +219,7 @@ def test_minibatches_are_taken_in_turn_and_all_prompts_count() -> None:
     assert len(state.clean_metric) == 5
     assert np.isfinite(state.clean_metric).all()
     first = plan(model.graph.n_edges, 2)[0]
-    levels = Levels.ranked(
-        np.abs(score_edges(model, pairs, method="eap-ig-inputs", metric="kl").values[model.graph.mask])
-    )
+    levels = Levels.ranked(np.abs(score_edges(model, pairs, method="secant-mid", metric="kl").values[model.graph.mask]))
     draws = np.random.default_rng([0, 0]).logistic(size=model.graph.n_edges)
     kept = masks(levels.values + 0.4 * first.temperature * draws, first.temperature, first.size)
     order = [int(i) for i in arrange(pairs, causal=True)][:2]
@@ -249,7 +249,7 @@ def test_another_metric_is_to_stay_what_it_is() -> None:
     """The loss is the mean over prompts of the squared change of the logit difference, where the first masks stand."""
     model, pairs = load_model(FAMILIES["gpt2"]()), list(prompts(3))
     state = last_of(fading(model, pairs, Fading(2, 3), metric="logit-diff"))
-    estimates = score_edges(model, pairs, method="eap-ig-inputs", metric="logit-diff").values[model.graph.mask]
+    estimates = score_edges(model, pairs, method="secant-mid", metric="logit-diff").values[model.graph.mask]
     first, n = plan(model.graph.n_edges, 2)[0], model.graph.n_edges
     draws = np.random.default_rng([0, 0]).logistic(size=n)
     levels = Levels.ranked(np.abs(estimates)).values + 0.4 * first.temperature * draws

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edgewise.attribution.eap_ig_inputs import passes
 from edgewise.engine.run.passes import Passes
 from edgewise.errors import RunError
 from edgewise.models import Model
@@ -13,7 +12,7 @@ from edgewise.runs.methods.method import RunMethod
 from edgewise.runs.resume import Tensors
 from edgewise.search.fading import Fading, FadingState, fading
 from edgewise.settings.conditions import Conditions
-from edgewise.settings.methods import FadingSettings, InputPathSettings
+from edgewise.settings.methods import FadingSettings
 from edgewise.tasks import PromptSet
 
 
@@ -55,11 +54,10 @@ class FadingMethod(RunMethod[FadingState]):
         return state.lines()
 
     def passes(self, config: RunConfig, state: FadingState) -> Passes:
-        """Clean and corrupted runs once, the estimate, and each step's prompts there and back."""
+        """Clean and corrupted runs once, the estimate (3 F + 1 B), and each step's prompts there and back."""
         own, n = self.own(config), len(state.clean_metric)
         there = state.total * min(own.minibatch, n) / n
-        estimate = passes(InputPathSettings(), state.graph.spec)
-        return Passes(2 + estimate.forward + there, estimate.backward + there)
+        return Passes(2 + 3 + there, 1 + there)
 
 
 METHOD = FadingMethod()

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 # Shares of all edges: where the size begins, and the rungs.
 FIRST = 0.5
 RUNGS = (0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002)
+# Times as many steps to the first rungs: everything is undecided there.
+LONGER = (2.5, 1.5)
 # Temperatures of the first and the last soft step, in units of the levels, and what hardening divides them by.
 SOFT, LAST_SOFT, HARDENED = 1.0, 0.8, 8.0
 # Of the steps towards a rung, the share that is spent at it.
@@ -41,23 +43,30 @@ def rungs(n_edges: int) -> tuple[int, ...]:
 
 
 def plan(n_edges: int, per_rung: int) -> tuple[Step, ...]:
-    """All steps, so many a rung.
+    """All steps, so many a rung, and to the first rungs `LONGER` times as many.
 
     Args:
         n_edges: of the model.
         per_rung: at least 2: one on the way and one at the rung.
     """
-    sizes, holds = rungs(n_edges), max(1, round(AT_RUNG * per_rung))
-    falls = per_rung - holds
+    sizes = rungs(n_edges)
     steps: list[Step] = []
-    above = max(sizes[0], round(FIRST * n_edges))
+    above, times = max(sizes[0], round(FIRST * n_edges)), (*LONGER, *(1.0 for _ in sizes))
     for number, size in enumerate(sizes):
-        for step in range(falls):
-            soft = _between(SOFT, LAST_SOFT, (number * falls + step) / (len(sizes) * falls))
-            steps.append(Step(round(_between(above, size, (step + 1) / falls)), soft))
-        steps += [Step(size, soft * HARDENED ** (-step / holds), step, step == holds) for step in range(1, holds + 1)]
+        many = round(times[number] * per_rung)
+        steps += _towards(above, size, many, (number / len(sizes), (number + 1) / len(sizes)))
         above = size
     return tuple(steps)
+
+
+def _towards(above: int, size: int, many: int, passed: tuple[float, float]) -> list[Step]:
+    """So many steps from one rung to the next, between two shares of the way of the soft temperature."""
+    holds = max(1, round(AT_RUNG * many))
+    falls = many - holds
+    soft = [_between(SOFT, LAST_SOFT, passed[0] + (passed[1] - passed[0]) * step / falls) for step in range(falls)]
+    on_the_way = [Step(round(_between(above, size, (step + 1) / falls)), soft[step]) for step in range(falls)]
+    at_rung = [Step(size, soft[-1] * HARDENED ** (-step / holds), step, step == holds) for step in range(1, holds + 1)]
+    return [*on_the_way, *at_rung]
 
 
 def _between(high: float, low: float, share: float) -> float:

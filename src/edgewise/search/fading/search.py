@@ -2,7 +2,7 @@
 
 1. Every edge has a level, from which its mask follows, the share of its own value that it carries, the rest being the
    corrupted one: ``sigmoid((level - c) / temperature)``, with c such that all masks sum to a size. At first levels are
-   minus the logarithm of the rank by an estimate (`eap-ig-inputs` of the same metric), and the size is half of all.
+   minus the logarithm of the rank by an estimate (`secant-mid` of the same metric), and the size is half of all.
 2. A step takes the slope of the loss (KL from the clean run) with respect to every mask where the masks stand, of the
    next few prompts: one forward and one backward pass. Levels move down it, the sum of the masks given, by momentum.
    Each step draws logistic noise for the levels, so that no circuit rests on what a few masks are to the digit.
@@ -49,11 +49,11 @@ from edgewise.search.table.cells import Array
 from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptPair, PromptSet
 
-STEPS, MINIBATCH, RATE = 26, 8, 0.1
+STEPS, MINIBATCH, RATE = 28, 8, 0.1
 # Of the logistic noise of levels, in temperatures.
 NOISE = 0.4
 # The estimate that ranks edges at first.
-ESTIMATE = "eap-ig-inputs"
+ESTIMATE = "secant-mid"
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Fading:
     """How masks fade.
 
     Args:
-        steps: how many for each rung of sizes, `edgewise.search.fading.rungs`.
+        steps: how many for each rung of sizes, and more for the first ones: `edgewise.search.fading.rungs`.
         minibatch: prompts a step, in turn.
         rate: how far levels move in a step: the root mean square, while its slopes keep their direction.
         seed: of the noise.
