@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from edgewise import errors
+from edgewise.engine.run.passes import Passes
 from edgewise.graph.scores import ARRAYS, MARKS
+from edgewise.methods import ESTIMATES
+from edgewise.report.cost import passes_words
 
 ROOT = Path(__file__).parent.parent
 LINK = re.compile(r"\]\(([^)#\s:]+)(?:#[^)]*)?\)")
@@ -53,6 +56,25 @@ def test_how_often_the_stated_error_holds_is_what_was_counted() -> None:
         for row in rows
     }
     assert {tuple(row[:2]): tuple(row[2:]) for row in ROW.findall(text("docs/estimators.md"))} == counted
+
+
+def test_methods_cost_the_passes_that_the_page_says() -> None:
+    said = dict(re.findall(r"^\| \[`(\S+)`\].* \| ([^|]*[FB]) \|$", text("docs/methods/index.md"), re.MULTILINE))
+    known = {name: ESTIMATES.load(name).passes for name in ESTIMATES}
+    fixed = {name: passes_words(passes) for name, passes in known.items() if isinstance(passes, Passes)}
+    assert len(fixed) >= 9
+    assert {name: said[name] for name in fixed} == fixed
+
+
+def test_times_of_the_advice_are_the_stored_ones() -> None:
+    rows = json.loads(text("benchmarks/effects/results.json"))["rows"]
+    said = re.findall(
+        r"`(?:--method )?([\w+-]+)`(?:, the default)? \| (\S+) to (\S+) \|$", text("docs/choosing.md"), re.MULTILINE
+    )
+    assert {name for name, _, _ in said} == {"eap+exact", "secant-mid", "eap-ig-inputs"}
+    for name, least, most in said:
+        times = [row["time"] for row in rows if row["method"] == name]
+        assert (f"{min(times):.1f}", f"{max(times):.1f}") == (least, most), name
 
 
 def test_every_tensor_of_scores_is_specified() -> None:

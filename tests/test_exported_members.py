@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import ast
+import sys
+import types
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 import edgewise
+from edgewise.errors import EdgewiseError
 
 EXPORTED = [
     "Circuit",
+    "Comparison",
     "Conditions",
     "EdgeScores",
     "EdgewiseError",
+    "Evaluated",
     "Evaluation",
-    "Execution",
     "Graph",
     "GraphSpec",
     "Metric",
@@ -26,13 +31,15 @@ EXPORTED = [
     "PromptSet",
     "Run",
     "RunConfig",
-    "Selection",
     "TextEncoder",
+    "Verification",
     "__version__",
     "agreement",
     "check_model",
+    "compare",
     "discover",
     "draw_circuit",
+    "evaluate",
     "evaluate_circuit",
     "get_metric",
     "greedy",
@@ -52,6 +59,7 @@ EXPORTED = [
     "top_fraction",
     "top_n",
     "top_nodes",
+    "verify",
     "write_circuit",
     "write_scores",
 ]
@@ -84,3 +92,22 @@ def test_type_checkers_and_the_lazy_import_agree() -> None:
         for alias in node.names
     }
     assert static == set(edgewise._HOME_OF.items())
+
+
+def test_a_notebook_without_widgets_hears_no_warning_of_bars(monkeypatch: pytest.MonkeyPatch) -> None:
+    """tqdm warns when it is first imported where IPython runs without widgets; warnings are errors here."""
+    for name in [name for name in sys.modules if name.split(".")[0] == "tqdm"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "ipykernel", types.ModuleType("ipykernel"))
+    monkeypatch.setitem(sys.modules, "IPython", types.ModuleType("IPython"))
+    monkeypatch.setattr("IPython.get_ipython", lambda: Kernel(), raising=False)
+    monkeypatch.setitem(sys.modules, "ipywidgets", None)
+    monkeypatch.delitem(edgewise.__dict__, "EdgewiseError", raising=False)
+    assert edgewise.EdgewiseError is EdgewiseError
+    assert "tqdm.auto" in sys.modules
+
+
+class Kernel:
+    """What tqdm takes for a notebook."""
+
+    config: ClassVar = {"IPKernelApp": {}}

@@ -31,6 +31,7 @@ LEVELS = {
     "runs": 7,
     "report": 8,
     "paper": 9,
+    "verbs": 9,
     "cli": 10,
 }
 # The package's own front door, and `python -m edgewise`, stand above all rooms.

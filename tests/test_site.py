@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import edgewise
+from edgewise.methods import method_names
 
 pytestmark = pytest.mark.slow
 
@@ -40,6 +41,19 @@ def test_every_public_name_has_its_place_in_the_reference(site: Path) -> None:
     page = (site / "python.html").read_text(encoding="utf-8")
     missing = [name for name in edgewise.__all__ if name != "__version__" and f'id="edgewise.{name}"' not in page]
     assert missing == []
+
+
+def test_every_method_has_a_page(site: Path) -> None:
+    pages = {name: site / "methods" / f"{name}.html" for name in method_names()}
+    assert [name for name, page in pages.items() if not page.is_file()] == []
+    left = re.compile(r"<!-- (?:measured|settings|code|fields|methods) ")
+    assert [page.name for page in site.rglob("*.html") if left.search(page.read_text(encoding="utf-8"))] == []
+
+
+def test_formulas_are_drawn_without_a_script(site: Path) -> None:
+    page = (site / "ideas.html").read_text(encoding="utf-8")
+    assert page.count("<math ") >= 10
+    assert "arithmatex" not in page
 
 
 def test_every_verb_and_every_option_stand_on_the_page_of_verbs(site: Path) -> None:

@@ -1,18 +1,26 @@
 """edgewise: the edges of a transformer's computational graph that carry a behaviour.
 
-Five lines, from a model to a circuit:
+From a model and prompts to a run folder, as the command line does it:
 
-    from edgewise import load_model, make_task, score_edges, show, top_n
-    model = load_model("demo")
-    prompts = make_task("ioi", model)
-    scores = score_edges(model, prompts)
-    print(show(top_n(scores, 20), scores))
+    import edgewise
+    run = edgewise.discover(model="demo", task="ioi", top=100, out="runs/demo")
+    run.scores.top(20)
+    edgewise.evaluate(run).faithfulness
+
+And with values in memory:
+
+    model = edgewise.load_model("demo")
+    prompts = edgewise.make_task("ioi", model)
+    scores = edgewise.score_edges(model, prompts)
+    circuit = edgewise.top_n(scores, 100)
+    edgewise.evaluate_circuit(model, prompts, circuit)
 
 Every name below is imported when it is first used, so that `import edgewise` costs nothing.
 """
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -37,16 +45,20 @@ if TYPE_CHECKING:
     from edgewise.report.pictures import draw_circuit
     from edgewise.report.text import show
     from edgewise.runs.config import RunConfig
-    from edgewise.runs.discover import discover
+    from edgewise.runs.contest.comparison_result import Comparison
+    from edgewise.runs.evaluated import Evaluated
     from edgewise.runs.prompts import make_task, read_prompts
-    from edgewise.runs.steps import Execution
     from edgewise.runs.store.files import write_circuit, write_scores
     from edgewise.runs.store.folder import Run, load_run
     from edgewise.runs.store.read import read_circuit, read_scores
+    from edgewise.runs.verification import Verification
     from edgewise.search import patch_edges, refine, score_edges
     from edgewise.settings.conditions import Conditions
-    from edgewise.settings.selection import Selection
     from edgewise.tasks import PromptPair, PromptSet, TextEncoder
+    from edgewise.verbs.compare import compare
+    from edgewise.verbs.discover import discover
+    from edgewise.verbs.evaluate import evaluate
+    from edgewise.verbs.verify import verify
 
     __version__: str
 
@@ -71,26 +83,31 @@ _HOMES = {
     "edgewise.report.pictures": ("draw_circuit",),
     "edgewise.report.text": ("show",),
     "edgewise.runs.config": ("RunConfig",),
-    "edgewise.runs.discover": ("discover",),
-    "edgewise.runs.steps": ("Execution",),
+    "edgewise.runs.contest.comparison_result": ("Comparison",),
+    "edgewise.runs.evaluated": ("Evaluated",),
     "edgewise.runs.store.files": ("write_circuit", "write_scores"),
     "edgewise.runs.store.folder": ("Run", "load_run"),
     "edgewise.runs.store.read": ("read_circuit", "read_scores"),
     "edgewise.runs.prompts": ("make_task", "read_prompts"),
+    "edgewise.runs.verification": ("Verification",),
     "edgewise.settings.conditions": ("Conditions",),
-    "edgewise.settings.selection": ("Selection",),
     "edgewise.search": ("patch_edges", "refine", "score_edges"),
     "edgewise.tasks": ("PromptPair", "PromptSet", "TextEncoder"),
+    "edgewise.verbs.compare": ("compare",),
+    "edgewise.verbs.discover": ("discover",),
+    "edgewise.verbs.evaluate": ("evaluate",),
+    "edgewise.verbs.verify": ("verify",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Circuit",
+    "Comparison",
     "Conditions",
     "EdgeScores",
     "EdgewiseError",
+    "Evaluated",
     "Evaluation",
-    "Execution",
     "Graph",
     "GraphSpec",
     "Metric",
@@ -101,13 +118,15 @@ __all__ = [
     "PromptSet",
     "Run",
     "RunConfig",
-    "Selection",
     "TextEncoder",
+    "Verification",
     "__version__",
     "agreement",
     "check_model",
+    "compare",
     "discover",
     "draw_circuit",
+    "evaluate",
     "evaluate_circuit",
     "get_metric",
     "greedy",
@@ -127,6 +146,7 @@ __all__ = [
     "top_fraction",
     "top_n",
     "top_nodes",
+    "verify",
     "write_circuit",
     "write_scores",
 ]
@@ -140,6 +160,8 @@ def __getattr__(name: str) -> Any:
         return version("edgewise")
     if name not in _HOME_OF:
         raise AttributeError(f"module 'edgewise' has no attribute '{name}'")
+    if "ipykernel" in sys.modules:
+        import_module("edgewise.notebook").quiet_bars()
     value = getattr(import_module(_HOME_OF[name]), name)
     globals()[name] = value
     return value

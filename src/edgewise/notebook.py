@@ -5,6 +5,9 @@ The drawing stands high in the house, in `edgewise.report`, and values low; so a
 
 from __future__ import annotations
 
+import warnings
+from importlib import import_module
+
 from edgewise.registry import Registry
 
 _R = "edgewise.report.notebook"
@@ -21,6 +24,7 @@ VIEWS = Registry(
         "Evaluated": f"{_R}.evaluation:evaluated_html",
         "Verification": f"{_R}.verification:verification_html",
         "Comparison": f"{_R}.comparison:comparison_html",
+        "Sized": f"{_R}.sizes:sized_html",
         "Run": f"{_R}.run:run_html",
     },
 )
@@ -33,3 +37,10 @@ class ShownInNotebook:
         """Return HTML, as IPython asks for it."""
         html: str = VIEWS.load(type(self).__name__)(self)
         return html
+
+
+def quiet_bars() -> None:
+    """Import the bars of the libraries below, which warn where a notebook has no widgets: edgewise needs none."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import_module("tqdm.auto")

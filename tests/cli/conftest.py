@@ -28,7 +28,7 @@ def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
     """Run a command line; the hub cannot be reached, and no work is long enough to be spoken of."""
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     for limit in ("LINE_AFTER", "SAY_FROM", "BAR_AFTER"):
-        monkeypatch.setattr(f"edgewise.cli.progress.{limit}", 1e6)
+        monkeypatch.setattr(f"edgewise.verbs.progress.{limit}", 1e6)
 
     def call(*arguments: object) -> Result:
         capsys.readouterr()

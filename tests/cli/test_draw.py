@@ -14,10 +14,10 @@ import pytest
 
 import tiny
 from cli.test_bad_input import refused
-from edgewise.cli.pictures import DRAWING
 from edgewise.graph import GraphSpec
 from edgewise.report.page.command import command_line
 from edgewise.runs.store.folder import load_run
+from edgewise.verbs.pictures import DRAWING
 from stored import contents, id_rows, save_model, write_rows
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from edgewise.cli.progress import SAY_FROM, STOP
+from edgewise.cli.progress import STOP
+from edgewise.verbs.progress import SAY_FROM
 from stored import contents
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ def test_an_interrupt_says_how_to_go_on(
 def test_a_long_evaluation_says_beforehand_what_it_takes(
     cli: Cli, planted_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edgewise.cli.progress.SAY_FROM", SAY_FROM)
+    monkeypatch.setattr("edgewise.verbs.progress.SAY_FROM", SAY_FROM)
     monkeypatch.setattr("edgewise.evaluation.evaluate.Evaluator.seconds_a_run", lambda *_: 2.0)
     said = cli("evaluate", planted_run, "--no-curve", "--overwrite").err
     assert said == (f"edgewise: evaluating the circuit: 30 forward passes of one prompt, about 60 s; {STOP}\n")

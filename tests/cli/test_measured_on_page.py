@@ -86,7 +86,7 @@ def test_what_is_measured_later_comes_onto_the_page(cli: Cli, command: list[Any]
     found = of(command[-1])
     assert [name for name, _ in found["since"] if name != "note"] == ["evaluation, resample", "verification"]
     assert found["verified"]["names"] == [effect["name"] for effect in verification["effects"]]
-    assert {curve["name"] for curve in found["curves"]} == {"evaluation-resample", "the circuit"}
+    assert {curve["name"] for curve in found["curves"]} == {"evaluation, resample", "the circuit"}
 
 
 def test_a_comparison_comes_onto_the_pages_of_its_runs_and_stays(cli: Cli, command: list[Any], tmp_path: Path) -> None:

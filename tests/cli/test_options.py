@@ -162,7 +162,6 @@ def odd_configs() -> list[tuple[RunConfig, str]]:
 
 def caught_by(cli: Cli, monkeypatch: pytest.MonkeyPatch, words: Sequence[str]) -> RunConfig:
     """What `discover` is asked by these words of a command line."""
-    import edgewise.runs.discover as runs
     from edgewise.errors import RunError
 
     asked: list[RunConfig] = []
@@ -171,7 +170,7 @@ def caught_by(cli: Cli, monkeypatch: pytest.MonkeyPatch, words: Sequence[str]) -
         asked.append(given)
         raise RunError("enough")
 
-    monkeypatch.setattr(runs, "discover", caught)
+    monkeypatch.setattr("edgewise.verbs.discover.discover_run", caught)
     monkeypatch.setattr("edgewise.cli.discover.refuse_unreadable", lambda _: None)
     said = cli(*words)
     assert "enough" in said.err, said

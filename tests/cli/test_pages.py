@@ -183,6 +183,7 @@ def test_every_command_of_a_page_runs_as_printed(
 ) -> None:
     folder = shutil.copytree(stand_ins, tmp_path / "page")
     monkeypatch.chdir(folder)
+    monkeypatch.setattr("webbrowser.open", lambda address: True)
     failed, names = [], dict[str, object]()
     for piece in pieces(page):
         if piece.python:

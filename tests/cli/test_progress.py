@@ -8,9 +8,11 @@ import threading
 
 import pytest
 
-from edgewise.cli import output, progress
+from edgewise.cli import output
+from edgewise.cli import progress as commands
 from edgewise.cli.progress import ShownProgress
 from edgewise.runs.steps import Progress
+from edgewise.verbs import progress
 
 
 class Terminal(io.StringIO):
@@ -69,8 +71,8 @@ def test_a_log_file_gets_one_line_for_a_step_that_lasts(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clock = [0.0]
-    monkeypatch.setattr("edgewise.cli.progress.time.monotonic", lambda: clock[0])
-    monkeypatch.setattr("edgewise.cli.progress.threading.Thread.start", lambda self: None)
+    monkeypatch.setattr("edgewise.verbs.progress.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("edgewise.verbs.progress.threading.Thread.start", lambda self: None)
     log = progress.InLog("reading what is there")
     for step, seconds in (("loading demo", 3), ("scoring prompts", 1000), ("drawing pictures", 8)):
         for done in range(seconds):
@@ -86,15 +88,15 @@ def test_a_terminal_says_that_libraries_are_loaded(monkeypatch: pytest.MonkeyPat
     """From the first moment of a command until its verb shows steps; help prints by itself."""
     monkeypatch.setattr(sys, "stderr", Terminal())
     monkeypatch.setattr(progress, "BAR_AFTER", 3600.0)
-    with progress.loading(["discover", "--help"]):
-        assert progress.clear() is None
-    with progress.loading(["discover"]):
-        (before,) = progress._LOADING
+    with commands.loading(["discover", "--help"]):
+        assert commands.clear() is None
+    with commands.loading(["discover"]):
+        (before,) = commands._LOADING
         with ShownProgress() as shown:
-            assert not progress._LOADING
+            assert not commands._LOADING
             assert isinstance(shown._view, progress.OnTerminal)
             assert shown._view.began == before.began
-    with progress.loading(["show"]):
-        assert progress._LOADING
+    with commands.loading(["show"]):
+        assert commands._LOADING
         output.result("a result")
-        assert not progress._LOADING
+        assert not commands._LOADING

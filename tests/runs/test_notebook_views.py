@@ -12,14 +12,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from stored_values import SPREAD, a_comparison, a_record, a_verification, an_evaluation
+from stored_values import PROMPTS, SPREAD, a_comparison, a_record, a_verification, an_evaluation
 
 from edgewise.evaluation.result import Evaluation
+from edgewise.evaluation.smallest.target import SizePoint, Target
 from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, NodeScores
 from edgewise.graph.selection import top_n
 from edgewise.notebook import VIEWS, ShownInNotebook
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
+from edgewise.runs.sized import Sized, sized
 from edgewise.runs.store.folder import Run
 from edgewise.tasks import PromptPair, PromptSet
 
@@ -80,6 +82,12 @@ def evaluation() -> Evaluation:
     return Evaluation(HOSTILE, "zero", 3, 10, 4, **four, **shares, **rest, warnings=(HOSTILE,))
 
 
+def a_sized() -> Sized:
+    measured = tuple(SizePoint(size, size, 1.0, size / 10, 0.1, 1.0 / (1 + size), None) for size in (0, 5, 9))
+    how: dict[str, Any] = {"metric": "kl", "counted": "edges", "prompts": PROMPTS, "versions": {}}
+    return sized(Target("faithfulness", 0.8), measured[2], True, measured, **how)
+
+
 def a_run(folder: Path) -> Run:
     record, circuit = a_record(), top_n(scores(), 7)
     config = replace(record.config, model=HOSTILE)
@@ -111,6 +119,7 @@ def everything(folder: Path) -> list[ShownInNotebook]:
         evaluated,
         replace(verification, verdict=HOSTILE, metric=HOSTILE, effects=effects, asked=ASKED),
         replace(comparison, model=HOSTILE, metric=HOSTILE, runs=runs, notes=(HOSTILE,)),
+        replace(a_sized(), metric=HOSTILE, counted=HOSTILE),
         a_run(folder),
     ]
 

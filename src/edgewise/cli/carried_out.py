@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgewise.cli import output
 from edgewise.cli.options import Given
-from edgewise.cli.pictures import DRAWING
 from edgewise.cli.progress import STOP, ShownProgress
 
 if TYPE_CHECKING:
-    from edgewise.report.files import Picture
     from edgewise.runs.steps import Execution
 
 
@@ -26,23 +24,6 @@ def carried_out(given: Given, overwrite: bool, stop: str = STOP) -> Iterator[Exe
     quiet_transformers()
     with ShownProgress(stop) as shown:
         yield Execution(overwrite, given.pop("max_memory", None), shown)
-
-
-def draw_result(execution: Execution, out: Path, name: str, picture: Callable[[], Picture]) -> None:
-    """Draw a result into its folder, and say so to whoever waits.
-
-    Args:
-        execution: how it is carried out.
-        out: the folder.
-        name: of its files, without a suffix.
-        picture: makes what is drawn.
-    """
-    from edgewise.report.files import picture_files
-    from edgewise.runs.steps import Progress
-    from edgewise.runs.store.results import write_files
-
-    execution.report(Progress(DRAWING))
-    write_files(out, picture_files(name, picture()))
 
 
 def show_result(out: Path, name: str, text: str, document: Any, *, as_json: bool, reused: bool = False) -> None:

@@ -8,10 +8,9 @@ from typing import Annotated
 import typer
 
 from edgewise.cli import output
-from edgewise.cli.carried_out import carried_out, draw_result, show_result
+from edgewise.cli.carried_out import carried_out, show_result
 from edgewise.cli.groups import BATCH, MEMORY, MODEL, NUMBERS, PROMPTS, SCORES
-from edgewise.cli.options import AsJson, Given, Overwrite, split, takes
-from edgewise.cli.pictures import show_beside
+from edgewise.cli.options import AsJson, Given, Overwrite, takes
 
 EXAMPLES = """Examples:
 
@@ -44,15 +43,11 @@ def compare(
     OUT/comparison.json, with a picture beside them, and come onto the runs' pages and one of all, OUT/report.html. The
     same command shows them again; one that was stopped goes on where it was.
     """
-    from edgewise.report.contest.comparison import comparison_document, comparison_picture, show_comparison
-    from edgewise.runs.contest.comparison import compare as compare_runs
-    from edgewise.runs.store.folder import load_run
+    from edgewise.report.contest.comparison import comparison_document, show_comparison
+    from edgewise.verbs.compare import hold_together
 
     with carried_out(given, overwrite) as execution:
-        how, asked = split(given, ("ablation", "random"))
-        found = compare_runs(folders, out, given=asked, **how, execution=execution)
-        draw_result(execution, out, "comparison", lambda: comparison_picture(found))
-        show_beside(out / "comparison.json", [load_run(folder) for folder in folders], execution.report)
+        found = hold_together(folders, out, given, execution)
     output.warn(found.results.warnings)
     show_result(
         out,

@@ -11,7 +11,7 @@ from edgewise.cli import output
 from edgewise.cli.carried_out import carried_out
 from edgewise.cli.data import refuse_unreadable
 from edgewise.cli.groups import BATCH, CIRCUIT, MEASURE, MEMORY, METHOD_SETTINGS, MODEL, PROMPTS, SCORES
-from edgewise.cli.options import AsJson, Given, Overwrite, split, takes
+from edgewise.cli.options import AsJson, Given, Overwrite, takes
 
 EXAMPLES = """Examples:
 
@@ -64,43 +64,41 @@ def discover(
     command is shown again; a run that was stopped goes on where it was.
     """
     refuse_unreadable(given)
-    from edgewise.cli.pictures import show_found
     from edgewise.report.contest.sweep import show_sweep
     from edgewise.report.document import run_document, warnings
     from edgewise.report.text import show_run
     from edgewise.runs.contest.sweep import grid, sweep, sweep_table
-    from edgewise.runs.discover import discover as discover_run
     from edgewise.runs.store.codec import to_json
+    from edgewise.runs.store.shown import PAGE
+    from edgewise.verbs.asked import config_of
+    from edgewise.verbs.discover import find
 
     with carried_out(given, overwrite) as execution:
         asked, swept = _asked(given)
-        runs = sweep(grid(asked, swept), out, execution) if swept else (discover_run(asked, out, execution),)
-        output.warn(runs[0].record.warnings if swept else warnings(runs[0]))
-        page = None if no_pictures or swept else show_found(runs[0], execution.report)
+        if swept:
+            runs = sweep(grid(config_of(asked), swept), out, execution)
+        else:
+            runs = (find(asked, out, execution, pictures=not no_pictures),)
+    output.warn(runs[0].record.warnings if swept else warnings(runs[0]))
+    found = all(run.reused for run in runs)
     if as_json:
         said = ("sweep", to_json(sweep_table(runs))) if swept else ("run", run_document(runs[0]))
         output.document(*said)
         return
-    found = all(run.reused for run in runs)
     if swept:
         output.result(show_sweep(runs))
         verb = "Found the finished runs in" if found else "Wrote"
         output.result(f"{verb} {out}: one folder a run, and the table as sweep.json")
         return
     output.result(show_run(runs[0]))
-    output.result(f"\nTo explore it, open {page}" if page else "")
+    output.result("" if no_pictures else f"\nPictures and numbers on one page: {out / PAGE}")
     anew = "Wrote another circuit of the scores in" if runs[0].selected_anew else "Wrote"
     output.result(f"{'Found the finished run in' if found else anew} {out}")
 
 
-def _asked(given: Given) -> tuple[Any, dict[str, tuple[Any, ...]]]:
-    """The config that was asked for, and the settings of which several values are to be run."""
-    from edgewise.runs.config import RunConfig
-    from edgewise.settings.selection import Selection
-
-    own, given = split(given, METHOD_SETTINGS.names)
-    rule, given = split(given, CIRCUIT.names)
+def _asked(given: Given) -> tuple[Given, dict[str, tuple[Any, ...]]]:
+    """What was asked for, and the settings of which several values are to be run."""
     several = {one.name for one in METHOD_SETTINGS.settings if one.setting.sweep}
-    swept = {name: values for name, values in own.items() if name in several and len(values) > 1}
-    settings = {name: value[0] if name in several else value for name, value in own.items() if name not in swept}
-    return RunConfig(**given, settings=settings, selection=Selection(**rule)), swept
+    swept = {name: values for name, values in given.items() if name in several and len(values) > 1}
+    left = {name: value for name, value in given.items() if name not in swept}
+    return {name: value[0] if name in several else value for name, value in left.items()}, swept

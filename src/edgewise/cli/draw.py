@@ -41,10 +41,11 @@ def draw(
     dark as the reader's screen is. Of a circuit with more than 300 edges the 300 strongest are drawn, unless
     --strongest says otherwise.
     """
-    from edgewise.cli.pictures import DRAWING, draw_run
+    from edgewise.cli.pictures import draw_run
     from edgewise.report.scenes import run_choice
     from edgewise.runs.steps import Progress
     from edgewise.runs.store.folder import load_run
+    from edgewise.verbs.pictures import DRAWING
 
     formats = cast("list[Format] | None", picture_format)  # an unknown one is refused
     with ShownProgress("draw again") as shown:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -11,13 +11,8 @@ from edgewise.cli import output
 from edgewise.cli.carried_out import carried_out
 from edgewise.cli.data import refuse_unreadable
 from edgewise.cli.groups import BATCH, MEMORY, MODEL, NUMBERS, PROMPTS, SCORES
-from edgewise.cli.options import AsJson, Given, Overwrite, split, takes
-from edgewise.cli.pictures import show_on_page
+from edgewise.cli.options import AsJson, Given, Overwrite, takes
 from edgewise.cli.progress import STOP
-from edgewise.errors import RunError
-
-if TYPE_CHECKING:
-    from edgewise.runs.evaluated_circuit import EvaluatedCircuit
 
 EXAMPLES = """Examples:
 
@@ -63,17 +58,10 @@ def evaluate(
     """
     refuse_unreadable(given)
     from edgewise.report.evaluation import evaluation_document, show_evaluation
-    from edgewise.runs.evaluate import evaluate as evaluate_subject
-    from edgewise.settings.evaluation import EvaluationRequest
+    from edgewise.verbs.evaluate import measure
 
-    kept = folder or out
-    with carried_out(given, overwrite, STOP if kept else "nothing is kept without --out") as execution:
-        numbers, given = split(given, NUMBERS.names)
-        wanted = EvaluationRequest(**numbers)
-        subject = _subject(folder, circuit, out, given)
-        stored = evaluate_subject(subject, wanted, kept, execution)
-        if subject.run is not None and not stored.reused:
-            show_on_page(subject.run, execution.report)
+    with carried_out(given, overwrite, STOP if folder or out else "nothing is kept without --out") as execution:
+        stored = measure(folder, circuit, out, given, execution)
     output.warn(stored.results.warnings)
     if as_json:
         output.document("evaluation", evaluation_document(stored))
@@ -81,21 +69,3 @@ def evaluate(
     output.result(show_evaluation(stored))
     if stored.path is not None:
         output.result(f"\n{'Found the finished evaluation in' if stored.reused else 'Wrote'} {stored.path}")
-
-
-def _subject(folder: Path | None, circuit: Path | None, out: Path | None, given: dict[str, Any]) -> EvaluatedCircuit:
-    from edgewise.runs.evaluated_circuit import circuit_of_file, circuit_of_run
-
-    if folder is not None and circuit is not None:
-        raise RunError(f"both a run folder ({folder}) and --circuit given; give one of them")
-    if folder is not None:
-        for name, value in (("--out", out), ("--model", given.get("model"))):
-            if value is not None:
-                why = "an evaluation is stored in its run's folder" if name == "--out" else "a run names its own model"
-                raise RunError(f"{name} goes with --circuit: {why}; leave {name} out, or give --circuit FILE")
-        return circuit_of_run(folder, given)
-    if circuit is None:
-        raise RunError("nothing to evaluate; give the folder of a finished run, or --circuit FILE with --model")
-    if "model" not in given:
-        raise RunError(f"--circuit {circuit} needs the model that it is a circuit of; add --model")
-    return circuit_of_file(circuit, given)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from edgewise.cli.carried_out import carried_out, draw_result, show_result
+from edgewise.cli.carried_out import carried_out, show_result
 from edgewise.cli.groups import BATCH, MACHINE, MEMORY, PROMPTS
 from edgewise.cli.options import AsJson, Given, Overwrite, takes
 from edgewise.settings.texts import read_names
@@ -71,6 +71,7 @@ def league(
     from edgewise.runs.config import RunConfig
     from edgewise.runs.contest.league import DEFAULT_MODELS, play
     from edgewise.runs.store.codec import to_json
+    from edgewise.verbs.pictures import draw_result
 
     with carried_out(given, overwrite) as execution:
         named = DEFAULT_MODELS if models is None else read_names("--models", models)

@@ -46,8 +46,8 @@ def open_page(
 
 def _page(folder: Path, shown: ShownProgress) -> Path:
     """The page of a run, or of the results of several; made where a run has none."""
-    from edgewise.cli.pictures import write_page
     from edgewise.runs.store.folder import PAGE, load_run
+    from edgewise.verbs.pictures import write_page
 
     path = folder / PAGE
     if not path.is_file():

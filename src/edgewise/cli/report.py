@@ -31,11 +31,11 @@ def report(
 
     One slider moves all drawings; tables, prompts and charts are those of the run that is chosen. No model is loaded.
     """
-    from edgewise.cli.pictures import PAGING
     from edgewise.report.page.page import page_of
     from edgewise.runs.steps import Progress
     from edgewise.runs.store.atomic import write_bytes
     from edgewise.runs.store.folder import load_run
+    from edgewise.verbs.pictures import PAGING
 
     _check(folders, out)
     with ShownProgress() as shown:

@@ -7,11 +7,10 @@ from typing import Annotated
 
 import typer
 
-from edgewise.cli.carried_out import carried_out, draw_result, show_result
+from edgewise.cli.carried_out import carried_out, show_result
 from edgewise.cli.data import refuse_unreadable
 from edgewise.cli.groups import BATCH, CIRCUIT, MEMORY, METHOD_SETTINGS, MODEL, PROMPTS, SCORES
 from edgewise.cli.options import AsJson, Given, Overwrite, split, takes
-from edgewise.cli.pictures import show_beside
 from edgewise.errors import RunError
 from edgewise.settings.texts import read_names, read_numbers
 
@@ -92,6 +91,7 @@ def roc(
     from edgewise.runs.contest.roc_result import paged
     from edgewise.runs.store.codec import to_json
     from edgewise.runs.store.folder import load_run
+    from edgewise.verbs.pictures import draw_result, show_beside
 
     level = "node" if nodes else "edge"
     with carried_out(given, overwrite) as execution:

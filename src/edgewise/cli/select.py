@@ -11,7 +11,6 @@ from edgewise.cli import output
 from edgewise.cli.carried_out import carried_out
 from edgewise.cli.groups import CIRCUIT, MEMORY, MODEL
 from edgewise.cli.options import AsJson, Given, Rows, split, takes
-from edgewise.cli.pictures import show_on_page
 
 EXAMPLES = """Examples:
 
@@ -46,6 +45,7 @@ def select(
     from edgewise.runs.reselected import reselect
     from edgewise.runs.store.codec import to_json
     from edgewise.settings.selection import Selection
+    from edgewise.verbs.pictures import show_on_page
 
     asked, given = split(given, CIRCUIT.names)
     rule = Selection(**asked)

@@ -11,7 +11,6 @@ from edgewise.cli import output
 from edgewise.cli.carried_out import carried_out
 from edgewise.cli.groups import BATCH, MEMORY, MODEL, PROMPTS
 from edgewise.cli.options import AsJson, Given, Overwrite, takes
-from edgewise.cli.pictures import show_on_page
 from edgewise.settings.texts import read_count
 
 EXAMPLES = """Examples:
@@ -50,23 +49,13 @@ def verify(
     these the agreement over all edges is estimated. The result goes to verification.json in DIR, with a picture beside
     it, verification.svg. The same command shows it again; one that was stopped goes on where it was.
     """
-    from edgewise.cli.pictures import DRAWING
-    from edgewise.report.files import picture_files
-    from edgewise.report.scenes import run_verification
     from edgewise.report.verification import show_verification, verification_document
-    from edgewise.runs.steps import Progress
-    from edgewise.runs.store.folder import VERIFICATION_PICTURES, load_run
-    from edgewise.runs.store.shown import are_shown, write_shown
-    from edgewise.runs.verify import verify as verify_run
+    from edgewise.runs.store.folder import VERIFICATION_PICTURES
+    from edgewise.verbs.verify import check
 
     with carried_out(given, overwrite) as execution:
         number = read_count("--edges", edges)
-        found = verify_run(folder, edges=number, top=largest, top_k=top_k, **given, execution=execution)
-        run = load_run(folder)
-        if not (found.reused and are_shown(run.folder, VERIFICATION_PICTURES)):
-            execution.report(Progress(DRAWING))
-            write_shown(run, picture_files("verification", run_verification(run, found)))
-            show_on_page(run, execution.report)
+        run, found = check(folder, number, largest, top_k, given, execution)
     if as_json:
         output.document("verification", verification_document(found))
         return

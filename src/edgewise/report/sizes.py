@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgewise.report.numbers import on_prompts, plain, share
-from edgewise.report.table import table
+from edgewise.report.table import Table
 from edgewise.runs.sized import Sized
 
 
@@ -37,7 +37,7 @@ def size_notes(found: Sized) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def curve_of_sizes(found: Sized) -> str:
+def curve_of_sizes(found: Sized) -> Table:
     """The sizes measured, as a table."""
     counts = (found.counted,) if found.counted == "edges" else (found.counted, "edges")
     header = (*counts, "faithfulness", "stderr", "KL", "stderr", "reached")
@@ -52,4 +52,4 @@ def curve_of_sizes(found: Sized) -> str:
         )
         for one in found.points
     ]
-    return table(header, cells, right=range(len(header) - 1))
+    return Table(header, cells, right=range(len(header) - 1))

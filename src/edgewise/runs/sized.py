@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 from edgewise.errors import FormatError
 from edgewise.evaluation.smallest.target import NORMAL_95, SizePoint, Target
+from edgewise.notebook import ShownInNotebook
 from edgewise.runs.evaluated import EvaluatedPrompts
 
 
-@dataclass(frozen=True)
-class Sized:
+@dataclass(frozen=True, repr=False)
+class Sized(ShownInNotebook):
     """The smallest circuit that is good enough, in the order of the file.
 
     Args:
@@ -47,6 +48,12 @@ class Sized:
         missing = {0, self.size, *self.falls} - {found.size for found in self.points}
         if missing:
             raise FormatError(f"field 'points' has no size {min(missing)}")
+
+    def __repr__(self) -> str:
+        """Show the size, what it reaches, and what was asked for."""
+        asked = f"{self.target.measure} {self.target.value:g}"
+        short = "" if self.reached else ", out of reach"
+        return f"Sized({self.size:,} {self.counted}: {self.value:.4f}, asked for {asked}{short})"
 
     def at(self, size: int) -> SizePoint:
         """What was measured of a size."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgewise.report.notebook.circuit import small_picture
 from edgewise.report.notebook.markup import folded, heading, html_table, lines
 from edgewise.report.rows import best
+from edgewise.report.sizes import describe_size
 from edgewise.report.text import (
     circuit_line,
     describe_exact,
@@ -23,7 +24,9 @@ def run_html(run: Run) -> str:
     """What `edgewise show` says, shorter, with a small picture."""
     record = run.record
     exact = () if record.exact is None else describe_exact(record).splitlines()
-    said = (how_it_was_run(record), *exact, circuit_line(run.circuit), describe_faithfulness(run), *noted(run.notes))
+    sized = () if run.sized is None else (describe_size(run.sized),)
+    circuit = (circuit_line(run.circuit), *sized, describe_faithfulness(run), *noted(run.notes))
+    said = (how_it_was_run(record), *exact, *circuit)
     rows = html_table(rows_table(best(run.scores, run.circuit, SHOWN, record.config.selection.by), run.scores))
     drawn = folded("Picture", small_picture(run.circuit, run.scores, record.metric.name))
     warned = lines(f"warning: {one}" for one in record.warnings)

@@ -51,6 +51,11 @@ def _analyses(folder: Path, pattern: str, kind: type[Found]) -> Iterator[tuple[s
             yield path.stem, found
 
 
+def _words(name: str) -> str:
+    """A file's name as words, such as ``"evaluation, resample"``."""
+    return name.replace("-", ", ", 1)
+
+
 def _verification(folder: Path) -> Verification | None:
     return undamaged(stored, Analysis(folder, NAME), Verification)
 
@@ -67,7 +72,7 @@ def _sizes(run: Run, order: Order) -> Iterator[FaithfulnessCurve]:
         rule = one.asked.get("selection", one.asked)
         own = order.of_ranking and rule.get("by") == run.config.selection.by and not any(map(rule.get, _OTHER_ORDERS))
         target = found.target.value if found.target.measure == "faithfulness" else None
-        yield FaithfulnessCurve(name, own, found.counted, tuple(map(_size_point, found.points)), target)
+        yield FaithfulnessCurve(_words(name), own, found.counted, tuple(map(_size_point, found.points)), target)
 
 
 def _size_point(one: SizePoint) -> CurvePoint:
@@ -86,7 +91,7 @@ def _evaluated(run: Run, order: Order) -> Iterator[FaithfulnessCurve]:
     for name, found in evaluations(run.folder):
         if found.curve is not None:
             own = order.of_ranking and found.ablation == "resample"
-            yield FaithfulnessCurve(name, own, found.counted, tuple(map(_point, found.curve)), None)
+            yield FaithfulnessCurve(_words(name), own, found.counted, tuple(map(_point, found.curve)), None)
 
 
 def _point(one: Point) -> CurvePoint:
@@ -162,7 +167,7 @@ def since(run: Run) -> Iterator[Named]:
     for name, found in evaluations(run.folder):
         areas = "" if found.cpr is None else f"; CPR {share(found.cpr)}, CMD {share(found.cmd)}"
         complete = f"; completeness {share(found.completeness)}"
-        yield name.replace("-", ", ", 1), f"faithfulness {faithfulness(found)}{complete}{areas}"
+        yield _words(name), f"faithfulness {faithfulness(found)}{complete}{areas}"
         yield from (("note", line) for line in found.notes)
     checked = _verification(run.folder)
     if checked is not None:

@@ -33,7 +33,7 @@ FILES: tuple[Named, ...] = (
 def title_of(record: RunRecord) -> str:
     """Return the title of a run: its model, of a path the last part, and its prompts."""
     model = record.config.model
-    short = Path(model).name if model.startswith((".", "/", "~")) or len(Path(model).parts) > 2 else model
+    short = Path(model).name if model.startswith((".", "/", "~")) else model
     return f"{short or model} on {record.prompts.name}"
 
 

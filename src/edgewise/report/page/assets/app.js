@@ -164,8 +164,8 @@ class App {
     const first = this.models[0].run.ranked.first;
     return el(
       "div", { class: "controls" },
-      el("div", { class: "bar size" }, el("label", { for: "size" }, `${what}s`), this.slider, this.number, first ? button(`circuit: ${first.toLocaleString("en")}`, () => this.resize(first), { id: "circuit", title: "as many as the circuit keeps" }) : null, this.said),
-      el("div", { class: "bar" }, this.search, names, ...(what === "edge" ? this.filters() : this.toggles()), button("Fit", () => this.fit()), button("◐", () => this.theme(), { id: "theme", "aria-label": "Dark or light" }), button("?", () => this.help.showModal(), { "aria-label": "Keys" })),
+      el("div", { class: "bar size" }, el("label", { for: "size" }, `${what}s`), this.slider, this.number, first ? button(`circuit: ${first.toLocaleString("en")}`, () => this.resize(first), { id: "circuit", title: "as many as the circuit keeps" }) : null, this.said, el("span", { class: "end" }, button("◐", () => this.theme(), { id: "theme", "aria-label": "Dark or light" }), " ", button("?", () => this.help.showModal(), { "aria-label": "Keys" }))),
+      el("div", { class: "bar" }, this.search, names, ...(what === "edge" ? this.filters() : this.toggles()), button("Fit", () => this.fit(), { id: "fit" })),
     );
   }
 

@@ -139,7 +139,7 @@ function scatter(run) {
     el("p", {}, found.verdict),
     chart.node,
     el("p", { class: "quiet" }, "Filled: of largest |score|; ringed: drawn at random, or measured by the run itself. Thin line: equal; thick: the fit."),
-    el("div", { class: "scroll" }, el("table", {}, el("tbody", {}, rows))),
+    el("div", { class: "scroll" }, el("table", { class: "narrow" }, el("tbody", {}, rows))),
   ];
 }
 

@@ -29,11 +29,11 @@ function button(text, act, attributes) {
   return el("button", { type: "button", onclick: act, ...attributes }, text);
 }
 
-// Four digits after the point, or four that count where that would hide the number.
+// Four digits after the point, of large numbers six that count, or four that count where that would hide a small one.
 function plain(value) {
   if (value === null || value === undefined) return "–";
   const size = Math.abs(value);
-  const text = value === 0 || (size >= 0.01 && size < 1e6) ? value.toFixed(4) : value.toExponential(3);
+  const text = size >= 1e6 || (value !== 0 && size < 0.01) ? value.toExponential(3) : size >= 100 ? value.toPrecision(6) : value.toFixed(4);
   return text.replace("-", "−");
 }
 

@@ -50,7 +50,7 @@ class Groups {
 
 // What stands for a node: itself, its group, or its collapsed layer.
 function standIn(name, state) {
-  const group = state.groups.of(name);
+  const group = state.groups.list.length ? state.groups.of(name) : null;
   if (group) return `group:${group.name}`;
   const { layer, kind } = parseNode(name);
   return kind !== "input" && kind !== "logits" && state.collapsed.has(layer) ? `layer:${layer}` : name;

@@ -2,7 +2,15 @@
 
 const CERTAIN = 1.96; // standard errors on either side that hold 95 %
 
+const parsed = new Map();
+
+// Name, kind, layer and column of a node; parsed once.
 function parseNode(name) {
+  if (!parsed.has(name)) parsed.set(name, parseNew(name));
+  return parsed.get(name);
+}
+
+function parseNew(name) {
   if (name === "input") return { name, kind: "input", layer: -1, column: 0 };
   if (name === "logits") return { name, kind: "logits", layer: Infinity, column: 0 };
   const mlp = /^m(\d+)$/.exec(name);

@@ -82,8 +82,13 @@ class Panel {
     if (model.points.length < 2) {
       return [el("h3", {}, `How many ${what}s`), el("p", {}, "Not measured at more than one size. ", el("code", {}, "edgewise evaluate RUN"), " draws the curve, ", el("code", {}, "edgewise select RUN --keep 0.9 --out FILE.json"), " finds the fewest.")];
     }
-    const said = known.map(([share, { reached, before }]) =>
-      el("li", {}, el("b", {}, `${100 * share} %: `), button(`${count(reached.size, what)}`, () => this.app.resize(reached.size), { class: "link" }), ` keep ${plain(reached.faithfulness)}`, before && before.size > 0 ? `; ${before.size.toLocaleString("en")} keep ${plain(before.faithfulness)}` : ""));
+    const said = known.map(([share, { reached, before }]) => el(
+      "li", {},
+      el("b", {}, `${100 * share} %: `),
+      button(count(reached.size, what), () => this.app.resize(reached.size), { class: "link" }),
+      ` (${plain(reached.faithfulness)})`,
+      before && before.size > 0 ? `; ${before.size.toLocaleString("en")} do not (${plain(before.faithfulness)})` : "",
+    ));
     return [el("h3", {}, `How many ${what}s keep the behaviour`), el("ul", { class: "bare" }, said.length ? said : el("li", {}, "no size that was measured keeps half"))];
   }
 

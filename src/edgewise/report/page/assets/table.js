@@ -67,7 +67,17 @@ class Table {
     return items.filter((item) => !found || found(item.name)).sort(order);
   }
 
+  // What the rows follow from; the size only where it is asked for.
+  needs() {
+    const { model, state } = this.app;
+    const drawn = this.check.checked ? [state.size, [...state.entries], state.sign, state.basis, state.certainty, state.circuitOnly] : null;
+    return JSON.stringify([model.run.folder, this.sort, this.rows, this.filter.value, state.selected, drawn]);
+  }
+
   update() {
+    const needs = this.needs();
+    if (needs === this.shown) return;
+    this.shown = needs;
     const { model, state } = this.app;
     const columns = this.columns();
     const items = this.chosen();

@@ -1,0 +1,89 @@
+"""`edgewise.compare`: several finished runs of one model beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from edgewise.runs.config import RunConfig
+from edgewise.runs.contest.comparison import compare as compare_runs
+from edgewise.runs.contest.comparison_result import Comparison
+from edgewise.runs.steps import Execution
+from edgewise.runs.store.analysis import StoredResults
+from edgewise.runs.store.folder import Run, load_run
+from edgewise.settings.conditions import MemorySettings
+from edgewise.settings.evaluation import Ablation, EvaluationRequest
+from edgewise.verbs.asked import folder_of, given_of
+from edgewise.verbs.carried_out import carried_out
+from edgewise.verbs.pictures import draw_result, show_beside
+
+_HOW = ("ablation", "random")
+
+
+def compare(
+    runs: Sequence[str | Path | Run],
+    *,
+    out: str | Path,
+    n: int | None = None,
+    seed: int | None = None,
+    metric: str | None = None,
+    ablation: Ablation = "resample",
+    random: int = 3,
+    trust_remote_code: bool = False,
+    batch_size: int | None = None,
+    max_memory: int | str | None = None,
+    overwrite: bool = False,
+    progress: bool = True,
+) -> Comparison:
+    """Compare finished runs: overlap, rank correlation, faithfulness at equal sizes, cost; as `edgewise compare` does.
+
+    All are evaluated on the same prompts, held out from the first run's task, by the same metric. The numbers are kept
+    in ``out``, with a picture: the same call reads them again, and one that was stopped goes on where it was.
+
+    Args:
+        runs: finished runs of one model, or their folders.
+        out: folder for the result; made if need be.
+        n: number of prompts; as in the first run by default.
+        seed: of the prompts, likewise.
+        metric: what is measured; that of the prompts by default.
+        ablation: what patched edges carry.
+        random: number of random rankings beside the runs.
+        trust_remote_code: run code that the runs' model carries.
+        batch_size: prompts at a time; what memory allows by default.
+        max_memory: memory to use in all, bytes or words such as ``"8GB"``; what is free by default.
+        overwrite: measure again, in place of what is stored.
+        progress: show what is waited for.
+
+    Raises:
+        RunError: too few or too many runs, one of them twice or unfinished, or runs of several models.
+        RunConflictError: ``out`` holds another comparison, or files have changed.
+        EdgewiseError: anything wrong with the model, the prompts or the metric.
+
+    Example:
+        ``edgewise.compare([run, other], out="runs/compared").overlap``
+    """
+    given = given_of(locals(), RunConfig, EvaluationRequest, MemorySettings)
+    with carried_out(given, overwrite=overwrite, progress=progress) as execution:
+        return hold_together(list(map(folder_of, runs)), Path(out), given, execution).results
+
+
+def hold_together(
+    folders: Sequence[Path], out: Path, given: Mapping[str, Any], execution: Execution
+) -> StoredResults[Comparison]:
+    """Compare what was asked for, and draw it.
+
+    Args:
+        folders: of the runs.
+        out: the folder of the result.
+        given: settings by their fields.
+        execution: how it is carried out.
+    """
+    from edgewise.report.contest.comparison import comparison_picture
+
+    how = {name: value for name, value in given.items() if name in _HOW}
+    asked = {name: value for name, value in given.items() if name not in _HOW}
+    found = compare_runs(folders, out, given=asked, **how, execution=execution)
+    draw_result(execution, out, "comparison", lambda: comparison_picture(found))
+    show_beside(out / "comparison.json", [load_run(folder) for folder in folders], execution.report)
+    return found

@@ -1,0 +1,140 @@
+"""`edgewise.discover`: from a model and prompts to a run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from edgewise.runs.config import RunConfig
+from edgewise.runs.discover import discover as discover_run
+from edgewise.runs.steps import Execution
+from edgewise.runs.store.folder import Run
+from edgewise.settings.conditions import MemorySettings
+from edgewise.settings.methods import Rule
+from edgewise.settings.model import DType, KvHeads
+from edgewise.settings.scoring import DEFAULT_METHOD, Level
+from edgewise.settings.selection import Ranking, Selection
+from edgewise.verbs.asked import config_of, given_of, method_settings
+from edgewise.verbs.carried_out import carried_out
+from edgewise.verbs.pictures import show_found
+
+
+def discover(
+    *,
+    out: str | Path,
+    model: str | Path,
+    # Prompts
+    task: str | None = None,
+    data: str | Path | None = None,
+    options: Mapping[str, Any] | None = None,
+    n: int | None = None,
+    seed: int = 0,
+    split: Literal["discovery", "held-out"] = "discovery",
+    hold_out: float | None = None,
+    bos: bool | None = None,
+    drop_invalid: bool = False,
+    first_token: bool = False,
+    # Scores
+    method: str = DEFAULT_METHOD,
+    metric: str | None = None,
+    level: Level = "edge",
+    per_prompt: bool = False,
+    bootstrap: int = 0,
+    exact: int | Literal["auto"] | None = None,
+    budget: float | str | None = None,
+    until: float | str | None = None,
+    # Settings of methods
+    steps: int | None = None,
+    rule: Rule | None = None,
+    reading: Literal["average", "source"] | None = None,
+    grad_drop: bool | None = None,
+    only: str | Sequence[str] | None = None,
+    tau: float | None = None,
+    absolute: bool = False,
+    direct_edges: bool = False,
+    eap_threshold: float | None = None,
+    eap_top: int | None = None,
+    eap_fraction: float | None = None,
+    lambda_: float | None = None,
+    masks: Literal["node", "edge"] | None = None,
+    lr: float | None = None,
+    minibatch: int | None = None,
+    method_seed: int | None = None,
+    rate: float | None = None,
+    first: float | None = None,
+    settings: Mapping[str, Any] | None = None,
+    # Circuit
+    top: int | None = None,
+    threshold: float | None = None,
+    fraction: float | None = None,
+    keep: float | None = None,
+    max_kl: float | None = None,
+    by: Ranking = "abs",
+    greedy: bool = False,
+    prune: bool = False,
+    stable: bool = False,
+    evaluate: bool = True,
+    # Model and machine
+    config: str | Path | None = None,
+    gguf_file: str | None = None,
+    adapter: str | None = None,
+    dtype: DType = "float32",
+    device: str = "auto",
+    kv_heads: KvHeads = "native",
+    attention: str | None = None,
+    ignore_config: str | Sequence[str] = (),
+    trust_remote_code: bool = False,
+    batch_size: int | None = None,
+    max_memory: int | str | None = None,
+    # How it is carried out
+    pictures: bool = True,
+    overwrite: bool = False,
+    progress: bool = True,
+) -> Run:
+    """Score every edge of a model on pairs of prompts and keep the edges that matter, as `edgewise discover` does.
+
+    The result goes to a folder: scores, circuit, how much of the behaviour it keeps, pictures and a page. A finished
+    run of the same call is read again; a run that was stopped goes on where it was.
+
+    Args:
+        out: the folder; made if need be.
+        model: bundled name, folder, hub name, GGUF or weights file.
+        settings: those of a method of another package, by name.
+        pictures: also draw the circuit and make a page, ``report.html``.
+        overwrite: compute again, in place of what is stored.
+        progress: show what is waited for, in a notebook, on a terminal or in a log.
+
+    Every other keyword is an option of the command, with its default; `docs/settings.md` and `edgewise discover --help`
+    describe each. The prompts are a ``task``'s or those of a file, ``data``. A setting of methods that is None is as
+    the method has it. Amounts may be written as there: ``exact="auto"``, ``budget="10x"``, ``until="r2=.95"``,
+    ``max_memory="8GB"``.
+
+    Returns:
+        The run: `Run.scores`, `Run.circuit`, `Run.evaluated`, `Run.record`, `Run.folder`.
+
+    Raises:
+        RunConflictError: the folder holds another run, or another process is writing to it.
+        EdgewiseError: anything wrong with the model, the prompts, the metric, the scores or the selection.
+
+    Example:
+        ``run = edgewise.discover(model="demo", task="ioi", top=100, out="runs/demo")``
+    """
+    given = given_of(locals(), RunConfig, Selection, MemorySettings, *method_settings()) | dict(settings or {})
+    with carried_out(given, overwrite=overwrite, progress=progress) as execution:
+        return find(given, Path(out), execution, pictures=pictures)
+
+
+def find(given: Mapping[str, Any], out: Path, execution: Execution, *, pictures: bool) -> Run:
+    """Do what was asked for.
+
+    Args:
+        given: settings by their fields.
+        out: the folder of the run.
+        execution: how it is carried out.
+        pictures: also draw it.
+    """
+    run = discover_run(config_of(given), out, execution)
+    if pictures:
+        show_found(run, execution.report)
+    return run

@@ -1,0 +1,137 @@
+"""`edgewise.evaluate`: how much of the behaviour a circuit keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from edgewise.errors import RunError
+from edgewise.runs.config import RunConfig
+from edgewise.runs.evaluate import evaluate as evaluate_subject
+from edgewise.runs.evaluated import Evaluated
+from edgewise.runs.evaluated_circuit import EvaluatedCircuit, circuit_of_file, circuit_of_run
+from edgewise.runs.steps import Execution
+from edgewise.runs.store.analysis import StoredResults
+from edgewise.runs.store.folder import Run
+from edgewise.settings import described
+from edgewise.settings.conditions import MemorySettings
+from edgewise.settings.evaluation import Ablation, EvaluationRequest
+from edgewise.settings.model import DType, KvHeads
+from edgewise.verbs.asked import folder_of, given_of
+from edgewise.verbs.carried_out import STOP, carried_out
+from edgewise.verbs.pictures import show_on_page
+
+# The seed of what is drawn is that of the prompts.
+_NUMBERS = tuple(one.name for one in described(EvaluationRequest) if one.name != "seed")
+
+
+def evaluate(
+    run: str | Path | Run | None = None,
+    *,
+    circuit: str | Path | None = None,
+    out: str | Path | None = None,
+    # Prompts
+    task: str | None = None,
+    data: str | Path | None = None,
+    options: Mapping[str, Any] | None = None,
+    n: int | None = None,
+    seed: int | None = None,
+    hold_out: float | None = None,
+    bos: bool | None = None,
+    drop_invalid: bool = False,
+    first_token: bool = False,
+    # Numbers
+    ablation: Ablation = "resample",
+    curve: bool = True,
+    random: int = 3,
+    minimality: bool = False,
+    metric: str | None = None,
+    # Model and machine
+    model: str | Path | None = None,
+    config: str | Path | None = None,
+    gguf_file: str | None = None,
+    adapter: str | None = None,
+    dtype: DType | None = None,
+    device: str | None = None,
+    kv_heads: KvHeads | None = None,
+    attention: str | None = None,
+    ignore_config: str | Sequence[str] = (),
+    trust_remote_code: bool = False,
+    batch_size: int | None = None,
+    max_memory: int | str | None = None,
+    # How it is carried out
+    overwrite: bool = False,
+    progress: bool = True,
+) -> Evaluated:
+    """Measure how much of a behaviour a circuit keeps, every edge outside it patched, as `edgewise evaluate` does.
+
+    Four circuits are run on held-out prompts: the whole model, nothing, the circuit, and all but the circuit. A run's
+    scores add a curve over circuit sizes beside random circuits. The numbers are kept in the run's folder: the same
+    call reads them again, and one that was stopped goes on where it was.
+
+    Args:
+        run: a finished run, or its folder; prompts and model are as in it where they are not given.
+        circuit: a circuit file (.json or .pt) instead of a run, with ``model``.
+        out: with ``circuit``: folder for the result, which makes it resumable.
+        ablation: what patched edges carry.
+        curve: evaluate the best edges at ten sizes, if scored.
+        random: number of random circuits (or rankings) beside them.
+        minimality: also remove each edge of the circuit in turn.
+        metric: what is measured; that of the run by default.
+        overwrite: measure again, in place of what is stored.
+        progress: show what is waited for.
+
+    Every other keyword is an option of the command; `docs/settings.md` and `edgewise evaluate --help` describe each.
+
+    Raises:
+        RunError: neither or both of a run and a circuit's file, or no finished run.
+        RunConflictError: another evaluation of this ablation is stored there, or files have changed.
+        EdgewiseError: anything wrong with the model, the prompts, the metric or the circuit.
+
+    Example:
+        ``edgewise.evaluate(run, ablation="mean").faithfulness``
+    """
+    given = given_of(locals(), RunConfig, EvaluationRequest, MemorySettings)
+    folder = None if run is None else folder_of(run)
+    file, kept = None if circuit is None else Path(circuit), None if out is None else Path(out)
+    stop = STOP if folder or kept else "nothing is kept without out="
+    with carried_out(given, overwrite=overwrite, progress=progress, stop=stop) as execution:
+        return measure(folder, file, kept, given, execution).results
+
+
+def measure(
+    folder: Path | None, circuit: Path | None, out: Path | None, given: Mapping[str, Any], execution: Execution
+) -> StoredResults[Evaluated]:
+    """Measure what was asked for, and put it onto the page of the run.
+
+    Args:
+        folder: of a run.
+        circuit: a file, in its place.
+        out: the folder of a file's result.
+        given: settings by their fields.
+        execution: how it is carried out.
+    """
+    numbers = {name: value for name, value in given.items() if name in _NUMBERS}
+    own = {name: value for name, value in given.items() if name not in _NUMBERS}
+    subject = _subject(folder, circuit, out, own)
+    stored = evaluate_subject(subject, EvaluationRequest(**numbers), folder or out, execution)
+    if subject.run is not None and not stored.reused:
+        show_on_page(subject.run, execution.report)
+    return stored
+
+
+def _subject(folder: Path | None, circuit: Path | None, out: Path | None, given: dict[str, Any]) -> EvaluatedCircuit:
+    if folder is not None and circuit is not None:
+        raise RunError(f"both a run folder ({folder}) and --circuit given; give one of them")
+    if folder is not None:
+        for name, value in (("--out", out), ("--model", given.get("model"))):
+            if value is not None:
+                why = "an evaluation is stored in its run's folder" if name == "--out" else "a run names its own model"
+                raise RunError(f"{name} goes with --circuit: {why}; leave {name} out, or give --circuit FILE")
+        return circuit_of_run(folder, given)
+    if circuit is None:
+        raise RunError("nothing to evaluate; give the folder of a finished run, or --circuit FILE with --model")
+    if "model" not in given:
+        raise RunError(f"--circuit {circuit} needs the model that it is a circuit of; add --model")
+    return circuit_of_file(circuit, given)

@@ -1,0 +1,94 @@
+"""`edgewise.verify`: how far the scores of a finished run can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from edgewise.runs.config import RunConfig
+from edgewise.runs.steps import Execution, Progress
+from edgewise.runs.store.folder import VERIFICATION_PICTURES, Run, load_run
+from edgewise.runs.store.shown import are_shown, write_shown
+from edgewise.runs.verification import Verification
+from edgewise.runs.verify import verify as verify_run
+from edgewise.settings.conditions import MemorySettings
+from edgewise.settings.texts import read_count
+from edgewise.verbs.asked import folder_of, given_of
+from edgewise.verbs.carried_out import carried_out
+from edgewise.verbs.pictures import DRAWING, show_on_page
+
+
+def verify(
+    run: str | Path | Run,
+    *,
+    edges: int | Literal["all"] = 500,
+    largest: int | None = None,
+    top_k: int | None = None,
+    seed: int = 0,
+    trust_remote_code: bool = False,
+    batch_size: int | None = None,
+    max_memory: int | str | None = None,
+    overwrite: bool = False,
+    progress: bool = True,
+) -> Verification:
+    """Measure what patching some edges of a finished run really does, as `edgewise verify` does.
+
+    The edges of largest |score| are measured, and some of the others drawn at random, on the run's own prompts; from
+    these the agreement over all edges is estimated. The numbers are kept in the run's folder, with a picture: the same
+    call reads them again, and one that was stopped goes on where it was.
+
+    Args:
+        run: a finished run, or its folder.
+        edges: how many edges (or nodes) to measure, or ``"all"``.
+        largest: how many of these are the largest by |score|; half of them by default.
+        top_k: how many of the largest are to be found; as the circuit by default.
+        seed: of the draw.
+        trust_remote_code: run code that the run's model carries.
+        batch_size: prompts at a time; as in the run by default.
+        max_memory: memory to use in all, bytes or words such as ``"8GB"``; what is free by default.
+        overwrite: measure again, in place of what is stored.
+        progress: show what is waited for.
+
+    Raises:
+        RunError: no finished run, or one whose scores are exact already.
+        RunConflictError: another verification is stored there, or the files behind the run have changed.
+        EdgewiseError: anything wrong with the numbers, the model or the prompts.
+
+    Example:
+        ``edgewise.verify(run, edges=200).verdict``
+    """
+    given = given_of(locals(), RunConfig, MemorySettings)
+    number = read_count("edges", str(edges))
+    with carried_out(given, overwrite=overwrite, progress=progress) as execution:
+        return check(folder_of(run), number, largest, top_k, given, execution)[1]
+
+
+def check(
+    folder: Path,
+    edges: int | None,
+    largest: int | None,
+    top_k: int | None,
+    given: Mapping[str, Any],
+    execution: Execution,
+) -> tuple[Run, Verification]:
+    """Measure what was asked for, draw it, and put it onto the page of the run.
+
+    Args:
+        folder: of the run.
+        edges: how many; None for all.
+        largest: as of `verify`.
+        top_k: as of `verify`.
+        given: settings by their fields.
+        execution: how it is carried out.
+    """
+    found = verify_run(folder, edges=edges, top=largest, top_k=top_k, **given, execution=execution)
+    run = load_run(folder)
+    if not (found.reused and are_shown(run.folder, VERIFICATION_PICTURES)):
+        from edgewise.report.files import picture_files
+        from edgewise.report.scenes import run_verification
+
+        execution.report(Progress(DRAWING))
+        write_shown(run, picture_files("verification", run_verification(run, found)))
+        show_on_page(run, execution.report)
+    return run, found
