@@ -117,7 +117,7 @@ def attribute(
                 torch.autocast(model.device.type, enabled=False),
                 _told(model, steps, sum(map(len, parts)), conditions.during),
             ):
-                scored = processes.each(partial(_scored, model, pairs, own, score, measured, buffers))
+                scored = processes.each(partial(_step, model, pairs, own, score, measured, buffers))
         except (RuntimeError, MemoryError) as error:
             if most == 1 or not is_out_of_memory(error):
                 raise
@@ -203,7 +203,7 @@ def _told(model: Model, steps: int, rows: int, during: Callable[[float], None]) 
 Part = tuple[list[int], npt.NDArray[np.floating[Any]], Array, Array, float]
 
 
-def _scored(
+def _step(
     model: Model, pairs: Sequence[PromptPair], rows: list[int], score: Score, metric: Metric, buffers: Buffers
 ) -> Part | None:
     """What `AttributionState.after` takes of one micro-batch; None of none."""
