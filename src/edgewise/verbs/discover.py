@@ -35,6 +35,7 @@ def discover(
     bos: bool | None = None,
     drop_invalid: bool = False,
     first_token: bool = False,
+    select: Literal["all", "correct"] = "all",
     # Scores
     method: str = DEFAULT_METHOD,
     metric: str | None = None,
