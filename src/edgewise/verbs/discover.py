@@ -63,7 +63,6 @@ def discover(
     minibatch: int | None = None,
     method_seed: int | None = None,
     rate: float | None = None,
-    first: float | None = None,
     settings: Mapping[str, Any] | None = None,
     # Circuit
     top: int | None = None,
