@@ -140,7 +140,8 @@ def test_several_runs_on_one_page(cli: Cli, runs: list[Path], tmp_path: Path) ->
     result = cli("report", *runs, "--out", out)
     assert (result.code, result.out) == (0, f"Wrote {out}: 2 runs\n")
     assert [run["folder"] for run in document(out.read_text())["runs"]] == ["a", "b"]
-    assert json.loads(cli("report", runs[0], "--out", out, "--json").out) == {"file": str(out), "runs": [str(runs[0])]}
+    said = json.loads(cli("report", runs[0], "--out", out, "--json").out)
+    assert said == {"schema": "edgewise-report/1", "file": str(out), "runs": [str(runs[0])]}
     assert len(document(out.read_text())["runs"]) == 1
 
 
