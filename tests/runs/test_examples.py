@@ -62,6 +62,22 @@ def test_the_model_is_asked_about_the_first_and_the_lowest(found: Examples) -> N
     assert one.likely.probabilities == pytest.approx(best.values.tolist(), rel=1e-4)
 
 
+def test_of_many_long_prompts_few_tokens_are_kept(monkeypatch: pytest.MonkeyPatch, run: Run, tmp_path: Path) -> None:
+    monkeypatch.setattr("edgewise.runs.examples.MOST_KEPT", 40)
+    monkeypatch.setattr("edgewise.runs.examples.NUMBERED", 4)
+    few = read_examples(discover(run.config, tmp_path / "few").folder)
+    whole = read_examples(run.folder)
+    assert few is not None
+    assert whole is not None
+    lowest = np.argsort(whole.clean)[:5]
+    listed = sorted({0, 1, 2, 3, *lowest.tolist()})
+    assert few.rows == tuple(whole.rows[place] for place in listed)
+    assert few.clean == tuple(whole.clean[place] for place in listed)
+    assert sum(len(one.shown.clean.ids) for one in few.prompts) <= 40
+    assert {few.rows[one.place] for one in few.prompts} == {one.shown.row for one in few.prompts}
+    assert min(few.clean) in {few.clean[one.place] for one in few.prompts}
+
+
 def test_patterns_are_of_heads_of_the_circuit(run: Run, found: Examples) -> None:
     assert found.attention is not None
     names = {head.head for head in found.attention.heads}

@@ -120,7 +120,7 @@ def _found(config: RunConfig, folder: Path, execution: Execution, examples: bool
         if examples:
             with steps.step("examples", "looking at example prompts"):
                 name = get_metric(method.metric(config, setup.prompts)).name
-                kept = examples_of(setup.model, setup.prompts, name, state, scores, circuit)
+                kept = examples_of(setup.model, setup.prompts, name, state, scores, circuit, conditions)
         record = record_of(setup, method, state, scores, circuit, steps.seconds)
         write_run(folder, record, scores, circuit, method.trace(state), kept)
         return read_run(folder), setup

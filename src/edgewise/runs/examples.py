@@ -1,6 +1,6 @@
 """Example prompts of a run, made while its model is loaded, so that its page needs none.
 
-1. Every prompt's metric, clean and corrupted, as the method measured them.
+1. Every prompt's metric, clean and corrupted, as the method measured them; of very many, the first ones'.
 2. The first prompts as tokens, and those on which the metric is lowest, which may be odd; of a distance, those that the
    corruption moves least.
 3. What the model expects on the very first of them and on the lowest: one pass over these few.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from edgewise.engine.rules.patterns import attention_patterns
 from edgewise.engine.run.batches import divide
 from edgewise.engine.run.forward import logits_at
 from edgewise.engine.run.hooks import borrowed
+from edgewise.engine.run.memory import halving, micro_batch
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.graph.arrays import FloatArray
 from edgewise.metric_names import LOWER_IS_BETTER
@@ -27,10 +29,13 @@ from edgewise.models import Model
 from edgewise.runs.methods import ScoringState
 from edgewise.runs.shown_prompts import show_row, tokens
 from edgewise.runs.store.examples import Attention, Example, Examples, HeadPattern, Likely
+from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptPair, PromptSet
 
 # Prompts whose tokens are kept; of these, those that the model is asked about; the lowest ones among each.
 KEPT, ASKED, LOWEST = 100, 3, 5
+# Prompts whose numbers are kept, beside the lowest, and tokens of those whose tokens are.
+NUMBERED, MOST_KEPT = 2000, 10_000
 N_LIKELIEST, N_HEADS, MOST_TOKENS = 5, 20, 128
 _DIGITS = 6
 
@@ -42,6 +47,7 @@ def examples_of(
     state: ScoringState,
     scores: EdgeScores | NodeScores,
     circuit: Circuit,
+    conditions: Conditions = Conditions(),
 ) -> Examples:
     """What is kept of a run's prompts.
 
@@ -52,22 +58,37 @@ def examples_of(
         state: the method's, at the end.
         scores: the run's.
         circuit: the run's, whose heads are looked at.
+        conditions: how many prompts are run at a time.
     """
     clean, corrupted = state.clean_metric, state.corrupted_metric
-    lowest = np.argsort(corrupted if metric in LOWER_IS_BETTER else clean, kind="stable")[:LOWEST].tolist()
-    asked = sorted({*range(len(prompts))[:ASKED], *lowest})
-    likely = dict(zip(asked, _likeliest(model, [prompts[place] for place in asked]), strict=True))
-    shown = sorted({*range(len(prompts))[:KEPT], *lowest})
+    rising = np.argsort(corrupted if metric in LOWER_IS_BETTER else clean, kind="stable").tolist()
+    # Those with a number, by their places in the set; in what is kept, a place is one in this list.
+    listed = sorted({*range(len(prompts))[:NUMBERED], *rising[:LOWEST]})
+    asked = few_enough([*rising[:LOWEST], *range(len(prompts))[:ASKED]], prompts)
+    shown = few_enough([*asked, *range(len(prompts))[:KEPT]], prompts)
+    likely = dict(zip(asked, _likeliest(model, [prompts[place] for place in asked], conditions), strict=True))
     return Examples(
         metric,
-        tuple(pair.row or place for place, pair in enumerate(prompts, start=1)),
-        _rounded(clean),
-        _rounded(corrupted),
+        tuple(prompts[place].row or place + 1 for place in listed),
+        _rounded(clean[listed]),
+        _rounded(corrupted[listed]),
         tuple(
-            Example(place, show_row(prompts[place], model.tokenizer, place + 1), likely.get(place)) for place in shown
+            Example(listed.index(place), show_row(prompts[place], model.tokenizer, place + 1), likely.get(place))
+            for place in sorted(shown)
         ),
         _attention(model, prompts, strongest_heads(scores, circuit)),
     )
+
+
+def few_enough(places: Sequence[int], prompts: PromptSet) -> list[int]:
+    """The first of some prompts, each once, that have no more than `MOST_KEPT` tokens together; one at least."""
+    total, kept = 0, list[int]()
+    for place in dict.fromkeys(places):
+        total += len(prompts[place])
+        if kept and total > MOST_KEPT:
+            break
+        kept.append(place)
+    return kept
 
 
 def strongest_heads(scores: EdgeScores | NodeScores, circuit: Circuit, n: int = N_HEADS) -> tuple[str, ...]:
@@ -83,14 +104,19 @@ def strongest_heads(scores: EdgeScores | NodeScores, circuit: Circuit, n: int = 
     return tuple(head for head, _ in zip(heads, range(n), strict=False))
 
 
-def _likeliest(model: Model, pairs: Sequence[PromptPair]) -> list[Likely]:
+def _likeliest(model: Model, pairs: Sequence[PromptPair], conditions: Conditions) -> tuple[Likely, ...]:
+    size = micro_batch(model, pairs, conditions)
+    return halving(size, model.device, partial(_likeliest_at_once, model, pairs))
+
+
+def _likeliest_at_once(model: Model, pairs: Sequence[PromptPair], size: int) -> tuple[Likely, ...]:
     found: dict[int, Likely] = {}
-    for rows, batch in divide(pairs, len(pairs), model.device, causal=model.wiring.causal):
+    for rows, batch in divide(pairs, size, model.device, causal=model.wiring.causal):
         with borrowed(model.module) as hooks:
             logits = logits_at(model, hooks, batch.clean, batch.answers)
         for row, of_row in zip(rows, logits, strict=True):
             found[row] = _likeliest_of(model, of_row[len(pairs[row].positions) - 1])
-    return [found[row] for row in range(len(pairs))]
+    return tuple(found[row] for row in range(len(pairs)))
 
 
 def _likeliest_of(model: Model, logits: Tensor) -> Likely:

@@ -27,6 +27,8 @@ from edgewise.runs.store.folder import SIZES, Run
 from edgewise.runs.verification import NAME, Verification
 
 Found = TypeVar("Found")
+# Of more pairs of score and exact effect than this, the most wrong are listed, and as many of the others, evenly.
+MOST_EFFECTS = 1500
 _BIN = 0.1
 # By these a circuit of some size is not the head of the ranking.
 _OTHER_ORDERS = ("greedy", "prune", "stable")
@@ -128,16 +130,19 @@ def verified(run: Run) -> Verified | None:
     if found is None:
         return None
     said = found.agreement
+    every = max(1, len(found.effects) // MOST_EFFECTS)
+    effects = [one for place, one in enumerate(found.effects) if place < MOST_EFFECTS or place % every == 0]
     return Verified(
+        total=len(found.effects),
         verdict=found.verdict,
         criteria=tuple(
             (one.name.replace("_", " "), share(getattr(said, one.name).value), one.outcome) for one in found.criteria
         ),
-        names=tuple(one.name for one in found.effects),
-        scores=known(one.score for one in found.effects),
-        exact=known(one.exact for one in found.effects),
-        stderrs=tuple(short(one.exact_stderr) for one in found.effects),
-        chosen=tuple(one.chosen for one in found.effects),
+        names=tuple(one.name for one in effects),
+        scores=known(one.score for one in effects),
+        exact=known(one.exact for one in effects),
+        stderrs=tuple(short(one.exact_stderr) for one in effects),
+        chosen=tuple(one.chosen for one in effects),
         slope=short(said.slope.value),
         intercept=short(said.intercept.value),
     )

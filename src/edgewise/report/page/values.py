@@ -126,8 +126,9 @@ class Bins:
 
 @dataclass(frozen=True)
 class Verified:
-    """Exact effects beside scores; columns, the most wrong first."""
+    """Exact effects beside scores; columns, the most wrong first. Of very many only some are listed: `total` says."""
 
+    total: int
     verdict: str
     criteria: tuple[tuple[str, str, str], ...]
     names: Words

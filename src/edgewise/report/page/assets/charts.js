@@ -291,7 +291,7 @@ function scatter(run) {
     el(
       "p",
       { class: "quiet" },
-      "Filled: of largest |score|; ringed: drawn at random, or measured by the run itself. Thin line: equal; thick: the fit.",
+      `Filled: of largest |score|; ringed: drawn at random, or measured by the run itself. Thin line: equal; thick: the fit.${found.names.length < found.total ? ` ${found.names.length.toLocaleString("en")} of ${found.total.toLocaleString("en")} are drawn, the most wrong among them.` : ""}`,
     ),
     el("div", { class: "scroll" }, el("table", { class: "narrow" }, el("tbody", {}, rows))),
   ];

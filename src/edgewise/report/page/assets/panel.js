@@ -299,18 +299,17 @@ function patternView(patterns, name) {
     for (let key = 0; key < n; key++) {
       const value = at(query, key);
       if (value < 0.004) continue;
-      const square = draw("rect", {
-        x: key * cell,
-        y: query * cell,
-        width: cell,
-        height: cell,
-        "fill-opacity": value.toFixed(2),
-      });
-      map.append(
-        tipped(square, `${seen(patterns.tokens[query])} → ${seen(patterns.tokens[key])}: ${value.toFixed(2)}`),
-      );
+      const place = { x: key * cell, y: query * cell, width: cell, height: cell };
+      map.append(draw("rect", { ...place, "fill-opacity": value.toFixed(2) }));
     }
   }
+  map.addEventListener("pointermove", (event) => {
+    const [x, y] = d3.pointer(event, map);
+    const [query, key] = [Math.floor(y / cell), Math.floor(x / cell)];
+    if (query < 0 || key < 0 || query >= n || key >= n) return;
+    tip.show(event, `${seen(patterns.tokens[query])} → ${seen(patterns.tokens[key])}: ${at(query, key).toFixed(2)}`);
+  });
+  map.addEventListener("pointerleave", () => tip.hide());
   map.append(draw("path", { class: "frame", d: `M0 0H${n * cell}V${n * cell}H0Z` }));
   shade(n - 1);
   return [
