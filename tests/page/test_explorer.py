@@ -108,6 +108,18 @@ def test_a_pointer_near_an_edge_tells_its_numbers(show: Show, run: Run) -> None:
     assert shown.seen(".tip") == 0
 
 
+def test_a_pointer_on_a_node_lets_its_edges_stand_out(show: Show, run: Run) -> None:
+    shown = show(run)
+    wanted = [name for name in strongest(run)[:50] if name.endswith("->logits")]
+    faint = "(all) => all.filter((one) => +getComputedStyle(one).strokeOpacity < 0.2).length"
+    assert shown.tab.locator(EDGES).evaluate_all(faint) == 0
+    shown.tab.locator('[data-node="logits"]').hover()
+    assert shown.tab.locator(EDGES).evaluate_all(faint) == 50 - len(wanted)
+    assert shown.text(".tip").split("\n")[0] == "logits"
+    shown.tab.mouse.move(5, 5)
+    assert shown.tab.locator(EDGES).evaluate_all(faint) == 0
+
+
 def test_a_node_shows_what_it_reads_and_what_it_feeds(show: Show, run: Run) -> None:
     shown = show(run)
     first = strongest(run)[:50]

@@ -116,6 +116,7 @@ class Graph {
     const { model } = this;
     const { state } = this.app;
     this.items = shownItems(model, state);
+    this.lift(null);
     const edges = model.ofEdges ? this.items : this.structure();
     const links = merged(edges, state);
     const nodes = this.drawnNodes(links);
@@ -285,8 +286,14 @@ class Graph {
       .on("keydown", (event, node) => {
         if (event.key === "Enter") this.act(event, node);
       })
-      .on("pointerenter", (event, node) => tip.show(event, ...this.about(node)))
-      .on("pointerleave", () => tip.hide());
+      .on("pointerenter", (event, node) => {
+        tip.show(event, ...this.about(node));
+        this.lift(node.key);
+      })
+      .on("pointerleave", () => {
+        tip.hide();
+        this.lift(null);
+      });
     item
       .select("rect")
       .attr("width", (node) => node.box.width)
@@ -362,6 +369,12 @@ class Graph {
     if (this.hovered === link) return;
     this.hovered = link;
     this.edges.selectAll("path").classed("hover", (one) => one === link);
+  }
+
+  // With a pointer on a node, its edges stand out.
+  lift(key) {
+    this.edges.classed("lifted", key !== null);
+    if (key !== null) this.edges.selectAll("path").classed("near", (link) => link.from === key || link.to === key);
   }
 
   unpointed() {
