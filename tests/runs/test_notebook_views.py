@@ -152,6 +152,13 @@ def test_no_value_shows_pages_of_numbers(at: int, tmp_path: Path) -> None:
     assert "array(" not in said
 
 
+def test_what_a_run_keeps_is_short_too(tmp_path: Path) -> None:
+    run = a_run(tmp_path)
+    assert len(repr(run.record)) < 300
+    assert len(repr(run.record.prompts)) < 600
+    assert len(repr(run.config)) < 600
+
+
 def test_the_best_scores_stand_in_a_table_with_what_is_known_of_them() -> None:
     verified = np.zeros_like(GRAPH.mask)
     verified[GRAPH.edge("m1->logits")] = True

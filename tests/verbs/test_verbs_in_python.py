@@ -12,13 +12,16 @@ import pytest
 
 import edgewise
 from edgewise.cli.main import run as command
-from edgewise.errors import RunError, SelectionError, SettingError
+from edgewise.errors import EdgewiseWarning, RunError, SelectionError, SettingError
 from edgewise.runs.config import RunConfig
 from edgewise.runs.steps import Progress
 from edgewise.runs.store.folder import Run
 from edgewise.verbs import progress
 from edgewise.verbs.carried_out import carried_out
 from stored import id_rows, save_model, write_rows
+
+# Models of random weights do no better on clean prompts than on corrupted ones, and are said to.
+pytestmark = pytest.mark.filterwarnings("ignore::edgewise.errors.EdgewiseWarning")
 
 
 @pytest.fixture(scope="module")
@@ -245,3 +248,22 @@ def test_bars_of_transformers_are_away_meanwhile_and_then_as_before() -> None:
     finally:
         if not before:
             logging.disable_progress_bar()
+
+
+def test_what_the_user_should_hear_is_a_warning_where_it_was_called(model: Path, data: Path, tmp_path: Path) -> None:
+    """A model of random weights does no better on clean prompts."""
+    with pytest.warns(EdgewiseWarning) as heard:
+        run = edgewise.discover(
+            model=model, data=data, method="eap", out=tmp_path / "run", pictures=False, evaluate=False, progress=False
+        )
+    assert run.record.warnings
+    assert tuple(str(one.message) for one in heard) == run.record.warnings
+    assert {Path(one.filename).name for one in heard} == {Path(__file__).name}
+
+
+def test_settings_of_another_packages_method_go_to_the_method(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with asked(monkeypatch) as configs, pytest.raises(AskedError):
+        edgewise.discover(
+            model="demo", task="ioi", method="eap", n=3, settings={"n": 9}, out=tmp_path / "run", progress=False
+        )
+    assert (configs[0].n, dict(configs[0].settings)) == (3, {"n": 9})

@@ -78,7 +78,7 @@ def discover(
         if swept:
             runs = sweep(grid(config_of(asked), swept), out, execution)
         else:
-            runs = (find(asked, out, execution, pictures=not no_pictures),)
+            runs = (find(config_of(asked), out, execution, pictures=not no_pictures),)
     output.warn(runs[0].record.warnings if swept else warnings(runs[0]))
     found = all(run.reused for run in runs)
     if as_json:

@@ -9,7 +9,7 @@ from typing import Any
 
 from edgewise.errors import SettingError
 from edgewise.runs.store.codec import to_json
-from edgewise.settings import described
+from edgewise.settings import changed, described
 from edgewise.settings.conditions import BatchSettings
 from edgewise.settings.device import taken
 from edgewise.settings.evaluation import MeasureSettings
@@ -24,7 +24,7 @@ _NESTED = {"nested": True}
 HELD_BACK = 0.5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class RunConfig(MeasureSettings, BatchSettings, ScoreSettings, PromptSettings, ModelSettings):
     """Everything that decides a run's result, apart from the contents of the files it names, and what is done with it.
 
@@ -51,6 +51,10 @@ class RunConfig(MeasureSettings, BatchSettings, ScoreSettings, PromptSettings, M
         if self.data is not None and self.hold_out is None and self.selection.measured:
             object.__setattr__(self, "hold_out", HELD_BACK)
         object.__setattr__(self, "settings", json_values("the method's settings", self.settings))
+
+    def __repr__(self) -> str:
+        """Show what is not as by default."""
+        return changed(self)
 
     @property
     def divided(self) -> str | None:

@@ -91,7 +91,7 @@ class SetAnswer:
     wrong_rows: tuple[int, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ShownPrompts:
     """The first prompts of a set, and numbers of all.
 
@@ -119,6 +119,10 @@ class ShownPrompts:
     answer: SetAnswer | None = None
     against: tuple[int, ...] | None = None
     checks: tuple[DataCheck, ...] = ()
+
+    def __repr__(self) -> str:
+        """Show how many rows it holds, of how many."""
+        return f"ShownPrompts({len(self.rows):,} of {self.n:,}, {self.shortest} to {self.longest} tokens)"
 
 
 def show_prompts(

@@ -7,8 +7,18 @@ the documentation all follow from that line. Nothing here imports torch, so that
 
 from __future__ import annotations
 
-from edgewise.settings.described import Described, described
+from edgewise.settings.described import Described, changed, described
 from edgewise.settings.read import NoSettings, read_settings, settings_json
 from edgewise.settings.setting import Setting, flag, setting
 
-__all__ = ["Described", "NoSettings", "Setting", "described", "flag", "read_settings", "setting", "settings_json"]
+__all__ = [
+    "Described",
+    "NoSettings",
+    "Setting",
+    "changed",
+    "described",
+    "flag",
+    "read_settings",
+    "setting",
+    "settings_json",
+]

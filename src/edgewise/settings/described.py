@@ -82,3 +82,15 @@ def _described(name: str, hint: Any, default: Any, told: Setting) -> Described:
     choices = tuple(map(str, get_args(inner))) if get_origin(inner) is Literal else ()
     kind = str if choices else inner if isinstance(inner, type) else dict
     return Described(name, kind, many, type(None) in options, choices, default, told)
+
+
+def changed(settings: Any) -> str:
+    """A settings object in short, for its ``repr``: what is not as by default."""
+    defaults = {entry.name: _default(entry) for entry in fields(settings)}
+    told = ((name, getattr(settings, name)) for name in defaults)
+    shown = (f"{name}={_plain(value)!r}" for name, value in told if value != defaults[name])
+    return f"{type(settings).__name__}({', '.join(shown)})"
+
+
+def _plain(value: Any) -> Any:
+    return dict(value) if isinstance(value, types.MappingProxyType) else value

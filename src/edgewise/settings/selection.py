@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, TypeAlias
 
 from edgewise.errors import SelectionError
+from edgewise.settings.described import changed
 from edgewise.settings.read import check
 from edgewise.settings.setting import flag, setting
 
@@ -16,7 +17,7 @@ DEFAULT_LEAST = {"edge": 100, "node": 10}
 _RULES = ("top", "threshold", "fraction", "keep", "max_kl")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Selection:
     """At most one of `top`, `threshold`, `fraction`, `keep`, `max_kl`; none means the top 1 % of edges, 10 % of nodes.
 
@@ -69,6 +70,10 @@ class Selection:
         check(self)
         if self.greedy and self.threshold is not None:
             raise SelectionError("--greedy needs a number of edges; give --top or --fraction, not --threshold")
+
+    def __repr__(self) -> str:
+        """Show what is not as by default."""
+        return changed(self)
 
     @property
     def measured(self) -> bool:

@@ -37,8 +37,12 @@ def method_settings() -> tuple[type[Any], ...]:
     return tuple(dict.fromkeys(settings_class(name) for registry in (ESTIMATES, SEARCHES) for name in registry))
 
 
-def config_of(given: Mapping[str, Any]) -> RunConfig:
+def config_of(given: Mapping[str, Any], settings: Mapping[str, Any] | None = None) -> RunConfig:
     """Return what a run is asked to do: of what was given, what is no field of it is the method's own.
+
+    Args:
+        given: settings by their fields.
+        settings: more of the method's own, such as those of another package.
 
     Raises:
         SettingError: a value that a setting cannot have, or settings that do not go together.
@@ -47,7 +51,7 @@ def config_of(given: Mapping[str, Any]) -> RunConfig:
     own = {name: value for name, value in given.items() if name not in fields and name not in RULE}
     plain = {name: value for name, value in given.items() if name in fields}
     rule = {name: value for name, value in given.items() if name in RULE}
-    return RunConfig(**plain, settings=own, selection=Selection(**rule))
+    return RunConfig(**plain, settings={**own, **(settings or {})}, selection=Selection(**rule))
 
 
 def folder_of(run: str | Path | Run) -> Path:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from edgewise.errors import EdgewiseWarning
 from edgewise.runs.steps import Execution
 from edgewise.verbs.progress import ShownProgress
 
@@ -28,6 +30,12 @@ def carried_out(given: dict[str, Any], *, overwrite: bool, progress: bool, stop:
         return
     with _quiet_bars(), ShownProgress(stop) as shown:
         yield Execution(overwrite, memory, shown)
+
+
+def tell(lines: Iterable[str]) -> None:
+    """Warn whoever called the function that calls this, one line each."""
+    for line in lines:
+        warnings.warn(line, EdgewiseWarning, stacklevel=3)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from edgewise.runs.store.folder import Run, load_run
 from edgewise.settings.conditions import MemorySettings
 from edgewise.settings.evaluation import Ablation, EvaluationRequest
 from edgewise.verbs.asked import folder_of, given_of
-from edgewise.verbs.carried_out import carried_out
+from edgewise.verbs.carried_out import carried_out, tell
 from edgewise.verbs.pictures import draw_result, show_beside
 
 _HOW = ("ablation", "random")
@@ -65,7 +65,9 @@ def compare(
     """
     given = given_of(locals(), RunConfig, EvaluationRequest, MemorySettings)
     with carried_out(given, overwrite=overwrite, progress=progress) as execution:
-        return hold_together(list(map(folder_of, runs)), Path(out), given, execution).results
+        found = hold_together(list(map(folder_of, runs)), Path(out), given, execution).results
+    tell(found.warnings)
+    return found
 
 
 def hold_together(

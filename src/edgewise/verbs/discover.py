@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from edgewise.report.document import warnings
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover as discover_run
 from edgewise.runs.steps import Execution
@@ -16,7 +17,7 @@ from edgewise.settings.model import DType, KvHeads
 from edgewise.settings.scoring import DEFAULT_METHOD, Level
 from edgewise.settings.selection import Ranking, Selection
 from edgewise.verbs.asked import config_of, given_of, method_settings
-from edgewise.verbs.carried_out import carried_out
+from edgewise.verbs.carried_out import carried_out, tell
 from edgewise.verbs.pictures import show_found
 
 
@@ -120,21 +121,23 @@ def discover(
     Example:
         ``run = edgewise.discover(model="demo", task="ioi", top=100, out="runs/demo")``
     """
-    given = given_of(locals(), RunConfig, Selection, MemorySettings, *method_settings()) | dict(settings or {})
+    given = given_of(locals(), RunConfig, Selection, MemorySettings, *method_settings())
     with carried_out(given, overwrite=overwrite, progress=progress) as execution:
-        return find(given, Path(out), execution, pictures=pictures)
+        run = find(config_of(given, settings), Path(out), execution, pictures=pictures)
+    tell(warnings(run))
+    return run
 
 
-def find(given: Mapping[str, Any], out: Path, execution: Execution, *, pictures: bool) -> Run:
+def find(config: RunConfig, out: Path, execution: Execution, *, pictures: bool) -> Run:
     """Do what was asked for.
 
     Args:
-        given: settings by their fields.
+        config: what that is.
         out: the folder of the run.
         execution: how it is carried out.
         pictures: also draw it.
     """
-    run = discover_run(config_of(given), out, execution)
+    run = discover_run(config, out, execution)
     if pictures:
         show_found(run, execution.report)
     return run

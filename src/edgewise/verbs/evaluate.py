@@ -19,7 +19,7 @@ from edgewise.settings.conditions import MemorySettings
 from edgewise.settings.evaluation import Ablation, EvaluationRequest
 from edgewise.settings.model import DType, KvHeads
 from edgewise.verbs.asked import folder_of, given_of
-from edgewise.verbs.carried_out import STOP, carried_out
+from edgewise.verbs.carried_out import STOP, carried_out, tell
 from edgewise.verbs.pictures import show_on_page
 
 # The seed of what is drawn is that of the prompts.
@@ -98,7 +98,9 @@ def evaluate(
     file, kept = None if circuit is None else Path(circuit), None if out is None else Path(out)
     stop = STOP if folder or kept else "nothing is kept without out="
     with carried_out(given, overwrite=overwrite, progress=progress, stop=stop) as execution:
-        return measure(folder, file, kept, given, execution).results
+        found = measure(folder, file, kept, given, execution).results
+    tell(found.warnings)
+    return found
 
 
 def measure(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edgewise.report.document import warnings
 from edgewise.report.notebook.circuit import small_picture
 from edgewise.report.notebook.markup import folded, heading, html_table, lines
 from edgewise.report.rows import best
@@ -29,5 +30,5 @@ def run_html(run: Run) -> str:
     said = (how_it_was_run(record), *exact, *circuit)
     rows = html_table(rows_table(best(run.scores, run.circuit, SHOWN, record.config.selection.by), run.scores))
     drawn = folded("Picture", small_picture(run.circuit, run.scores, record.metric.name))
-    warned = lines(f"warning: {one}" for one in record.warnings)
+    warned = lines(f"warning: {one}" for one in warnings(run))
     return heading(what_was_run(record)) + lines(said) + warned + rows + drawn + lines([f"stored in {run.folder}"])
