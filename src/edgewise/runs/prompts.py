@@ -77,6 +77,7 @@ def read_prompts(
     first_token: bool = False,
     require_answers: bool = True,
     chat: ChatEncoder | None = None,
+    columns: Mapping[str, str] | None = None,
 ) -> PromptSet:
     """Read a CSV, JSON, JSONL or Parquet file of prompts, as text or as token ids, for a model.
 
@@ -89,14 +90,16 @@ def read_prompts(
         first_token: of answers that are several tokens, take the first.
         require_answers: refuse rows without answers; some metrics need none.
         chat: put prompts into a chat template; None leaves them as they are.
+        columns: field -> the column that has it, where the file calls it otherwise.
 
     Raises:
         DataError: naming the row, the field and the fix.
     """
     encoder = chat or (None if model.tokenizer is None else text_encoder(model, bos))
     prompts = task_files.read_prompts(
-        Path(path),
+        path,
         encoder,
+        columns=columns,
         n=n,
         drop_invalid=drop_invalid,
         first_token=first_token,
@@ -132,6 +135,7 @@ def prompts_of(config: RunConfig, model: Model | Reader) -> PromptSet:
             first_token=config.first_token,
             require_answers=_needs_answers(config),
             chat=chat,
+            columns=config.columns,
         )
         return rows if config.hold_out is None else _side(rows, config, config.hold_out)
     return make_task(
@@ -169,7 +173,9 @@ def _side(rows: PromptSet, config: RunConfig, share: float) -> PromptSet:
 def require_data(config: RunConfig) -> None:
     """Refuse a data file of which no row can be read, whatever the model; raises as `read_prompts`."""
     if config.data is not None:
-        task_files.require_readable(config.data, n=config.n, require_answers=_needs_answers(config))
+        task_files.require_readable(
+            config.data, n=config.n, require_answers=_needs_answers(config), columns=config.columns
+        )
 
 
 def _needs_answers(config: RunConfig) -> bool:
