@@ -21,7 +21,8 @@ def refuse_unreadable(given: Given) -> None:
         return
     from edgewise.tasks.files import require_readable
 
-    require_readable(given["data"], n=_count(given.get("n")), require_answers="metric" not in given)
+    need = "metric" not in given
+    require_readable(given["data"], n=_count(given.get("n")), require_answers=need, columns=given.get("columns"))
 
 
 def _count(n: Any) -> int | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from edgewise.errors import DataError, ModelError
 from edgewise.runs.config import RunConfig
+from edgewise.tasks.hub import hub_digest, is_hub
 
 _BLOCK = 1 << 20
 _MOST_NAMED = 3
@@ -75,7 +76,9 @@ def content_digest(path: Path) -> str:
 
 
 def data_digest(path: str) -> str:
-    """SHA-256 of a data file. Raises DataError when it cannot be read."""
+    """SHA-256 of a data file, or of a dataset's rows. Raises DataError when it cannot be read."""
+    if is_hub(path):
+        return hub_digest(path)
     try:
         return content_digest(Path(path))
     except OSError as error:

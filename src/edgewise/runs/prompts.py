@@ -16,6 +16,7 @@ from edgewise.models import Model, Reader
 from edgewise.runs.config import RunConfig
 from edgewise.tasks import PromptSet, Split, TextEncoder, Tokenizer, validate
 from edgewise.tasks import files as task_files
+from edgewise.tasks.chat import ChatEncoder
 from edgewise.tasks.validation import require_differences
 
 DEFAULT_N = 100
@@ -30,6 +31,7 @@ def make_task(
     split: Split = "discovery",
     bos: bool | None = None,
     options: Mapping[str, Any] | None = None,
+    chat: ChatEncoder | None = None,
 ) -> PromptSet:
     """Make the prompts of a published task for a model.
 
@@ -41,6 +43,7 @@ def make_task(
         split: ``"discovery"`` to find a circuit, ``"held-out"`` to test it; no prompt is in both.
         bos: put BOS before every prompt; None does as the model does by default.
         options: the task's own, such as ``{"order": "abba"}``.
+        chat: puts prompts into a chat template; None leaves them as they are.
 
     Returns:
         The prompts, checked against the model's vocabulary and context where a model is given.
@@ -50,9 +53,10 @@ def make_task(
         DataError: no tokenizer, words that are not single tokens, prompts longer than the context.
     """
     if not isinstance(model, Model | Reader):
-        return tasks.make_task(name, model, n=n, seed=seed, split=split, bos=bos, options=options)
-    chosen = _bos(model, bos)
-    prompts = tasks.make_task(name, model.tokenizer, n=n, seed=seed, split=split, bos=chosen, options=options)
+        return tasks.make_task(name, model, n=n, seed=seed, split=split, bos=bos, options=options, chat=chat)
+    prompts = tasks.make_task(
+        name, model.tokenizer, n=n, seed=seed, split=split, bos=_bos(model, bos), options=options, chat=chat
+    )
     checked = validate(
         prompts.pairs,
         vocab_size=model.vocab_size,
@@ -72,6 +76,8 @@ def read_prompts(
     drop_invalid: bool = False,
     first_token: bool = False,
     require_answers: bool = True,
+    chat: ChatEncoder | None = None,
+    columns: Mapping[str, str] | None = None,
 ) -> PromptSet:
     """Read a CSV, JSON, JSONL or Parquet file of prompts, as text or as token ids, for a model.
 
@@ -83,14 +89,17 @@ def read_prompts(
         drop_invalid: leave out unusable rows and count them, instead of refusing the file.
         first_token: of answers that are several tokens, take the first.
         require_answers: refuse rows without answers; some metrics need none.
+        chat: put prompts into a chat template; None leaves them as they are.
+        columns: field -> the column that has it, where the file calls it otherwise.
 
     Raises:
         DataError: naming the row, the field and the fix.
     """
-    encoder = None if model.tokenizer is None else text_encoder(model, bos)
+    encoder = chat or (None if model.tokenizer is None else text_encoder(model, bos))
     prompts = task_files.read_prompts(
-        Path(path),
+        path,
         encoder,
+        columns=columns,
         n=n,
         drop_invalid=drop_invalid,
         first_token=first_token,
@@ -115,6 +124,7 @@ def text_encoder(model: Model | Reader, bos: bool | None) -> TextEncoder:
 
 def prompts_of(config: RunConfig, model: Model | Reader) -> PromptSet:
     """Make or read the prompts that a run asks for; raises as `make_task` and `read_prompts`."""
+    chat = _chat(config, model) if config.in_chat else None
     if config.data is not None:
         rows = read_prompts(
             config.data,
@@ -124,6 +134,8 @@ def prompts_of(config: RunConfig, model: Model | Reader) -> PromptSet:
             drop_invalid=config.drop_invalid,
             first_token=config.first_token,
             require_answers=_needs_answers(config),
+            chat=chat,
+            columns=config.columns,
         )
         return rows if config.hold_out is None else _side(rows, config, config.hold_out)
     return make_task(
@@ -134,7 +146,12 @@ def prompts_of(config: RunConfig, model: Model | Reader) -> PromptSet:
         split=config.split,
         bos=config.bos,
         options=config.options,
+        chat=chat,
     )
+
+
+def _chat(config: RunConfig, model: Model | Reader) -> ChatEncoder:
+    return ChatEncoder(text_encoder(model, None).tokenizer, config.system)
 
 
 def _side(rows: PromptSet, config: RunConfig, share: float) -> PromptSet:
@@ -156,7 +173,9 @@ def _side(rows: PromptSet, config: RunConfig, share: float) -> PromptSet:
 def require_data(config: RunConfig) -> None:
     """Refuse a data file of which no row can be read, whatever the model; raises as `read_prompts`."""
     if config.data is not None:
-        task_files.require_readable(config.data, n=config.n, require_answers=_needs_answers(config))
+        task_files.require_readable(
+            config.data, n=config.n, require_answers=_needs_answers(config), columns=config.columns
+        )
 
 
 def _needs_answers(config: RunConfig) -> bool:

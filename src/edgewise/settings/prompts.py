@@ -25,7 +25,18 @@ class PromptSettings:
     title: ClassVar[str] = "Prompts"
 
     task: str | None = setting(None, help="A task; see `edgewise list tasks`.")
-    data: str | None = setting(None, help="A CSV, JSON, JSONL or Parquet file of prompts.", metavar="FILE")
+    data: str | None = setting(
+        None, help="A CSV, JSON, JSONL or Parquet file of prompts, or hub:NAME[:SPLIT].", metavar="FILE"
+    )
+    columns: Mapping[str, Any] = setting(
+        factory=dict,
+        hashed=False,
+        help="A field of --data and the column that has it, clean=question; repeatable.",
+        flag="--map",
+        metavar="FIELD=COLUMN",
+        read=read_options,
+        write=write_options,
+    )
     options: Mapping[str, Any] = setting(
         factory=dict,
         hashed=False,
@@ -46,6 +57,8 @@ class PromptSettings:
         shown_default="0.5 with --keep or --max-kl, else none",
     )
     bos: bool | None = setting(None, help="BOS before prompts.", shown_default="as the tokenizer does")
+    chat: bool = setting(False, help="Put prompts into the tokenizer's chat template, as a user's message.")
+    system: str | None = setting(None, help="What the system says before; implies --chat.", metavar="TEXT")
     drop_invalid: bool = setting(False, help="Leave out and count rows that cannot be used.")
     select: Literal["all", "correct"] = setting("all", help="all, or only the rows that the model gets right: correct.")
     first_token: bool = setting(False, help="Of a data file's answers that are several tokens, take the first.")
@@ -58,9 +71,19 @@ class PromptSettings:
             raise SettingError(f"{given} given; give exactly one of --task and --data")
         if self.options and self.task is None:
             raise SettingError(f"options {sorted(self.options)} belong to a task, not to --data; leave --option out")
+        if self.columns and self.data is None:
+            raise SettingError("--map names columns of --data; a task has none, so leave it out")
         if self.hold_out is not None and self.task is not None:
             raise SettingError("--hold-out is of a data file; a task has held-out prompts of its own, so leave it out")
+        if self.bos is not None and self.in_chat:
+            raise SettingError("with --chat the template says what stands in front; leave --bos and --no-bos out")
         object.__setattr__(self, "options", json_values("task options", self.options))
+        object.__setattr__(self, "columns", json_values("columns", {k: str(v) for k, v in self.columns.items()}))
+
+    @property
+    def in_chat(self) -> bool:
+        """Whether prompts are put into a chat template."""
+        return self.chat or self.system is not None
 
 
 def json_values(what: str, values: Mapping[str, Any]) -> Mapping[str, Any]:

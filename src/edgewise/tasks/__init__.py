@@ -9,10 +9,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 from edgewise.errors import DataError
 from edgewise.registry import Registry
+from edgewise.tasks.chat import ChatEncoder, as_chat
 from edgewise.tasks.encode import TextEncoder, Tokenizer
 from edgewise.tasks.prompts import PromptPair, PromptSet
 from edgewise.tasks.validation import Validated, validate
@@ -71,6 +72,7 @@ def make_task(
     split: Split = "discovery",
     bos: bool | None = None,
     options: Mapping[str, Any] | None = None,
+    chat: ChatEncoder | None = None,
 ) -> PromptSet:
     """Make the prompts of a published task for a model's tokenizer.
 
@@ -82,6 +84,7 @@ def make_task(
         split: "discovery" to find a circuit, "held-out" to test it; no prompt is in both.
         bos: put BOS before every prompt; None does as the tokenizer does by default.
         options: what the task itself offers, such as ``{"template": 3}``.
+        chat: puts prompts into a chat template; None leaves them as they are.
 
     Returns:
         `n` prompts; `info` records task, n, seed, split and options.
@@ -99,9 +102,17 @@ def make_task(
         raise DataError(f"task {name!r}, split: {split!r} is not one of {', '.join(get_args(Split))}")
     own = dict(options or {})
     _refuse_unknown_options(name, make, own)
-    prompts: PromptSet = make(TextEncoder(tokenizer, bos), n=n, seed=seed, split=split, **own)
+    prompts = _made(make, TextEncoder(tokenizer, bos), chat, {"n": n, "seed": seed, "split": split, **own})
     recorded = {"task": name, "n": n, "seed": seed, "split": split, **own}
     return replace(prompts, info={**recorded, **prompts.info}, tokenizer=tokenizer)
+
+
+def _made(make: Any, plain: TextEncoder, chat: ChatEncoder | None, asked: dict[str, Any]) -> PromptSet:
+    """A template reads its answers where they stand; what other tasks made is put into the chat template afterwards."""
+    if chat is not None and getattr(make, "reads_answers", False):
+        return cast(PromptSet, make(chat, **asked))
+    prompts: PromptSet = make(plain, **asked)
+    return prompts if chat is None else as_chat(prompts, plain, chat)
 
 
 def _refuse_unknown_options(name: str, make: Any, options: dict[str, Any]) -> None:

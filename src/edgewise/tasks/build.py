@@ -44,7 +44,8 @@ class PairBuilder:
         """Settle what is put before ids."""
         if bos and encoder is None:
             raise DataError("BOS was asked for, but the model has no tokenizer; write its id into the prompts")
-        self._encoder = encoder if encoder is None or bos is None else TextEncoder(encoder.tokenizer, bos)
+        plain = encoder is None or bos is None or not encoder.takes_ids
+        self._encoder = encoder if plain or encoder is None else TextEncoder(encoder.tokenizer, bos)
         self._first_token = first_token
         self._id_prefix = self._encoder.prefix if self._encoder and bos else ()
 
@@ -102,6 +103,8 @@ class PairBuilder:
     def _prompt(self, prompt: Prompt, field: str) -> tuple[int, ...]:
         if isinstance(prompt, str):
             return tuple(self._text_encoder(field).prompt(prompt))
+        if self._encoder is not None and not self._encoder.takes_ids:
+            raise DataError(f"{field}: token ids, which no chat template takes; give text, or leave --chat out")
         begins = prompt[: len(self._id_prefix)] == self._id_prefix
         return prompt if begins else (*self._id_prefix, *prompt)
 
@@ -190,8 +193,7 @@ def _trailing_space(encoder: TextEncoder, text: str, clean: tuple[int, ...]) -> 
 def _joined_word(encoder: TextEncoder, prompt: str, answer: str | int, token: int) -> Remark | None:
     if isinstance(answer, int) or not (answer[:1].isalpha() and prompt[-1:].isalpha()):
         return None
-    spaced = encoder.single(f" {answer}")
-    if spaced is None or spaced == token:
+    if not encoder.lacks_space(answer) or encoder.single(f" {answer}") == token:
         return None
     return Remark(
         "joined word",

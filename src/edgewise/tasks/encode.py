@@ -61,6 +61,9 @@ class TextEncoder:
         DataError: BOS is asked for and the tokenizer has no such token.
     """
 
+    takes_ids = True
+    """Whether prompts may be given as token ids."""
+
     def __init__(self, tokenizer: Tokenizer, bos: bool | None = None) -> None:
         """Find out what the tokenizer does by default, once."""
         self.tokenizer = tokenizer

@@ -8,14 +8,16 @@ recognised by theirs. Rows are numbered from 1 without the header; in JSON lines
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgewise.errors import DataError
 from edgewise.tasks.build import PairBuilder
-from edgewise.tasks.dialects import Dialect, RawPrompt, recognise
+from edgewise.tasks.dialects import OWN, Dialect, RawPrompt, recognise
 from edgewise.tasks.encode import TextEncoder
+from edgewise.tasks.hub import is_hub, read_hub, read_name
+from edgewise.tasks.mapped import mapped
 from edgewise.tasks.problems import Problem, Remark, remark_lines
 from edgewise.tasks.prompts import PromptPair, PromptSet
 from edgewise.tasks.tables import FileTable, Record, read_table
@@ -37,11 +39,12 @@ def read_prompts(
     bos: bool | None = None,
     first_token: bool = False,
     require_answers: bool = True,
+    columns: Mapping[str, str] | None = None,
 ) -> PromptSet:
     """Read prompts from a CSV, JSON, JSON lines or Parquet file.
 
     Args:
-        path: the file.
+        path: the file, or a dataset (`edgewise.tasks.hub`).
         encoder: the model's tokenizer, wrapped; None for a model without one, whose data must be ids.
         vocab_size: number of token ids that the model reads; None leaves ids unchecked.
         output_size: number of token ids that it predicts; None means as many as it reads.
@@ -52,6 +55,7 @@ def read_prompts(
             before ids.
         first_token: of text answers that are several tokens, take the first.
         require_answers: refuse rows without answers; metrics such as `kl` need none.
+        columns: field of ours -> the column of the file that has it, with dots between the names of nested ones.
 
     Returns:
         The prompts, named after the file; `info` records the path, the dialect and the number of rows.
@@ -60,10 +64,10 @@ def read_prompts(
         DataError: the file cannot be read, lacks a field, or has unusable rows; the message names the first ten of
             them, the field and the fix.
     """
-    path, limits = Path(path), Limits(vocab_size, output_size, max_positions, require_answers)
+    limits = Limits(vocab_size, output_size, max_positions, require_answers)
     most = n
     while True:
-        table, dialect, required = _understood(path, require_answers, most)
+        table, dialect, required = _understood(path, require_answers, most, columns)
         rows = _build_rows(table, dialect, required, PairBuilder(encoder, bos, first_token))
         kept, unusable = sort_out(rows.pairs, limits)
         if n is None or most is None or table.whole or not drop_invalid or len(kept) >= n:
@@ -75,7 +79,7 @@ def read_prompts(
     left = {pair.row for pair in kept}
     remarks = remark_lines(str(path), ((row, remark) for row, remark in rows.remarks if row in left))
     return PromptSet(
-        name=path.stem,
+        name=_name(str(path)),
         pairs=checked.pairs[:n],
         metric=dialect.metric,
         bos=rows.bos,
@@ -86,24 +90,39 @@ def read_prompts(
     )
 
 
-def require_readable(path: str | os.PathLike[str], *, n: int | None = None, require_answers: bool = True) -> None:
+def require_readable(
+    path: str | os.PathLike[str],
+    *,
+    n: int | None = None,
+    require_answers: bool = True,
+    columns: Mapping[str, str] | None = None,
+) -> None:
     """Refuse a file that is not there, not in its format, without rows or without a field: no tokenizer is needed.
 
     Args:
         path: the file.
         n: how many prompts are wanted of it.
         require_answers: as of `read_prompts`.
+        columns: as of `read_prompts`.
 
     Raises:
         DataError: as `read_prompts`.
     """
-    _understood(Path(path), require_answers, n)
+    _understood(path, require_answers, n, columns)
 
 
-def _understood(path: Path, require_answers: bool, most: int | None) -> tuple[FileTable, Dialect, tuple[str, ...]]:
+Source = str | os.PathLike[str]
+
+
+def _understood(
+    path: Source, require_answers: bool, most: int | None, columns: Mapping[str, str] | None
+) -> tuple[FileTable, Dialect, tuple[str, ...]]:
     """A file's first rows, whose they are, and the fields that each must have."""
-    table = read_table(path, most)
-    dialect = recognise(table)
+    table = read_hub(str(path), most) if is_hub(str(path)) else read_table(Path(path), most)
+    if columns:
+        table, dialect = mapped(table, columns, str(path)), OWN
+    else:
+        dialect = recognise(table)
     required = tuple(name for name in dialect.required if require_answers or name != "answers")
     _check_columns(path, table, required)
     return table, dialect, required
@@ -120,7 +139,12 @@ class _Rows:
     bos: bool
 
 
-def _check_columns(path: Path, table: FileTable, required: Sequence[str]) -> None:
+def _name(source: str) -> str:
+    """What prompts of a file or dataset are called."""
+    return read_name(source).name.rpartition("/")[2] if is_hub(source) else Path(source).stem
+
+
+def _check_columns(path: Source, table: FileTable, required: Sequence[str]) -> None:
     missing = [name for name in required if name not in table.columns]
     if missing:
         raise DataError(
@@ -179,7 +203,7 @@ def _check_alike(raw: RawPrompt, first: RawPrompt) -> None:
         raise DataError(f"clean: {kinds[0]}, where the rows before have {kinds[1]}; give all rows alike")
 
 
-def _notes(path: Path, dialect: Dialect, rows: _Rows, could_be_text: bool) -> tuple[str, ...]:
+def _notes(path: Source, dialect: Dialect, rows: _Rows, could_be_text: bool) -> tuple[str, ...]:
     """Warnings on the file as a whole."""
     notes = []
     if rows.are_ids and could_be_text:

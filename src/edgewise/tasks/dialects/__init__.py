@@ -10,10 +10,11 @@ from edgewise.tasks.dialects.dialect import Dialect, RawPrompt
 from edgewise.tasks.dialects.eapig import EAP_IG_INDICES, EAP_IG_YEARS, EAP_IG_YEARS_AS_INDICES
 from edgewise.tasks.dialects.edgepruning import EDGE_PRUNING
 from edgewise.tasks.dialects.featurecircuits import FEATURE_CIRCUITS
+from edgewise.tasks.dialects.mib import MIB_DIALECTS
 from edgewise.tasks.dialects.own import OWN
 from edgewise.tasks.tables import FileTable
 
-__all__ = ["DIALECTS", "Dialect", "RawPrompt", "recognise"]
+__all__ = ["DIALECTS", "OWN", "Dialect", "RawPrompt", "recognise"]
 
 DIALECTS = (
     AUTO_CIRCUIT,
@@ -22,6 +23,7 @@ DIALECTS = (
     EAP_IG_YEARS,
     EAP_IG_YEARS_AS_INDICES,
     EDGE_PRUNING,
+    *MIB_DIALECTS,
     OWN,
 )
 """In the order they are tried; our own takes any file and comes last, so that messages name our fields."""

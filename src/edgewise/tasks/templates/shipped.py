@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 from edgewise.errors import DataError, did_you_mean
 from edgewise.tasks.encode import TextEncoder
@@ -22,6 +23,7 @@ class TemplateTask:
     """A task made from a file of the library, which is read when it is first asked for."""
 
     name: str
+    reads_answers: ClassVar = True
 
     @cached_property
     def template(self) -> Template:
