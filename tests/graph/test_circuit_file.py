@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from edgewise.errors import FormatError, SelectionError
 from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, NodeScores, query_head_view
 from edgewise.graph.circuit_file import from_dict, to_dict
 
-from .strategies import circuits, graphs
+from .strategies import graphs, results
 
 GROUPED = Graph(GraphSpec(1, 2, 4, n_kv_heads=1))
 # Written by hand: one kept edge that was measured, one estimate, the rest unscored.
@@ -42,25 +41,6 @@ def by_hand() -> tuple[Circuit, EdgeScores]:
     verified[measured] = True
     scores = EdgeScores(GROUPED, values, verified=verified, estimated=estimated, allow_unscored=True)
     return Circuit.from_edges(GROUPED, ["input->a0.kv0<k>", "m0->logits"]), scores
-
-
-@st.composite
-def results(draw: Any) -> tuple[Circuit, EdgeScores | NodeScores | None]:
-    """A circuit, and scores of its edges, of its nodes, or none; some unscored, some measured."""
-    circuit = draw(circuits())
-    kind = draw(st.sampled_from([EdgeScores, NodeScores, None]))
-    if kind is None:
-        return circuit, None
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    exists = circuit.graph.mask if kind is EdgeScores else np.ones(circuit.graph.n_sources, dtype=bool)
-    values, estimated = rng.normal(size=(2, *exists.shape))
-    if draw(st.booleans()):
-        values[rng.random(exists.shape) < 0.3] = np.nan
-    if np.isnan(values[exists]).all():
-        return circuit, None
-    verified = exists & ~np.isnan(values) & (rng.random(exists.shape) < 0.4)
-    known = {"verified": verified, "estimated": np.where(verified, estimated, values)} if draw(st.booleans()) else {}
-    return circuit, kind(circuit.graph, values, **known, allow_unscored=True)
 
 
 def test_it_equals_the_file_written_by_hand() -> None:

@@ -5,9 +5,7 @@ EAP-IG's files carry minus our score (there positive means that the edge helps t
 
 from __future__ import annotations
 
-import io
 import json
-import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -22,6 +20,7 @@ from edgewise.graph.scores import ARRAYS, MARKS
 from edgewise.json_text import json_bytes, parse_json
 from edgewise.runs.store.atomic import write_bytes, write_through
 from edgewise.runs.store.tensors import tensors_content
+from edgewise.runs.store.torch_bytes import torch_bytes, torch_content
 
 _FORMAT = "edgewise-scores"
 _CIRCUIT_SUFFIXES = (".json", ".pt")
@@ -42,11 +41,7 @@ def write_circuit(path: str | Path, circuit: Circuit, scores: EdgeScores | NodeS
     """
     path = Path(path)
     if circuit_suffix(path) == ".pt":
-        import torch
-
-        buffer = io.BytesIO()
-        torch.save(eapig.to_pt_dict(circuit, *by_level(scores)), buffer)
-        write_bytes(path, buffer.getvalue())
+        write_bytes(path, torch_bytes(eapig.to_pt_dict(circuit, *by_level(scores))))
     else:
         write_bytes(path, circuit_json(circuit, scores))
 
@@ -71,7 +66,7 @@ def read_circuit(path: str | Path, spec: GraphSpec | None = None) -> tuple[Circu
         OSError: the file cannot be read.
     """
     path = Path(path)
-    content = read_torch(path) if circuit_suffix(path) == ".pt" else _read_json(path)
+    content = _read_torch(path) if circuit_suffix(path) == ".pt" else _read_json(path)
     try:
         circuit, scores = _converter(path, content)(content, spec)
     except FormatError as error:
@@ -179,19 +174,8 @@ def _read_json(path: Path) -> Any:
         raise FormatError(f"{path}: not JSON ({error}); write the circuit again") from error
 
 
-def read_torch(path: Path) -> Any:
-    """Read a `.pt` file of plain values and tensors. Raises FormatError for any other, OSError as it comes."""
-    import torch
-
+def _read_torch(path: Path) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (FileNotFoundError, PermissionError, IsADirectoryError):
-        raise
-    except pickle.UnpicklingError as error:
-        raise FormatError(
-            f"{path}: holds more than plain tensors, which could run code when it is read, or is damaged; write the"
-            " circuit again, as JSON, or as .pt of tensors alone"
-        ) from error
-    except Exception as error:  # of damaged bytes torch raises anything, OSError too
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise FormatError(f"{path}: not a torch file, or damaged ({reason:.120}); write the circuit again") from error
+        return torch_content(path.read_bytes())
+    except FormatError as error:
+        raise FormatError(f"{path}: {error}") from error
