@@ -67,7 +67,7 @@ CASES = (
     ),
     Case(
         "discover: fading",
-        _discover("--method", "fading", "--steps", "6", "--n", "4", "--minibatch", "2", *_PLAIN),
+        _discover("--method", "fading", "--steps", "2", "--n", "4", "--minibatch", "2", *_PLAIN),
     ),
     Case("discover: hisp", _discover("--method", "hisp", "--n", "6", "--batch-size", "2", *_PLAIN)),
     Case("discover: random", _discover("--method", "random", "--n", "2", *_PLAIN)),

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from edgewise import processes
 from edgewise.errors import ScoreError
 from edgewise.graph import Circuit, EdgeScores, Graph, NodeScores
 from edgewise.metrics import Metric, get_metric
@@ -175,6 +176,7 @@ def record_of(
         warnings=(*prompts.warnings, *cautions(setup, metric, state), *method.warnings(state)),
         notes=notes(circuit, scores, config.selection.by, config.method),
         finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        processes=processes.size(),
     )
 
 

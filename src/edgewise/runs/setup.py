@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from edgewise import processes
 from edgewise.errors import RunConflictError
 from edgewise.models import Model, Opened, open_model
 from edgewise.runs.config import RunConfig
@@ -68,6 +69,7 @@ def prepare(
 
     Raises:
         RunConflictError: the model that was loaded, or the data, are not those expected.
+        ProcessError: another of the processes that work together has other ones.
         EdgewiseError: anything wrong with the model or the prompts.
     """
     given = given_digests(config)
@@ -90,7 +92,9 @@ def prepare(
         raise RunConflictError(
             f"model {config.model}: {'; '.join(other)} while the command ran; start the same command again"
         )
-    return Setup(config, model, prompts, found)
+    setup = Setup(config, model, prompts, found)
+    processes.require_alike(setup.key)
+    return setup
 
 
 def opened_model(config: RunConfig) -> Opened:

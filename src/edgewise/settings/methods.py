@@ -95,10 +95,10 @@ class ProbingSettings:
 class FadingSettings:
     """How masks fade."""
 
-    steps: int = setting(80, help="steps down to 0.2 % of edges; fewer are faster", least=1)
+    steps: int = setting(28, help="steps for each rung (20, 10, 5, 2, 1, .5, .2 % of edges); fewer are faster", least=2)
     minibatch: int = setting(8, help="prompts a step, in turn", least=1)
-    rate: float = setting(0.1, help="how far an edge's mask moves in a step", above=0, most=1)
-    first: float = setting(0.2, help="share of edges open at first, the best by secant-mid; 1 for all", above=0, most=1)
+    rate: float = setting(0.1, help="how far the levels of masks move in a step", above=0)
+    method_seed: int | None = setting(None, help="seed of the noise", least=0, shown_default="--seed")
 
     def __post_init__(self) -> None:
         """Check the values."""

@@ -20,7 +20,7 @@ class FadingMethod(RunMethod[FadingState]):
     """Masks that fade, edge by edge, in the order in which the circuit needs them least."""
 
     name = "fading"
-    summary = "circuits in their own context: masks of all edges fade where the loss (KL) feels it least, few steps"
+    summary = "circuits in their own context: masks of all edges fade where the loss (KL) feels it least"
     settings = FadingSettings
     default_metric = "kl"
     no_estimates = "ranks edges by the smallest circuit that needs them, and its scores are no estimates of effects"
@@ -39,10 +39,11 @@ class FadingMethod(RunMethod[FadingState]):
     ) -> Iterator[FadingState]:
         """One state a step."""
         own = self.own(config)
+        seed = abs(config.seed) if own.method_seed is None else own.method_seed
         return fading(
             model,
             prompts,
-            Fading(own.steps, own.minibatch, own.rate, own.first),
+            Fading(own.steps, own.minibatch, own.rate, seed),
             metric=config.metric or self.default_metric,
             conditions=conditions,
             stored=stored,
@@ -55,9 +56,8 @@ class FadingMethod(RunMethod[FadingState]):
     def passes(self, config: RunConfig, state: FadingState) -> Passes:
         """Clean and corrupted runs once, the estimate (3 F + 1 B), and each step's prompts there and back."""
         own, n = self.own(config), len(state.clean_metric)
-        there = own.steps * min(own.minibatch, n) / n
-        estimate = (3, 1) if own.first < 1 else (0, 0)
-        return Passes(2 + estimate[0] + there, estimate[1] + there)
+        there = state.total * min(own.minibatch, n) / n
+        return Passes(2 + 3 + there, 1 + there)
 
 
 METHOD = FadingMethod()

@@ -1,17 +1,19 @@
-"""Which edges a circuit needs, in its own context: masks of all edges at once, ever fewer of them open.
+"""Which edges a circuit needs, in its own context: masks of all edges at once, which sum to ever less.
 
-1. Every edge has a mask: the share of its own value that it carries, the rest being the corrupted one. At first a fifth
-   of all edges are open, the best by an estimate (`secant-mid` of the same metric), which is their importance.
-2. The masks of the most important edges open a little and all others close a little, so many that they sum to a size;
-   the size falls to a few edges, by the same factor each step.
-3. The slope of the loss (KL from the clean run) with respect to every mask is taken where the masks stand, of the next
-   few prompts: one forward and one backward pass. The importance of an edge is a decayed mean of its shares in minus
-   the slopes: one whose closing is felt becomes important, and opens again.
-4. An edge ranks by the smallest circuit that held it, so that the best n edges are the circuit of n edges.
+1. Every edge has a level, from which its mask follows, the share of its own value that it carries, the rest being the
+   corrupted one: ``sigmoid((level - c) / temperature)``, with c such that all masks sum to a size. At first levels are
+   minus the logarithm of the rank by an estimate (`secant-mid` of the same metric), and the size is half of all.
+2. A step takes the slope of the loss (KL from the clean run) with respect to every mask where the masks stand, of the
+   next few prompts: one forward and one backward pass. Levels move down it, the sum of the masks given, by momentum.
+   Each step draws logistic noise for the levels, so that no circuit rests on what a few masks are to the digit.
+3. The size falls from rung to rung by the same factor each step. At each rung it stays, while a copy of the levels
+   goes on at a falling temperature: masks become 0 or 1, and the best edges are the circuit of that size. Then the
+   size falls on from where the levels stood.
+4. An edge ranks by the smallest circuit that holds it, within one by its level there.
 
 Estimates ask what an edge does in the whole model, where others do its work; here it is asked in the circuit. It is
-descent on masks, as subnetwork probing (Cao et al. 2021) and edge pruning (Bhaskar et al. 2024), but without noise or a
-penalty: by the order of the slopes alone, with the number of edges given and falling.
+descent on masks, as subnetwork probing (Cao et al. 2021) and edge pruning (Bhaskar et al. 2024), but with the number of
+edges given and falling in the place of a penalty, so that circuits of all sizes come of one run of few steps.
 """
 
 from __future__ import annotations
@@ -36,8 +38,10 @@ from edgewise.graph import EdgeScores
 from edgewise.metrics import Metric
 from edgewise.models import Model
 from edgewise.models.alone import one_at_a_time
-from edgewise.search.fading.budget import size_at, step
+from edgewise.search.fading.levels import Levels
 from edgewise.search.fading.loss import loss_of
+from edgewise.search.fading.masks import felt, masks
+from edgewise.search.fading.rungs import Step, plan
 from edgewise.search.fading.state import FadingState
 from edgewise.search.probing.masks import EdgeMasks
 from edgewise.search.probing.openings import Openings
@@ -45,11 +49,11 @@ from edgewise.search.table.cells import Array
 from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptPair, PromptSet
 
-STEPS, MINIBATCH, RATE, FIRST = 80, 8, 0.1, 0.2
-# What is left of an importance after a step.
-MEMORY = 0.8
-# The share of all edges that the last steps keep.
-FEWEST = 0.002
+STEPS, MINIBATCH, RATE = 28, 8, 0.1
+# Of the logistic noise of levels, in temperatures.
+NOISE = 0.4
+# The estimate that ranks edges at first.
+ESTIMATE = "secant-mid"
 
 
 @dataclass(frozen=True)
@@ -57,10 +61,10 @@ class Fading:
     """How masks fade.
 
     Args:
-        steps: how many, from all edges to the fewest.
+        steps: how many for each rung of sizes, and more for the first ones: `edgewise.search.fading.rungs`.
         minibatch: prompts a step, in turn.
-        rate: how far a mask moves in a step.
-        first: the share of all edges that are open at first: the best by an estimate, `secant-mid`; 1 for all of them.
+        rate: how far levels move in a step: the root mean square, while its slopes keep their direction.
+        seed: of the noise.
 
     Raises:
         DataError: a number out of range.
@@ -69,16 +73,15 @@ class Fading:
     steps: int = STEPS
     minibatch: int = MINIBATCH
     rate: float = RATE
-    first: float = FIRST
+    seed: int = 0
 
     def __post_init__(self) -> None:
         """Check the values."""
-        for name in ("steps", "minibatch"):
-            if getattr(self, name) < 1:
-                raise DataError(f"{name} is {getattr(self, name)}; give at least 1")
-        for name in ("rate", "first"):
-            if not 0 < getattr(self, name) <= 1:
-                raise DataError(f"{name} is {getattr(self, name)}; give a number above 0 and at most 1")
+        for name, least in (("steps", 2), ("minibatch", 1), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise DataError(f"{name} is {getattr(self, name)}; give at least {least}")
+        if not (math.isfinite(self.rate) and self.rate > 0):
+            raise DataError(f"rate is {self.rate}; give a positive number")
 
 
 @one_at_a_time
@@ -110,13 +113,13 @@ def fading(
         ScoreError: logits that are not finite.
     """
     measured = metric_for(prompts, metric)
-    pairs, masks = usable(model, prompts, measured), EdgeMasks(model.graph)
-    openings = Openings(model, pairs, masks, conditions.max_memory)
-    work = _Work(model, pairs, measured, loss_of(measured), masks, asked, openings)
+    pairs, edges = usable(model, prompts, measured), EdgeMasks(model.graph)
+    openings = Openings(model, pairs, edges, conditions.max_memory)
+    work = _Work(model, pairs, measured, loss_of(measured), asked, plan(edges.n, asked.steps), openings)
     if stored is not None:
         state = FadingState.from_tensors(stored, model.graph)
     else:
-        state = halving(micro_batch(model, pairs, conditions, masks.memory), model.device, work.start)
+        state = halving(micro_batch(model, pairs, conditions, edges.memory), model.device, work.start)
     yield state
     while not state.finished:
         state = halving(state.batch_size, model.device, partial(work.step, state))
@@ -141,61 +144,39 @@ class _Work:
     pairs: Sequence[PromptPair]
     metric: Metric
     loss: Metric
-    masks: EdgeMasks
     asked: Fading
+    plan: Sequence[Step]
     openings: Openings
 
     def start(self, rows: int) -> FadingState:
-        """The state before the first step: the metric is measured, and some masks are open."""
+        """The state before the first step: the metric is measured, and edges are ranked by an estimate."""
         every = (some for part in self._minibatches() for some in self._runs(part, rows))
         clean, corrupted = self.openings.values(self.metric, every)
-        kept, importance, smallest = self._opened()
+        estimates = estimate_edges(self.model, self.pairs, method=ESTIMATE, metric=self.metric)
+        levels = Levels.ranked(np.abs(estimates.values[self.model.graph.mask]).astype(np.float64))
+        n = len(levels.values)
         return FadingState(
-            self.model.graph,
-            self.asked.steps,
-            kept,
-            importance,
-            smallest,
-            rows,
-            rows,
-            clean,
-            corrupted,
-            np.empty((0, 2)),
+            graph=self.model.graph,
+            total=len(self.plan),
+            soft=levels,
+            hard=levels,
+            smallest=np.full(n, float(n)),
+            place=-levels.values,
+            batch_size=rows,
+            planned_batch_size=rows,
+            clean_metric=clean,
+            corrupted_metric=corrupted,
+            losses=np.empty((0, 2)),
         )
-
-    def _opened(self) -> tuple[Array, Array, Array]:
-        """The masks before the first step, importances, and the size of the smallest circuit that holds each edge."""
-        n = self.masks.n
-        if self.asked.first == 1:
-            return np.ones(n), np.zeros(n), np.full(n, float(n))
-        estimates = estimate_edges(self.model, self.pairs, method="secant-mid", metric=self.metric)
-        sizes = np.abs(estimates.values[self.model.graph.mask]).astype(np.float64)
-        ranks = np.empty(n)
-        ranks[np.argsort(-sizes, kind="stable")] = np.arange(1, n + 1)
-        opened = self._first_size()
-        return (ranks <= opened).astype(np.float64), sizes / sizes.sum(), np.maximum(ranks, opened)
-
-    def _first_size(self) -> int:
-        return max(1, round(self.asked.first * self.masks.n))
 
     def step(self, state: FadingState, rows: int) -> FadingState:
         """One step, so many prompts a run."""
-        parts = self._minibatches()
-        size, kept, at = self._next(state)
-        loss, slope = self._slope(at, parts[state.done % len(parts)], rows)
-        share = -slope / max(float(np.abs(slope).sum()), np.finfo(np.float64).tiny)
-        decay = MEMORY if state.done or self.asked.first < 1 else 0.0
-        importance = decay * state.importance + (1 - decay) * share
-        return state.after(kept, importance, size, loss, rows)
-
-    def _next(self, state: FadingState) -> tuple[int, Array, Array]:
-        """The size of the next step, its masks, and where slopes are taken: without an estimate first all half open."""
-        n = self.masks.n
-        if state.done == 0 and self.asked.first == 1:
-            return n, state.kept, np.full(n, 0.5)
-        size = size_at(state.done, state.total, self._first_size(), max(1, round(FEWEST * n)))
-        kept = step(state.kept, state.importance, size, self.asked.rate)
-        return size, kept, kept
+        step, parts = self.plan[state.done], self._minibatches()
+        noise = np.random.default_rng([self.asked.seed, state.done]).logistic(size=len(state.hard.values))
+        kept = masks(state.hard.values + NOISE * step.temperature * noise, step.temperature, step.size)
+        loss, slope = self._slope(kept, parts[state.done % len(parts)], rows)
+        levels = state.hard.step(felt(slope, kept, step.temperature), self.asked.rate)
+        return state.after(step, levels, loss, rows)
 
     def _slope(self, kept: Array, part: tuple[int, ...], rows: int) -> tuple[float, Array]:
         """The mean loss of some prompts, and its slope with respect to every mask."""

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from edgewise.errors import ScoreError
 from edgewise.graph import EdgeScores, Graph
-from edgewise.search.fading.budget import best
+from edgewise.search.fading.levels import Levels
+from edgewise.search.fading.rungs import Step
 from edgewise.search.table.cells import Array
 
 
@@ -23,9 +24,11 @@ class FadingState:
     Args:
         graph: the model's graph.
         total: steps in all.
-        kept: the share that each edge keeps, ``[n_edges]``, from 0 to 1.
-        importance: of each edge, a decayed mean of shares of the slopes.
-        smallest: of each edge, the smallest circuit so far that holds it.
+        soft: the levels from which sizes fall.
+        hard: those that harden at a rung; the same as the soft ones on the way to one.
+        smallest: of each edge, the size of the smallest settled circuit that holds it, ``[n_edges]``; of all edges
+            where none does.
+        place: of each edge, its place in that circuit, the best 0.
         batch_size: prompts a run.
         planned_batch_size: the same as it was at the start; more where memory ran out.
         clean_metric: of every prompt on the clean run, ``[n_prompts]``.
@@ -35,9 +38,10 @@ class FadingState:
 
     graph: Graph
     total: int
-    kept: Array
-    importance: Array
+    soft: Levels
+    hard: Levels
     smallest: Array
+    place: Array
     batch_size: int
     planned_batch_size: int
     clean_metric: Array
@@ -54,28 +58,32 @@ class FadingState:
         """Whether every step is taken."""
         return self.done == self.total
 
-    def after(self, kept: Array, importance: Array, size: int, loss: float, batch_size: int) -> FadingState:
-        """The state after one more step, at a size."""
-        return replace(
-            self,
-            kept=kept,
-            importance=importance,
-            smallest=np.where(best(kept, importance, size), np.minimum(self.smallest, size), self.smallest),
-            losses=np.concatenate([self.losses, [[size, loss]]]),
-            batch_size=batch_size,
-        )
+    def after(self, step: Step, levels: Levels, loss: float, batch_size: int) -> FadingState:
+        """The state after one more step, which left these levels."""
+        losses = np.concatenate([self.losses, [[step.size, loss]]])
+        moved = replace(self, hard=levels, losses=losses, batch_size=batch_size)
+        if not step.hard:
+            return replace(moved, soft=levels)
+        return moved.settled(step.size) if step.last else moved
+
+    def settled(self, size: int) -> FadingState:
+        """The state whose circuit of a size is that of the highest levels; of equals the first."""
+        order = np.argsort(-self.hard.values, kind="stable")
+        smallest, place = self.smallest.copy(), self.place.copy()
+        smallest[order[:size]], place[order[:size]] = size, np.arange(size)
+        return replace(self, hard=self.soft, smallest=smallest, place=place)
 
     def scores(self) -> EdgeScores:
-        """The share of all edges that the smallest circuit leaves out that holds an edge; ties by importance.
+        """The share of all edges that rank below an edge or with it, by the smallest circuit that holds it.
 
-        The best n edges are the circuit of n edges, and each circuit holds all smaller ones.
+        The best n edges are what the circuits of up to n edges hold, the smaller ones first.
 
         Raises:
             ScoreError: not finished.
         """
         if not self.finished:
             raise ScoreError(f"{self.done} of {self.total} steps are taken; finish them first")
-        order = np.lexsort((self.importance, -self.smallest))
+        order = np.lexsort((-self.place, -self.smallest))
         ranks = np.empty(len(order))
         ranks[order] = np.arange(1, len(order) + 1) / len(order)
         values = np.full(self.graph.mask.shape, np.nan)
@@ -93,9 +101,10 @@ class FadingState:
         """Everything but the graph as arrays, for storage."""
         return {
             "counts": np.array([self.total, self.batch_size, self.planned_batch_size], dtype=np.int64),
-            "kept": self.kept,
-            "importance": self.importance,
+            "soft": np.stack([self.soft.values, self.soft.momentum]),
+            "hard": np.stack([self.hard.values, self.hard.momentum]),
             "smallest": self.smallest,
+            "place": self.place,
             "clean_metric": self.clean_metric,
             "corrupted_metric": self.corrupted_metric,
             "losses": self.losses,
@@ -105,12 +114,14 @@ class FadingState:
     def from_tensors(cls, arrays: Mapping[str, npt.NDArray[Any]], graph: Graph) -> FadingState:
         """The state that `tensors` described."""
         total, batch_size, planned = (int(count) for count in arrays["counts"])
-        names = ("kept", "importance", "smallest", "clean_metric", "corrupted_metric")
+        names = ("smallest", "place", "clean_metric", "corrupted_metric")
         return cls(
             graph=graph,
             total=total,
             batch_size=batch_size,
             planned_batch_size=planned,
+            soft=Levels(*arrays["soft"]),
+            hard=Levels(*arrays["hard"]),
             losses=arrays["losses"].reshape(-1, 2),
             **{name: arrays[name] for name in names},
         )
