@@ -32,6 +32,8 @@ COMMANDS = (
     f"discover {PLANTED} --method acdc --tau 0.1,1 --no-pictures --out sweep",
     "show run",
     "select run --top 5 --out five.json",
+    "export run --format csv --out run.csv",
+    "import run.csv --graph run --out taken",
     "evaluate run --random 1",
     "verify run --edges all",
     "compare run sweep/tau-0.1 --random 0 --out compared",

@@ -86,12 +86,17 @@ def test_the_files_hold_exact_effects_and_estimates_apart(config: RunConfig, tmp
     expected = agreement(both.mean(0)[chosen], exact.values[chosen])
     assert found.pearson == pytest.approx(expected.pearson.value)
     assert found.same_sign == pytest.approx(expected.sign_agreement.value)
-    # What ranks highest now is kept, and circuit.json says so with the sign turned.
+    # What ranks highest now is kept, and circuit.json says of each score whether it is exact.
     top = set(np.argsort(-np.abs(run.scores.values), axis=None)[:10].tolist())
     assert set(np.flatnonzero(run.circuit.mask).tolist()) == top
     edges = json.loads((run.folder / "circuit.json").read_text())["edges"]
     for at in map(tuple, np.argwhere(chosen).tolist()):
-        assert edges[model.graph.edge_name(*at)]["score"] == pytest.approx(-exact.values[at], rel=1e-6)
+        said = edges[model.graph.edge_name(*at)]
+        assert said["score"] == pytest.approx(exact.values[at], rel=1e-6)
+        assert said["estimate"] == pytest.approx(both.mean(0)[at], rel=1e-6)
+    assert {name for name, edge in edges.items() if edge["exact"]} == {
+        model.graph.edge_name(*at) for at in np.argwhere(chosen).tolist()
+    }
 
 
 def test_passes_are_those_of_all_stages(config: RunConfig, tmp_path: Path) -> None:

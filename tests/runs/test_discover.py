@@ -81,7 +81,7 @@ def test_run_json_says_what_was_run(config: RunConfig, tmp_path: Path) -> None:
     said = json.loads((tmp_path / "run" / "run.json").read_text())
     assert from_json(RunConfig, said["config"], "run.json") == config
     edges = json.loads((tmp_path / "run" / "circuit.json").read_text())["edges"]
-    ends = [end.split("<")[0] for name, edge in edges.items() if edge["in_graph"] for end in name.split("->")]
+    ends = [end.split("<")[0] for name, edge in edges.items() if edge["in_circuit"] for end in name.split("->")]
     assert said["counts"] == {
         "edges": 262,  # 3 layers of 4 heads: 12 (1 + 6 + 11) into q k v, 5 + 10 + 15 into m, 16 into logits
         "sources": 16,
@@ -114,15 +114,15 @@ def test_metric_on_clean_and_corrupted_is_the_models_own(config: RunConfig, tmp_
         assert stderr == pytest.approx(np.std(values, ddof=1) / np.sqrt(7), abs=1e-12)
 
 
-def test_circuit_json_keeps_the_best_edges_and_minus_their_scores(config: RunConfig, tmp_path: Path) -> None:
+def test_circuit_json_keeps_the_best_edges_and_says_their_scores(config: RunConfig, tmp_path: Path) -> None:
     run = discover(replace(config, selection=Selection(top=5)), tmp_path / "run")
     said = json.loads((tmp_path / "run" / "circuit.json").read_text())
-    kept = {name for name, edge in said["edges"].items() if edge["in_graph"]}
+    kept = {name for name, edge in said["edges"].items() if edge["in_circuit"]}
     best = sorted(said["edges"], key=lambda name: -abs(said["edges"][name]["score"]))[:5]
     assert kept == set(best)
     assert len(said["edges"]) == 262
     at = run.scores.graph.edge(best[0])
-    assert said["edges"][best[0]]["score"] == pytest.approx(-float(run.scores.values[at]), rel=1e-7)
+    assert said["edges"][best[0]]["score"] == float(run.scores.values[at])
 
 
 def test_loading_gives_the_run_back(config: RunConfig, tmp_path: Path) -> None:

@@ -43,14 +43,14 @@ def test_a_circuit_comes_back_with_its_scores(tmp_path: Path, graph: Graph, suff
     np.testing.assert_allclose(their_scores.values, scores.values, rtol=1e-12)
 
 
-def test_the_files_carry_minus_our_score(tmp_path: Path) -> None:
+def test_json_carries_our_score_and_pt_minus_it(tmp_path: Path) -> None:
     values = np.where(GRAPH.mask, 0.0, np.nan)
     values[GRAPH.edge("m1->logits")] = -1.5
     scores, circuit = EdgeScores(GRAPH, values), Circuit.from_edges(GRAPH, ["m1->logits"])
     write_circuit(tmp_path / "c.json", circuit, scores)
     write_circuit(tmp_path / "c.pt", circuit, scores)
     edge = json.loads((tmp_path / "c.json").read_text())["edges"]["m1->logits"]
-    assert edge == {"score": 1.5, "in_graph": True}
+    assert edge == {"in_circuit": True, "score": -1.5}
     saved = torch.load(tmp_path / "c.pt", weights_only=True)
     assert saved["edges_scores"][6, 14] == 1.5  # m1 is source 1 + 2 * 3 - 1, logits destination 2 * 7
     assert int(saved["edges_in_graph"].sum()) == 1
@@ -59,7 +59,7 @@ def test_the_files_carry_minus_our_score(tmp_path: Path) -> None:
 def test_node_scores_stand_with_the_nodes(tmp_path: Path) -> None:
     write_circuit(tmp_path / "c.json", Circuit.full(GRAPH), NodeScores(GRAPH, np.arange(7.0)))
     nodes = json.loads((tmp_path / "c.json").read_text())["nodes"]
-    assert nodes["a0.h1"]["score"] == -2.0
+    assert nodes["a0.h1"] == {"score": 2.0}
 
 
 @pytest.mark.parametrize("suffix", [".csv", "", ".JSON"])
@@ -90,6 +90,9 @@ def test_broken_json_is_named_with_its_file(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match=r"cut\.json: not JSON"):
         read_circuit(tmp_path / "cut.json")
     (tmp_path / "other.json").write_text('{"cfg": {"n_layers": 1}}')
+    (tmp_path / "ours.json").write_text('{"format": "edgewise-circuit", "format_version": 2}')
+    with pytest.raises(FormatError, match=r"ours\.json: format_version is 2"):
+        read_circuit(tmp_path / "ours.json")
     with pytest.raises(FormatError, match=r"other\.json: .*n_heads"):
         read_circuit(tmp_path / "other.json")
 

@@ -21,13 +21,15 @@ edgewise list metrics
 
 edgewise list circuits
 
+edgewise list formats
+
 edgewise list settings
 
 edgewise list tasks --json
 
 edgewise list tasks --model gpt2
 """
-KINDS = ("models", "tasks", "metrics", "methods", "circuits", "settings")
+KINDS = ("models", "tasks", "metrics", "methods", "circuits", "formats", "settings")
 
 
 @takes(MODEL.only("model").default(model=None))
@@ -36,14 +38,14 @@ def list_names(
     kind: Annotated[
         str,
         typer.Argument(
-            help="models, tasks, metrics, methods, circuits or settings.",
+            help="models, tasks, metrics, methods, circuits, formats or settings.",
             metavar="KIND",
             autocompletion=completing(lambda: KINDS),
         ),
     ],
     as_json: AsJson = False,
 ) -> None:
-    """List the models, tasks, metrics, methods, published circuits or settings that are known, a line on each.
+    """List the models, tasks, metrics, methods, published circuits, formats or settings that are known, a line on each.
 
     Of tasks, --model shows an example of each as that model's tokenizer reads it; no weights are read.
     """
@@ -87,6 +89,8 @@ def _entries(kind: str) -> list[tuple[str, str]]:
         from edgewise.metrics import METRICS as REGISTRY
     elif kind == "circuits":
         from edgewise.tasks.known import KNOWN as REGISTRY
+    elif kind == "formats":
+        from edgewise.runs.exchange import FORMATS as REGISTRY
     elif kind == "methods":
         from edgewise.runs.methods import get_method, method_names
 

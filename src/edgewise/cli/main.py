@@ -20,6 +20,8 @@ from edgewise.cli import (
     discover,
     draw,
     evaluate,
+    export,
+    import_file,
     league,
     listing,
     make_prompts,
@@ -61,6 +63,8 @@ _add("compare", compare.compare, compare.EXAMPLES)
 _add("discover", discover.discover, discover.EXAMPLES)
 _add("draw", draw.draw, draw.EXAMPLES)
 _add("evaluate", evaluate.evaluate, evaluate.EXAMPLES)
+_add("export", export.export, export.EXAMPLES)
+_add("import", import_file.import_file, import_file.EXAMPLES)
 _add("league", league.league, league.EXAMPLES)
 _add("list", listing.list_names, listing.EXAMPLES)
 _add("make-prompts", make_prompts.make_prompts, make_prompts.EXAMPLES)

@@ -28,7 +28,7 @@ edgewise select runs/demo --threshold 0.1 --prune --out strong.json
 def select(
     given: Given,
     folder: Annotated[Path, typer.Argument(help="The --out of a finished run.", metavar="DIR")],
-    out: Annotated[Path, typer.Option("--out", help="File of the new circuit, .json or .pt, in EAP-IG's format.")],
+    out: Annotated[Path, typer.Option("--out", help="File of the new circuit: .json, or .pt in EAP-IG's format.")],
     rows: Rows = 20,
     as_json: AsJson = False,
 ) -> None:

@@ -28,7 +28,8 @@ import numpy as np
 from edgewise.errors import FormatError, SelectionError
 from edgewise.graph.arrays import BoolArray, FloatArray
 from edgewise.graph.circuit import Circuit
-from edgewise.graph.eapig_cfg import entry, read_cfg, section, write_cfg
+from edgewise.graph.eapig_cfg import read_cfg, write_cfg
+from edgewise.graph.fields import entry, section
 from edgewise.graph.graph import Graph
 from edgewise.graph.kv_heads import kv_head_view, query_head_graph, query_head_view
 from edgewise.graph.scores import EdgeScores, NodeScores

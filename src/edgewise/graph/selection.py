@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from edgewise.graph.circuit import Circuit
 from edgewise.graph.graph import Graph
 from edgewise.graph.scores import EdgeScores, NodeScores, Ranking
 
-__all__ = ["greedy", "leading", "prune", "threshold", "threshold_nodes", "top_fraction", "top_n", "top_nodes"]
+__all__ = ["among", "greedy", "leading", "prune", "threshold", "threshold_nodes", "top_fraction", "top_n", "top_nodes"]
 
 
 def top_n(scores: EdgeScores, n: int, by: Ranking = "abs") -> Circuit:
@@ -146,6 +147,17 @@ def threshold_nodes(scores: NodeScores, x: float, by: Ranking = "abs") -> Circui
         SelectionError: `x` is not a number.
     """
     return _between(scores.graph, _at_least(scores.ranking(by), x))
+
+
+def among(graph: Graph, nodes: Iterable[str]) -> Circuit:
+    """Return all edges among some nodes, and from them to the logits; see `top_nodes`.
+
+    Raises:
+        SelectionError: a node that the graph does not have.
+    """
+    chosen = np.zeros(graph.n_sources, dtype=np.bool_)
+    chosen[[graph.source_index(name) for name in nodes]] = True
+    return _between(graph, chosen)
 
 
 def _between(graph: Graph, chosen: BoolArray) -> Circuit:

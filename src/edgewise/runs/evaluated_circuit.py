@@ -131,7 +131,7 @@ def circuit_of_run(
 
 
 def circuit_of_file(path: Path, given: Mapping[str, Any]) -> EvaluatedCircuit:
-    """The circuit of a file in EAP-IG's format, with the scores in it.
+    """The circuit of a file, ours or in EAP-IG's format, with the scores in it.
 
     Args:
         path: a `.json` or `.pt` file.

@@ -43,7 +43,7 @@ def reselect(
     *,
     trust: bool = False,
 ) -> Reselected:
-    """Select a circuit from a finished run's scores by another rule, and write it in EAP-IG's format.
+    """Select a circuit from a finished run's scores by another rule, and write it to a file.
 
     A rule that asks for the smallest circuit that is good enough runs the model; the curve it measures is kept in the
     run's folder, and the same rule is answered from there.

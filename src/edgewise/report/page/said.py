@@ -22,7 +22,7 @@ from edgewise.runs.store.record import RunRecord
 FILES: tuple[Named, ...] = (
     ("run.json", "config, versions, counts, the metric's values, timing"),
     ("scores.safetensors", "every score, with standard errors; NaN where no edge exists"),
-    ("circuit.json", "the circuit in EAP-IG's format; there the sign of scores is turned"),
+    ("circuit.json", "the circuit: every edge that is kept or scored, with its score"),
     ("faithfulness.json", "how much of the behaviour the circuit keeps, unless --no-evaluate was given"),
     ("examples.json", "prompts as tokens, each one's metric, and where the circuit's heads look on one"),
     ("sizes.json", "how many edges it takes, where --keep or --max-kl was given"),

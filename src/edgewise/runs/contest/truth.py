@@ -1,7 +1,7 @@
 """What methods are held against: a published circuit, a built model's, a file's, or what exact patching finds.
 
 1. ``known``: the circuit of a model that is built by hand, else the published circuit of the task in this model.
-2. ``FILE.json``: edge names (see `edgewise.tasks.known.given`), or a circuit in EAP-IG's format, ``circuit.json``.
+2. ``FILE.json``: edge names (see `edgewise.tasks.known.given`), a ``circuit.json``, or a circuit in EAP-IG's format.
 3. ``exact:X``: every edge whose exact effect on the metric is X or more in size, measured by patching it alone on the
    task's held-out prompts, which the methods do not see. ``exact:2%`` takes X from the metric: so many per cent of the
    difference between clean and corrupted prompts.
@@ -24,7 +24,7 @@ from edgewise.runs.discover import find_circuit
 from edgewise.runs.identity import content_digest
 from edgewise.runs.setup import prepare
 from edgewise.runs.steps import Execution, Steps
-from edgewise.runs.store.files import read_circuit
+from edgewise.runs.store.files import is_own, read_circuit
 from edgewise.tasks.known import find_known, known_from_json
 
 TRUTH = "truth"
@@ -138,7 +138,7 @@ def _of_file(asked: str, graph: Graph) -> Truth:
         raise RunError(f"--truth {asked}: write known, {DEFAULT_EXACT}, or the name of a .json file")
     digest = content_digest(path)
     content = None if path.suffix == ".pt" else _json(path)
-    if content is None or (isinstance(content, dict) and "cfg" in content):
+    if content is None or is_own(content) or (isinstance(content, dict) and "cfg" in content):
         circuit, _ = read_circuit(path, graph.spec)
         return Truth(circuit, asked, f"the circuit of {path.name}", digest=digest)
     known = known_from_json(content, path.name)

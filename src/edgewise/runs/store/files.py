@@ -1,14 +1,12 @@
-"""Single files of circuits and scores: `.json` and `.pt` as EAP-IG has them, `.safetensors` for scores.
+"""Single files: circuits as our `.json`, or as EAP-IG's `.pt` or `.json`; scores as `.safetensors`.
 
 EAP-IG's files carry minus our score (there positive means that the edge helps the metric); reading turns it.
 """
 
 from __future__ import annotations
 
-import io
 import json
-import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,11 +15,12 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from edgewise.errors import FormatError
-from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, NodeScores, eapig
+from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, NodeScores, circuit_file, eapig
 from edgewise.graph.scores import ARRAYS, MARKS
 from edgewise.json_text import json_bytes, parse_json
 from edgewise.runs.store.atomic import write_bytes, write_through
 from edgewise.runs.store.tensors import tensors_content
+from edgewise.runs.store.torch_bytes import torch_bytes, torch_content
 
 _FORMAT = "edgewise-scores"
 _CIRCUIT_SUFFIXES = (".json", ".pt")
@@ -29,10 +28,10 @@ _FIELDS = (*(name for name in ARRAYS if name != "values"), *MARKS)
 
 
 def write_circuit(path: str | Path, circuit: Circuit, scores: EdgeScores | NodeScores | None = None) -> None:
-    """Write a circuit in EAP-IG's format, atomically.
+    """Write a circuit, atomically: as our circuit file, or in EAP-IG's format.
 
     Args:
-        path: a `.json` or `.pt` file.
+        path: a `.json` file, ours; or a `.pt` file, EAP-IG's.
         circuit: the edges kept.
         scores: scores of all edges, or of all nodes; edges without one are unscored.
 
@@ -42,42 +41,48 @@ def write_circuit(path: str | Path, circuit: Circuit, scores: EdgeScores | NodeS
     """
     path = Path(path)
     if circuit_suffix(path) == ".pt":
-        import torch
-
-        buffer = io.BytesIO()
-        torch.save(eapig.to_pt_dict(circuit, *_by_level(scores)), buffer)
-        write_bytes(path, buffer.getvalue())
+        write_bytes(path, torch_bytes(eapig.to_pt_dict(circuit, *by_level(scores))))
     else:
         write_bytes(path, circuit_json(circuit, scores))
 
 
 def circuit_json(circuit: Circuit, scores: EdgeScores | NodeScores | None = None) -> bytes:
-    """Return the text of EAP-IG's graph JSON, as `write_circuit` writes it."""
-    return (json.dumps(eapig.to_json_dict(circuit, *_by_level(scores))) + "\n").encode()
+    """Return the text of our circuit file, as `write_circuit` writes it."""
+    return (json.dumps(circuit_file.to_dict(circuit, scores)) + "\n").encode()
 
 
 def read_circuit(path: str | Path, spec: GraphSpec | None = None) -> tuple[Circuit, EdgeScores | None]:
-    """Read a circuit, and the scores beside it, from EAP-IG's `.json` or `.pt`.
+    """Read a circuit, and the scores beside it, from our circuit file, or from EAP-IG's `.json` or `.pt`.
 
     Args:
         path: the file.
         spec: the model's shape where the file does not say how many key/value heads there are.
 
     Returns:
-        The circuit, and the scores with our sign (None where the file has none).
+        The circuit, and the scores with our sign (None where the file has none of edges).
 
     Raises:
         FormatError: another suffix, or a file that is not in the format; it names the field.
         OSError: the file cannot be read.
     """
     path = Path(path)
-    is_pt = circuit_suffix(path) == ".pt"
-    read, convert = (_read_pt, eapig.from_pt_dict) if is_pt else (_read_json, eapig.from_json_dict)
-    content = read(path)
+    content = _read_torch(path) if circuit_suffix(path) == ".pt" else _read_json(path)
     try:
-        return convert(content, spec)
+        circuit, scores = _converter(path, content)(content, spec)
     except FormatError as error:
         raise FormatError(f"{path}: {error}") from error
+    return circuit, scores if isinstance(scores, EdgeScores) else None
+
+
+def _converter(path: Path, content: Any) -> Callable[[Any, GraphSpec | None], circuit_file.Found]:
+    if path.suffix == ".pt":
+        return eapig.from_pt_dict
+    return circuit_file.from_dict if is_own(content) else eapig.from_json_dict
+
+
+def is_own(content: object) -> bool:
+    """Whether a parsed JSON file says that it is our circuit file."""
+    return isinstance(content, Mapping) and content.get("format") == circuit_file.FORMAT
 
 
 def write_scores(path: str | Path, scores: EdgeScores | NodeScores) -> None:
@@ -148,9 +153,10 @@ def read_safetensors(path: Path) -> tuple[dict[str, np.ndarray[Any, Any]], dict[
         raise FormatError(f"{path}: not a complete safetensors file ({error}); write it again") from error
 
 
-def _by_level(
+def by_level(
     scores: EdgeScores | NodeScores | None,
 ) -> tuple[EdgeScores | None, NodeScores | None]:
+    """The scores of edges, and those of nodes."""
     return (None, scores) if isinstance(scores, NodeScores) else (scores, None)
 
 
@@ -168,18 +174,8 @@ def _read_json(path: Path) -> Any:
         raise FormatError(f"{path}: not JSON ({error}); write the circuit again") from error
 
 
-def _read_pt(path: Path) -> Any:
-    import torch
-
+def _read_torch(path: Path) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (FileNotFoundError, PermissionError, IsADirectoryError):
-        raise
-    except pickle.UnpicklingError as error:
-        raise FormatError(
-            f"{path}: holds more than plain tensors, which could run code when it is read, or is damaged; write the"
-            " circuit again, as JSON, or as .pt of tensors alone"
-        ) from error
-    except Exception as error:  # of damaged bytes torch raises anything, OSError too
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise FormatError(f"{path}: not a torch file, or damaged ({reason:.120}); write the circuit again") from error
+        return torch_content(path.read_bytes())
+    except FormatError as error:
+        raise FormatError(f"{path}: {error}") from error

@@ -25,7 +25,7 @@ def read_scores(path: str | Path) -> EdgeScores | NodeScores:
 
 
 def read_circuit(path: str | Path, spec: GraphSpec | None = None) -> tuple[Circuit, EdgeScores | None]:
-    """Read a circuit, and the scores beside it, of a finished run or of a file in EAP-IG's format.
+    """Read a circuit, and the scores beside it, of a finished run or of a file, ours or EAP-IG's.
 
     Args:
         path: a run folder, or a `.json` or `.pt` file.

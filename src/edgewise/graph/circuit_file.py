@@ -1,0 +1,190 @@
+"""Our own circuit file as a plain dict, both ways: what a run says, in the graph's native names and with our sign.
+
+``{"format", "format_version", "graph", "level", "edges": {name: {"in_circuit", "score", "exact", "estimate"}},
+"nodes": {name: {"score", "exact", "estimate"}}}``; docs/files.md is the specification.
+
+1. ``edges`` lists each edge that is kept or scored; one that it does not list is neither.
+2. A score estimates L(patched) - L(clean): negative helps. It has as many digits as the run.
+3. ``exact`` is there once some scores were measured; where it is true, ``estimate`` is what the method had said.
+4. ``level`` says what is scored, ``edge`` or ``node``; it is null, and there are no scores, where nothing is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from edgewise.errors import FormatError, ModelError, SelectionError
+from edgewise.graph.arrays import FloatArray
+from edgewise.graph.circuit import Circuit
+from edgewise.graph.fields import entry, section
+from edgewise.graph.graph import Graph
+from edgewise.graph.kv_heads import kv_head_view, query_head_view
+from edgewise.graph.scores import EdgeScores, NodeScores
+from edgewise.graph.spec import GraphSpec
+
+__all__ = ["FORMAT", "VERSION", "from_dict", "on_graph_of", "to_dict"]
+
+FORMAT, VERSION = "edgewise-circuit", 1
+Found = tuple[Circuit, EdgeScores | NodeScores | None]
+# Score, whether it is exact where that is said, and the estimate; NaN for what there is not.
+Known = tuple[float, bool | None, float]
+_NUMBER = (float, int, type(None))
+
+
+def to_dict(circuit: Circuit, scores: EdgeScores | NodeScores | None = None) -> dict[str, Any]:
+    """Return the dict of a circuit file.
+
+    Args:
+        circuit: the edges kept.
+        scores: of its graph's edges or nodes; without them nothing is scored.
+
+    Raises:
+        SelectionError: scores of another graph.
+    """
+    graph = circuit.graph
+    if scores is not None and scores.graph != graph:
+        raise SelectionError(f"scores are of {scores.graph.spec}, the circuit is of {graph.spec}")
+    level = None if scores is None else scores.what
+    said = _said(scores)
+    of_edges = said if level == "edge" else {}
+    kept, names = circuit.mask.tolist(), graph.edges()
+    edges = {
+        name: {"in_circuit": kept[i][j], **of_edges.get((i, j), {})}
+        for i, j, name in names
+        if kept[i][j] or (i, j) in of_edges
+    }
+    top = {"format": FORMAT, "format_version": VERSION, "graph": asdict(graph.spec), "level": level, "edges": edges}
+    return top | ({"nodes": {graph.sources[at[0]]: known for at, known in said.items()}} if level == "node" else {})
+
+
+def from_dict(d: Mapping[str, Any], spec: GraphSpec | None = None) -> Found:
+    """Return the circuit and the scores (float64) in the dict of a circuit file.
+
+    Args:
+        d: the parsed file.
+        spec: the model's shape; key and value inputs are joined or copied to it (`on_graph_of`), the rest must agree.
+
+    Raises:
+        FormatError: a field that is missing, of the wrong kind, or about an edge or node that does not exist; another
+            version of the format; a file of another model.
+    """
+    version = entry(d, "format_version", int, "")
+    if version != VERSION:
+        raise FormatError(f"format_version is {version}, and this edgewise reads {VERSION}; write the circuit again")
+    graph = _graph(section(d, "graph"))
+    level = entry(d, "level", (str, type(None)), "")
+    if level not in ("edge", "node", None):
+        raise FormatError(f"level is {level!r:.40}, expected 'edge', 'node' or null")
+    mask = np.zeros_like(graph.mask)
+    scored: dict[tuple[int, ...], Known] = {}
+    for name, edge in section(d, "edges").items():
+        try:
+            at = graph.edge(name)
+        except SelectionError as error:
+            raise FormatError(f"edges: {error}") from None
+        mask[at] = entry(edge, "in_circuit", bool, f"edges['{name}']")
+        if level == "edge":
+            scored[at] = _known(edge, f"edges['{name}']")
+    if level == "node":
+        scored = _of_nodes(section(d, "nodes"), graph)
+    found = Circuit(graph, mask), _scores(graph, level, scored)
+    return found if spec is None else on_graph_of(spec, *found)
+
+
+def on_graph_of(spec: GraphSpec, circuit: Circuit, scores: EdgeScores | NodeScores | None) -> Found:
+    """Return a circuit and its scores on a model's graph, which may group heads otherwise than they do.
+
+    Raises:
+        FormatError: they are of another model.
+    """
+    own = circuit.graph.spec
+    if own == spec:
+        return circuit, scores
+    for field in ("n_layers", "n_heads", "d_model", "has_mlp", "parallel"):
+        there, wanted = getattr(own, field), getattr(spec, field)
+        if there != wanted:
+            raise FormatError(f"graph: {field} is {there}, the model's is {wanted}; the file is of another model")
+    if own.is_grouped and spec.is_grouped:
+        raise FormatError(
+            f"graph: n_kv_heads is {own.kv_heads}, the model's is {spec.kv_heads}; the file is of another model"
+        )
+    if isinstance(scores, NodeScores):
+        moved: EdgeScores | NodeScores | None = NodeScores(
+            Graph(spec),
+            scores.values,
+            verified=scores.verified,
+            estimated=scores.estimated,
+            allow_unscored=scores.allow_unscored,
+        )
+    elif scores is None:
+        moved = None
+    else:
+        moved = query_head_view(scores) if own.is_grouped else kv_head_view(scores, spec)
+    return query_head_view(circuit) if own.is_grouped else kv_head_view(circuit, spec), moved
+
+
+def _said(scores: EdgeScores | NodeScores | None) -> dict[tuple[int, ...], dict[str, Any]]:
+    """What is said of each scored edge or node, by its place."""
+    if scores is None:
+        return {}
+    values, verified, estimated = scores.values, scores.verified, scores.estimated
+    said: dict[tuple[int, ...], dict[str, Any]] = {}
+    for place in np.argwhere(~np.isnan(values)).tolist():
+        at = tuple(place)
+        said[at] = {"score": float(values[at])}
+        if verified is not None:
+            said[at]["exact"] = bool(verified[at])
+            if verified[at] and estimated is not None and not np.isnan(estimated[at]):
+                said[at]["estimate"] = float(estimated[at])
+    return said
+
+
+def _graph(fields: Mapping[str, Any]) -> Graph:
+    try:
+        return Graph(GraphSpec(**fields))
+    except ModelError as error:
+        raise FormatError(f"graph: {error}") from None
+    except TypeError as error:
+        raise FormatError(f"graph: {str(error).removeprefix('GraphSpec.__init__() ')}") from None
+
+
+def _of_nodes(nodes: Mapping[str, Any], graph: Graph) -> dict[tuple[int, ...], Known]:
+    try:
+        return {(graph.source_index(name),): _known(node, f"nodes['{name}']") for name, node in nodes.items()}
+    except SelectionError as error:
+        raise FormatError(f"nodes: {error}") from None
+
+
+def _known(holder: Any, where: str) -> Known:
+    said = {"score": None, "exact": None, "estimate": None} | dict(holder if isinstance(holder, Mapping) else {})
+    score, estimate = _number(said, "score", where), _number(said, "estimate", where)
+    return score, entry(said, "exact", (bool, type(None)), where), score if np.isnan(estimate) else estimate
+
+
+def _number(said: Mapping[str, Any], field: str, where: str) -> float:
+    value = entry(said, field, _NUMBER, where)
+    try:
+        number = np.nan if value is None else float(value)
+    except OverflowError:
+        number = np.inf
+    if np.isinf(number):
+        raise FormatError(f"{where}.{field} is infinite; scores are finite")
+    return number
+
+
+def _scores(graph: Graph, level: str | None, scored: Mapping[tuple[int, ...], Known]) -> EdgeScores | NodeScores | None:
+    if not any(not np.isnan(score) for score, *_ in scored.values()):
+        return None
+    exists = graph.mask if level == "edge" else np.ones(graph.n_sources, dtype=np.bool_)
+    values: FloatArray = np.full(exists.shape, np.nan)
+    estimated, verified = values.copy(), np.zeros(exists.shape, dtype=np.bool_)
+    for at, (score, exact, estimate) in scored.items():
+        values[at], estimated[at], verified[at] = score, estimate, bool(exact)
+    kind = EdgeScores if level == "edge" else NodeScores
+    measured = any(exact is not None for _, exact, _ in scored.values())
+    marks: dict[str, Any] = {"verified": verified, "estimated": estimated} if measured else {}
+    return kind(graph, values, **marks, allow_unscored=bool(np.isnan(values[exists]).any()))

@@ -1,0 +1,43 @@
+"""Parquet: the rows of the table; pyarrow, which writes and reads it, is an extra."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from edgewise.errors import FormatError
+from edgewise.graph import Graph
+from edgewise.runs.exchange.format import Exchanged, Format
+from edgewise.runs.exchange.rows import LOST, columns_of, from_rows, rows_of
+
+
+def write(result: Exchanged) -> bytes:
+    """The file."""
+    arrow, parquet = _pyarrow()
+    rows = list(rows_of(result))
+    table = arrow.table({name: [row[name] for row in rows] for name in columns_of(result)})
+    buffer = io.BytesIO()
+    parquet.write_table(table, buffer)
+    return buffer.getvalue()
+
+
+def read(content: bytes, graph: Graph) -> Exchanged:
+    """The result in a file."""
+    arrow, parquet = _pyarrow()
+    try:
+        rows = parquet.read_table(arrow.BufferReader(content)).to_pylist()
+    except (arrow.ArrowException, OSError) as error:
+        raise FormatError(f"not Parquet, or damaged ({' '.join(str(error).split()):.120}); write it again") from None
+    return from_rows(((f"row {number}", row) for number, row in enumerate(rows, 1)), graph)
+
+
+def _pyarrow() -> Any:
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError as error:
+        raise FormatError("Parquet needs pyarrow; install it with: pip install 'edgewise[parquet]'") from error
+    return pyarrow, parquet
+
+
+FORMAT = Format("a table, in columns", ".parquet", "scores, circuit", "ours", LOST, write, read)

@@ -1,0 +1,48 @@
+"""CSV: a header and one line for each edge (or node); an empty cell is a number that is not known."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+
+from edgewise.errors import FormatError
+from edgewise.graph import Graph
+from edgewise.runs.exchange.format import Exchanged, Format, text_of
+from edgewise.runs.exchange.rows import LOST, Placed, columns_of, from_rows, rows_of
+
+
+def write(result: Exchanged) -> bytes:
+    """The table."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns_of(result), lineterminator="\n")
+    writer.writeheader()
+    for row in rows_of(result):
+        writer.writerow({name: _cell(value) for name, value in row.items()})
+    return text.getvalue().encode()
+
+
+def read(content: bytes, graph: Graph) -> Exchanged:
+    """The result in a table."""
+    return from_rows(_rows(text_of(content)), graph)
+
+
+def _cell(value: object) -> object:
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else value
+
+
+def _rows(text: str) -> Iterator[Placed]:
+    reader = csv.DictReader(io.StringIO(text), strict=True)
+    try:
+        if not reader.fieldnames:
+            raise FormatError("empty; the first line names the columns, such as edge,score,in_circuit")
+        for row in reader:
+            where = f"line {reader.line_num}"
+            if None in row:
+                raise FormatError(f"{where}: more cells than the first line names columns")
+            yield where, {name: value or None for name, value in row.items()}
+    except csv.Error as error:
+        raise FormatError(f"line {reader.line_num}: not CSV ({error})") from None
+
+
+FORMAT = Format("a table, one line an edge (or node)", ".csv", "scores, circuit", "ours", LOST, write, read)

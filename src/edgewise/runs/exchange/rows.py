@@ -1,0 +1,186 @@
+"""A result as rows of named columns, one for each edge (or node): what CSV, JSON lines and Parquet have in common."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from edgewise.errors import FormatError, ScoreError, SelectionError
+from edgewise.graph import Circuit, EdgeScores, Graph, NodeScores
+from edgewise.graph.selection import among
+from edgewise.runs.exchange.format import Exchanged
+
+KEPT = "in_circuit"
+# Column -> array of scores.
+NUMBERS = {
+    "score": "values",
+    "stderr": "stderr",
+    "mean_abs": "mean_abs",
+    "half_width": "half_width",
+    "estimate": "estimated",
+    "doubt": "doubt",
+}
+MARKS = {"exact": "verified", "drawn": "drawn"}
+LOST = "scores of single prompts and of resamples, the number of prompts, the rest of the run"
+Row = dict[str, Any]
+Placed = tuple[str, Mapping[str, Any]]
+
+
+def columns_of(result: Exchanged) -> tuple[str, ...]:
+    """The names of its columns, in order."""
+    scores = result.scores
+    ends = ("node",) if isinstance(scores, NodeScores) else ("edge", "source", "destination")
+    kept = (KEPT,) if result.circuit is not None else ()
+    known = {} if scores is None else NUMBERS | MARKS
+    return (*ends, *kept, *(name for name, field in known.items() if getattr(scores, field) is not None))
+
+
+def rows_of(result: Exchanged) -> Iterator[Row]:
+    """A row for every edge (or node) of the graph; None where a number is not known."""
+    graph, scores, circuit = result.graph, result.scores, result.circuit
+    names = columns_of(result)
+    if isinstance(scores, NodeScores):
+        kept = None if circuit is None else np.asarray(circuit.mask.any(axis=1))
+        places: Iterable[tuple[tuple[int, ...], Row]] = (((i,), {"node": name}) for i, name in enumerate(graph.sources))
+    else:
+        kept = None if circuit is None else circuit.mask
+        places = (
+            ((i, j), {"edge": name, "source": graph.sources[i], "destination": graph.destinations[j]})
+            for i, j, name in graph.edges()
+        )
+    for at, row in places:
+        if kept is not None:
+            row[KEPT] = bool(kept[at])
+        for name in names:
+            if name in NUMBERS:
+                row[name] = _number(getattr(scores, NUMBERS[name])[at])
+            elif name in MARKS:
+                row[name] = bool(getattr(scores, MARKS[name])[at])
+        yield row
+
+
+def from_rows(rows: Iterable[Placed], graph: Graph) -> Exchanged:
+    """Return the result in rows; an edge (or node) without one is not in the circuit and has no score.
+
+    Args:
+        rows: each with its place, for messages. Columns that are not known are passed over.
+        graph: that of the model.
+
+    Raises:
+        FormatError: a row without a name, one of something that the model does not have, a second one of the same, a
+            value of the wrong kind.
+    """
+    table = _Table(graph)
+    for where, row in rows:
+        table.put(where, row)
+    return table.result()
+
+
+class _Table:
+    """Arrays that are filled row by row."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph, self._kept, self._known = graph, False, dict[str, np.ndarray[Any, Any]]()
+        self._seen: dict[tuple[int, ...], str] = {}
+        self._members: set[tuple[int, ...]] = set()
+        self._level: str | None = None
+
+    def put(self, where: str, row: Mapping[str, Any]) -> None:
+        try:
+            self._add(row)
+        except (FormatError, SelectionError) as error:
+            raise FormatError(f"{where}: {error}") from None
+
+    def _add(self, row: Mapping[str, Any]) -> None:
+        level, name = _named(row)
+        if self._level not in (None, level):
+            raise FormatError(f"names a {level}, and the rows before name {self._level}s; give one kind")
+        self._level = level
+        at = self._graph.edge(name) if level == "edge" else (self._graph.source_index(name),)
+        if at in self._seen:
+            raise FormatError(f"{level} '{name}' stands in two rows; leave one")
+        self._seen[at] = name
+        if row.get(KEPT) is not None:
+            self._kept = True
+            if truth_of(row[KEPT], KEPT):
+                self._members.add(at)
+        for column, field in NUMBERS.items():
+            if row.get(column) is not None:
+                self._array(field)[at] = finite(row[column], column)
+        for column, field in MARKS.items():
+            if row.get(column) is not None:
+                self._array(field)[at] = truth_of(row[column], column)
+
+    def _array(self, field: str) -> np.ndarray[Any, Any]:
+        shape = self._graph.mask.shape if self._level == "edge" else (self._graph.n_sources,)
+        if field not in self._known:
+            marks = field in MARKS.values()
+            self._known[field] = np.zeros(shape, dtype=np.bool_) if marks else np.full(shape, np.nan)
+        return self._known[field]
+
+    def result(self) -> Exchanged:
+        return Exchanged(self._graph, self._circuit() if self._kept else None, self._scores())
+
+    def _circuit(self) -> Circuit:
+        if self._level == "node":
+            return among(self._graph, [self._graph.sources[at[0]] for at in self._members])
+        mask = np.zeros_like(self._graph.mask)
+        for at in self._members:
+            mask[at] = True
+        return Circuit(self._graph, mask)
+
+    def _scores(self) -> EdgeScores | NodeScores | None:
+        known = dict(self._known)
+        values = known.pop("values", None)
+        if values is None:
+            return None
+        if "verified" in known and "estimated" not in known:
+            known["estimated"] = values.copy()
+        if "verified" not in known:
+            known = {name: array for name, array in known.items() if name not in ("estimated", "drawn")}
+        kind: Any = NodeScores if self._level == "node" else EdgeScores
+        exists = self._graph.mask if self._level == "edge" else np.ones(values.shape, dtype=np.bool_)
+        try:
+            made: EdgeScores | NodeScores = kind(
+                self._graph, values, **known, allow_unscored=bool(np.isnan(values[exists]).any())
+            )
+        except ScoreError as error:
+            raise FormatError(str(error)) from None
+        return made
+
+
+def finite(value: Any, column: str) -> float:
+    """A number of a file. Raises FormatError for anything else, and for one that is not finite."""
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise FormatError(f"{column} is {value!r:.40}, expected a finite number")
+    return number
+
+
+def truth_of(value: Any, column: str) -> bool:
+    """Whether a cell says yes. Raises FormatError where it says neither yes nor no."""
+    found = {"true": True, "1": True, "false": False, "0": False}.get(str(value).strip().lower())
+    if found is None:
+        raise FormatError(f"{column} is {value!r:.40}, expected true or false")
+    return found
+
+
+def _named(row: Mapping[str, Any]) -> tuple[str, str]:
+    """What a row is of, ``edge`` or ``node``, and its name."""
+    if row.get("edge"):
+        return "edge", str(row["edge"])
+    if row.get("source") and row.get("destination"):
+        return "edge", f"{row['source']}->{row['destination']}"
+    if row.get("node"):
+        return "node", str(row["node"])
+    raise FormatError("names nothing; give a column 'edge', or 'source' and 'destination', or 'node'")
+
+
+def _number(value: Any) -> float | None:
+    return None if np.isnan(value) else float(value)

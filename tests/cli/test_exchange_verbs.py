@@ -1,0 +1,87 @@
+"""`edgewise export` and `edgewise import`: from a run to a file and back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cli.conftest import Cli
+from edgewise.runs.exchange import FORMATS
+from edgewise.runs.exchange.coming import readable
+from edgewise.runs.store.files import read_circuit, read_scores
+from edgewise.runs.store.folder import load_run
+
+PLANTED = ("--model", "planted:0", "--task", "planted", "--n", 8)
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from edgewise.cli.main import run
+
+    out = tmp_path_factory.mktemp("exchange") / "run"
+    command = ("discover", *PLANTED, "--top", 16, "--no-pictures", "--no-evaluate", "--out", out)
+    assert run(list(map(str, command))) == 0
+    return out
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_run_is_exported_and_what_is_readable_comes_back(
+    cli: Cli, run_folder: Path, tmp_path: Path, name: str
+) -> None:
+    suffix = FORMATS.load(name).suffix
+    said = json.loads(cli("export", run_folder, "--format", name, "--out", tmp_path / f"x{suffix}", "--json").out)
+    assert said["files"]
+    assert all(Path(file).is_file() for file in said["files"])
+    if name not in readable():
+        refused = cli("import", said["files"][0], "--format", name, "--graph", run_folder, "--out", tmp_path / "in")
+        assert (refused.code, "is only written" in refused.err) == (2, True)
+        return
+    run = load_run(run_folder)
+    taken = cli(
+        "import", said["files"][0], "--format", name, "--graph", "planted:0", "--out", tmp_path / "in", "--json"
+    )
+    assert taken.code == 0, taken.err
+    document = json.loads(taken.out)
+    circuit, beside = read_circuit(tmp_path / "in" / "circuit.json")
+    scores = read_scores(tmp_path / "in" / "scores.safetensors")
+    if document["circuit_edges"] is not None:
+        assert circuit == run.circuit
+    known = ~np.isnan(scores.values)
+    assert document["scored"] == known.sum() >= 16
+    np.testing.assert_allclose(scores.values[known], run.scores.values[known], rtol=1e-12)
+    assert beside is not None
+
+
+def test_a_circuit_file_is_exported_and_evaluated_again(cli: Cli, run_folder: Path, tmp_path: Path) -> None:
+    assert cli("select", run_folder, "--top", 5, "--out", tmp_path / "five.json").code == 0
+    exported = cli("export", tmp_path / "five.json", "--format", "eap-ig-json", "--out", tmp_path / "theirs.json")
+    assert exported.code == 0
+    assert "not kept by eap-ig-json: spreads" in exported.err
+    numbers = []
+    for file in ("five.json", "theirs.json"):
+        evaluate = ("evaluate", "--circuit", tmp_path / file, *PLANTED, "--random", 0, "--no-curve", "--json")
+        numbers.append(json.loads(cli(*evaluate).out)["circuit"])
+    assert numbers[0] == numbers[1]
+
+
+def test_what_cannot_be_exchanged(cli: Cli, run_folder: Path, tmp_path: Path) -> None:
+    def refused(*words: object) -> str:
+        result = cli(*words)
+        assert result.code == 2
+        assert len(result.err.strip().splitlines()) == 1
+        return result.err
+
+    assert "did you mean 'csv'" in refused("export", run_folder, "--format", "cvs", "--out", tmp_path / "x.csv")
+    assert "ends in .csv" in refused("export", run_folder, "--format", "csv", "--out", tmp_path / "x.json")
+    assert "inside the run" in refused("export", run_folder, "--format", "csv", "--out", run_folder / "x.csv")
+    missing = refused("export", tmp_path / "none", "--format", "csv", "--out", tmp_path / "x.csv")
+    assert "none" in missing
+    bad = tmp_path / "bad.csv"
+    bad.write_text("edge,score\nm0->logits,x\n")
+    assert f"{bad}: line 2: score is 'x'" in refused("import", bad, "--graph", run_folder, "--out", tmp_path / "in")
+    assert "give --format" in refused("import", tmp_path / "x.json", "--graph", run_folder, "--out", tmp_path / "in")
+    assert "holds a result already" in refused("import", bad, "--graph", run_folder, "--out", run_folder)
+    assert "No such file" in refused("import", tmp_path / "no.csv", "--graph", run_folder, "--out", tmp_path / "in")
