@@ -30,7 +30,7 @@ def test_a_checked_run_is_shown_verified_and_selected_from(cli: Cli, model: Path
     assert sum(row["verified"] for row in shown["edges"]) == 12
     assert "score is" in cli("select", folder, "--top", 5, "--out", tmp_path / "five.json").out
     said = cli("verify", folder, "--edges", 30).out
-    assert "12 by the run itself, whose scores are exact; now the 15 of largest |score|, and 15 of the others" in said
+    assert "12 by the run itself, whose scores are exact; now the 15 most in doubt, 3 drawn by doubt and 12" in said
     (page,) = document((folder / "report.html").read_text(encoding="utf-8"))["runs"]
     assert "--exact 12" in page["command"]
     assert sum(page["ranked"]["exact"]) == 12

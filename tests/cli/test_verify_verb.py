@@ -53,7 +53,11 @@ def run(cli: Cli, small: Path, data: Path, tmp_path: Path) -> Path:
 def test_text(cli: Cli, run: Path) -> None:
     result = cli("verify", run, "--edges", 30)
     assert (result.code, result.err) == (0, "")
-    assert "measured: 30 of 46 edges: the 15 of largest |score|, and 15 of the others at random (seed 0)" in result.out
+    said = result.out
+    assert (
+        "measured: 30 of 46 edges: the 15 most in doubt, 3 drawn by doubt and 12 of the others at random (seed 0)"
+        in said
+    )
     values = json.loads((run / "verification.json").read_text())
     r2 = values["agreement"]["r2"]
     line = next(line for line in result.out.splitlines() if line.startswith("R²"))
@@ -97,6 +101,7 @@ def test_json_is_one_document_with_every_edge(cli: Cli, run: Path) -> None:
     said = json.loads(result.out)
     stored = json.loads((run / "verification.json").read_text())
     assert said == {name: value for name, value in stored.items() if name != "format"} | {
+        "schema": "edgewise-verification/1",
         "folder": str(run),
         "reused": False,
         "exact": False,
