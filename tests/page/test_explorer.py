@@ -241,6 +241,10 @@ def test_a_group_sums_the_scores_of_its_edges(show: Show) -> None:
     shown.tab.locator("#group-name").fill("g")
     shown.tab.keyboard.press("Enter")
     shown.tab.locator('[data-node="group:g"]').click()
+    assert shown.text(".panel h2") == "g"
+    assert shown.text(".panel .kind").startswith(f"{len(heads)} nodes: {' '.join(heads)}")
+    shown.tab.locator(".panel .kind button").first.click()
+    assert shown.text(".panel h2") == heads[0]
     shown.tab.keyboard.press("Escape")
     total = sum(float(run.scores.values[run.circuit.graph.edge(name)]) for name in first)
     found = shown.tab.locator(EDGES).evaluate_all(
