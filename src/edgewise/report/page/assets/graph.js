@@ -147,7 +147,8 @@ class Graph {
   focused(links) {
     const { selected } = this.app.state;
     if (!selected) return links;
-    if (!isMany(selected) && selected.includes("->")) return links.filter((link) => link.edges.some((edge) => edge.name === selected));
+    if (!isMany(selected) && selected.includes("->"))
+      return links.filter((link) => link.edges.some((edge) => edge.name === selected));
     const own = drawnAs(selected, this.app.state);
     const read = new Set(
       (isMany(selected) ? [] : this.model.reads(selected)).map((name) => standIn(name, this.app.state)),
