@@ -364,6 +364,19 @@ def test_several_runs_share_a_slider(show: Show, run: Run) -> None:
     assert shown.tab.locator(".tabs [aria-selected=true]").inner_text().endswith("other")
 
 
+def test_runs_of_edges_and_of_nodes_and_of_other_models_share_a_page(show: Show) -> None:
+    nodes = make_run("sequential", level="node", top=6, folder=Path("nodes"))
+    shown = show(make_run("sequential", top=30), nodes, make_run("grouped", top=9, folder=Path("grouped")))
+    shown.resize(6)
+    assert [shown.count(f".pane >> nth={place} >> {EDGES}") for place in range(3)] == [6, 0, 6]
+    shown.tab.locator(".chip.mlp input").uncheck()
+    shown.tab.locator(".tabs button").nth(1).click()
+    assert shown.text("#counts").startswith("6 nodes")
+    assert shown.tab.locator("#edges tbody tr").first.inner_text().split()[0] == "1"
+    shown.tab.locator(".tabs button").nth(2).click()
+    assert shown.tab.locator(".tabs [aria-selected=true]").inner_text().endswith("grouped")
+
+
 def test_a_pattern_says_where_a_head_looks(show: Show, run: Run) -> None:
     with_examples(run)
     shown = show(run)
