@@ -314,6 +314,8 @@ def test_nothing_is_wider_than_the_screen(show: Show, run: Run, width: int) -> N
     assert 0 <= box["x"] < width
     shown.node("logits")
     assert shown.text(".panel h2") == "logits"
+    shown.tab.locator(".panel .close").click()
+    assert shown.text(".panel h2") == "What stands out"
 
 
 def test_scores_of_nodes_tint_them_and_a_click_shows_their_edges(show: Show) -> None:
