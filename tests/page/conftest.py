@@ -141,7 +141,7 @@ def with_examples(run: Run) -> None:
     weights[:3, 0] = 255
     text = base64.b64encode(weights.tobytes()).decode()
     heads = tuple(HeadPattern(name, text) for name in sorted(run.circuit.nodes()) if name.startswith("a"))
-    attention = Attention(0, row.clean, heads[:20])
+    attention = Attention(1, row.clean, heads[:20])
     run.folder.mkdir(parents=True, exist_ok=True)
     found = Examples(
         "logit-diff", (1, 2, 3, 4, 5), (3.0, 3.5, 2.5, -4.0, 3.25), (-1.0, 0.5, 1.0, 0.0, -0.5), prompts, attention

@@ -241,6 +241,10 @@ def test_a_group_sums_the_scores_of_its_edges(show: Show) -> None:
     shown.tab.locator("#group-name").fill("g")
     shown.tab.keyboard.press("Enter")
     shown.tab.locator('[data-node="group:g"]').click()
+    assert shown.text(".panel h2") == "g"
+    assert shown.text(".panel .kind").startswith(f"{len(heads)} nodes: {' '.join(heads)}")
+    shown.tab.locator(".panel .kind button").first.click()
+    assert shown.text(".panel h2") == heads[0]
     shown.tab.keyboard.press("Escape")
     total = sum(float(run.scores.values[run.circuit.graph.edge(name)]) for name in first)
     found = shown.tab.locator(EDGES).evaluate_all(
@@ -310,6 +314,8 @@ def test_nothing_is_wider_than_the_screen(show: Show, run: Run, width: int) -> N
     assert 0 <= box["x"] < width
     shown.node("logits")
     assert shown.text(".panel h2") == "logits"
+    shown.tab.locator(".panel .close").click()
+    assert shown.text(".panel h2") == "What stands out"
 
 
 def test_scores_of_nodes_tint_them_and_a_click_shows_their_edges(show: Show) -> None:
@@ -331,19 +337,22 @@ def test_hostile_names_are_only_text(show: Show) -> None:
     assert "<script>x</script>" in shown.tab.locator("body").inner_text()
 
 
-def test_two_thousand_edges_are_drawn_again_at_once(show: Show, record_property: pytest.FixtureRequest) -> None:
-    """On a quiet core this takes under 200 ms; here only that it is far from the seconds of a layout that is solved."""
+def test_two_thousand_edges_are_drawn_again_by_what_differs(show: Show) -> None:
+    """The table and the paths that stay are not touched; `scripts/time_page.py` says how long it takes."""
     shown = show(make_run("gpt2", top=2000, model="gpt2"))
-    taken = shown.tab.evaluate(
-        "async () => { const slider = document.getElementById('size'); const times = [];"
-        " for (const size of [1, 2000, 1500, 2000, 1, 2000]) { const start = performance.now();"
-        " slider.value = size; slider.dispatchEvent(new Event('input'));"
-        " await new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(go))));"
-        " if (size === 2000) times.push(performance.now() - start); } return times; }"
-    )
     assert shown.count(EDGES) == 2000
-    record_property("milliseconds", min(taken))
-    assert min(taken) < 1500
+    shown.tab.evaluate(
+        "() => { window.changes = { attributes: 0, childList: 0, rows: 0 };"
+        " new MutationObserver((all) => all.forEach((one) => { changes[one.type] += 1; }))"
+        " .observe(document.querySelector('.edges'), { attributes: true, childList: true, subtree: true });"
+        " new MutationObserver((all) => { changes.rows += all.length; })"
+        " .observe(document.querySelector('#edges tbody'), { childList: true, subtree: true }); }"
+    )
+    shown.resize(1990)
+    assert shown.count(EDGES) == 1990
+    changed = shown.tab.evaluate("() => window.changes")
+    assert changed == {"attributes": changed["attributes"], "childList": 10, "rows": 0}
+    assert changed["attributes"] <= 1  # of the group that holds them all
 
 
 def test_several_runs_share_a_slider(show: Show, run: Run) -> None:
@@ -355,6 +364,19 @@ def test_several_runs_share_a_slider(show: Show, run: Run) -> None:
     shown.tab.locator(".tabs button").nth(1).click()
     assert "other" in shown.text("#about") or shown.count("#about") == 1
     assert shown.tab.locator(".tabs [aria-selected=true]").inner_text().endswith("other")
+
+
+def test_runs_of_edges_and_of_nodes_and_of_other_models_share_a_page(show: Show) -> None:
+    nodes = make_run("sequential", level="node", top=6, folder=Path("nodes"))
+    shown = show(make_run("sequential", top=30), nodes, make_run("grouped", top=9, folder=Path("grouped")))
+    shown.resize(6)
+    assert [shown.count(f".pane >> nth={place} >> {EDGES}") for place in range(3)] == [6, 0, 6]
+    shown.tab.locator(".chip.mlp input").uncheck()
+    shown.tab.locator(".tabs button").nth(1).click()
+    assert shown.text("#counts").startswith("6 nodes")
+    assert shown.tab.locator("#edges tbody tr").first.inner_text().split()[0] == "1"
+    shown.tab.locator(".tabs button").nth(2).click()
+    assert shown.tab.locator(".tabs [aria-selected=true]").inner_text().endswith("grouped")
 
 
 def test_a_pattern_says_where_a_head_looks(show: Show, run: Run) -> None:

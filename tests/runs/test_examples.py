@@ -110,9 +110,20 @@ def test_strongest_heads_by_what_they_write_or_read() -> None:
     assert strongest_heads(of_nodes, circuit) == ("a1.h0", "a1.h1", "a0.h0")
 
 
-def test_a_damaged_file_is_refused(run: Run, tmp_path: Path) -> None:
+DAMAGES = {
+    "'rows'": lambda values: values["clean"].pop(),
+    "'rows': not one": lambda values: values["prompts"][0].update(place=99),
+    "'shown'": lambda values: values["prompts"][0]["shown"]["clean"]["texts"].pop(),
+    "'probabilities'": lambda values: values["prompts"][0]["likely"]["probabilities"].pop(),
+    "'heads'": lambda values: values["attention"]["heads"][0].update(weights="AAAA"),
+    "'heads': weights": lambda values: values["attention"]["heads"][0].update(weights="é"),
+}
+
+
+@pytest.mark.parametrize("said", DAMAGES)
+def test_a_damaged_file_is_refused(run: Run, tmp_path: Path, said: str) -> None:
     values = json.loads((run.folder / EXAMPLES).read_text())
-    values["clean"].pop()
+    DAMAGES[said](values)
     (tmp_path / EXAMPLES).write_text(json.dumps(values))
-    with pytest.raises(FormatError, match=r"examples\.json.*'rows'"):
+    with pytest.raises(FormatError, match=rf"examples\.json.*{said}"):
         read_examples(tmp_path)

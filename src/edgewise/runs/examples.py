@@ -138,7 +138,8 @@ def _attention(model: Model, prompts: PromptSet, heads: Sequence[str]) -> Attent
         if seen is not None and number is not None:
             weights = (seen[number] * 255).round().clamp(0, 255).to(torch.uint8).numpy().tobytes()
             found.append(HeadPattern(head, b64encode(weights).decode()))
-    return Attention(place, tokens(prompts[place].clean, model.tokenizer), tuple(found)) if found else None
+    row = prompts[place].row or place + 1
+    return Attention(row, tokens(prompts[place].clean, model.tokenizer), tuple(found)) if found else None
 
 
 def _rounded(values: FloatArray) -> tuple[float, ...]:

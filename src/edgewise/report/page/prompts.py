@@ -35,7 +35,7 @@ def patterns(kept: Examples | None) -> Patterns | None:
     if kept is None or kept.attention is None:
         return None
     found = kept.attention
-    return Patterns(kept.rows[found.place], found.tokens.texts, {one.head: one.weights for one in found.heads})
+    return Patterns(found.row, found.tokens.texts, {one.head: one.weights for one in found.heads})
 
 
 def _prompt(place: int, row: ShownRow, likely: Likely | None) -> Prompt:

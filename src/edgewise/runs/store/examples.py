@@ -6,6 +6,7 @@ They are no part of the run: nothing is computed from them, and a run without th
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -29,13 +30,18 @@ class Likely:
     tokens: Tokens
     probabilities: tuple[float, ...]
 
+    def __post_init__(self) -> None:
+        """Check that each has one."""
+        if len(self.tokens.texts) != len(self.probabilities):
+            raise FormatError("field 'probabilities': not one for each token")
+
 
 @dataclass(frozen=True)
 class Example:
     """One prompt.
 
     Args:
-        place: its place among the run's prompts, from 0.
+        place: its place among those with a number, from 0.
         shown: its tokens, and where they differ.
         likely: what the model expects; None where it was not asked.
     """
@@ -43,6 +49,11 @@ class Example:
     place: int
     shown: ShownRow
     likely: Likely | None
+
+    def __post_init__(self) -> None:
+        """Check that the prompt and its counterpart are of one length."""
+        if len(self.shown.clean.texts) != len(self.shown.corrupted.texts):
+            raise FormatError("field 'shown': clean and corrupted are of different lengths")
 
 
 @dataclass(frozen=True)
@@ -63,14 +74,20 @@ class Attention:
     """Where heads look on one prompt.
 
     Args:
-        place: the prompt's place among the run's.
+        row: the prompt's number in its file or task.
         tokens: its tokens.
         heads: those of the circuit that matter most.
     """
 
-    place: int
+    row: int
     tokens: Tokens
     heads: tuple[HeadPattern, ...]
+
+    def __post_init__(self) -> None:
+        """Check that there is a byte for each query and key."""
+        for one in self.heads:
+            if _bytes(one.weights) != len(self.tokens.texts) ** 2:
+                raise FormatError(f"field 'heads': weights of '{one.head}' are not a byte for each query and key")
 
 
 @dataclass(frozen=True)
@@ -79,7 +96,7 @@ class Examples:
 
     Args:
         metric: its name.
-        rows: the number of each prompt of the run in its file or task.
+        rows: the number in its file or task of each prompt of the run, of very many of the first and the lowest.
         clean: the metric of each on the clean run.
         corrupted: likewise on the corrupted one.
         prompts: some of them as tokens.
@@ -105,6 +122,14 @@ class Examples:
     def to_bytes(self) -> bytes:
         """Return the text of the file."""
         return (json.dumps(to_json(self), allow_nan=False, separators=(",", ":")) + "\n").encode()
+
+
+def _bytes(text: str) -> int:
+    """How many bytes a text is the base64 of; -1 where it is not."""
+    try:
+        return len(b64decode(text, validate=True))
+    except ValueError:
+        return -1
 
 
 def read_examples(folder: Path) -> Examples | None:

@@ -66,15 +66,21 @@ class App {
     this.set({ size: Math.max(1, Math.min(this.most, Math.round(size) || 1)) });
   }
 
+  // What is selected, unless it is a group or a layer, which may be gone.
+  single() {
+    return this.state.selected && isMany(this.state.selected) ? null : this.state.selected;
+  }
+
   toggleLayer(layer) {
     const collapsed = new Set(this.state.collapsed);
     if (!collapsed.delete(layer)) collapsed.add(layer);
-    this.set({ collapsed });
+    this.set({ collapsed, selected: this.single() });
   }
 
   toggleLayers() {
     const { layers } = this.model.run.shape;
     this.set({
+      selected: this.single(),
       collapsed: this.state.collapsed.size ? new Set() : new Set(Array.from({ length: layers }, (_, layer) => layer)),
     });
   }
@@ -95,7 +101,7 @@ class App {
     for (let i = 2; groups.list.some((one) => one.name === free); i++) free = `${name.trim() || "group"} ${i}`;
     groups.add(free, [...marked]);
     this.groupName.value = "";
-    this.set({ marked: new Set() });
+    this.set({ marked: new Set(), selected: this.single() });
   }
 
   groupClasses() {
@@ -117,7 +123,7 @@ class App {
     } catch (error) {
       this.groupsSaid.textContent = `${file.name}: ${error.message}`;
     }
-    this.update();
+    this.set({ selected: this.single() });
   }
 
   showPrompt(place) {
@@ -538,7 +544,7 @@ class App {
             "×",
             () => {
               state.groups.remove(group.name);
-              this.update();
+              this.set({ selected: this.single() });
             },
             { class: "link", "aria-label": `Dissolve ${group.name}` },
           ),

@@ -147,9 +147,12 @@ class Graph {
   focused(links) {
     const { selected } = this.app.state;
     if (!selected) return links;
-    if (selected.includes("->")) return links.filter((link) => link.edges.some((edge) => edge.name === selected));
-    const own = standIn(selected, this.app.state);
-    const read = new Set(this.model.reads(selected).map((name) => standIn(name, this.app.state)));
+    if (!isMany(selected) && selected.includes("->"))
+      return links.filter((link) => link.edges.some((edge) => edge.name === selected));
+    const own = drawnAs(selected, this.app.state);
+    const read = new Set(
+      (isMany(selected) ? [] : this.model.reads(selected)).map((name) => standIn(name, this.app.state)),
+    );
     return links.filter((link) => link.from === own || link.to === own || read.has(link.to));
   }
 
@@ -242,7 +245,7 @@ class Graph {
     const { state } = this.app;
     const found = matcher(state.query);
     const near = new Set(this.links.flatMap((link) => [link.from, link.to]));
-    const own = state.selected ? standIn(state.selected, state) : null;
+    const own = state.selected ? drawnAs(state.selected, state) : null;
     const classes = [...new Set(Object.values(this.model.run.classes))];
     const look = (node) => {
       const kind = node.key.startsWith("group:")
@@ -340,7 +343,7 @@ class Graph {
 
   act(event, node) {
     if (event.shiftKey) this.app.mark(node.names);
-    else this.app.select(node.names[0], this.model);
+    else this.app.select(isMany(node.key) ? node.key : node.names[0], this.model);
   }
 
   // The edge nearest to a pointer, if any is near.
@@ -404,12 +407,12 @@ class Graph {
 
   // The drawn node that lies next to one in a direction, for the arrow keys.
   neighbour(name, dx, dy) {
-    const own = this.boxes.get(standIn(name, this.app.state));
+    const own = this.boxes.get(drawnAs(name, this.app.state));
     if (!own) return null;
     let best = null;
     let least = Infinity;
     for (const [key, box] of this.boxes) {
-      if (/^(group|layer):/.test(key) || key === name) continue;
+      if (key === name) continue;
       const [x, y] = [box.x - own.x, box.y - own.y];
       const along = x * dx + y * dy;
       const aside = Math.abs(x * dy) + Math.abs(y * dx);

@@ -60,6 +60,15 @@ function standIn(name, state) {
   return kind !== "input" && kind !== "logits" && state.collapsed.has(layer) ? `layer:${layer}` : name;
 }
 
+// What is drawn of what is selected: a node's stand-in; a group or a layer stands for itself.
+function drawnAs(selected, state) {
+  return isMany(selected) ? selected : standIn(selected, state);
+}
+
+function isMany(name) {
+  return /^(group|layer):/.test(name);
+}
+
 // Edges between what is drawn: one for each source, destination and q, k or v, with the sum of its scores.
 function merged(edges, state) {
   const found = new Map();

@@ -186,7 +186,7 @@ function matcher(query) {
 // What the filters let through, before the size is looked at.
 function passes(item, state) {
   if (state.circuitOnly && !item.kept) return false;
-  if (!state.entries.has(entry(item))) return false;
+  if (item.name !== item.node && !state.entries.has(entry(item))) return false;
   if (state.sign !== "all" && item.sign !== state.sign) return false;
   if (state.basis !== "all" && (item.exact === null || item.exact !== (state.basis === "exact"))) return false;
   if (state.certainty === "uncertain" && isUncertain(item) !== true) return false;

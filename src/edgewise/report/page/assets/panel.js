@@ -16,6 +16,7 @@ class Panel {
     const item = selected && model.byName.get(selected);
     if (!selected) replace(this.node, this.overview(model));
     else if (selected.includes("->") && item) replace(this.node, this.edge(model, item));
+    else if (isMany(selected)) replace(this.node, this.ofMany(model, selected));
     else replace(this.node, this.ofNode(model, selected));
   }
 
@@ -197,6 +198,28 @@ class Panel {
         this.link(this.named(model, item.node), item.node),
         item.letter ? ` as ${{ q: "query", k: "key", v: "value" }[item.letter]}` : "",
       ),
+    ];
+  }
+
+  // A group, or a layer that is collapsed: its nodes, and the edges that enter and leave it.
+  ofMany(model, key) {
+    const { state } = this.app;
+    const inside = model.names.map((node) => node.name).filter((name) => standIn(name, state) === key);
+    const items = model.ofEdges ? shownItems(model, state) : [];
+    const within = (name) => inside.includes(name);
+    const into = items.filter((edge) => within(edge.node) && !within(edge.source)).sort(strongest);
+    const out = items.filter((edge) => within(edge.source) && !within(edge.node)).sort(strongest);
+    const members = inside.flatMap((name, i) => [i ? " " : "", this.link(this.named(model, name), name)]);
+    return [
+      this.close(),
+      el(
+        "h2",
+        {},
+        key.replace(/^(group|layer):/, (kind) => (kind === "layer:" ? "layer " : "")),
+      ),
+      el("p", { class: "kind" }, `${count(inside.length, "node")}: `, members),
+      ...this.list(model, "Reads", into, (edge) => edge.name, `in ${key}`),
+      ...this.list(model, "Feeds", out, (edge) => edge.name, `out ${key}`),
     ];
   }
 

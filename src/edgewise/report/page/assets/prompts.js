@@ -90,7 +90,7 @@ class Prompts {
           title: reads.has(i) ? "logits are read here" : null,
         },
         el("code", {}, seen(token)),
-        el("code", {}, seen(prompt.corrupted[i])),
+        el("code", {}, seen(prompt.corrupted[i] ?? "")),
       ),
     );
     const known = rows.length
