@@ -100,7 +100,7 @@ def test_sizes(finished: Path, tmp_path: Path) -> None:
     def read() -> None:
         found = load_run(folder).sized
         if found is not None:
-            describe_size(found), size_notes(found), curve_of_sizes(found)
+            describe_size(found), size_notes(found), str(curve_of_sizes(found))
 
     own = folder / "sizes.json"
     survives(own, content, read)

@@ -15,7 +15,7 @@ from edgewise.metrics.batch import HasAnswers, MetricBatch
 MetricFunction = Callable[[Tensor, MetricBatch], Tensor]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Metric:
     """A function from logits to one number a prompt, with what has to be known about it.
 
@@ -41,6 +41,10 @@ class Metric:
     flat_everywhere: bool = False
     higher_is_better: bool = True
     answers_alone: bool = False
+
+    def __repr__(self) -> str:
+        """Show its name and what it is."""
+        return f"Metric({self.name!r}: {self.summary})"
 
     def check(self, pairs: Sequence[HasAnswers]) -> None:
         """Refuse prompts that lack a field the metric needs.

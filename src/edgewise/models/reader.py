@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from edgewise.models.model import Model
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Reader:
     """A model's tokenizer, vocabulary and context.
 
@@ -26,6 +26,10 @@ class Reader:
     config: Any
     tokenizer: Any | None = None
     bos: bool | None = None
+
+    def __repr__(self) -> str:
+        """Show its name and the size of its vocabulary."""
+        return f"Reader({self.name!r}, {self.vocab_size:,} tokens)"
 
     @property
     def vocab_size(self) -> int:

@@ -239,7 +239,7 @@ class Block:
     mlp: Mlp | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Wiring:
     """Every place where a model reads or writes the residual stream.
 
@@ -261,6 +261,10 @@ class Wiring:
     unembedding: nn.Module
     causal: bool = True
     linear: tuple[type[nn.Module], ...] = ()
+
+    def __repr__(self) -> str:
+        """Show the model's class and shape."""
+        return f"Wiring({type(self.module).__name__}, {self.spec})"
 
 
 def separate_heads(n_heads: int) -> HeadView:

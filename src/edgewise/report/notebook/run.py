@@ -16,7 +16,7 @@ from edgewise.report.text import (
     rows_table,
     what_was_run,
 )
-from edgewise.runs.store.folder import Run
+from edgewise.runs.store.folder import PAGE, Run
 
 SHOWN = 10
 
@@ -31,4 +31,9 @@ def run_html(run: Run) -> str:
     rows = html_table(rows_table(best(run.scores, run.circuit, SHOWN, record.config.selection.by), run.scores))
     drawn = folded("Picture", small_picture(run.circuit, run.scores, record.metric.name))
     warned = lines(f"warning: {one}" for one in warnings(run))
-    return heading(what_was_run(record)) + lines(said) + warned + rows + drawn + lines([f"stored in {run.folder}"])
+    return heading(what_was_run(record)) + lines(said) + warned + rows + drawn + lines([_where(run)])
+
+
+def _where(run: Run) -> str:
+    page = run.folder / PAGE
+    return f"to explore it, open {page}" if page.is_file() else f"stored in {run.folder}"
