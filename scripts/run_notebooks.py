@@ -31,10 +31,12 @@ def executed(path: Path, folder: Path) -> nbformat.NotebookNode:
 
 
 def plain(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """Take out what differs from one run to the next: times, and what stands for the machine."""
+    """Take out what differs from one run to the next: the machine's names, and bars of progress that have gone."""
     notebook.metadata = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
     for number, cell in enumerate(notebook.cells):
         cell.id, cell.metadata = f"cell-{number}", {}
+        if cell.cell_type == "code":
+            cell.outputs = [one for one in cell.outputs if one.get("data", {}).get("text/html") != ""]
     return notebook
 
 

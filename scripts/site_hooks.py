@@ -56,8 +56,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Put what the code or stored results say in the place of comments."""
-    return _PART.sub(lambda found: site_parts.PARTS[found[1]](found[2]), markdown)
+    """Put what the code or stored results say in the place of comments; links to notebooks lead to their pages."""
+    return _PART.sub(lambda found: site_parts.PARTS[found[1]](found[2]), markdown).replace(".ipynb)", ".md)")
 
 
 def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files) -> str:

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks/effects/results.json"
 # What a room of the package is for -> its heading in the Python reference, in the order of a day's work.
 ROOMS = {
+    "verbs": "What the command line does",
     "models": "Models",
     "tasks": "Prompts",
     "metrics": "Metrics",

@@ -12,9 +12,14 @@ import pytest
 
 from edgewise import errors
 from edgewise.engine.run.passes import Passes
+from edgewise.graph import Graph, GraphSpec
 from edgewise.graph.scores import ARRAYS, MARKS
 from edgewise.methods import ESTIMATES
 from edgewise.report.cost import passes_words
+from edgewise.runs.store import folder
+from edgewise.runs.store.checkpoint import PROGRESS
+from edgewise.runs.store.examples import EXAMPLES
+from edgewise.runs.store.lock import LOCK
 
 ROOT = Path(__file__).parent.parent
 LINK = re.compile(r"\]\(([^)#\s:]+)(?:#[^)]*)?\)")
@@ -77,6 +82,19 @@ def test_times_of_the_advice_are_the_stored_ones() -> None:
         assert (f"{min(times):.1f}", f"{max(times):.1f}") == (least, most), name
 
 
+def test_the_size_of_gpt2_small_is_that_of_its_graph() -> None:
+    graph = Graph(GraphSpec(n_layers=12, n_heads=12, d_model=768))
+    said = f"GPT-2 small has {graph.n_sources} sources, {graph.n_destinations} destinations and {graph.n_edges:,} edges"
+    assert said in " ".join(text("docs/ideas.md").split())
+
+
+def test_every_file_of_a_run_is_named() -> None:
+    part = text("docs/files.md").partition("## A run folder")[2].partition("\n## ")[0]
+    names = (folder.RUN, folder.SCORES, folder.CIRCUIT, folder.TRACE, folder.PAGE, folder.BESIDE, EXAMPLES)
+    analyses = (f"{name}.json" for name in (folder.FAITHFULNESS, folder.SIZES, "verification"))
+    assert [name for name in (*names, *analyses, PROGRESS, LOCK) if f"`{name}`" not in part] == []
+
+
 def test_every_tensor_of_scores_is_specified() -> None:
     part = text("docs/files.md").partition("## scores.safetensors")[2].partition("\n## ")[0]
     stored = {"scores" if name == "values" else name for name in (*ARRAYS, *MARKS)}
@@ -90,6 +108,13 @@ def test_the_readme_is_short() -> None:
 @pytest.mark.parametrize("page", ["README.md", "llms.txt", "CONTRIBUTING.md", "SECURITY.md"])
 def test_files_outside_the_site_link_to_what_is_there(page: str) -> None:
     assert [link for link in LINK.findall(text(page)) if not (ROOT / link).exists()] == []
+
+
+def test_every_picture_is_on_a_page() -> None:
+    shown = {
+        path.name for page in (ROOT / "docs").rglob("*.md") for path in map(Path, LINK.findall(page.read_text("utf-8")))
+    }
+    assert [path.name for path in (ROOT / "docs/images").rglob("*.*") if path.name not in shown] == []
 
 
 def test_the_version_to_cite_is_the_package_s() -> None:

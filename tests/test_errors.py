@@ -18,6 +18,8 @@ TREE = {
     "FormatError": "EdgewiseError",
     "ScoreError": "EdgewiseError",
     "MemoryLimitError": "EdgewiseError",
+    "ProcessError": "EdgewiseError",
+    "LostProcessError": "ProcessError",
     "RunError": "EdgewiseError",
     "RunConflictError": "RunError",
     "EdgewiseWarning": "UserWarning",

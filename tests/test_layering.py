@@ -16,6 +16,8 @@ LEVELS = {
     "generators": 0,
     "methods": 0,
     "disk": 0,
+    "out_of_memory": 0,
+    "processes": 0,
     "json_text": 0,
     "visible": 0,
     "metric_names": 0,

@@ -43,7 +43,9 @@ def test_every_cell_runs_and_shows_what_it_showed(path: Path, tmp_path: Path, mo
 
 
 def kinds(cell: nbformat.NotebookNode) -> list[str]:
-    return [kind for one in cell.get("outputs", []) for kind in sorted(one.get("data", {one.output_type: ""}))]
+    """What a cell shows; what it says of slow work on stderr is a matter of the machine."""
+    outputs = [one for one in cell.get("outputs", []) if one.get("name") != "stderr"]
+    return [kind for one in outputs for kind in sorted(one.get("data", {one.output_type: ""}))]
 
 
 def test_cells_take_public_names_alone() -> None:

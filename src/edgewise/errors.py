@@ -12,6 +12,8 @@
     ├── SettingError             a method's setting that it does not have, or that cannot have that value
     ├── ScoreError               scores that are not numbers, or of the wrong shape
     ├── MemoryLimitError         less memory than one prompt takes
+    ├── ProcessError             one of the processes that work together
+    │   └── LostProcessError         it has gone
     └── RunError                 a run folder
         └── RunConflictError         it holds another run
 
@@ -30,9 +32,11 @@ __all__ = [
     "EdgewiseError",
     "EdgewiseWarning",
     "FormatError",
+    "LostProcessError",
     "MemoryLimitError",
     "MetricError",
     "ModelError",
+    "ProcessError",
     "RunConflictError",
     "RunError",
     "ScoreError",
@@ -103,6 +107,14 @@ class RunError(EdgewiseError):
 
 class RunConflictError(RunError):
     """The run folder already holds a different run."""
+
+
+class ProcessError(EdgewiseError):
+    """Something went wrong in another of the processes that work together, or they cannot reach each other."""
+
+
+class LostProcessError(ProcessError):
+    """Another of the processes that work together has gone."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -16,3 +16,6 @@ METRICS = Registry(
     },
     plugins="edgewise.metrics",
 )
+
+# Distances from the clean run: what patching raises there helped. Metrics that others bring are taken for scores.
+LOWER_IS_BETTER = frozenset({"kl"})

@@ -19,6 +19,7 @@ VIEWS = Registry(
         "EdgeScores": f"{_R}.scores:scores_html",
         "NodeScores": f"{_R}.scores:scores_html",
         "Circuit": f"{_R}.circuit:circuit_html",
+        "Drawing": f"{_R}.drawing:drawing_html",
         "PromptSet": f"{_R}.prompts:prompts_html",
         "Evaluation": f"{_R}.evaluation:evaluation_html",
         "Evaluated": f"{_R}.evaluation:evaluated_html",

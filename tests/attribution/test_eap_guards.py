@@ -14,11 +14,11 @@ from edgewise.engine.gradients import edge_sums as tally
 from edgewise.engine.gradients.eap import edge_scores
 from edgewise.engine.run import memory, sources
 from edgewise.engine.run.hooks import Hooks
-from edgewise.engine.run.memory import is_out_of_memory
 from edgewise.engine.run.sources import accumulation_dtype
 from edgewise.errors import DataError, ModelError, ScoreError, UnsupportedModelError
 from edgewise.metrics import MetricBatch
 from edgewise.models import load_model
+from edgewise.out_of_memory import is_out_of_memory
 from edgewise.search import score_edges
 from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptPair

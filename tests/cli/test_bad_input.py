@@ -112,7 +112,7 @@ def test_rows_of_ids(cli: Cli, model: Path, tmp_path: Path, rows: list[Any], par
 @pytest.mark.parametrize(
     ("row", "parts"),
     [
-        (TEXT_ROW | {"answers": " Mary went"}, ["row 1", "answers", "2 tokens"]),
+        (TEXT | {"answers": " Mary went"}, ["row 1", "answers", "2 tokens"]),
         (TEXT_ROW | {"wrong_answers": " Mary"}, ["row 1", "wrong_answers"]),
         (TEXT_ROW | {"corrupted": "Then Anna went and gave it to"}, ["row 1", "corrupted", "tokens where"]),
     ],

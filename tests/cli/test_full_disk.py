@@ -84,7 +84,7 @@ def _refused(result: object, place: Path, *words: str) -> None:
 
 
 def _results(folder: Path) -> dict[str, bytes]:
-    names = ("scores.safetensors", "circuit.json", "circuit.svg")
+    names = ("scores.safetensors", "circuit.json", "examples.json")
     return {name: (folder / name).read_bytes() for name in names}
 
 

@@ -18,6 +18,12 @@ from edgewise.cli.output import SCHEMAS
 
 pytestmark = pytest.mark.slow
 
+TEMPLATE = """
+clean = "Then, {name} gave a ticket to"
+answers = " {name}"
+slots.name = { list = "names", corrupt = "resample" }
+lists.names = { words = "names" }
+"""
 ROOT = Path(__file__).resolve().parents[2]
 PLANTED = "--model planted:0 --task planted --n 8"
 COMMANDS = (
@@ -32,6 +38,7 @@ COMMANDS = (
     f"roc {PLANTED} --methods eap --out roc",
     "league --models planted:0 --methods eap --n 8 --draws 1 --out league",
     f"prompts {PLANTED} --no-weights",
+    "make-prompts mine.toml --model demo --n 2 --out made.jsonl",
     "check planted:0",
     "draw run --format svg",
     "report run nodes --out both.html",
@@ -50,6 +57,7 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, A
     found = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("json"))
+        Path("mine.toml").write_text(TEMPLATE, encoding="utf-8")
         for command in COMMANDS:
             with redirect_stdout(StringIO()) as said:
                 assert run([*command.split(), "--json"]) == 0, command

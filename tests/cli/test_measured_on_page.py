@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from edgewise.errors import RunConflictError
 from shown_page import document, said
 
 if TYPE_CHECKING:
@@ -107,6 +108,23 @@ def test_a_comparison_comes_onto_the_pages_of_its_runs_and_stays(cli: Cli, comma
     assert document((other / "report.html").read_text())["comparisons"] == []
     cli(*command[:-1], other, "--method", "eap", "--overwrite")
     assert not (other / "beside.json").exists()
+
+
+def test_a_run_that_is_being_written_is_compared_all_the_same(
+    cli: Cli, command: list[Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cli(*command, "--method", "eap")
+    cli(*command[:-1], tmp_path / "other", "--method", "eap", "--top", 5)
+
+    def held(folder: Path, result: Path) -> None:
+        raise RunConflictError("another process is writing")
+
+    monkeypatch.setattr("edgewise.verbs.pictures.put_beside", held)
+    result = cli("compare", command[-1], tmp_path / "other", "--random", 0, "--out", tmp_path / "compared")
+    assert result.code == 0
+    assert f"the page of {command[-1]} does not show comparison.json: another process is writing" in result.err
+    assert len(document((tmp_path / "compared" / "report.html").read_text())["comparisons"]) == 1
+    assert document((command[-1] / "report.html").read_text())["comparisons"] == []
 
 
 def test_methods_against_a_circuit_have_a_page_of_their_own(cli: Cli, tmp_path: Path) -> None:

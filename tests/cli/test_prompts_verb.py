@@ -44,12 +44,15 @@ def test_without_weights_the_model_says_nothing(cli: Cli, text_model: Path, tmp_
 
 
 def test_mistakes_are_named_with_all_their_rows(cli: Cli, text_model: Path, tmp_path: Path) -> None:
-    data = write_rows(tmp_path / "rows.jsonl", [ROW, ROW | {"answers": " Mary John"}, ROW | {"corrupted": "it"}])
+    data = write_rows(
+        tmp_path / "rows.jsonl",
+        [ROW, ROW | {"answers": " Mary", "wrong_answers": " Mary it"}, ROW | {"corrupted": "it"}],
+    )
     result = cli("prompts", "--model", text_model, "--data", data)
     assert result.code == 2
     assert "2 of 3 rows cannot be used: row 2, answers: " in result.err
     assert "row 3, corrupted: 1 tokens where clean has 5" in result.err
-    assert "--first-token" in result.err
+    assert "give answers of which none continues another" in result.err
 
 
 def test_a_run_shows_its_first_prompt_and_keeps_the_choice_of_first_tokens(

@@ -68,6 +68,14 @@ def test_filters_leave_out_by_entry_sign_and_certainty(show: Show, run: Run) -> 
     assert shown.count(EDGES) == 0  # every standard error is a fifth of its score
 
 
+def test_of_a_distance_what_raises_it_helps(show: Show, run: Run) -> None:
+    shown = show(replace(run, record=replace(run.record, metric=replace(run.record.metric, name="kl"))))
+    graph = run.circuit.graph
+    rising = [name for name in strongest(run)[:50] if run.scores.values[graph.edge(name)] > 0]
+    assert shown.count(f"{EDGES}.helps") == len(rising)
+    assert "helps: patching it raises kl" in shown.text(".legend")
+
+
 def test_exact_and_estimated_edges_differ(show: Show, checked: Run) -> None:
     shown = show(checked)
     verified = checked.scores.verified
@@ -113,6 +121,22 @@ def test_a_node_shows_what_it_reads_and_what_it_feeds(show: Show, run: Run) -> N
     assert shown.texts(".panel h3")[:2] == [f"Reads ({len(read)})", f"Feeds ({len(fed)})"]
     shown.tab.keyboard.press("Escape")
     assert shown.count(EDGES) == 50
+
+
+def test_what_writes_to_the_answer_is_one_click_from_what_it_reads(show: Show) -> None:
+    run = make_run("sequential")
+    shown = show(run)
+    first = strongest(run)
+    shown.resize(len(first))
+    writer = next(name for name in first if name.endswith("->logits") and not name.startswith("input")).split("->")[0]
+    shown.tab.locator(".panel ol button").first.click()
+    assert shown.text(".panel h2") == writer
+    read = next(name for name in first if name.split("->")[1].partition("<")[0] == writer)
+    letter = read[-2] if read.endswith(">") else ""
+    source = read.split("->")[0]
+    line = shown.texts(".panel ol li")[0]
+    assert line.startswith(source)
+    assert not letter or f"→ {letter} " in line
 
 
 def test_a_head_of_a_known_circuit_has_its_class(show: Show, run: Run) -> None:

@@ -138,6 +138,18 @@ def test_the_bins_count_every_score() -> None:
     assert bins["lows"][-1] <= largest <= bins["lows"][-1] + 0.1
 
 
+def test_of_a_distance_what_raises_it_helps() -> None:
+    run = make_run(top=9)
+    other = replace(run, record=replace(run.record, metric=replace(run.record.metric, name="kl")))
+    plain, turned = of(run), of(other)
+    assert (plain["lower_is_better"], turned["lower_is_better"]) == (False, True)
+    assert plain["bins"]["helping"] == turned["bins"]["harming"] != turned["bins"]["helping"]
+    assert (
+        "Negative (blue): logit-diff falls, so the edge helps. Positive (red): logit-diff rises" in plain["reading"][1]
+    )
+    assert "Positive (blue): kl rises, so the edge helps. Negative (red): kl falls" in turned["reading"][1]
+
+
 def test_exact_effects_and_estimates_are_told_apart() -> None:
     run = make_checked_run(n=8)
     found = of(run)["ranked"]
@@ -147,7 +159,15 @@ def test_exact_effects_and_estimates_are_told_apart() -> None:
     for name, exact, score, estimate in zip(*columns, strict=True):
         assert exact == verified[run.circuit.graph.edge(name)]
         assert estimate == pytest.approx(score / 2 if exact else score, rel=1e-5)
+    assert found["doubts"] is None
     assert of(make_run())["ranked"]["exact"] is None
+    drawn = np.zeros_like(verified)
+    drawn[tuple(np.argwhere(verified)[0])] = True
+    doubt = np.where(verified, np.nan, np.abs(run.scores.values) / 3)
+    told = of(replace(run, scores=replace(run.scores, drawn=drawn, doubt=doubt)))["ranked"]
+    assert sorted(told["exact"]) == [*sorted(found["exact"])[:-1], 2]
+    for exact, score, off in zip(told["exact"], told["scores"], told["doubts"], strict=True):
+        assert off is None if exact else off == pytest.approx(abs(score) / 3, rel=1e-5)
 
 
 def test_the_page_needs_no_other_file_and_no_network() -> None:

@@ -19,6 +19,7 @@ from edgewise.evaluation.smallest.target import SizePoint, Target
 from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, NodeScores
 from edgewise.graph.selection import top_n
 from edgewise.notebook import VIEWS, ShownInNotebook
+from edgewise.report.pictures import draw_circuit
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
 from edgewise.runs.sized import Sized, sized
@@ -114,6 +115,7 @@ def everything(folder: Path) -> list[ShownInNotebook]:
         scores().top(3),
         NodeScores(GRAPH, np.arange(GRAPH.n_sources, dtype=float)),
         Circuit.full(GRAPH),
+        draw_circuit(Circuit.full(GRAPH), title=HOSTILE),
         prompts(),
         evaluation(),
         evaluated,
@@ -139,7 +141,7 @@ def test_text_of_other_people_is_text(at: int, tmp_path: Path) -> None:
     assert re.search(r"<img(?! src=\"data:image/svg)", html) is None
     assert "\x1b" not in html
     assert "\u202e" not in html
-    if type(value).__name__ not in ("EdgeScores", "NodeScores", "RankedScores", "Circuit"):
+    if type(value).__name__ not in ("EdgeScores", "NodeScores", "RankedScores", "Circuit", "Drawing"):
         assert "onerror" in tags.text  # it is there, as text
 
 
@@ -171,6 +173,10 @@ def test_a_circuit_is_a_small_picture_of_its_edges() -> None:
     assert drawn.startswith("<?xml") or drawn.startswith("<svg")
     assert drawn.count('class="edge') >= 5 or drawn.count("<path") >= 5
     assert "img" not in Tags(Circuit.empty(GRAPH)._repr_html_()).seen
+    large = Circuit.full(Graph(GraphSpec(4, 4, 8)))
+    assert len(large) > 100
+    assert "draw_circuit" in large._repr_html_()
+    assert "img" not in Tags(large._repr_html_()).seen
 
 
 def test_tokens_that_differ_are_marked() -> None:

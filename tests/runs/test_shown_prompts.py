@@ -9,8 +9,9 @@ import torch
 
 from edgewise.models import Model, load_model
 from edgewise.report.prompts import show_prompts as as_text
-from edgewise.runs.asked_prompts import answers_of, look
+from edgewise.runs.asked_prompts import look
 from edgewise.runs.config import RunConfig
+from edgewise.runs.model_answers import answers_of
 from edgewise.runs.prompts import make_task
 from edgewise.runs.shown_prompts import show_prompts
 from edgewise.settings.conditions import Conditions

@@ -144,10 +144,10 @@ def test_bos_is_the_tokenizers_default_for_text_and_the_users_choice_for_ids(tmp
 BAD_ROWS = [
     ({"corrupted": "Then Anna it to"}, "row 2, corrupted: 4 tokens where clean has 5; .*--drop-invalid"),
     (
-        {"answers": " Mary John"},
+        {"answers": " Mary John", "wrong_answers": []},
         r"row 2, answers: answer ' Mary John' is 2 tokens .*use an answer that is one",
     ),
-    ({"wrong_answers": [" Mary John"]}, "row 2, wrong_answers: answer ' Mary John' is 2 tokens"),
+    ({"wrong_answers": [" Mary John"]}, "row 2, answers: answer ' Mary' is how another begins"),
     ({"answers": [" Mary", " Anna"]}, "row 2, wrong_answers: token .* is also in answers; remove it"),
     ({"answers": []}, "row 2, answers: empty; give at least one right token"),
     ({"answers": [VOCABULARY]}, f"row 2, answers: token id {VOCABULARY} is outside .* vocabulary"),
@@ -183,7 +183,7 @@ def test_a_bad_row_is_refused_by_row_field_and_fix_or_dropped_and_counted(tmp_pa
     assert re.search(f"row 2 dropped: {message.removeprefix('row 2, ')}", prompts.warnings[0])
 
 
-@pytest.mark.parametrize("changes", [{"answers": " Mary John"}, {"answers": []}])
+@pytest.mark.parametrize("changes", [{"answers": " Mary John", "wrong_answers": []}, {"answers": []}])
 def test_a_file_without_a_usable_row_is_refused_even_when_rows_may_be_dropped(tmp_path, changes):
     path = write(tmp_path, ".jsonl", [{**TEXT_ROW, **changes}] * 3)
     message = refusal(path, encoder(), drop_invalid=True)

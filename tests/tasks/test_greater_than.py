@@ -4,6 +4,10 @@ import json
 import re
 
 import pytest
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Digits, Sequence, WhitespaceSplit
+from transformers import PreTrainedTokenizerFast
 
 from edgewise.tasks import TextEncoder, make_task
 from edgewise.tasks.greater_than import TEMPLATE, TWO_DIGITS, usable_years
@@ -59,3 +63,30 @@ def test_gpt2_gets_the_published_tokens(shared, gpt2_tokenizer):
 def test_the_demo_tokenizer_uses_every_year_but_the_edges_of_a_century(demo_tokenizer):
     prompts = make_task("greater-than", demo_tokenizer, n=2)
     assert prompts.info["usable_years"] == 7 * 95  # 03 to 97 of seven centuries
+
+
+def test_where_digits_are_tokens_the_answers_are_tens_digits_of_later_years():
+    tokenizer = digit_tokenizer()
+    prompts = make_task("greater-than", tokenizer, n=200)
+    assert (prompts.metric, prompts.info["form"]) == ("prob-diff", "tens digit")
+    seen = set()
+    for pair in prompts:
+        words = tokenizer.decode(pair.clean).split()
+        year = int("".join(words[6:10]))
+        assert words[10:] == ["to", *str(year)[:2]]
+        assert tokenizer.decode(pair.corrupted).split()[6:10] == [*str(year)[:2], "0", "1"]
+        later = {str(other)[2] for other in range(year + 1, year // 100 * 100 + 100)}
+        earlier = {str(other)[2] for other in range(year // 100 * 100, year + 1)}
+        right, wrong = (set(tokenizer.decode(list(ids)).split()) for ids in (pair.answers, pair.wrong_answers))
+        assert right == later - earlier
+        assert wrong == earlier - later
+        seen.add(year % 10 == 9)
+    assert seen == {True, False}
+
+
+def digit_tokenizer():
+    """Words and single digits."""
+    words = ("[UNK]", *TEMPLATE.replace("{", " {").split(), *EVENTS, *"0123456789")
+    backend = Tokenizer(WordLevel({word: i for i, word in enumerate(dict.fromkeys(words))}, unk_token="[UNK]"))
+    backend.pre_tokenizer = Sequence([WhitespaceSplit(), Digits(individual_digits=True)])
+    return PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="[UNK]")

@@ -95,12 +95,12 @@ def test_rows_that_were_dropped_are_not_remarked_on(tmp_path, gpt2):
 
 def test_answers_of_several_tokens_are_shown_in_pieces_and_the_first_can_be_taken(tmp_path, gpt2):
     row = {"clean": "He is in", "corrupted": "She is on", "answers": " Sarajevo"}
-    path = written(tmp_path, [row | {"wrong_answers": [" Mogadishu", " Oslo"]}])
-    said = refusal(path, gpt2)
+    said = refusal(written(tmp_path, [row]), gpt2)
     pieces = gpt2.tokenizer(" Sarajevo")["input_ids"]
     assert len(pieces) > 1
     assert f"answers: answer ' Sarajevo' is {len(pieces)} tokens {[gpt2.decode([one]) for one in pieces]}" in said
     assert said.endswith("or take the first of its tokens with --first-token")
+    path = written(tmp_path, [row | {"wrong_answers": [" Mogadishu", " Oslo"]}])
     (pair,) = read(path, gpt2, first_token=True)
     first = [gpt2.tokenizer(text)["input_ids"][0] for text in (" Sarajevo", " Mogadishu", " Oslo")]
     assert [*pair.answers, *pair.wrong_answers] == first

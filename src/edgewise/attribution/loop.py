@@ -5,30 +5,37 @@ It is a generator of states: whoever drives it shows the progress, stores the st
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from itertools import count
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
+from edgewise import processes
 from edgewise.attribution.method import Method, Score
+from edgewise.attribution.moments import Array
 from edgewise.attribution.state import AttributionState, require_level
-from edgewise.engine.run.batches import Batch, arrange, take
+from edgewise.engine.run.batches import Batch, arrange, share
 from edgewise.engine.run.buffers import Buffers
 from edgewise.engine.run.inputs import AnyMetric, metric_for, usable
 from edgewise.engine.run.layers import layers_told
-from edgewise.engine.run.memory import is_out_of_memory, micro_batch, release
+from edgewise.engine.run.memory import micro_batch, release
 from edgewise.engine.run.metric_gradient import metric_values
 from edgewise.engine.run.metric_path import MetricPath
-from edgewise.errors import DataError, VanishingGradientError
+from edgewise.errors import DataError, EdgewiseWarning, VanishingGradientError
 from edgewise.generators import at_the_end_of
 from edgewise.graph import EdgeScores, NodeScores
 from edgewise.methods import ESTIMATES as METHODS
 from edgewise.metrics import Metric
 from edgewise.models import Model
 from edgewise.models.alone import one_at_a_time
+from edgewise.out_of_memory import is_out_of_memory
 from edgewise.settings.conditions import Conditions, unheard
 from edgewise.settings.read import read_settings
 from edgewise.settings.scoring import Level
@@ -88,7 +95,7 @@ def attribute(
         state = AttributionState.start(
             model.graph,
             level=level,
-            batch_size=micro_batch(model, pairs, conditions, chosen.activations),
+            batch_size=_rows(model, pairs, conditions, chosen.activations),
             total=len(pairs),
             per_prompt=per_prompt,
             bootstrap=_resamples(bootstrap),
@@ -100,28 +107,32 @@ def attribute(
     causal = model.wiring.causal
     order, buffers = arrange(pairs, causal=causal), Buffers()
     while not state.finished:
-        rows_at_once = take(order, pairs, state.done, state.batch_size, causal=causal)
+        parts = share(order, pairs, state.done, state.batch_size, processes.size(), causal=causal)
+        most = max(map(len, parts))
+        own = parts[processes.rank()] if processes.rank() < len(parts) else []
         try:
             # Whatever the caller's context: gradients are needed, and products are not made in half precision.
             with (
                 torch.inference_mode(False),
                 torch.autocast(model.device.type, enabled=False),
-                _told(model, steps, len(rows_at_once), conditions.during),
+                _told(model, steps, sum(map(len, parts)), conditions.during),
             ):
-                state = _step(model, pairs, rows_at_once, score, measured, state, buffers)
+                scored = processes.each(partial(_step, model, pairs, own, score, measured, buffers))
         except (RuntimeError, MemoryError) as error:
-            if len(rows_at_once) == 1 or not is_out_of_memory(error):
+            if most == 1 or not is_out_of_memory(error):
                 raise
-            state = state.with_batch_size((len(rows_at_once) + 1) // 2)
+            state = state.with_batch_size((most + 1) // 2)
             buffers = Buffers()
         else:
+            for part in scored:
+                state = state if part is None else state.after(*part)
             if state.finished:
                 _refuse_flat(measured, state.steepest)
             yield state
             continue
         # Only here, where the exception and what it holds are gone, can the memory be given back.
         release(model.device)
-        _say_halved(len(rows_at_once), state.batch_size)
+        _say_halved(most, state.batch_size)
 
 
 @at_the_end_of(attribute)
@@ -134,6 +145,19 @@ def estimate_edges(last: AttributionState) -> EdgeScores | NodeScores:
         Mean, standard error and mean of absolutes over prompts, per edge (or per node).
     """
     return last.scores()
+
+
+def _rows(model: Model, pairs: Sequence[PromptPair], conditions: Conditions, activations: float) -> int:
+    """Prompts a micro-batch: where nobody says, so many that every process has some."""
+    fitting = micro_batch(model, pairs, conditions, activations)
+    n = processes.size()
+    if n > len(pairs):
+        warnings.warn(
+            f"{n} processes share {len(pairs)} prompts, so {n - len(pairs)} wait while prompts are scored",
+            EdgewiseWarning,
+            stacklevel=3,
+        )
+    return fitting if conditions.batch_size else min(fitting, math.ceil(len(pairs) / n))
 
 
 def _resamples(count: int) -> int:
@@ -176,28 +200,23 @@ def _told(model: Model, steps: int, rows: int, during: Callable[[float], None]) 
     return layers_told(model, lambda: during(rows * min(next(passed) / steps, 1.0)))
 
 
+Part = tuple[list[int], npt.NDArray[np.floating[Any]], Array, Array, float]
+
+
 def _step(
-    model: Model,
-    pairs: Sequence[PromptPair],
-    rows: list[int],
-    score: Score,
-    metric: Metric,
-    state: AttributionState,
-    buffers: Buffers,
-) -> AttributionState:
+    model: Model, pairs: Sequence[PromptPair], rows: list[int], score: Score, metric: Metric, buffers: Buffers
+) -> Part | None:
+    """What `AttributionState.after` takes of one micro-batch; None of none."""
+    if not rows:
+        return None
     batch = Batch.of([pairs[i] for i in rows], model.device, causal=model.wiring.causal)
     path = MetricPath(metric, batch.metric)
     scored = score(model, batch, path, buffers)
     known = path.known(scored.clean_logits)
     clean = known.values if known else metric_values(metric, scored.clean_logits, batch.metric, scored.clean_logits)
     corrupted = metric_values(metric, scored.corrupted_logits, batch.metric, scored.clean_logits)
-    return state.after(
-        rows,
-        scored.edges.cpu().numpy(),
-        clean.double().cpu().numpy(),
-        corrupted.double().cpu().numpy(),
-        path.steepest,
-    )
+    metrics = (clean.double().cpu().numpy(), corrupted.double().cpu().numpy())
+    return rows, scored.edges.cpu().numpy(), *metrics, path.steepest
 
 
 def _say_halved(before: int, now: int) -> None:

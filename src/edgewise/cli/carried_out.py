@@ -17,11 +17,15 @@ if TYPE_CHECKING:
 
 @contextmanager
 def carried_out(given: Given, overwrite: bool, stop: str = STOP) -> Iterator[Execution]:
-    """Show progress within, and take the memory to use out of what was given; `stop` as of `ShownProgress`."""
+    """Show progress within; `stop` as of `ShownProgress`.
+
+    What is no part of the work is taken out of what was given: the memory to use, and what the launcher has read.
+    """
     from edgewise.cli.quiet import quiet_transformers
     from edgewise.runs.steps import Execution
 
     quiet_transformers()
+    given.pop("processes", None)
     with ShownProgress(stop) as shown:
         yield Execution(overwrite, given.pop("max_memory", None), shown)
 

@@ -9,7 +9,7 @@ import typer
 
 from edgewise.cli import output
 from edgewise.cli.carried_out import carried_out, show_result
-from edgewise.cli.groups import BATCH, MEMORY, MODEL, NUMBERS, PROMPTS, SCORES
+from edgewise.cli.groups import BATCH, MEMORY, MODEL, NUMBERS, PROCESSES, PROMPTS, SCORES
 from edgewise.cli.options import AsJson, Given, Overwrite, takes
 
 EXAMPLES = """Examples:
@@ -29,6 +29,7 @@ edgewise compare runs/* --ablation mean --random 0 --json --out runs/by-mean
     MODEL.only("trust_remote_code"),
     BATCH,
     MEMORY,
+    PROCESSES,
 )
 def compare(
     given: Given,

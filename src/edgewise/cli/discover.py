@@ -10,7 +10,7 @@ import typer
 from edgewise.cli import output
 from edgewise.cli.carried_out import carried_out
 from edgewise.cli.data import refuse_unreadable
-from edgewise.cli.groups import BATCH, CIRCUIT, MEASURE, MEMORY, METHOD_SETTINGS, MODEL, PROMPTS, SCORES
+from edgewise.cli.groups import BATCH, CIRCUIT, MEASURE, MEMORY, METHOD_SETTINGS, MODEL, PROCESSES, PROMPTS, SCORES
 from edgewise.cli.options import AsJson, Given, Overwrite, takes
 
 EXAMPLES = """Examples:
@@ -49,7 +49,7 @@ edgewise discover --model weights.pth --config config.json --data ids.jsonl --ou
 """
 
 
-@takes(MODEL.only("model"), PROMPTS, SCORES, METHOD_SETTINGS, CIRCUIT, MEASURE, MODEL, BATCH, MEMORY)
+@takes(MODEL.only("model"), PROMPTS, SCORES, METHOD_SETTINGS, CIRCUIT, MEASURE, MODEL, BATCH, MEMORY, PROCESSES)
 def discover(
     given: Given,
     out: Annotated[Path, typer.Option("--out", help="Folder for the result; made if need be.")],

@@ -10,7 +10,7 @@ import typer
 from edgewise.cli import output
 from edgewise.cli.carried_out import carried_out
 from edgewise.cli.data import refuse_unreadable
-from edgewise.cli.groups import BATCH, MEMORY, MODEL, NUMBERS, PROMPTS, SCORES
+from edgewise.cli.groups import BATCH, MEMORY, MODEL, NUMBERS, PROCESSES, PROMPTS, SCORES
 from edgewise.cli.options import AsJson, Given, Overwrite, takes
 from edgewise.cli.progress import STOP
 
@@ -33,7 +33,7 @@ _PROMPTS = PROMPTS.without("split").default(n=_AS_IN_RUN, seed=_AS_IN_RUN, bos=_
 _MODEL = MODEL.default(model=_AS_IN_RUN, dtype=_AS_IN_RUN, device=_AS_IN_RUN, kv_heads=_AS_IN_RUN)
 
 
-@takes(_PROMPTS, NUMBERS, SCORES.only("metric"), _MODEL, BATCH, MEMORY)
+@takes(_PROMPTS, NUMBERS, SCORES.only("metric"), _MODEL, BATCH, MEMORY, PROCESSES)
 def evaluate(
     given: Given,
     folder: Annotated[

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgewise.cli.options import group, method_settings
-from edgewise.settings.conditions import BatchSettings, MemorySettings
+from edgewise.settings.conditions import BatchSettings, MemorySettings, ProcessSettings
 from edgewise.settings.evaluation import EvaluationRequest, MeasureSettings
 from edgewise.settings.model import ModelSettings
 from edgewise.settings.prompts import PromptSettings
@@ -19,6 +19,8 @@ CIRCUIT = group(Selection)
 MEASURE = group(MeasureSettings)
 BATCH = group(BatchSettings)
 MEMORY = group(MemorySettings)
+# The launcher reads it before a verb is called.
+PROCESSES = group(ProcessSettings)
 # The seed of what is drawn is that of the prompts.
 NUMBERS = group(EvaluationRequest).without("seed")
 METHOD_SETTINGS = method_settings()

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from edgewise.cli.carried_out import carried_out, show_result
-from edgewise.cli.groups import BATCH, MACHINE, MEMORY, PROMPTS
+from edgewise.cli.groups import BATCH, MACHINE, MEMORY, PROCESSES, PROMPTS
 from edgewise.cli.options import AsJson, Given, Overwrite, takes
 from edgewise.settings.texts import read_names
 
@@ -26,7 +26,7 @@ edgewise league --models models/gemma-3-270m-q4_k_m.gguf --tasks ioi --n 8 --eff
 """
 
 
-@takes(PROMPTS.only("n", "seed").default(n="50 of each task"), MACHINE, BATCH, MEMORY)
+@takes(PROMPTS.only("n", "seed").default(n="50 of each task"), MACHINE, BATCH, MEMORY, PROCESSES)
 def league(
     given: Given,
     out: Annotated[Path, typer.Option("--out", help="Folder for the runs, the tables and the picture.")] = Path(

@@ -9,8 +9,9 @@ import typer
 
 from edgewise.cli import output
 from edgewise.cli.completion import completing
-from edgewise.cli.options import AsJson
-from edgewise.errors import UnknownNameError, did_you_mean
+from edgewise.cli.groups import MODEL
+from edgewise.cli.options import AsJson, Given, takes
+from edgewise.errors import SettingError, UnknownNameError, did_you_mean
 
 EXAMPLES = """Examples:
 
@@ -23,11 +24,15 @@ edgewise list circuits
 edgewise list settings
 
 edgewise list tasks --json
+
+edgewise list tasks --model gpt2
 """
 KINDS = ("models", "tasks", "metrics", "methods", "circuits", "settings")
 
 
+@takes(MODEL.only("model").default(model=None))
 def list_names(
+    given: Given,
     kind: Annotated[
         str,
         typer.Argument(
@@ -38,9 +43,17 @@ def list_names(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """List the models, tasks, metrics, methods, published circuits or settings that are known, a line on each."""
+    """List the models, tasks, metrics, methods, published circuits or settings that are known, a line on each.
+
+    Of tasks, --model shows an example of each as that model's tokenizer reads it; no weights are read.
+    """
     from edgewise.report.table import table
 
+    if given and kind != "tasks":
+        raise SettingError(f"--model is for `edgewise list tasks`, not for {kind}; leave it out")
+    if given:
+        _list_examples(given, as_json)
+        return
     if kind == "settings":
         _list_settings(as_json)
         return
@@ -103,6 +116,20 @@ def _classes() -> list[tuple[str, str]]:
 
 def _rows(entries: list[tuple[str, str]]) -> list[dict[str, str]]:
     return [{"name": name, "summary": summary} for name, summary in entries]
+
+
+def _list_examples(given: Given, as_json: bool) -> None:
+    from edgewise.cli.quiet import quiet_transformers
+    from edgewise.report.task_examples import show_examples
+    from edgewise.runs.task_examples import task_examples
+    from edgewise.settings.model import ModelSettings
+
+    quiet_transformers()
+    examples = list(task_examples(ModelSettings(**given)))
+    if as_json:
+        output.document("names", {"kind": "tasks", "entries": [asdict(one) for one in examples]})
+        return
+    output.result(show_examples(examples))
 
 
 def _list_settings(as_json: bool) -> None:

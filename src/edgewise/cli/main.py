@@ -9,6 +9,7 @@ import inspect
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import typer
@@ -21,6 +22,7 @@ from edgewise.cli import (
     evaluate,
     league,
     listing,
+    make_prompts,
     open_page,
     paper,
     prompts,
@@ -30,13 +32,14 @@ from edgewise.cli import (
     show,
     verify,
 )
+from edgewise.cli.launch import LOST, is_another, launch, launched_by_us, processes_asked, tell_launcher, together
 from edgewise.cli.output import note, warn
 from edgewise.cli.progress import loading
 from edgewise.cli.quiet import quiet_libraries
 from edgewise.cli.unforeseen import DEBUG, about_unforeseen, debugging, show_trace
 from edgewise.cli.usage import about_usage, refuse_empty
 from edgewise.disk import about_file, trouble
-from edgewise.errors import EdgewiseError, EdgewiseWarning
+from edgewise.errors import EdgewiseError, EdgewiseWarning, LostProcessError
 
 app = typer.Typer(
     name="edgewise",
@@ -60,6 +63,7 @@ _add("draw", draw.draw, draw.EXAMPLES)
 _add("evaluate", evaluate.evaluate, evaluate.EXAMPLES)
 _add("league", league.league, league.EXAMPLES)
 _add("list", listing.list_names, listing.EXAMPLES)
+_add("make-prompts", make_prompts.make_prompts, make_prompts.EXAMPLES)
 _add("open", open_page.open_page, open_page.EXAMPLES)
 _add("paper", paper.paper, paper.EXAMPLES)
 _add("prompts", prompts.prompts, prompts.EXAMPLES)
@@ -107,8 +111,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
         warnings.showwarning = _show_warning
         try:
             refuse_empty(given)
-            with loading(given):
+            given, n = processes_asked(given) if given[0] in HOW_TO_GO_ON else (given, 1)
+            if n > 1:
+                return launch(given, n)
+            with together() if given[0] in HOW_TO_GO_ON else nullcontext(), loading(given):
                 code = app(given, standalone_mode=False, prog_name="edgewise")
+        except LostProcessError as error:
+            return LOST if launched_by_us() else _fail(str(error))
         except EdgewiseError as error:
             return _fail(str(error))
         except (KeyboardInterrupt, typer.Abort):
@@ -134,6 +143,9 @@ def _show_warning(message: Warning | str, category: type[Warning], *where: Any, 
 
 
 def _fail(message: str) -> int:
+    if is_another():
+        tell_launcher(" ".join(message.split()))
+        return 2
     note(f"error: {' '.join(message.split())}")
     return 2
 

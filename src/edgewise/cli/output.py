@@ -22,6 +22,7 @@ SCHEMAS = {
     "evaluation": 1,
     "figures": 1,
     "league": 1,
+    "made-prompts": 1,
     "names": 1,
     "prompts": 1,
     "report": 1,

@@ -9,7 +9,7 @@ import typer
 
 from edgewise.cli import output
 from edgewise.cli.completion import completing
-from edgewise.cli.groups import BATCH, MACHINE, MEMORY
+from edgewise.cli.groups import BATCH, MACHINE, MEMORY, PROCESSES
 from edgewise.cli.options import AsJson, Given, takes
 from edgewise.cli.progress import ShownProgress
 
@@ -32,7 +32,7 @@ def _figures() -> tuple[str, ...]:
     return (LIST, ALL, *FIGURES)
 
 
-@takes(MACHINE, BATCH, MEMORY)
+@takes(MACHINE, BATCH, MEMORY, PROCESSES)
 def paper(
     given: Given,
     figure: Annotated[
@@ -61,7 +61,7 @@ def paper(
     from edgewise.runs.steps import Execution
 
     quiet_transformers()
-    memory = given.pop("max_memory", None)
+    memory, _ = given.pop("max_memory", None), given.pop("processes", None)
     if figure == LIST:
         entries = [(name, FIGURES.describe(name)) for name in FIGURES]
         if as_json:

@@ -37,9 +37,12 @@ def prompts(
 
     The tokens of each prompt stand above those of its corrupted counterpart, with a mark under those that differ:
     spaces as dots, ends of lines as arrows, special tokens as they are. Below are the numbers of all prompts: how often
-    the model prefers a right answer to the wrong ones, its mean logit differences, and the rows it gets wrong.
+    the model prefers a right answer to the wrong ones, its mean logit differences, and the rows it gets wrong. Then
+    comes whether the prompts are any good: what each check found, and where a limit is not kept, why there is one and
+    what to do.
     """
     refuse_unreadable(given)
+    from edgewise.report.data_checks import show_checks
     from edgewise.report.prompts import prompts_document, show_prompts, show_what
     from edgewise.runs.asked_prompts import look
     from edgewise.runs.config import RunConfig
@@ -51,4 +54,4 @@ def prompts(
     if as_json:
         output.document("prompts", prompts_document(config.model, found, view))
         return
-    output.result(f"{show_what(config.model, found)}\n\n{show_prompts(view)}")
+    output.result(f"{show_what(config.model, found)}\n\n{show_prompts(view)}\n\n{show_checks(view.checks)}")

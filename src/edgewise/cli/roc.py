@@ -9,7 +9,7 @@ import typer
 
 from edgewise.cli.carried_out import carried_out, show_result
 from edgewise.cli.data import refuse_unreadable
-from edgewise.cli.groups import BATCH, CIRCUIT, MEMORY, METHOD_SETTINGS, MODEL, PROMPTS, SCORES
+from edgewise.cli.groups import BATCH, CIRCUIT, MEMORY, METHOD_SETTINGS, MODEL, PROCESSES, PROMPTS, SCORES
 from edgewise.cli.options import AsJson, Given, Overwrite, split, takes
 from edgewise.errors import RunError
 from edgewise.settings.texts import read_names, read_numbers
@@ -41,6 +41,7 @@ _OF_METHODS = METHOD_SETTINGS.only("steps", "lr", "eap_fraction")
     MODEL.without("model"),
     BATCH,
     MEMORY,
+    PROCESSES,
 )
 def roc(
     given: Given,

@@ -99,12 +99,15 @@ class NamedScores(ShownInNotebook):
         """
         if n < 0:
             raise ScoreError(f"top({n}): give a number of {self.what}s, 0 or more")
-        return RankedScores(self.what, tuple(map(self._ranked, self.order(by)[:n])))
+        return RankedScores(self.what, tuple(map(self._ranked, self.order(by, n))))
 
-    def order(self, by: Ranking = "abs") -> list[tuple[int, ...]]:
-        """Return the places in the arrays of all that are ranked, best first; ties by source, then destination."""
+    def order(self, by: Ranking = "abs", n: int | None = None) -> list[tuple[int, ...]]:
+        """Return the places in the arrays of the `n` best, or of all that are ranked, best first.
+
+        Ties go by source, then by destination.
+        """
         ranks = self.ranking(by)
-        flat = np.argsort(-ranks, axis=None, kind="stable")[: int((~np.isnan(ranks)).sum())]
+        flat = np.argsort(-ranks, axis=None, kind="stable")[: int((~np.isnan(ranks)).sum())][:n]
         return [tuple(map(int, np.unravel_index(index, ranks.shape))) for index in flat]
 
     def to_pandas(self) -> pandas.DataFrame:

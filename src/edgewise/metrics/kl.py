@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from edgewise.errors import MetricError
+from edgewise.metric_names import LOWER_IS_BETTER
 from edgewise.metrics.batch import MetricBatch
 from edgewise.metrics.metric import Metric
 from edgewise.metrics.reduce import mean_over_positions
@@ -52,5 +53,5 @@ KL = Metric(
     summary="KL(clean || patched) over the full vocabulary; lower is better",
     needs_clean_logits=True,
     flat_at_clean=("KL(clean || patched) is at its minimum where nothing is patched, so its gradient there is zero"),
-    higher_is_better=False,
+    higher_is_better="kl" not in LOWER_IS_BETTER,
 )

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias, get_args
 
 from edgewise.errors import UnknownNameError, did_you_mean
 from edgewise.graph import Circuit, EdgeScores, NodeScores
+from edgewise.notebook import ShownInNotebook
 from edgewise.report.files import Picture, picture_png, picture_svg
 from edgewise.report.picture.choice import choose
 from edgewise.report.picture.circuit import Heading, circuit_scene
@@ -17,6 +18,16 @@ from edgewise.runs.store.folder import Run
 Format: TypeAlias = Literal["svg", "png", "png-dark"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 BY_DEFAULT: tuple[Format, ...] = ("svg", "png")
+
+
+class Drawing(ShownInNotebook, str):
+    """A picture as SVG text, which a notebook shows as the picture."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Show how long the text is."""
+        return f"Drawing({len(self):,} characters of SVG)"
 
 
 def picture_files(run: Run, top: int | None = None, formats: Sequence[Format] = BY_DEFAULT) -> dict[str, bytes]:
@@ -54,7 +65,7 @@ def draw_circuit(
     top: int | None = None,
     title: str = "Circuit",
     metric: str = "",
-) -> str:
+) -> Drawing:
     """Return a picture of a circuit as SVG text, `input` at the bottom, `logits` on top.
 
     Args:
@@ -70,4 +81,4 @@ def draw_circuit(
     """
     drawn = choose(circuit, scores, top)
     kept = f"{circuit.n_edges:,} of {circuit.graph.n_edges:,} edges"
-    return svg(circuit_scene(drawn, Heading(title, (kept,), metric)))
+    return Drawing(svg(circuit_scene(drawn, Heading(title, (kept,), metric))))

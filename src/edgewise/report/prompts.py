@@ -12,6 +12,7 @@ from typing import Any
 
 from rich.cells import cell_len
 
+from edgewise.report.data_checks import show_in_one_line
 from edgewise.runs.shown_prompts import RowAnswer, SetAnswer, ShownPrompts, ShownRow, Tokens
 from edgewise.runs.store.codec import to_json
 from edgewise.tasks import PromptSet
@@ -39,7 +40,8 @@ def show_what(model: str, prompts: PromptSet) -> str:
     """One line on whose prompts they are."""
     dropped = f" ({_count(prompts.dropped, 'row')} dropped)" if prompts.dropped else ""
     bos = "BOS in front" if prompts.bos else "no BOS in front"
-    return f"{model} on {prompts.name}: {_count(len(prompts), 'prompt')}{dropped}, {bos}"
+    form = f"; answers: {prompts.info['form']}" if "form" in prompts.info else ""
+    return f"{model} on {prompts.name}: {_count(len(prompts), 'prompt')}{dropped}, {bos}{form}"
 
 
 def show_prompts(shown: ShownPrompts, width: int = WIDTH) -> str:
@@ -54,8 +56,9 @@ def show_prompts(shown: ShownPrompts, width: int = WIDTH) -> str:
 
 
 def show_briefly(shown: ShownPrompts, width: int = WIDTH) -> str:
-    """Return the first prompt and the numbers of all: for the head of what a run found."""
-    return show_prompts(replace(shown, rows=shown.rows[:1]), width)
+    """Return the first prompt, the numbers of all, and whether they are any good: for the head of what a run found."""
+    checks = (show_in_one_line(shown.checks),) if shown.checks else ()
+    return "\n".join((show_prompts(replace(shown, rows=shown.rows[:1]), width), *checks))
 
 
 def show_row(row: ShownRow, width: int = WIDTH) -> str:

@@ -29,8 +29,10 @@ HEADER = ("option", "takes", "default", "what it is")
 _KINDS = {bool: "yes or no", int: "whole number", float: "number", str: "text", dict: "name=value"}
 OPENING = """# Settings
 
-Every setting once, as the command line has it. `RunConfig` and the `settings` of methods have the same names in Python,
-with `_` for `-`. This page is made from the descriptions that the options are made from (`edgewise list settings`).
+Every setting once, as the command line has it. In Python each is a keyword of `edgewise.discover`, `evaluate`, `verify`
+and `compare` with the same name and default, `_` for `-`; `--no-curve` is `curve=False`, `--option order=abba` is
+`options={"order": "abba"}`, and `--lambda` is `lambda_`. This page is made from the descriptions that the options are
+made from (`edgewise list settings`).
 """
 
 

@@ -1,26 +1,21 @@
-"""What a model says of prompts: one plain pass over each and over its counterpart."""
+"""A look at prompts: what a model reads, what it says of them, and whether they are any good."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import replace
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from edgewise.engine.run.batches import Batch, divide
-from edgewise.engine.run.forward import logits_at
-from edgewise.engine.run.hooks import borrowed
-from edgewise.engine.run.memory import halving, micro_batch
 from edgewise.errors import SettingError
 from edgewise.metrics import get_metric
-from edgewise.models import Model
 from edgewise.runs.config import RunConfig
+from edgewise.runs.data_checks import Measured, check_data, compares
+from edgewise.runs.model_answers import answers_of, selected
 from edgewise.runs.prompts import prompts_of, require_data
 from edgewise.runs.setup import opened_model
-from edgewise.runs.shown_prompts import RowAnswer, ShownPrompts, show_prompts, tokens
+from edgewise.runs.shown_prompts import RowAnswer, ShownPrompts, show_prompts
 from edgewise.runs.steps import Execution, Progress, Steps
-from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptSet
 
 ASKING = "asking the model"
@@ -54,80 +49,24 @@ def look(
     if ask:
         with steps.step("model", f"loading {config.model}"):
             model = opened.load()
+        prompts = selected(config, model, prompts, execution.conditions(config.batch_size))
         with steps.step("asking", ASKING):
             answers = answers_of(
                 model,
                 prompts,
                 execution.conditions(config.batch_size),
                 lambda done: steps.report(Progress(ASKING, done, len(prompts))),
+                config.metric,
             )
-    return prompts, show_prompts(prompts, opened.reader.tokenizer, rows, answers)
+    shown = show_prompts(prompts, opened.reader.tokenizer, rows, answers)
+    return prompts, replace(shown, checks=check_data(prompts.pairs, _measured(config, prompts, answers)))
 
 
-def answers_of(
-    model: Model,
-    prompts: PromptSet,
-    conditions: Conditions = Conditions(),
-    report: Callable[[int], None] = lambda done: None,
-) -> tuple[RowAnswer, ...]:
-    """What the model says of each prompt, in their order.
-
-    Args:
-        model: the model.
-        prompts: the prompts, which fit it.
-        conditions: how many are run at a time.
-        report: told how many are done.
-    """
-    size = micro_batch(model, prompts.pairs, conditions)
-    return halving(size, model.device, partial(_all, model, prompts, report))
-
-
-def _all(model: Model, prompts: PromptSet, report: Callable[[int], None], size: int) -> tuple[RowAnswer, ...]:
-    found: dict[int, RowAnswer] = {}
-    for rows, batch in divide(prompts.pairs, size, model.device, causal=model.wiring.causal):
-        found.update(zip(rows, _answers(model, batch, [bool(prompts[i].wrong_answers) for i in rows]), strict=True))
-        report(len(found))
-    return tuple(found[i] for i in range(len(prompts)))
-
-
-def _answers(model: Model, batch: Batch, compared: list[bool]) -> list[RowAnswer]:
-    clean, corrupted = (_logits(model, batch, ids) for ids in (batch.clean, batch.corrupted))
-    top = get_metric("accuracy")(clean, batch.metric) == 1
-    last = batch.metric.position_mask.sum(1) - 1
-    likeliest = clean.argmax(-1).gather(1, last[:, None])[:, 0]
-    right: list[bool | None] = [None] * len(compared)
-    differences: list[list[float | None]] = [[None] * len(compared)] * 2
-    if any(compared):
-        right = list(_is_right(clean, batch).tolist())
-        differences = [get_metric("logit-diff")(logits, batch.metric).tolist() for logits in (clean, corrupted)]
-    known = zip(compared, right, *differences, top.tolist(), likeliest.tolist(), strict=True)
-    return [
-        RowAnswer(
-            ours if has_wrong else None,
-            theirs if has_wrong else None,
-            beats if has_wrong else None,
-            first,
-            tokens((token,), model.tokenizer),
-        )
-        for has_wrong, beats, ours, theirs, first, token in known
-    ]
-
-
-def _logits(model: Model, batch: Batch, ids: Tensor) -> Tensor:
-    with borrowed(model.module) as hooks:
-        logits = logits_at(model, hooks, ids, batch.answers)
-    return logits.to(torch.promote_types(logits.dtype, torch.float32))
-
-
-def _is_right(logits: Tensor, batch: Batch) -> Tensor:
-    """Whether the best right answer beats every wrong one at each position read, ``[batch]``."""
-    answers = batch.metric
-    right = _best(logits, answers.answers, answers.answers_mask)
-    wrong = _best(logits, answers.wrong_answers, answers.wrong_answers_mask)
-    return ((right > wrong) | ~answers.position_mask).all(1)
-
-
-def _best(logits: Tensor, ids: Tensor, mask: Tensor) -> Tensor:
-    """The largest logit of some tokens, ``[batch, n_positions]``."""
-    chosen = logits.gather(-1, ids[:, None].expand(-1, logits.shape[1], -1))
-    return chosen.masked_fill(~mask[:, None], float("-inf")).amax(-1)
+def _measured(config: RunConfig, prompts: PromptSet, answers: Sequence[RowAnswer] | None) -> Measured | None:
+    """The metric on every prompt; None where the model was not asked, or the metric is none of single runs."""
+    values = [] if answers is None else [answer.metric for answer in answers if answer.metric is not None]
+    if answers is None or len(values) < len(answers):
+        return None
+    clean, corrupted = np.asarray(values, np.float64).T
+    metric = get_metric(config.metric or prompts.metric)
+    return Measured(clean, corrupted, compares(metric), sum(answer.top for answer in answers) / len(answers))

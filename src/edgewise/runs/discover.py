@@ -20,11 +20,13 @@ from typing import Any
 
 import numpy as np
 
+from edgewise import processes
 from edgewise.errors import ScoreError
 from edgewise.graph import Circuit, EdgeScores, Graph, NodeScores
 from edgewise.metrics import Metric, get_metric
 from edgewise.runs.cautions import cautions
 from edgewise.runs.config import RunConfig
+from edgewise.runs.data_checks import Measured, check_data, compares
 from edgewise.runs.examples import examples_of
 from edgewise.runs.faithfulness import with_faithfulness
 from edgewise.runs.methods import RunMethod, ScoringState, method_of, settled
@@ -174,12 +176,16 @@ def record_of(
         warnings=(*prompts.warnings, *cautions(setup, metric, state), *method.warnings(state)),
         notes=notes(circuit, scores, config.selection.by, config.method),
         finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        processes=processes.size(),
     )
 
 
 def _shown(setup: Setup, metric: Metric, state: ScoringState) -> ShownPrompts:
+    clean, corrupted = (np.asarray(one, np.float64) for one in (state.clean_metric, state.corrupted_metric))
+    measured = Measured(clean, corrupted, compares(metric)) if metric.higher_is_better else None
     shown = show_prompts(setup.prompts, setup.model.tokenizer, SHOWN)
-    if not {"answers", "wrong_answers"} <= set(metric.needs):
+    shown = replace(shown, checks=check_data(setup.prompts.pairs, measured))
+    if not compares(metric):
         return shown
     values = zip(setup.prompts, state.clean_metric, strict=True)
     against = tuple(pair.row or place for place, (pair, value) in enumerate(values, start=1) if not value > 0)

@@ -1,7 +1,8 @@
 """Example prompts of a run, made while its model is loaded, so that its page needs none.
 
 1. Every prompt's metric, clean and corrupted, as the method measured them.
-2. The first prompts as tokens, and those on which the metric is lowest, which may be odd.
+2. The first prompts as tokens, and those on which the metric is lowest, which may be odd; of a distance, those that the
+   corruption moves least.
 3. What the model expects on the very first of them and on the lowest: one pass over these few.
 4. Where the circuit's strongest heads look on one prompt: one pass over it.
 """
@@ -13,13 +14,15 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from edgewise.engine.rules.patterns import attention_patterns
-from edgewise.engine.run.batches import Batch
+from edgewise.engine.run.batches import divide
 from edgewise.engine.run.forward import logits_at
 from edgewise.engine.run.hooks import borrowed
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.graph.arrays import FloatArray
+from edgewise.metric_names import LOWER_IS_BETTER
 from edgewise.models import Model
 from edgewise.runs.methods import ScoringState
 from edgewise.runs.shown_prompts import show_row, tokens
@@ -51,7 +54,7 @@ def examples_of(
         circuit: the run's, whose heads are looked at.
     """
     clean, corrupted = state.clean_metric, state.corrupted_metric
-    lowest = np.argsort(clean, kind="stable")[:LOWEST].tolist()
+    lowest = np.argsort(corrupted if metric in LOWER_IS_BETTER else clean, kind="stable")[:LOWEST].tolist()
     asked = sorted({*range(len(prompts))[:ASKED], *lowest})
     likely = dict(zip(asked, _likeliest(model, [prompts[place] for place in asked]), strict=True))
     shown = sorted({*range(len(prompts))[:KEPT], *lowest})
@@ -81,16 +84,19 @@ def strongest_heads(scores: EdgeScores | NodeScores, circuit: Circuit, n: int = 
 
 
 def _likeliest(model: Model, pairs: Sequence[PromptPair]) -> list[Likely]:
-    return [_likeliest_of(model, pair) for pair in pairs]
+    found: dict[int, Likely] = {}
+    for rows, batch in divide(pairs, len(pairs), model.device, causal=model.wiring.causal):
+        with borrowed(model.module) as hooks:
+            logits = logits_at(model, hooks, batch.clean, batch.answers)
+        for row, of_row in zip(rows, logits, strict=True):
+            found[row] = _likeliest_of(model, of_row[len(pairs[row].positions) - 1])
+    return [found[row] for row in range(len(pairs))]
 
 
-def _likeliest_of(model: Model, pair: PromptPair) -> Likely:
-    batch = Batch.of([pair], model.device, causal=model.wiring.causal)
-    with borrowed(model.module) as hooks:
-        logits = logits_at(model, hooks, batch.clean, batch.answers)[0, len(pair.positions) - 1]
+def _likeliest_of(model: Model, logits: Tensor) -> Likely:
     shares = logits.to(torch.promote_types(logits.dtype, torch.float32)).softmax(-1)
-    found = shares.topk(min(N_LIKELIEST, len(shares)))
-    return Likely(tokens(found.indices.tolist(), model.tokenizer), _rounded(found.values.double().cpu().numpy()))
+    best = shares.topk(min(N_LIKELIEST, len(shares)))
+    return Likely(tokens(best.indices.tolist(), model.tokenizer), _rounded(best.values.double().cpu().numpy()))
 
 
 def _attention(model: Model, prompts: PromptSet, heads: Sequence[str]) -> Attention | None:

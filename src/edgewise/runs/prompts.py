@@ -87,7 +87,7 @@ def read_prompts(
     Raises:
         DataError: naming the row, the field and the fix.
     """
-    encoder = None if model.tokenizer is None else TextEncoder(model.tokenizer, _bos(model, bos))
+    encoder = None if model.tokenizer is None else text_encoder(model, bos)
     prompts = task_files.read_prompts(
         Path(path),
         encoder,
@@ -104,6 +104,13 @@ def read_prompts(
         raise DataError(f"{path}: {n} prompts asked for, but it has {len(prompts)} usable rows; give a smaller --n")
     require_differences(prompts.pairs, str(path))
     return prompts
+
+
+def text_encoder(model: Model | Reader, bos: bool | None) -> TextEncoder:
+    """A model's tokenizer as prompts are read with it; raises DataError where it has none."""
+    if model.tokenizer is None:
+        raise DataError("the model has no tokenizer, so no text can be put into its tokens; name one that has")
+    return TextEncoder(model.tokenizer, _bos(model, bos))
 
 
 def prompts_of(config: RunConfig, model: Model | Reader) -> PromptSet:

@@ -9,8 +9,8 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from edgewise.engine.run.memory import is_out_of_memory
 from edgewise.errors import RunError
+from edgewise.out_of_memory import is_out_of_memory
 from edgewise.runs.steps import PASSES, Forecast, Progress, Report
 from edgewise.runs.store.checkpoint import PROGRESS, Checkpoint, Saver, load_checkpoint, save_checkpoint
 

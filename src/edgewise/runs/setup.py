@@ -8,10 +8,12 @@ from typing import Any
 
 import torch
 
+from edgewise import processes
 from edgewise.errors import RunConflictError
 from edgewise.models import Model, Opened, open_model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.identity import changed, given_digests, model_identity
+from edgewise.runs.model_answers import selected
 from edgewise.runs.prompts import prompts_of, require_data
 from edgewise.runs.shown_prompts import ShownPrompts
 from edgewise.runs.steps import Steps
@@ -67,6 +69,7 @@ def prepare(
 
     Raises:
         RunConflictError: the model that was loaded, or the data, are not those expected.
+        ProcessError: another of the processes that work together has other ones.
         EdgewiseError: anything wrong with the model or the prompts.
     """
     given = given_digests(config)
@@ -79,6 +82,8 @@ def prepare(
     with steps.step("model", f"loading {config.model}"):
         model = opened.load()
     check(model)
+    with steps.step("prompts", "selecting prompts"):
+        prompts = selected(config, model, prompts)
     # Taken once the model is there: a hub model may have been fetched, or fetched anew, by loading it.
     with steps.step("files", "reading the model's files again, for their fingerprints"):
         found = given | model_identity(config)
@@ -87,7 +92,9 @@ def prepare(
         raise RunConflictError(
             f"model {config.model}: {'; '.join(other)} while the command ran; start the same command again"
         )
-    return Setup(config, model, prompts, found)
+    setup = Setup(config, model, prompts, found)
+    processes.require_alike(setup.key)
+    return setup
 
 
 def opened_model(config: RunConfig) -> Opened:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from edgewise.runs.data_checks import DataCheck
 from edgewise.tasks import PromptPair, PromptSet
 
 # sentencepiece's sign for a space, which its decoders leave out in front of a text.
@@ -33,6 +34,7 @@ class RowAnswer:
         right: whether the best right answer beats every wrong one wherever logits are read; None likewise.
         top: whether a right answer is the likeliest of all tokens there.
         likeliest: the likeliest token at the last position read.
+        metric: the asked metric on the clean prompt and on the corrupted one; None where it has none.
     """
 
     clean: float | None
@@ -40,6 +42,7 @@ class RowAnswer:
     right: bool | None
     top: bool
     likeliest: Tokens
+    metric: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,7 @@ class ShownPrompts:
         answer: what the model says of all; None where it was not asked.
         against: rows in which a run's metric, which compares right answers with wrong ones, is not above zero on the
             clean prompt; None where there is no such metric.
+        checks: whether they are any good.
     """
 
     n: int
@@ -114,6 +118,7 @@ class ShownPrompts:
     rows: tuple[ShownRow, ...]
     answer: SetAnswer | None = None
     against: tuple[int, ...] | None = None
+    checks: tuple[DataCheck, ...] = ()
 
 
 def show_prompts(

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from edgewise.errors import DataError
 from edgewise.runs.evaluated_circuit import HELD_OUT, EvaluatedCircuit, circuit_of_run
+from edgewise.runs.model_answers import selected
 from edgewise.runs.prompts import prompts_of
 from edgewise.runs.setup import Setup, prepare
 from edgewise.runs.steps import Execution, Steps
@@ -42,4 +43,5 @@ def _on(run: Run, setup: Setup | None, execution: Execution, trust: bool, split:
     if setup is None:
         return subject, prepare(subject.config, subject.identity, steps)
     with steps.step("prompts", "preparing prompts to measure the circuit on"):
-        return subject, replace(setup, config=subject.config, prompts=prompts_of(subject.config, setup.model))
+        prompts = selected(subject.config, setup.model, prompts_of(subject.config, setup.model))
+        return subject, replace(setup, config=subject.config, prompts=prompts)

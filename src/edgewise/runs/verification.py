@@ -9,9 +9,9 @@ from typing import Any
 
 from edgewise.evaluation.agreement import Agreement
 from edgewise.evaluation.criteria import Criterion
+from edgewise.graph.stated_error import StatedError
 from edgewise.notebook import ShownInNotebook
 from edgewise.runs.store.codec import NOT_STORED
-from edgewise.search.exact.stated import StatedError
 
 NAME = "verification"
 LARGEST, DRAWN, VERIFIED = "largest", "drawn", "verified"

@@ -24,6 +24,7 @@ from edgewise.evaluation.sampling import LEAST_DRAWN, Sample, draw, require_enou
 from edgewise.evaluation.verdict import verdict
 from edgewise.graph import EdgeScores, NodeScores
 from edgewise.graph.arrays import BoolArray, FloatArray
+from edgewise.graph.stated_error import StatedError
 from edgewise.runs.identity import content_digest
 from edgewise.runs.methods import get_method
 from edgewise.runs.resume import run_to_end
@@ -36,7 +37,7 @@ from edgewise.runs.trust import require_trust
 from edgewise.runs.verification import DRAWN, LARGEST, NAME, VERIFIED, Effect, Verification
 from edgewise.search import PatchingState, patching
 from edgewise.search.exact.choice import Choice, Doubt
-from edgewise.search.exact.stated import StatedError, stated
+from edgewise.search.exact.stated import stated
 from edgewise.search.exact.targets import costs_of
 from edgewise.search.pace import seconds_a_prompt
 from edgewise.settings.conditions import Conditions

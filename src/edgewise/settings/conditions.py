@@ -37,6 +37,17 @@ class MemorySettings:
     )
 
 
+@dataclass(frozen=True)
+class ProcessSettings:
+    """How many processes share the work; no part of what a run is."""
+
+    title: ClassVar[str] = "Model and machine"
+
+    processes: int = setting(
+        1, help="Processes that share the work, begun by torch's launcher.", least=1, changes_result=False
+    )
+
+
 def unheard(part: float) -> None:
     """Nobody waits."""
 

@@ -47,6 +47,7 @@ class PromptSettings:
     )
     bos: bool | None = setting(None, help="BOS before prompts.", shown_default="as the tokenizer does")
     drop_invalid: bool = setting(False, help="Leave out and count rows that cannot be used.")
+    select: Literal["all", "correct"] = setting("all", help="all, or only the rows that the model gets right: correct.")
     first_token: bool = setting(False, help="Of a data file's answers that are several tokens, take the first.")
 
     def __post_init__(self) -> None:

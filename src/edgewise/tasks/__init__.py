@@ -1,6 +1,7 @@
 """Prompts: published tasks by name, files of the user's own, and the values both become.
 
-Adding a task is one module with a function `make` and one row in `TASKS`.
+Adding a task is one module with a function `make`, or a template's file in `templates/library` and its line in
+`templates/shipped.py`; and one row in `TASKS`.
 """
 
 from __future__ import annotations
@@ -40,6 +41,20 @@ TASKS = Registry(
         "agreement": "edgewise.tasks.agreement:make",
         "capitals": "edgewise.tasks.capitals:make",
         "pronouns": "edgewise.tasks.pronouns:make",
+        "antonyms": "edgewise.tasks.templates.shipped:ANTONYMS",
+        "hypernyms": "edgewise.tasks.templates.shipped:HYPERNYMS",
+        "languages": "edgewise.tasks.templates.shipped:LANGUAGES",
+        "currencies": "edgewise.tasks.templates.shipped:CURRENCIES",
+        "plurals": "edgewise.tasks.templates.shipped:PLURALS",
+        "past-tense": "edgewise.tasks.templates.shipped:PAST_TENSE",
+        "successors": "edgewise.tasks.templates.shipped:SUCCESSORS",
+        "colours": "edgewise.tasks.templates.shipped:COLOURS",
+        "residences": "edgewise.tasks.templates.shipped:RESIDENCES",
+        "language-switch": "edgewise.tasks.templates.shipped:LANGUAGE_SWITCH",
+        "acronyms": "edgewise.tasks.templates.shipped:ACRONYMS",
+        "addition": "edgewise.tasks.templates.shipped:ADDITION",
+        "prices": "edgewise.tasks.templates.shipped:PRICES",
+        "mcqa": "edgewise.tasks.templates.shipped:MCQA",
         "planted": "edgewise.tasks.planted:make",
         "compiled": "edgewise.tasks.compiled:make",
     },

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from edgewise.errors import DataError
 from edgewise.json_text import shown
+from edgewise.tasks.contrast import contrast
 from edgewise.tasks.dialects import RawPrompt
 from edgewise.tasks.dialects.dialect import Prompt
 from edgewise.tasks.encode import TextEncoder
@@ -19,6 +20,12 @@ class Built:
 
     pair: PromptPair
     remarks: tuple[Remark, ...] = ()
+
+
+_SEVERAL = Remark(
+    "several tokens",
+    "answers of several tokens are read at the first in which right and wrong ones differ, behind what they share",
+)
 
 
 class PairBuilder:
@@ -57,6 +64,8 @@ class PairBuilder:
         if isinstance(raw.clean, str) != isinstance(raw.corrupted, str):
             raise DataError("corrupted: text beside token ids; give clean and corrupted alike")
         clean, corrupted = self._prompt(raw.clean, "clean"), self._prompt(raw.corrupted, "corrupted")
+        if raw.answers and self._of_several_tokens(raw):
+            return self._contrasted(raw, clean, corrupted, row)
         right = self._answers(raw.clean, raw.answers, "answers")
         wrong = self._answers(raw.clean, raw.wrong_answers, "wrong_answers")
         remarks = self._remarks(raw, clean, corrupted, (*right, *wrong))
@@ -64,6 +73,31 @@ class PairBuilder:
             _require_apart(raw, right, wrong)
             right, wrong = tuple(dict.fromkeys(right)), tuple(dict.fromkeys(wrong))
         return Built(PromptPair(clean, corrupted, right, wrong, raw.positions, row), remarks)
+
+    def _of_several_tokens(self, raw: RawPrompt) -> bool:
+        """Whether answers are compared that are several tokens, and none lacks the space that would make it one."""
+        texts = [text for text in (*raw.answers, *raw.wrong_answers) if isinstance(text, str)]
+        all_texts = len(texts) == len(raw.answers) + len(raw.wrong_answers)
+        if self._encoder is None or self._first_token or raw.positions or not (all_texts and raw.wrong_answers):
+            return False
+        try:
+            pieces = self._encoder.continuations(raw.clean if isinstance(raw.clean, str) else None, texts)
+        except DataError:
+            return False
+        longer = [text for text, ids in zip(texts, pieces, strict=True) if len(ids) > 1]
+        return bool(longer) and not any(self._encoder.lacks_space(text) for text in longer)
+
+    def _contrasted(self, raw: RawPrompt, clean: tuple[int, ...], corrupted: tuple[int, ...], row: int) -> Built:
+        """A pair that is read where its answers first differ."""
+        encoder = self._text_encoder("answers")
+        right, wrong = (tuple(map(str, texts)) for texts in (raw.answers, raw.wrong_answers))
+        try:
+            found = contrast(encoder, raw.clean if isinstance(raw.clean, str) else None, right, wrong)
+        except DataError as error:
+            raise DataError(f"answers: {error}") from error
+        pair = PromptPair((*clean, *found.shared), (*corrupted, *found.shared), found.right, found.wrong, (), row)
+        remarks = self._remarks(raw, clean, corrupted, ())
+        return Built(pair, (*remarks, _SEVERAL))
 
     def _prompt(self, prompt: Prompt, field: str) -> tuple[int, ...]:
         if isinstance(prompt, str):
@@ -99,7 +133,7 @@ class PairBuilder:
         remarks = [_other_words(encoder, raw)]
         if isinstance(raw.clean, str):
             remarks += [_unknown_words(encoder, (*clean, *corrupted)), _trailing_space(encoder, raw.clean, clean)]
-            pairs = zip(texts, answers, strict=True)
+            pairs = zip(texts, answers, strict=True) if answers else ()
             remarks += [_joined_word(encoder, raw.clean, text, token) for text, token in pairs]
         return tuple(remark for remark in remarks if remark)
 

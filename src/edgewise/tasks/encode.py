@@ -79,7 +79,7 @@ class TextEncoder:
 
     def prompt(self, text: str) -> list[int]:
         """Token ids of a prompt; text that already begins with BOS does not get a second one."""
-        ids = self._plain([text])[0]
+        ids = self.plain([text])[0]
         prefix = list(self._prefix)
         return ids if prefix and ids[: len(prefix)] == prefix else prefix + ids
 
@@ -108,18 +108,46 @@ class TextEncoder:
         """
         if prompt_text is None:
             return [self._alone(text, ids, first_token) for text, ids in self._encoded(answer_texts)]
-        texts = [prompt_text, *(prompt_text + text for text in answer_texts), *answer_texts]
-        prompt, *rest = self._plain(texts)
-        joined, alone = rest[: len(answer_texts)], rest[len(answer_texts) :]
+        splits = self._splits(prompt_text, answer_texts)
         return [
-            self._one_token(prompt_text, text, _Split(prompt, together, by_itself), first_token)
-            for text, together, by_itself in zip(answer_texts, joined, alone, strict=True)
+            self._one_token(prompt_text, text, split, first_token)
+            for text, split in zip(answer_texts, splits, strict=True)
         ]
+
+    def continuations(self, prompt_text: str | None, answer_texts: Sequence[str]) -> list[list[int]]:
+        """All tokens of several answers, each behind the prompt.
+
+        Args:
+            prompt_text: the prompt; None where it is given as ids, and answers are read by themselves.
+            answer_texts: the answers.
+
+        Raises:
+            DataError: an answer that is empty, fuses with the prompt, or is unknown to the tokenizer.
+        """
+        if prompt_text is None:
+            found = self.plain(answer_texts)
+            for text, ids in zip(answer_texts, found, strict=True):
+                self._alone(text, ids, True)
+            return found
+        splits = self._splits(prompt_text, answer_texts)
+        for text, split in zip(answer_texts, splits, strict=True):
+            self._one_token(prompt_text, text, split, True)
+        return [split.pieces for split in splits]
+
+    def _splits(self, prompt_text: str, answer_texts: Sequence[str]) -> list[_Split]:
+        texts = [prompt_text, *(prompt_text + text for text in answer_texts), *answer_texts]
+        prompt, *rest = self.plain(texts)
+        both = zip(rest[: len(answer_texts)], rest[len(answer_texts) :], strict=True)
+        return [_Split(prompt, together, by_itself) for together, by_itself in both]
 
     def single(self, text: str) -> int | None:
         """Id of the text by itself if it is exactly one known token, else None (for choosing word lists)."""
-        ids = self._plain([text])[0]
+        ids = self.plain([text])[0]
         return ids[0] if len(ids) == 1 and ids[0] != self.unknown_id else None
+
+    def lacks_space(self, text: str) -> bool:
+        """Whether a text would be one token with a space in front."""
+        return not text[:1].isspace() and self.single(f" {text}") is not None
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of the ids, special tokens included."""
@@ -139,7 +167,8 @@ class TextEncoder:
         unknown = self.tokenizer.unk_token_id
         return None if unknown in (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id) else unknown
 
-    def _plain(self, texts: Sequence[str]) -> list[list[int]]:
+    def plain(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of texts, with nothing put before or behind them."""
         return self._ids(texts, add_special_tokens=False)
 
     def _ids(self, texts: Sequence[str], **options: Any) -> list[list[int]]:
@@ -154,7 +183,7 @@ class TextEncoder:
             ) from error
 
     def _default_prefix(self) -> tuple[int, ...]:
-        plain = self._plain([_PROBE])[0]
+        plain = self.plain([_PROBE])[0]
         full = self._ids([_PROBE])[0]
         starts = range(len(full) - len(plain) + 1) if plain else range(0)
         before = next((i for i in starts if full[i : i + len(plain)] == plain), None)
@@ -174,7 +203,7 @@ class TextEncoder:
         return (int(self.tokenizer.bos_token_id),)
 
     def _encoded(self, texts: Sequence[str]) -> list[tuple[str, list[int]]]:
-        return list(zip(texts, self._plain(texts), strict=True))
+        return list(zip(texts, self.plain(texts), strict=True))
 
     def _alone(self, text: str, ids: list[int], first_token: bool) -> int:
         if ids and (len(ids) == 1 or first_token) and ids[0] != self.unknown_id:
@@ -201,7 +230,7 @@ class TextEncoder:
                 f"end the prompt without it and give the answer as {' ' + text.lstrip()!r}"
             )
         spaced, what = " " + text, f"answer {shown(text)} is {len(pieces)} tokens {self._pieces(pieces)}"
-        if not text[:1].isspace() and self.single(spaced) is not None:
+        if self.lacks_space(text):
             return f"{what}; write {shown(spaced)}, which is one token"
         return f"{what}; use an answer that is one token{_OR_FIRST if pieces else ''}"
 

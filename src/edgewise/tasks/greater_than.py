@@ -1,5 +1,7 @@
 """Greater-than: "The war lasted from the year 1732 to 17" -> any two-digit token above 32.
 
+Where the tokenizer has no two-digit tokens, the answers are tens digits: `edgewise.tasks.greater_than_digits`.
+
 1. Find the years that the tokenizer splits into century and two digits, 02 to 98 of the centuries 11 to 17,
    and drop the first and the last of each century (so that some token lies on either side). GPT-2's tokenizer
    has 604.
@@ -22,6 +24,7 @@ from random import Random
 from edgewise.errors import DataError
 from edgewise.tasks.draft import assemble, draw_distinct, random_source
 from edgewise.tasks.encode import TextEncoder
+from edgewise.tasks.greater_than_digits import TEMPLATE, by_digits, reads_digits
 from edgewise.tasks.prompts import PromptPair, PromptSet
 from edgewise.tasks.singles import single_tokens
 from edgewise.tasks.split import is_held_out
@@ -31,7 +34,7 @@ CENTURIES = tuple(str(century) for century in range(11, 18))
 TWO_DIGITS = tuple(f"{number:02d}" for number in range(100))
 CORRUPTED_DIGITS = "01"
 
-TEMPLATE = "The {noun} lasted from the year {century}{digits} to {century}"
+FORM = "two-digit tokens"
 _LEAST_YEARS = 20
 
 
@@ -57,13 +60,16 @@ def make(encoder: TextEncoder, *, n: int, seed: int, split: str) -> PromptSet:
 
     Returns:
         Prompts whose answers are all two-digit tokens above the year's, and whose wrong answers are all
-        others.
+        others; where digits are tokens by themselves, those of the tens.
 
     Raises:
         DataError: too few nouns or two-digit numbers are single tokens, or too few years split into two
         tokens.
     """
     nouns = single_tokens(encoder, EVENTS, kind="nouns", least=10, contexts=("The",))
+    rng = random_source("greater-than", seed, split)
+    if reads_digits(encoder):
+        return by_digits(encoder, nouns, rng, n=n, held_out=split == "held-out")
     ends = tuple("The war lasted to " + century for century in CENTURIES)
     digits = single_tokens(encoder, TWO_DIGITS, kind="two-digit numbers", least=50, contexts=ends, space="")
     years = usable_years(encoder, digits.ids)
@@ -74,10 +80,9 @@ def make(encoder: TextEncoder, *, n: int, seed: int, split: str) -> PromptSet:
             f"{CORRUPTED_DIGITS!r}; use another tokenizer or a data file. Years that do: "
             f"{', '.join(years) or 'none'}"
         )
-    rng = random_source("greater-than", seed, split)
     drawn = draw_distinct(partial(_draw, rng, nouns.words, years, split == "held-out"), n, "greater-than")
     pairs = [_pair(encoder, one, digits.ids, row) for row, one in enumerate(drawn, start=1)]
-    info = {"corruption": CORRUPTED_DIGITS, "usable_years": len(years)}
+    info = {"form": FORM, "corruption": CORRUPTED_DIGITS, "usable_years": len(years)}
     return assemble("greater-than", encoder, pairs, metric="prob-diff", lists=(nouns, digits), info=info)
 
 

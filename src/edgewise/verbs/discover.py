@@ -35,6 +35,7 @@ def discover(
     bos: bool | None = None,
     drop_invalid: bool = False,
     first_token: bool = False,
+    select: Literal["all", "correct"] = "all",
     # Scores
     method: str = DEFAULT_METHOD,
     metric: str | None = None,
@@ -62,7 +63,6 @@ def discover(
     minibatch: int | None = None,
     method_seed: int | None = None,
     rate: float | None = None,
-    first: float | None = None,
     settings: Mapping[str, Any] | None = None,
     # Circuit
     top: int | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from edgewise.errors import RunError
 from edgewise.runs.config import RunConfig
@@ -41,6 +41,7 @@ def evaluate(
     bos: bool | None = None,
     drop_invalid: bool = False,
     first_token: bool = False,
+    select: Literal["all", "correct"] = "all",
     # Numbers
     ablation: Ablation = "resample",
     curve: bool = True,

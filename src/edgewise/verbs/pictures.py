@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgewise import processes
+from edgewise.disk import about_file
+from edgewise.errors import EdgewiseWarning, RunConflictError
 from edgewise.runs.steps import Execution, Progress, Report
 from edgewise.runs.store.beside import put_beside
 from edgewise.runs.store.folder import PAGE, Run
@@ -21,14 +25,22 @@ PAGING = "making the page"
 
 def show_on_page(run: Run, report: Report) -> None:
     """Put what was measured of a run since onto its page, where it has one."""
-    if are_shown(run.folder, [PAGE]):
-        write_page(run, report)
+
+    def show() -> None:
+        if are_shown(run.folder, [PAGE]):
+            write_page(run, report)
+
+    processes.in_first(show)
 
 
 def show_found(run: Run, report: Report) -> Path:
     """Make the page of a run that `discover` has finished, unless it is there; return its path."""
-    if not (run.reused and are_shown(run.folder, [PAGE])):
-        write_page(run, report)
+
+    def show() -> None:
+        if not (run.reused and are_shown(run.folder, [PAGE])):
+            write_page(run, report)
+
+    processes.in_first(show)
     return run.folder / PAGE
 
 
@@ -51,14 +63,27 @@ def show_beside(result: Path, runs: Sequence[Run], report: Report) -> Path:
     Returns:
         The page of all.
     """
+    processes.in_first(lambda: _show_beside(result, runs, report))
+    return result.parent / PAGE
+
+
+def _show_beside(result: Path, runs: Sequence[Run], report: Report) -> None:
     from edgewise.report.page.page import page_of
 
     for run in runs:
+        _mention(run, result, report)
+    report(Progress(PAGING))
+    write_files(result.parent, {PAGE: page_of(runs, [result]).encode()})
+
+
+def _mention(run: Run, result: Path, report: Report) -> None:
+    """Put a result onto a run's page; of a run that may not be written to just now the page stays as it is."""
+    try:
         put_beside(run.folder, result)
         show_on_page(run, report)
-    report(Progress(PAGING))
-    (path,) = write_files(result.parent, {PAGE: page_of(runs, [result]).encode()})
-    return path
+    except (OSError, RunConflictError) as error:
+        about = about_file(error) if isinstance(error, OSError) else error
+        warnings.warn(f"the page of {run.folder} does not show {result.name}: {about}", EdgewiseWarning, stacklevel=2)
 
 
 def draw_result(execution: Execution, out: Path, name: str, picture: Callable[[], Picture]) -> None:
@@ -70,7 +95,11 @@ def draw_result(execution: Execution, out: Path, name: str, picture: Callable[[]
         name: of its files, without a suffix.
         picture: makes what is drawn.
     """
-    from edgewise.report.files import picture_files
 
-    execution.report(Progress(DRAWING))
-    write_files(out, picture_files(name, picture()))
+    def draw() -> None:
+        from edgewise.report.files import picture_files
+
+        execution.report(Progress(DRAWING))
+        write_files(out, picture_files(name, picture()))
+
+    processes.in_first(draw)

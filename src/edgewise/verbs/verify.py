@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from edgewise import processes
 from edgewise.runs.config import RunConfig
 from edgewise.runs.steps import Execution, Progress
 from edgewise.runs.store.folder import VERIFICATION_PICTURES, Run, load_run
@@ -84,11 +85,17 @@ def check(
     """
     found = verify_run(folder, edges=edges, top=largest, top_k=top_k, **given, execution=execution)
     run = load_run(folder)
-    if not (found.reused and are_shown(run.folder, VERIFICATION_PICTURES)):
-        from edgewise.report.files import picture_files
-        from edgewise.report.scenes import run_verification
-
-        execution.report(Progress(DRAWING))
-        write_shown(run, picture_files("verification", run_verification(run, found)))
-        show_on_page(run, execution.report)
+    processes.in_first(lambda: _draw(run, found, execution))
     return run, found
+
+
+def _draw(run: Run, found: Verification, execution: Execution) -> None:
+    """Draw a verification, unless it is drawn, and put it onto the run's page."""
+    if found.reused and are_shown(run.folder, VERIFICATION_PICTURES):
+        return
+    from edgewise.report.files import picture_files
+    from edgewise.report.scenes import run_verification
+
+    execution.report(Progress(DRAWING))
+    write_shown(run, picture_files("verification", run_verification(run, found)))
+    show_on_page(run, execution.report)

@@ -102,6 +102,17 @@ def take(order: Sequence[int], pairs: Sequence[PromptPair], done: int, size: int
     return rows if causal else [i for i in rows if len(pairs[i]) == len(pairs[rows[0]])]
 
 
+def share(
+    order: Sequence[int], pairs: Sequence[PromptPair], done: int, size: int, n: int, *, causal: bool = True
+) -> list[list[int]]:
+    """The next n micro-batches, fewer where the order ends: one a process."""
+    parts: list[list[int]] = []
+    while len(parts) < n and done < len(order):
+        parts.append(take(order, pairs, done, size, causal=causal))
+        done += len(parts[-1])
+    return parts
+
+
 def tokens_a_run(pairs: Sequence[PromptPair], size: int, *, causal: bool = True) -> int:
     """The most tokens that a run of one micro-batch computes: behind what its rows and both their prompts share."""
     most = 1

@@ -24,11 +24,13 @@ from typing import TypeVar
 import psutil
 import torch
 
+from edgewise import processes
 from edgewise.engine.run.sources import accumulation_dtype
 from edgewise.errors import MemoryLimitError
 from edgewise.models import Model
 from edgewise.models.quantised import is_quantised, output_width
 from edgewise.models.wiring import Mlp
+from edgewise.out_of_memory import is_out_of_memory
 from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptPair
 
@@ -64,11 +66,16 @@ def fits(
     Raises:
         MemoryLimitError: the memory is too little for one prompt.
     """
+    return min(processes.each(lambda: _fits(model, pairs, conditions, activations)))
+
+
+def _fits(model: Model, pairs: Sequence[PromptPair], conditions: Conditions, activations: float) -> int:
+    """As many as fit in this process."""
     longest = max(len(pair) for pair in pairs)
     reads = max(len(pair.positions) for pair in pairs)
     each, once = int(activations * bytes_per_prompt(model, longest, reads)), fixed_bytes(model, longest)
     _page_in(model)
-    used, limit = _used(model.device), conditions.max_memory
+    used, limit = _used(model.device), _own_share(conditions.max_memory, model.device)
     free = SHARE_OF_FREE * _free(model.device) if limit is None else limit - used
     most = int((free - once) // each)
     if most < 1 and limit is not None:
@@ -96,7 +103,7 @@ class Allowance:
     @classmethod
     def now(cls, device: torch.device, conditions: Conditions) -> Allowance:
         """Before the first prompt; where no limit is given, of what is free now."""
-        used, limit = _used(device), conditions.max_memory
+        used, limit = _used(device), _own_share(conditions.max_memory, device)
         return cls(device, used + int(SHARE_OF_FREE * _free(device)) if limit is None else limit, used)
 
     def require(self, done: int, total: int) -> None:
@@ -167,13 +174,6 @@ def halving(size: int, device: torch.device, make: Callable[[int], Made]) -> Mad
         size = (size + 1) // 2
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an exception says that an allocation failed, on whatever device."""
-    known = isinstance(error, MemoryError | torch.OutOfMemoryError)
-    said = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
-    return known or any(words in str(error) for words in said)
-
-
 def release(device: torch.device) -> None:
     """Give back what a failed micro-batch had taken; circles that Python has not looked for yet hold some of it."""
     gc.collect()
@@ -193,6 +193,11 @@ def shown(size: int) -> str:
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 
+def _own_share(limit: int | None, device: torch.device) -> int | None:
+    """What this process may use of what all on this machine may."""
+    return None if limit is None else limit // (processes.here() if device.type == "cpu" else 1)
+
+
 def _page_in(model: Model) -> None:
     """Touch every page of the weights: a file that is mapped into memory counts as used only once it was read."""
     if model.device.type == "cpu":
@@ -210,4 +215,4 @@ def _free(device: torch.device) -> int:
     if device.type == "cuda":
         cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return int(torch.cuda.mem_get_info(device)[0] + cached)
-    return int(psutil.virtual_memory().available)
+    return int(psutil.virtual_memory().available) // processes.here()

@@ -17,7 +17,7 @@ def circuit_html(circuit: Circuit) -> str:
 
 
 def small_picture(circuit: Circuit, scores: EdgeScores | NodeScores | None = None, metric: str = "") -> str:
-    """The picture of a circuit's strongest edges; nothing of an empty one.
+    """The picture of a circuit's strongest edges; nothing of an empty one, and words where no edge is known for strong.
 
     Args:
         circuit: the edges kept.
@@ -26,6 +26,8 @@ def small_picture(circuit: Circuit, scores: EdgeScores | NodeScores | None = Non
     """
     if not len(circuit):
         return ""
+    if scores is None and len(circuit) > DRAWN:
+        return lines(["for a picture of the strongest edges: draw_circuit(circuit, scores, top=100)"])
     drawn = draw_circuit(circuit, scores, top=DRAWN, metric=metric)
     left_out = len(circuit) - DRAWN
     note = lines([f"the picture leaves out {left_out:,} edges"] if left_out > 0 else [])

@@ -35,15 +35,16 @@ def html_table(cells: Table) -> str:
     return f"<table><thead>{_row('th', cells.header, aligned)}</thead><tbody>{_rows(cells, aligned)}</tbody></table>"
 
 
-def picture(svg: str, words: str) -> str:
-    """A picture, small, that shares no names, styles or scripts with the page around it.
+def picture(svg: str, words: str, width: int = PICTURE_WIDTH) -> str:
+    """A picture that shares no names, styles or scripts with the page around it.
 
     Args:
         svg: the picture.
         words: what it shows, for those who do not see it.
+        width: in pixels; small by default.
     """
     coded = base64.b64encode(svg.encode()).decode()
-    return f'<img src="data:image/svg+xml;base64,{coded}" alt="{text(words)}" width="{PICTURE_WIDTH}">'
+    return f'<img src="data:image/svg+xml;base64,{coded}" alt="{text(words)}" width="{width}">'
 
 
 def folded(summary: str, html: str) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from edgewise.errors import FormatError
 from edgewise.evaluation.result import Point
 from edgewise.evaluation.smallest.target import SizePoint
+from edgewise.metric_names import LOWER_IS_BETTER
 from edgewise.report.numbers import share
 from edgewise.report.page.numbers import known, short
 from edgewise.report.page.ranked import Order
@@ -147,6 +148,7 @@ def bins(run: Run, order: Order) -> Bins:
     values = run.scores.values[order.exists].astype(np.float64)
     there = np.isfinite(values) & (values != 0)
     sizes = np.floor(np.log10(np.abs(values[there])) / _BIN + 1e-9).astype(int)
+    is_distance = run.record.metric.name in LOWER_IS_BETTER
     low, high = (int(sizes.min()), int(sizes.max())) if len(sizes) else (0, -1)
 
     def counts(which: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> tuple[int, ...]:
@@ -154,8 +156,8 @@ def bins(run: Run, order: Order) -> Bins:
 
     return Bins(
         lows=tuple(known(np.arange(low, high + 1) * _BIN)),
-        helping=counts(values[there] < 0),
-        harming=counts(values[there] > 0),
+        helping=counts((values[there] > 0) == is_distance),
+        harming=counts((values[there] < 0) == is_distance),
         circuit=counts(order.kept[there]),
         zeros=int((values == 0).sum()),
         unscored=int(np.isnan(values).sum()),

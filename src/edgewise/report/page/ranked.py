@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from edgewise.evaluation.stability import intervals
-from edgewise.graph import EdgeScores
+from edgewise.graph import EdgeScores, NodeScores
 from edgewise.graph.arrays import BoolArray, FloatArray
 from edgewise.report.page.numbers import rounded
 from edgewise.report.page.values import Number, Ranked
@@ -81,11 +81,19 @@ def ranked(run: Run, order: Order, most: int = MOST) -> Ranked:
         ranks=tuple(rank if there else None for rank, there in zip(order.ranks[shown].tolist(), known, strict=True)),
         scores=rounded(values[shown]),
         stderrs=column(scores.stderr) or (None,) * len(shown),
-        exact=None if scores.verified is None else tuple(map(int, scores.verified[order.exists][shown].tolist())),
+        exact=None if scores.verified is None else tuple(_exact(scores)[order.exists][shown].tolist()),
         estimates=column(scores.estimated),
+        doubts=column(scores.doubt),
         lows=None if ends is None else column(ends.low),
         highs=None if ends is None else column(ends.high),
         kept=tuple(map(int, order.kept[shown].tolist())),
         first=int(order.kept.sum()) or None,
         by=run.config.selection.by,
     )
+
+
+def _exact(scores: EdgeScores | NodeScores) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """0 for an estimate, 1 for an exact effect, 2 for one that a lot chose, in the shape of the scores."""
+    assert scores.verified is not None
+    found = scores.verified.astype(np.int64)
+    return found if scores.drawn is None else found + (scores.verified & scores.drawn)

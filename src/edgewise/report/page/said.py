@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from edgewise.graph.selection import has_path
+from edgewise.metric_names import LOWER_IS_BETTER
 from edgewise.report.numbers import plain, share
 from edgewise.report.page.command import command_line
 from edgewise.report.page.values import Named, Words
@@ -68,11 +69,13 @@ def _with_error(value: float, stderr: float | None) -> tuple[str, str]:
 def reading(run: Run) -> Words:
     """Return how a score is to be read."""
     what, metric = run.config.level, run.record.metric.name
+    signs = (("Negative", "falls"), ("Positive", "rises"))
+    (helps, worse), (harms, better) = reversed(signs) if metric in LOWER_IS_BETTER else signs
     carries = "what it carries" if what == "edge" else "its output"
     return (
         f"A score estimates how much {metric} would change if the {what} were patched: if {carries} on the clean prompt"
         " were replaced by what it is on the corrupted one, all else left alone.",
-        f"Negative (blue): {metric} falls, so the {what} helps. Positive (red): {metric} rises, so the {what} works"
+        f"{helps} (blue): {metric} {worse}, so the {what} helps. {harms} (red): {metric} {better}, so the {what} works"
         " against the behaviour. Scores are means over prompts; ± and stderr are standard errors of means.",
         *(() if run.record.exact is None else (_which_are_exact(run.record),)),
     )

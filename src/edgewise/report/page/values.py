@@ -44,9 +44,10 @@ class Ranked:
         ranks: of all, from 1; null for one without a score.
         scores: in units of the metric; null where there is none.
         stderrs: their standard errors.
-        exact: 1 where the score is an exact effect, 0 where it is an estimate; null where no exact effects were
-            measured.
+        exact: 0 where the score is an estimate, 1 where it is an exact effect, 2 where a lot chose to measure it; null
+            where no exact effects were measured.
         estimates: what the method estimated, also where the score is exact; null likewise.
+        doubts: how far an estimate was thought to be off at most; null likewise.
         lows: lower ends of 95 % intervals from resamples of the prompts; null where there are none.
         highs: upper ends.
         kept: 1 where the circuit keeps it.
@@ -61,6 +62,7 @@ class Ranked:
     stderrs: tuple[Number, ...]
     exact: tuple[int, ...] | None
     estimates: tuple[Number, ...] | None
+    doubts: tuple[Number, ...] | None
     lows: tuple[Number, ...] | None
     highs: tuple[Number, ...] | None
     kept: tuple[int, ...]
@@ -107,8 +109,8 @@ class Bins:
 
     Args:
         lows: log10 of the lower end of each bin; 0.1 wide.
-        helping: scores below zero in each.
-        harming: scores above zero.
+        helping: scores in each that say that the edge helps: below zero, or above for a distance.
+        harming: the others.
         circuit: of both, those of the circuit.
         zeros: scores that are zero.
         unscored: edges (or nodes) without a score.
@@ -220,6 +222,7 @@ class RunPage:
         lead: what was done, in a sentence.
         level: ``"edge"`` or ``"node"``.
         metric: its name.
+        lower_is_better: whether it is a distance, so that a positive score helps.
         numbers: those that matter most: name, value, and what stands beside it.
         warnings: one line each.
         notes: likewise.
@@ -246,6 +249,7 @@ class RunPage:
     lead: str
     level: str
     metric: str
+    lower_is_better: bool
     numbers: tuple[tuple[str, str, str], ...]
     warnings: Words
     notes: Words

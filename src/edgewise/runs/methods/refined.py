@@ -11,6 +11,7 @@ from edgewise.engine.run.passes import Passes
 from edgewise.errors import RunError
 from edgewise.evaluation.agreement import agreement
 from edgewise.graph import EdgeScores, NodeScores
+from edgewise.graph.stated_error import StatedError
 from edgewise.methods import estimate_of
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
@@ -23,7 +24,6 @@ from edgewise.search.exact.refining import refining
 from edgewise.search.exact.refining_state import RefiningState
 from edgewise.search.exact.second import second_of
 from edgewise.search.exact.spending import Spending
-from edgewise.search.exact.stated import StatedError
 from edgewise.search.pace import seconds_a_prompt
 from edgewise.settings import read_settings
 from edgewise.settings.conditions import Conditions

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from edgewise import processes
 from edgewise.errors import FormatError, RunConflictError
 from edgewise.runs.identity import changed
 from edgewise.runs.store.atomic import content
@@ -135,7 +136,7 @@ def analyses(folder: Path, names: Sequence[str] = NAMES) -> tuple[Path, ...]:
 def forget_analyses(folder: Path, names: Sequence[str] = NAMES) -> tuple[Path, ...]:
     """Remove the analyses of what is being replaced, and return their paths; the caller holds the folder's lock."""
     gone = analyses(folder, names)
-    for path in gone:
+    for path in gone if processes.first() else ():
         path.unlink(missing_ok=True)
     return gone
 

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import psutil
 
+from edgewise import processes
+
 _SUFFIX = ".edgewise-tmp"
 
 
@@ -53,6 +55,8 @@ def write_new(path: Path, writer: Callable[[Path], None]) -> None:
 def write_through(path: Path, writer: Callable[[Path], None]) -> None:
     """Let `writer` fill a temporary file beside `path`, then put it in the place of `path` in one step.
 
+    Of processes that work together the first does so, and the others go on.
+
     Args:
         path: the file to make or replace; its folder must exist.
         writer: called once with the path of the temporary file.
@@ -60,6 +64,11 @@ def write_through(path: Path, writer: Callable[[Path], None]) -> None:
     Raises:
         OSError: the folder cannot be written; `path` is then as it was.
     """
+    if processes.first():
+        _write_through(path, writer)
+
+
+def _write_through(path: Path, writer: Callable[[Path], None]) -> None:
     _forget_left(path)
     temporary = path.parent / f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}{_SUFFIX}"
     try:

@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Literal
 
+from edgewise import processes
 from edgewise.errors import FormatError
 from edgewise.runs.store.atomic import sync, write_bytes, write_new
 from edgewise.runs.store.codec import from_json, read_json, to_json
@@ -59,7 +60,7 @@ def pending(folder: Path) -> bool:
 
 
 def commit(folder: Path, writers: Mapping[str, Callable[[Path], None]], gone: Iterable[str] = ()) -> None:
-    """Write all files, or none of them.
+    """Write all files, or none of them; of processes that work together, the first does.
 
     Args:
         folder: where they go; the caller holds its lock.
@@ -69,6 +70,10 @@ def commit(folder: Path, writers: Mapping[str, Callable[[Path], None]], gone: It
     Raises:
         OSError: nothing was changed.
     """
+    processes.in_first(lambda: _commit(folder, writers, gone))
+
+
+def _commit(folder: Path, writers: Mapping[str, Callable[[Path], None]], gone: Iterable[str]) -> None:
     staging = folder / STAGING
     _discard(staging)
     try:

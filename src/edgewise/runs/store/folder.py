@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edgewise import processes
 from edgewise.errors import EdgewiseError, FormatError, RunConflictError, RunError
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.graph.scores import ARRAYS
@@ -153,7 +154,8 @@ def replace_circuit(run: Run, record: RunRecord, circuit: Circuit, beside: Mappi
 
 
 def _forget_pictures(folder: Path) -> None:
-    for name in (*PICTURES, *ON_REQUEST, PAGE, *VERIFICATION_PICTURES, BESIDE):
+    every = (*PICTURES, *ON_REQUEST, PAGE, *VERIFICATION_PICTURES, BESIDE)
+    for name in every if processes.first() else ():
         (folder / name).unlink(missing_ok=True)
 
 

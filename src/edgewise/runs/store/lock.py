@@ -8,6 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from edgewise import processes
 from edgewise.disk import trouble
 from edgewise.errors import RunConflictError, RunError
 from edgewise.runs.store.atomic import sweep
@@ -20,12 +21,27 @@ LOCK = ".edgewise.lock"
 def writing(folder: Path) -> Iterator[None]:
     """Hold a run folder for writing, with what a killed process left behind brought in order.
 
-    The folder is made where it does not exist, and taken away again if nothing came of it.
+    The folder is made where it does not exist, and taken away again if nothing came of it. Of processes that work
+    together the first holds it, and the others read there.
 
     Raises:
         RunConflictError: another process is writing there.
-        RunError: the folder cannot be made or written.
+        RunError: the folder cannot be made or written, or is not there for all that work together.
     """
+    with contextlib.ExitStack() as held:
+        processes.in_first(lambda: held.enter_context(_held(folder)))
+        processes.agree(lambda: _require_shared(folder))
+        yield
+
+
+def _require_shared(folder: Path) -> None:
+    if not (folder / LOCK).is_file():
+        raise RunError(f"{folder}: process {processes.rank()} does not see it; give a folder that all machines share")
+
+
+@contextlib.contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Hold it in this process."""
     made = _make(folder)
     lock = FileLock(folder / LOCK, timeout=0)
     try:

@@ -140,6 +140,7 @@ class RunRecord:
         warnings: one line each.
         notes: what is wrong with the circuit and what to try, one line each, by its edges alone.
         finished: when it ended, UTC.
+        processes: how many shared the work.
     """
 
     format: ClassVar[str] = "edgewise-run"
@@ -161,6 +162,7 @@ class RunRecord:
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
     finished: str
+    processes: int = 1
 
     def __repr__(self) -> str:
         """Show what was run, and when it ended."""

@@ -14,13 +14,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edgewise import processes
 from edgewise.engine.partial.circuit_values import CircuitValues
 from edgewise.engine.run.inputs import AnyMetric, metric_for, usable
-from edgewise.engine.run.memory import is_out_of_memory, micro_batch, release
+from edgewise.engine.run.memory import micro_batch, release
 from edgewise.graph import Circuit, Graph
 from edgewise.metrics import Metric
 from edgewise.models import Model
 from edgewise.models.alone import one_at_a_time
+from edgewise.out_of_memory import is_out_of_memory
 from edgewise.search.acdc.order import Visit
 from edgewise.search.acdc.present import PresentCircuit
 from edgewise.search.acdc.state import WHOLE, AcdcState, Step
@@ -217,7 +219,7 @@ class _Searches:
                 while left := self._untested(visit, state):
                     trying = left[: min(state.at_once, self._present.most)]
                     removed = every if visit.whole else state.removed(visit)
-                    values = self._present.without(visit.column, removed, () if visit.whole else trying)
+                    values = self._tried(visit.column, removed, () if visit.whole else trying)
                     (members, state), *others = self._judged(members, state, visit.column, trying, values)
                     snapshot = self._present.snapshot() if others else None
                     waiting += [_Group(theirs, other, snapshot) for theirs, other in reversed(others)]
@@ -227,6 +229,19 @@ class _Searches:
             state = replace(state, visited=state.visited + 1)
             self._note(members, state)
         yield self._now()
+
+    def _tried(self, column: int, removed: Sequence[int], trying: Sequence[int]) -> npt.NDArray[Any]:
+        """The metric with the first one, two, ... gone: of several processes each tries some."""
+        if processes.size() == 1 or len(trying) < 2:
+            return self._present.without(column, removed, trying)
+        ends = [len(trying) * number // processes.size() for number in range(processes.size() + 1)]
+        begin, end = ends[processes.rank()], ends[processes.rank() + 1]
+
+        def own() -> npt.NDArray[Any]:
+            before = [*removed, *trying[:begin]]
+            return self._present.without(column, before, trying[begin:end]) if begin < end else np.empty(0)
+
+        return np.concatenate(processes.each(own))
 
     def _note(self, members: Sequence[int], state: AcdcState) -> None:
         for number in members:

@@ -13,11 +13,12 @@ import numpy.typing as npt
 from edgewise.attribution import AttributionState
 from edgewise.errors import ScoreError
 from edgewise.graph import EdgeScores, NodeScores
+from edgewise.graph.stated_error import StatedError
 from edgewise.models import Model
 from edgewise.search.exact.choice import Choice, Doubt
 from edgewise.search.exact.combined import combined
 from edgewise.search.exact.patching import PatchingState
-from edgewise.search.exact.stated import StatedError, recall, stated
+from edgewise.search.exact.stated import recall, stated
 from edgewise.settings.scoring import Level
 
 Scores = EdgeScores | NodeScores

@@ -13,30 +13,14 @@ stored exact effects of real models is counted by ``benchmarks/coverage.py``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from edgewise.graph.arrays import BoolArray, FloatArray
+from edgewise.graph.stated_error import StatedError
 from edgewise.search.exact.choice import LEAST_DRAWN, Choice
 
 LEVEL = 0.9
 QUANTILE, MANY, CAUTION = 0.98, 20, 20.0
-
-
-@dataclass(frozen=True)
-class StatedError:
-    """The error of scores of which some are exact, against the exact effects of all.
-
-    Args:
-        drawn: how many were drawn to tell it.
-        r2: ``1 - sum of (exact - score)² / sum of (exact - mean)²``, estimated.
-        r2_low: what it is at least, with confidence `LEVEL`.
-    """
-
-    drawn: int
-    r2: float
-    r2_low: float
 
 
 def stated(

@@ -8,18 +8,21 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any, Protocol, TypeVar
 
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from edgewise import processes
 from edgewise.engine.run.batches import Batch, arrange, take, tokens_a_run
-from edgewise.engine.run.memory import fits, is_out_of_memory, most_tokens, release
+from edgewise.engine.run.memory import fits, most_tokens, release
 from edgewise.errors import DataError
 from edgewise.models import Model
 from edgewise.models.alone import one_at_a_time
-from edgewise.search.table.cells import Table
+from edgewise.out_of_memory import is_out_of_memory
+from edgewise.search.table.cells import Array, Table
 from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptPair
 
@@ -141,18 +144,31 @@ def _micro_batch(
     model: Model, pairs: Sequence[PromptPair], rows: list[int], work: Measurement, table: Table
 ) -> Iterator[Table]:
     batch = Batch.of([pairs[i] for i in rows], model.device, causal=model.wiring.causal)
-    opened = _plainly(model, lambda: work.open(batch))
+    opened = _plainly(model, lambda: processes.agree(lambda: work.open(batch)))
     for name, values in opened.of_prompts.items():
         table.of_prompts[name][rows] = values.double().cpu().numpy()
-    for targets in chunks(work.groups, table.done_targets, table.at_once):
-        measured = _plainly(model, lambda targets=targets: opened.measure(targets))  # type: ignore[misc]
-        for name, values in measured.items():
-            table.values[name][rows, targets.start : targets.stop] = values.T.double().cpu().numpy()
-        if targets.stop == table.n_targets:
+    every = chunks(work.groups, table.done_targets, table.at_once)
+    while parts := list(islice(every, processes.size())):
+        for targets, measured in zip(parts, _measured(model, opened, parts), strict=False):
+            for name, found in measured.items():
+                table.values[name][rows, targets.start : targets.stop] = found
+        if parts[-1].stop == table.n_targets:
             yield replace(table, done_prompts=table.done_prompts + len(rows), done_targets=0)
         else:
-            table = replace(table, done_targets=targets.stop)
+            table = replace(table, done_targets=parts[-1].stop)
             yield table
+
+
+def _measured(model: Model, opened: OpenBatch, parts: Sequence[range]) -> list[dict[str, Array]]:
+    """What is measured of the next targets, ``[batch, targets]``: each process measures some of them."""
+    number = processes.rank()
+
+    def own() -> dict[str, Array]:
+        if number >= len(parts):
+            return {}
+        return {name: values.T.double().cpu().numpy() for name, values in opened.measure(parts[number]).items()}
+
+    return _plainly(model, lambda: processes.each(own))
 
 
 def _plainly(model: Model, make: Callable[[], Made]) -> Made:

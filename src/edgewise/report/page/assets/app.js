@@ -136,21 +136,30 @@ class App {
     );
     this.panel = new Panel(this.aside, this);
     this.panes.classList.toggle("several", this.models.length > 1);
-    this.graphs = this.models.map((model) => {
+    // All panes stand before the first is drawn, so that each knows its width.
+    const panes = this.models.map((model, i) => {
       const pane = el("div", { class: "pane" });
-      this.panes.append(el("figure", {}, this.models.length > 1 ? el("figcaption", {}, button(`${this.models.indexOf(model) + 1}  ${model.run.folder}: ${model.run.title}`, () => this.select(null, model), { class: "link" })) : null, pane));
-      return new Graph(pane, model, this);
+      const name = this.models.length > 1 && el("figcaption", {}, button(`${i + 1}  ${model.run.folder}: ${model.run.title}`, () => this.select(null, model), { class: "link" }));
+      this.panes.append(el("figure", {}, name, pane));
+      return pane;
     });
+    this.graphs = this.models.map((model, i) => new Graph(panes[i], model, this));
     this.updateRun();
     this.update();
     this.fit();
-    window.addEventListener("resize", () => this.fit());
-    window.addEventListener("beforeprint", () => this.fit());
+    window.addEventListener("resize", () => this.relayout());
+    window.addEventListener("beforeprint", () => this.relayout());
+    window.addEventListener("afterprint", () => this.relayout());
     document.addEventListener("keydown", (event) => this.pressed(event));
   }
 
   fit() {
     for (const graph of this.graphs) graph.fit();
+  }
+
+  relayout() {
+    for (const graph of this.graphs) graph.relayout();
+    this.fit();
   }
 
   controls() {
@@ -164,8 +173,8 @@ class App {
     const first = this.models[0].run.ranked.first;
     return el(
       "div", { class: "controls" },
-      el("div", { class: "bar size" }, el("label", { for: "size" }, `${what}s`), this.slider, this.number, first ? button(`circuit: ${first.toLocaleString("en")}`, () => this.resize(first), { id: "circuit", title: "as many as the circuit keeps" }) : null, this.said, el("span", { class: "end" }, button("◐", () => this.theme(), { id: "theme", "aria-label": "Dark or light" }), " ", button("?", () => this.help.showModal(), { "aria-label": "Keys" }))),
-      el("div", { class: "bar" }, this.search, names, ...(what === "edge" ? this.filters() : this.toggles()), button("Fit", () => this.fit(), { id: "fit" })),
+      el("div", { class: "bar size" }, el("label", { for: "size" }, `${what}s`), this.slider, this.number, first ? button(`circuit: ${first.toLocaleString("en")}`, () => this.resize(first), { id: "circuit", title: "as many as the circuit keeps" }) : null, this.said, el("span", { class: "end" }, what === "edge" ? [button("Collapse", () => this.toggleLayers(), { id: "collapse", title: "layers" }), " "] : null, button("Fit", () => this.fit(), { id: "fit" }), " ", button("◐", () => this.theme(), { id: "theme", "aria-label": "Dark or light" }), " ", button("?", () => this.help.showModal(), { "aria-label": "Keys" }))),
+      el("div", { class: "bar" }, this.search, names, ...(what === "edge" ? this.filters() : this.toggles())),
     );
   }
 
@@ -187,7 +196,6 @@ class App {
       checked && choice("basis", "Exact or estimated", [["all", "exact or not"], ["exact", "exact"], ["estimate", "estimated"]]),
       choice("certainty", "Certainty", [["all", "any certainty"], ["certain", "sign certain"], ["uncertain", "sign uncertain"]]),
       ...this.toggles(),
-      button("Collapse", () => this.toggleLayers(), { id: "collapse", title: "layers" }),
     ];
   }
 
@@ -207,8 +215,8 @@ class App {
     const of = run.level === "edge";
     return el(
       "ul", { class: "legend" },
-      line(`helps: patching it lowers ${run.metric}`, { class: "edge helps" }),
-      line("harms: patching it raises it", { class: "edge harms" }),
+      line(`helps: patching it ${run.lower_is_better ? "raises" : "lowers"} ${run.metric}`, { class: "edge helps" }),
+      line(`harms: patching it ${run.lower_is_better ? "lowers" : "raises"} it`, { class: "edge harms" }),
       of && el("li", {}, "width: |score|"),
       of && run.ranked.exact && line("exact effect", { class: "edge plain" }),
       of && run.ranked.exact && line("estimate", { class: "edge plain estimate" }),

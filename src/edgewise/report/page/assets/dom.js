@@ -45,10 +45,6 @@ function count(number, what) {
   return `${number.toLocaleString("en")} ${what}${number === 1 ? "" : "s"}`;
 }
 
-function signClass(value) {
-  return value === null || value === 0 ? "plain" : value < 0 ? "helps" : "harms";
-}
-
 const SIGNS = { " ": "·", "\n": "⏎", "\t": "⇥", "\r": "␍" };
 
 // A token with its spaces and ends of lines to be seen; an empty one as such.

@@ -1,15 +1,16 @@
 // The circuit as a drawing: what is shown follows from the state alone.
 
 const NEAR = 7; // pixels within which a pointer is on an edge
+const SHOWN = Symbol("what an element shows");
 
 class Graph {
   // app: has `state`, and is told what was asked for.
   constructor(container, model, app) {
     this.app = app;
     this.model = model;
+    this.container = container;
     container.style.minHeight = `${tallEnough(model.run.shape.layers)}px`;
-    const { clientWidth: width, clientHeight: height } = container;
-    this.layout = new Layout(model, width || 900, height || 640);
+    this.place();
     const label = `Circuit of ${model.run.title}: nodes by layer, edges by score. Tab goes from node to node.`;
     this.svg = d3.select(container).append("svg").attr("class", "graph").attr("role", "group").attr("aria-label", label);
     this.scene = this.svg.append("g");
@@ -26,6 +27,17 @@ class Graph {
     this.svg.on("pointermove", (event) => this.pointed(event)).on("pointerleave", () => this.unpointed());
     this.svg.on("click", (event) => this.clicked(event));
     this.fit();
+  }
+
+  place() {
+    const { clientWidth: width, clientHeight: height } = this.container;
+    this.layout = new Layout(this.model, width || 900, height || 640);
+    this.curves = new Map();
+  }
+
+  relayout() {
+    this.place();
+    this.update();
   }
 
   fit() {
@@ -98,13 +110,24 @@ class Graph {
     this.boxes = new Map(nodes.map((node) => [node.key, node.box]));
     for (const link of links) {
       for (const key of [link.from, link.to]) if (!this.boxes.has(key)) this.boxes.set(key, this.boxOf(key));
-      link.curve = curveOf(this.boxes.get(link.from), this.boxes.get(link.to), link.letter, this.layout);
+      this.bend(link);
     }
     this.links = this.focused(links);
     this.drawBands();
     this.drawEdges();
     this.drawPorts();
     this.drawNodes(nodes);
+  }
+
+  // A link's curve; that of an edge between two nodes is the same until the layout is another.
+  bend(link) {
+    const known = this.curves.get(link.key);
+    if (known) Object.assign(link, known);
+    else {
+      link.curve = curveOf(this.boxes.get(link.from), this.boxes.get(link.to), link.letter, this.layout);
+      link.path = pathOf(link.curve);
+      if (!/(^|>)group:/.test(link.key)) this.curves.set(link.key, { curve: link.curve, path: link.path });
+    }
   }
 
   // With a node selected only what feeds it and what it feeds; with an edge, only that.
@@ -150,14 +173,18 @@ class Graph {
       const estimated = link.edges.every((edge) => edge.exact === false);
       const unsure = link.edges.length === 1 && first.score !== undefined && isUncertain(first) === true;
       const hit = found && link.edges.some((edge) => found(edge.name));
-      return `edge ${signClass(link.score)}${estimated ? " estimate" : ""}${unsure ? " unsure" : ""}${found ? (hit ? " found" : " dim") : ""}`;
+      return `edge ${this.model.signOf(link.score)}${estimated ? " estimate" : ""}${unsure ? " unsure" : ""}${found ? (hit ? " found" : " dim") : ""}`;
     };
     const size = (link) => 0.7 + 5 * Math.sqrt(Math.min(1, Math.abs(link.score || 0) / largest));
-    this.edges.selectAll("path").data(this.links, (link) => link.key).join("path")
-      .attr("class", kind)
-      .attr("data-letter", (link) => link.letter || null)
-      .attr("stroke-width", (link) => size(link).toFixed(2))
-      .attr("d", (link) => pathOf(link.curve));
+    // Set only where it differs: a browser looks anew at whatever is set.
+    const set = function (link) {
+      const looks = { class: kind(link), "stroke-width": size(link).toFixed(1), d: link.path };
+      for (const [name, value] of Object.entries(looks)) {
+        if (this[SHOWN]?.[name] !== value) this.setAttribute(name, value);
+      }
+      this[SHOWN] = looks;
+    };
+    this.edges.selectAll("path").data(this.links, (link) => link.key).join("path").each(set);
   }
 
   // Where edges enter a head: q, k and v, each with its letter.
@@ -226,13 +253,17 @@ class Graph {
       .attr("fill-opacity", (node) => this.tint(node));
     item.select("text").attr("y", (node) => node.box.height * 0.2 + 0.1)
       .attr("font-size", (node) => Math.min(10, node.box.height * 0.72).toFixed(1)).text(label);
-    if (!this.model.ofEdges) item.classed("helps", (node) => this.sign(node) < 0).classed("harms", (node) => this.sign(node) > 0);
+    if (!this.model.ofEdges) item.classed("helps", (node) => this.toned(node) === "helps").classed("harms", (node) => this.toned(node) === "harms");
   }
 
   // Of a run that scored nodes, a node's score as a share of the largest.
   sign(node) {
     const item = this.model.ofEdges ? null : this.model.byName.get(node.key);
     return item && item.score !== null ? item.score / this.model.largest : 0;
+  }
+
+  toned(node) {
+    return this.model.signOf(this.sign(node));
   }
 
   tint(node) {

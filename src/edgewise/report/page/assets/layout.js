@@ -92,7 +92,8 @@ function curveOf(from, to, letter, { pitch, row }) {
 }
 
 function pathOf([a, b, c, d]) {
-  const text = (point) => `${point[0].toFixed(1)} ${point[1].toFixed(1)}`;
+  const short = (value) => Math.round(value * 10) / 10;
+  const text = (point) => `${short(point[0])} ${short(point[1])}`;
   return `M${text(a)}C${text(b)} ${text(c)} ${text(d)}`;
 }
 

@@ -44,7 +44,9 @@ class Model {
       rank: ranked.ranks[i],
       score: ranked.scores[i],
       stderr: ranked.stderrs[i],
-      exact: ranked.exact ? Boolean(ranked.exact[i]) : null,
+      exact: ranked.exact ? ranked.exact[i] > 0 : null,
+      drawn: ranked.exact ? ranked.exact[i] === 2 : false,
+      doubt: ranked.doubts ? ranked.doubts[i] : null,
       estimate: ranked.estimates ? ranked.estimates[i] : null,
       low: ranked.lows ? ranked.lows[i] : null,
       high: ranked.highs ? ranked.highs[i] : null,
@@ -52,11 +54,18 @@ class Model {
       place: ranked.places ? ranked.places[i] : null,
       measured: exact.has(name) ? exact.get(name) : null,
     }));
+    for (const item of this.items) item.sign = this.signOf(item.score);
     this.largest = Math.max(1e-30, ...this.items.map((item) => Math.abs(item.score || 0)));
     this.byName = new Map(this.items.map((item) => [item.name, item]));
     this.heads = run.shape.heads / run.shape.kv_heads; // that share a key and a value
     this.names = this.nodeNames();
     this.points = this.measuredPoints();
+  }
+
+  // Whether a score says that it helps; of a distance, what raises it does.
+  signOf(score) {
+    if (!score) return "plain";
+    return score > 0 === this.run.lower_is_better ? "helps" : "harms";
   }
 
   nodeNames() {
@@ -128,20 +137,25 @@ function strongest(a, b) {
   return Math.abs(b.score || 0) - Math.abs(a.score || 0) || a.index - b.index;
 }
 
-// Whether a score's sign is not certain at 95 %; null where its spread is not known.
+// Whether a score's sign is not certain: at 95 % over prompts, or by the doubt of an estimate; null where nobody knows.
 function isUncertain(item) {
+  if (item.exact === false && item.doubt !== null && Math.abs(item.score) < item.doubt) return true;
   if (item.low !== null && item.high !== null) return item.low <= 0 && item.high >= 0;
   if (item.stderr === null || item.score === null) return null;
   return Math.abs(item.score) < CERTAIN * item.stderr;
 }
 
+function basis(item) {
+  return item.exact === null ? "" : item.drawn ? "exact, drawn by lot" : item.exact ? "exact" : "estimate";
+}
+
 function describe(item, metric) {
   const lines = [item.name, `${withError(item.score, item.stderr)} ${metric}`];
   if (item.low !== null) lines.push(`95 %: ${plain(item.low)} to ${plain(item.high)}`);
-  if (item.exact !== null) lines.push(item.exact ? `exact effect; the estimate was ${plain(item.estimate)}` : "an estimate");
+  if (item.exact !== null) lines.push(`${basis(item)}${item.exact ? `; the estimate was ${plain(item.estimate)}` : item.doubt === null ? "" : `, off by ${plain(item.doubt)} at most`}`);
   if (item.measured !== null && !item.exact) lines.push(`verified: ${plain(item.measured)}`);
   if (item.place !== null) lines.push(`at position ${item.place}`);
-  const sign = isUncertain(item) ? "; sign not certain at 95 %" : "";
+  const sign = isUncertain(item) ? "; sign not certain" : "";
   lines.push(`${item.rank === null ? "no rank" : `rank ${item.rank.toLocaleString("en")}`}, ${item.kept ? "in the circuit" : "not in the circuit"}${sign}`);
   return lines;
 }
@@ -165,7 +179,7 @@ function matcher(query) {
 function passes(item, state) {
   if (state.circuitOnly && !item.kept) return false;
   if (!state.entries.has(entry(item))) return false;
-  if (state.sign !== "all" && signClass(item.score) !== state.sign) return false;
+  if (state.sign !== "all" && item.sign !== state.sign) return false;
   if (state.basis !== "all" && (item.exact === null || item.exact !== (state.basis === "exact"))) return false;
   if (state.certainty === "uncertain" && isUncertain(item) !== true) return false;
   return !(state.certainty === "certain" && isUncertain(item) !== false);

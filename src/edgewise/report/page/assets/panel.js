@@ -23,19 +23,20 @@ class Panel {
     return button(text, () => this.app.select(name, this.app.model), { class: "link" });
   }
 
-  row(model, item, text) {
-    const bar = el("i", { class: `bar ${signClass(item.score)}` });
+  // An edge (or node) with its score; a click selects it, or the node at its other end.
+  row(model, item, text, leads) {
+    const bar = el("i", { class: `bar ${item.sign}` });
     bar.style.width = `${Math.max(1, (100 * Math.abs(item.score || 0)) / model.largest)}%`;
     const row = el(
       "li", { class: isUncertain(item) ? "unsure" : null },
-      this.link(text, item.name),
+      this.link(text, leads),
       el("span", { class: "number" }, withError(item.score, item.stderr)),
       bar,
     );
     return tipped(row, ...describe(item, model.run.metric));
   }
 
-  list(model, title, items, text, key, listed = LISTED) {
+  list(model, title, items, text, key, { listed = LISTED, leads = (item) => item.name } = {}) {
     const some = this.open.has(key) ? items : items.slice(0, listed);
     const more = items.length > some.length && button(`${items.length - some.length} more`, () => {
       this.open.add(key);
@@ -43,7 +44,7 @@ class Panel {
     }, { class: "link" });
     return [
       el("h3", {}, `${title} (${items.length})`),
-      items.length ? el("ol", { class: "edges-list" }, some.map((item) => this.row(model, item, text(item)))) : el("p", { class: "quiet" }, "none shown"),
+      items.length ? el("ol", { class: "edges-list" }, some.map((item) => this.row(model, item, text(item), leads(item)))) : el("p", { class: "quiet" }, "none shown"),
       more,
     ];
   }
@@ -57,6 +58,7 @@ class Panel {
       ...this.sizes(model),
       ...this.doubt(model, items),
       ...this.odd(model),
+      ...(model.ofEdges ? this.list(model, "Strongest edges", [...items].sort(strongest), (edge) => edge.name, "strongest", { listed: BEST }) : []),
       el("p", { class: "quiet" }, "Click a node for what it reads and what it feeds; an edge for its numbers. Shift-click marks nodes to group."),
     ];
   }
@@ -65,8 +67,7 @@ class Panel {
     if (!model.ofEdges) return this.list(model, "Largest nodes", [...items].sort(strongest), (item) => item.name, "nodes");
     const writes = model.incoming(items, "logits").filter((edge) => edge.source !== "input");
     return [
-      ...this.list(model, "Write to the answer", writes, (edge) => this.named(model, edge.source), "answer", BEST),
-      ...this.list(model, "Strongest edges", [...items].sort(strongest), (edge) => edge.name, "strongest", BEST),
+      ...this.list(model, "Write to the answer", writes, (edge) => this.named(model, edge.source), "answer", { listed: BEST, leads: (edge) => edge.source }),
     ];
   }
 
@@ -86,8 +87,8 @@ class Panel {
       "li", {},
       el("b", {}, `${100 * share} %: `),
       button(count(reached.size, what), () => this.app.resize(reached.size), { class: "link" }),
-      ` (${plain(reached.faithfulness)})`,
-      before && before.size > 0 ? `; ${before.size.toLocaleString("en")} do not (${plain(before.faithfulness)})` : "",
+      ` (${reached.faithfulness.toFixed(3)})`,
+      before && before.size > 0 ? `, not ${before.size.toLocaleString("en")} (${before.faithfulness.toFixed(3)})` : "",
     ));
     return [el("h3", {}, `How many ${what}s keep the behaviour`), el("ul", { class: "bare" }, said.length ? said : el("li", {}, "no size that was measured keeps half"))];
   }
@@ -97,18 +98,19 @@ class Panel {
     if (!items.some((item) => isUncertain(item) !== null)) return [];
     return [
       el("h3", {}, "Uncertain"),
-      el("p", {}, button(`${count(unsure.length, model.run.level)} of ${items.length.toLocaleString("en")} shown`, () => this.app.set({ certainty: this.app.state.certainty === "uncertain" ? "all" : "uncertain" }), { class: "link", id: "uncertain" }), ` ${unsure.length === 1 ? "has" : "have"} a sign that is not certain at 95 %.`),
+      el("p", {}, button(`${count(unsure.length, model.run.level)} of ${items.length.toLocaleString("en")} shown`, () => this.app.set({ certainty: this.app.state.certainty === "uncertain" ? "all" : "uncertain" }), { class: "link", id: "uncertain" }), ` ${unsure.length === 1 ? "has" : "have"} a sign that is not certain, over prompts at 95 % or by the doubt of an estimate.`),
     ];
   }
 
   odd(model) {
     const prompts = model.run.prompts;
     if (!prompts || !prompts.rows.length) return [];
-    const found = oddest(prompts).slice(0, 3);
-    const mean = prompts.clean.reduce((sum, value) => sum + value, 0) / prompts.clean.length;
+    const found = oddest(model.run).slice(0, 3);
+    const [values, which] = model.run.lower_is_better ? [prompts.corrupted, "corrupted"] : [prompts.clean, "clean"];
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
     return [
       el("h3", {}, "Odd prompts"),
-      el("ul", { class: "bare" }, found.map((place) => el("li", {}, button(`row ${prompts.rows[place]}`, () => this.app.showPrompt(place), { class: "link" }), `: ${plain(prompts.clean[place])} clean; the mean is ${plain(mean)}`))),
+      el("ul", { class: "bare" }, found.map((place) => el("li", {}, button(`row ${prompts.rows[place]}`, () => this.app.showPrompt(place), { class: "link" }), `: ${plain(values[place])} ${which}; the mean is ${plain(mean)}`))),
     ];
   }
 
@@ -138,8 +140,8 @@ class Panel {
       item ? describe(item, model.run.metric).slice(1).map((line) => el("p", {}, line)) : null,
       model.ofEdges
         ? [
-            ...this.list(model, "Reads", model.incoming(items, name), (edge) => `${this.named(model, edge.source)}${edge.letter ? ` → ${edge.letter}` : ""}`, `in ${name}`),
-            ...this.list(model, "Feeds", model.outgoing(items, name), (edge) => `${this.named(model, edge.node)}${edge.letter ? ` ${edge.letter}` : ""}`, `out ${name}`),
+            ...this.list(model, "Reads", model.incoming(items, name), (edge) => `${this.named(model, edge.source)}${edge.letter ? ` → ${edge.letter}` : ""}`, `in ${name}`, { leads: (edge) => edge.source }),
+            ...this.list(model, "Feeds", model.outgoing(items, name), (edge) => `${this.named(model, edge.node)}${edge.letter ? ` ${edge.letter}` : ""}`, `out ${name}`, { leads: (edge) => edge.node }),
           ]
         : null,
       patternView(model.run.patterns, name),
@@ -148,9 +150,11 @@ class Panel {
   }
 }
 
-// Prompts by how odd they are: the lowest metric first.
-function oddest(prompts) {
-  return prompts.clean.map((_, i) => i).sort((a, b) => prompts.clean[a] - prompts.clean[b] || a - b);
+// Prompts by how odd they are: the lowest metric first; of a distance, those that the corruption moves least.
+function oddest(run) {
+  const { clean, corrupted } = run.prompts;
+  const values = run.lower_is_better ? corrupted : clean;
+  return values.map((_, i) => i).sort((a, b) => values[a] - values[b] || a - b);
 }
 
 // Where a head looks: each token's row of the pattern, and the tokens shaded by the row of the one pointed at.

@@ -13,7 +13,7 @@ class Prompts {
     const { run } = this.app.model;
     const prompts = run.prompts;
     if (!prompts) return replace(this.node, el("p", { class: "quiet" }, "The run keeps no prompts."));
-    const odd = prompts.rows.length ? oddest(prompts).slice(0, ALWAYS) : [];
+    const odd = prompts.rows.length ? oddest(run).slice(0, ALWAYS) : [];
     const places = [...new Set([...(this.chosen === null ? [] : [this.chosen]), ...odd, ...prompts.shown.slice(0, ALWAYS).map((one) => one.place)])];
     const byPlace = new Map(prompts.shown.map((one) => [one.place, one]));
     return replace(
@@ -39,12 +39,12 @@ class Prompts {
     if (y.domain()[0] < 0) chart.level(0, {});
     const dot = (i, value, kind) => {
       const lines = [`row ${prompts.rows[i]}, ${kind}`, `${plain(value)} ${run.metric}`];
-      const mark = chart.dot(i + 1, value, lines, { class: `dot ${kind}${odd.includes(i) && kind === "clean" ? " odd" : ""}` });
+      const mark = chart.dot(i + 1, value, lines, { class: `dot ${kind}${odd.includes(i) && kind === (run.lower_is_better ? "corrupted" : "clean") ? " odd" : ""}` });
       mark.addEventListener("click", () => this.show(i));
     };
     prompts.corrupted.forEach((value, i) => dot(i, value, "corrupted"));
     prompts.clean.forEach((value, i) => dot(i, value, "clean"));
-    return [chart.node, el("p", { class: "quiet" }, "Filled: clean; hollow: corrupted; ringed: the lowest three. A click shows the prompt.")];
+    return [chart.node, el("p", { class: "quiet" }, "Filled: clean; hollow: corrupted; ringed: the oddest three. A click shows the prompt.")];
   }
 
   prompt(run, prompt, odd) {

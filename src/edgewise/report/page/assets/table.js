@@ -44,8 +44,9 @@ class Table {
       ranked.lows && ["low", "95 % from", (item) => item.low, (item) => plain(item.low)],
       ranked.lows && ["high", "to", (item) => item.high, (item) => plain(item.high)],
       ["certain", "sign certain", unsure],
-      checked && ["basis", "score is", (item) => (item.exact ? "exact" : "estimate")],
+      checked && ["basis", "score is", basis],
       checked && ["estimate", "estimate", (item) => item.estimate, (item) => plain(item.estimate)],
+      ranked.doubts && ["doubt", "off by at most", (item) => item.doubt, (item) => plain(item.doubt)],
       run.verified && ["measured", "verified", (item) => item.measured, (item) => plain(item.measured)],
       ranked.places && ["place", "position", (item) => item.place],
       ["kept", "in circuit", (item) => (item.kept ? "yes" : "no")],
@@ -92,7 +93,7 @@ class Table {
   }
 
   row(model, state, columns, item) {
-    const bar = el("i", { class: `bar ${signClass(item.score)}` });
+    const bar = el("i", { class: `bar ${item.sign}` });
     bar.style.width = `${(100 * Math.abs(item.score || 0)) / model.largest}%`;
     const cells = columns.map(([key, , value, shown]) => {
       const text = shown ? shown(item) : String(value(item) ?? "–");

@@ -1,0 +1,122 @@
+"""Prompts, edges and circuits over processes: what one process finds, to the last bit, whatever their number."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import tiny
+from edgewise import processes
+from edgewise.attribution import estimate_edges
+from edgewise.errors import ProcessError, ScoreError
+from edgewise.evaluation.evaluate import evaluate_circuit
+from edgewise.graph.selection import top_n
+from edgewise.models import load_model
+from edgewise.runs.config import RunConfig
+from edgewise.runs.discover import discover
+from edgewise.runs.store.folder import load_run
+from edgewise.runs.verify import verify
+from edgewise.search import patch_edges, score_edges
+from edgewise.settings.conditions import Conditions
+from edgewise.settings.selection import Selection
+from edgewise.verbs.evaluate import evaluate
+from together import together
+
+pytestmark = pytest.mark.slow
+
+
+def found() -> dict[str, Any]:
+    """Scores, exact effects and an evaluation, of a model made the same in every process."""
+    torch.set_num_threads(1)
+    model, prompts = load_model(tiny.gpt2(n_layer=2)), tiny.prompts(11)
+    few = Conditions(batch_size=2)
+    scores = estimate_edges(
+        model, prompts, method="eap", metric="logit-diff", bootstrap=20, per_prompt=True, conditions=few
+    )
+    both = score_edges(model, prompts, metric="logit-diff", exact=7, conditions=few)
+    exact = patch_edges(model, prompts, metric="logit-diff", only=["*->logits", "input->*"], conditions=few)
+    judged = evaluate_circuit(
+        model, prompts, top_n(scores, 9), metric="logit-diff", scores=scores, random=1, conditions=few
+    )
+    return {
+        "values": scores.values,
+        "stderr": scores.stderr,
+        "resampled": scores.resampled,
+        "per_prompt": scores.per_prompt,
+        "both": both.values,
+        "exact": exact.values,
+        "faithfulness": judged.faithfulness,
+        "curve": [point.faithfulness for point in judged.curve.points],
+    }
+
+
+def runs(folder: Path) -> dict[str, bytes]:
+    """The files of a run that is found, verified and evaluated, by all processes in one folder."""
+    asked = RunConfig("demo", task="ioi", n=5, batch_size=2, selection=Selection(top=40))
+    discover(asked, folder)
+    verify(folder, edges=30)
+    evaluate(folder, random=1, progress=False)
+    discover(replace(asked, method="acdc", metric="kl", settings={"tau": 0.05}, selection=Selection()), folder / "acdc")
+    names = ("scores.safetensors", "circuit.json", "verification.json", "evaluation-resample.json", "faithfulness.json")
+    # Candidates are tried in other company, so that its numbers are the same but for rounding.
+    kept = load_run(folder / "acdc").circuit.mask.tobytes()
+    return {name: (folder / name).read_bytes() for name in names} | {"acdc": kept}
+
+
+def both(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
+    return found(), runs(folder)
+
+
+def test_parts_make_the_same_bits(tmp_path: Path) -> None:
+    alone, files = found(), runs(tmp_path / "alone")
+    for every, theirs in together(3, both, tmp_path, tmp_path / "shared"):
+        for name, value in alone.items():
+            np.testing.assert_array_equal(np.asarray(every[name]), np.asarray(value), err_msg=name)
+        for name, content in files.items():
+            assert theirs[name] == content, name
+    assert load_run(tmp_path / "shared").record.processes == 3
+
+
+def lacking(folder: Path, rank: int) -> str:
+    """What is raised in each process where one of them fails, or works on other data."""
+    said = []
+
+    def fail(error: Exception) -> None:
+        if processes.rank() == rank:
+            raise error
+
+    for error in (ScoreError("row 7 is not finite"), MemoryError("full"), TypeError("a slip")):
+        with pytest.raises((ScoreError, MemoryError, TypeError, ProcessError)) as raised:
+            processes.agree(partial(fail, error))
+        said.append(f"{raised.typename}: {raised.value}")
+    with pytest.raises(ProcessError) as differs:
+        processes.require_alike({"model": "same", "prompts": f"of {processes.rank()}"})
+    said.append(str(differs.value))
+    (folder / f"done-{processes.rank()}").touch()
+    processes.in_first(lambda: (folder / "by-the-first").write_text(str(processes.size())))
+    assert (folder / "by-the-first").read_text() == "1"
+    return "; ".join(said)
+
+
+def test_a_failure_of_one_is_raised_in_all(tmp_path: Path) -> None:
+    first, second = together(2, lacking, tmp_path, tmp_path, 1)
+    assert first == (
+        "ScoreError: row 7 is not finite; MemoryError: out of memory in process 1: full;"
+        " ProcessError: process 1: TypeError: a slip; process 1 works on another prompts than the first; give all the"
+        " same files and versions"
+    )
+    assert "TypeError: a slip" in second
+
+
+def test_one_process_is_free() -> None:
+    assert (processes.size(), processes.rank(), processes.first(), processes.here()) == (1, 0, True, 1)
+    assert processes.each(lambda: 3) == [3]
+    assert processes.gather(4) == [4]
+    with pytest.raises(ProcessError, match="was not begun by torchrun"):
+        processes.join()
