@@ -24,7 +24,7 @@ def test_the_tables_are_those_of_the_stored_rows() -> None:
 def test_fading_falls_with_size_where_the_page_says_so() -> None:
     """On the real models, at 1 to 20 % of edges."""
     real = [row for row in ROWS if row["method"] == "fading:kl" and row["edges"] > 1000]
-    assert len(real) >= 2
+    assert real
     for row in real:
         kl = [one["kl"] for one in row["points"]]
         assert kl == sorted(kl, reverse=True), row

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -206,20 +205,30 @@ def test_a_compiled_circuit_is_found(program: str, asked: Fading) -> None:
 
 
 @pytest.mark.slow
-def test_the_best_edges_of_a_rung_are_its_circuit() -> None:
-    """Where smaller circuits lie within larger ones; beyond the largest the order is the estimate's."""
+def test_edges_rank_by_circuit_and_then_by_how_long_they_stay() -> None:
+    """Those that no step held are last, in the estimate's order."""
     model, pairs = load_model(FAMILIES["gpt2"]()), list(prompts(4))
-    state = last_of(fading(model, pairs, Fading(4, 4)))
-    scores, n = state.scores(), model.graph.n_edges
-    values = scores.values[model.graph.mask]
+    n, mask, steps = model.graph.n_edges, model.graph.mask, plan(model.graph.n_edges, 4)
+    _, *states = fading(model, pairs, Fading(4, 4))
+    stays, circuit = np.full(n, n + 1), np.full(n, n)
+    for step, state in zip(steps, states, strict=True):
+        if step.last:
+            (left,) = np.nonzero((state.smallest == step.size) & (circuit != step.size))
+            assert len(left) == step.size
+            circuit[left], stays[left] = step.size, step.size
+        elif not step.hard:
+            best = np.argsort(-state.soft.values)[: step.size]
+            stays[best] = step.size
+    np.testing.assert_array_equal(states[-1].smallest, circuit)
+    values = states[-1].scores().values[mask]
     assert sorted(values) == [(k + 1) / n for k in range(n)]
-    assert set(state.smallest) <= {*rungs(n), n}
-    outside = np.flatnonzero(state.smallest == n)
-    estimates = score_edges(model, pairs, method="secant-mid", metric="kl").values[model.graph.mask]
-    np.testing.assert_array_equal(np.argsort(values[outside]), np.argsort(np.abs(estimates[outside])))
-    smallest = rungs(n)[-1]
-    again = replace(state, hard=state.soft).settled(smallest)
-    assert (again.smallest == smallest).sum() >= smallest
+    falling = np.argsort(-values)
+    both = list(zip(circuit[falling].tolist(), stays[falling].tolist(), strict=True))
+    assert both == sorted(both)
+    estimates = score_edges(model, pairs, method="secant-mid", metric="kl").values[mask]
+    never = falling[stays[falling] == n + 1]
+    assert len(never) > 20
+    assert (np.diff(np.abs(estimates[never])) <= 0).all()
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@
 3. The size falls from rung to rung by the same factor each step. At each rung it stays, while a copy of the levels
    goes on at a falling temperature: masks become 0 or 1, and the best edges are the circuit of that size. Then the
    size falls on from where the levels stood.
-4. An edge ranks by the smallest circuit that holds it, within one by its level there.
+4. An edge ranks by the smallest circuit that holds it, those of one circuit by how long they stay as the size falls on.
 
 Estimates ask what an edge does in the whole model, where others do its work; here it is asked in the circuit. It is
 descent on masks, as subnetwork probing (Cao et al. 2021) and edge pruning (Bhaskar et al. 2024), but with the number of
@@ -161,7 +161,7 @@ class _Work:
             soft=levels,
             hard=levels,
             smallest=np.full(n, float(n)),
-            place=-levels.values,
+            place=n - levels.values,
             batch_size=rows,
             planned_batch_size=rows,
             clean_metric=clean,

@@ -28,7 +28,8 @@ class FadingState:
         hard: those that harden at a rung; the same as the soft ones on the way to one.
         smallest: of each edge, the size of the smallest settled circuit that holds it, ``[n_edges]``; of all edges
             where none does.
-        place: of each edge, its place in that circuit, the best 0.
+        place: of each edge, the least size on the way down at which it was among the best, with its rank there behind
+            the point; it orders the edges of one circuit.
         batch_size: prompts a run.
         planned_batch_size: the same as it was at the start; more where memory ran out.
         clean_metric: of every prompt on the clean run, ``[n_prompts]``.
@@ -63,15 +64,14 @@ class FadingState:
         losses = np.concatenate([self.losses, [[step.size, loss]]])
         moved = replace(self, hard=levels, losses=losses, batch_size=batch_size)
         if not step.hard:
-            return replace(moved, soft=levels)
+            return replace(moved, soft=levels, place=_placed(self.place, levels, step.size))
         return moved.settled(step.size) if step.last else moved
 
     def settled(self, size: int) -> FadingState:
         """The state whose circuit of a size is that of the highest levels; of equals the first."""
-        order = np.argsort(-self.hard.values, kind="stable")
-        smallest, place = self.smallest.copy(), self.place.copy()
-        smallest[order[:size]], place[order[:size]] = size, np.arange(size)
-        return replace(self, hard=self.soft, smallest=smallest, place=place)
+        smallest = self.smallest.copy()
+        smallest[_best(self.hard, size)] = size
+        return replace(self, hard=self.soft, smallest=smallest, place=_placed(self.place, self.hard, size))
 
     def scores(self) -> EdgeScores:
         """The share of all edges that rank below an edge or with it, by the smallest circuit that holds it.
@@ -125,3 +125,15 @@ class FadingState:
             losses=arrays["losses"].reshape(-1, 2),
             **{name: arrays[name] for name in names},
         )
+
+
+def _best(levels: Levels, size: int) -> npt.NDArray[np.intp]:
+    """The edges of the highest levels, falling; of equals the first."""
+    return np.argsort(-levels.values, kind="stable")[:size]
+
+
+def _placed(place: Array, levels: Levels, size: int) -> Array:
+    """The places after a step at a size."""
+    best, placed = _best(levels, size), np.array(place)
+    placed[best] = size + np.arange(len(best)) / len(place)
+    return placed
