@@ -117,3 +117,23 @@ def test_the_page_names_every_key_and_every_check() -> None:
         limit = f"{check.limit:.0%}".replace("%", " %") + (" or more" if check.least else " or less")
         assert f"| {check.name} |" in page
         assert page.split(f"| {check.name} |")[1].split("|")[1].strip() == ("none" if check.limit == 0 else limit)
+
+
+def test_a_template_is_a_task(cli: Cli, template: Path, tmp_path: Path) -> None:
+    """Its circuit is measured on held-out prompts, and another template is another run."""
+    out = tmp_path / "run"
+    command = ("discover", "--model", "demo", "--task", template, "--n", 8, "--method", "eap", "--no-pictures")
+    first = cli(*command, "--out", out)
+    assert first.code == 0, first
+    assert "demo on mine: 8 prompts, eap, logit-diff" in first.out
+    assert "of logit-diff on 8 held-out prompts" in first.out
+    made = tmp_path / "prompts.jsonl"
+    cli("make-prompts", template, "--model", "demo", "--n", 8, "--out", made)
+    of_file = cli("discover", "--model", "demo", "--data", made, "--method", "eap", "--no-pictures", "--out", out / "f")
+    assert of_file.out.split("prompts    logit-diff")[1].split("circuit:")[0] in first.out
+    assert "Found the finished run" in cli(*command, "--out", out).out
+    template.write_text(TEMPLATE.replace('"museum", ', ""))
+    refused = cli(*command, "--out", out)
+    assert refused.code == 2
+    assert "template" in refused.err
+    assert "did you mean" not in cli("discover", "--model", "demo", "--task", "none.toml", "--out", out).err

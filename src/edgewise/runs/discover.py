@@ -41,7 +41,7 @@ from edgewise.runs.steps import SCORING, Execution, Moving, Steps
 from edgewise.runs.store.folder import Run, as_stored, read_record, read_run, refuse_other, require_free, write_run
 from edgewise.runs.store.lock import writing
 from edgewise.runs.store.record import Counts, MetricSummary, RunRecord, differences, versions
-from edgewise.tasks import TASKS, PromptSet
+from edgewise.tasks import PromptSet, load_task
 
 # Prompts of which a run keeps the tokens, to be looked at.
 SHOWN = 3
@@ -143,7 +143,7 @@ def known(config: RunConfig) -> RunConfig:
     if config.metric is not None:
         get_metric(config.metric)
     if config.task is not None:
-        TASKS.load(config.task)
+        load_task(config.task)
     return config
 
 

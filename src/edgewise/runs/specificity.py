@@ -18,7 +18,7 @@ from edgewise.runs.steps import Execution, Progress, Steps
 from edgewise.runs.store.atomic import write_through
 from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.folder import Run, load_run
-from edgewise.tasks import TASKS, PromptSet
+from edgewise.tasks import TASKS, PromptSet, load_task
 
 MEASURING = "measuring circuits on other tasks"
 BUILT = ("planted", "compiled")
@@ -84,7 +84,7 @@ def specificity(
     runs = [load_run(folder) for folder in folders]
     _require_one_model(runs)
     for task in tasks or ():
-        TASKS.load(task)
+        load_task(task)
     steps = Steps(execution.report)
     config = runs[0].record.config
     with steps.step("model", f"loading {config.model}"):
