@@ -26,7 +26,7 @@ from edgewise.graph import Circuit, EdgeScores, Graph, NodeScores
 from edgewise.metrics import Metric, get_metric
 from edgewise.runs.cautions import cautions
 from edgewise.runs.config import RunConfig
-from edgewise.runs.data_checks import Measured, check_data, compares
+from edgewise.runs.data_checks import Measured, check_data, check_scores, compares
 from edgewise.runs.examples import examples_of
 from edgewise.runs.faithfulness import with_faithfulness
 from edgewise.runs.methods import RunMethod, ScoringState, method_of, settled
@@ -164,7 +164,7 @@ def record_of(
         identity=setup.identity,
         versions=versions(),
         model=describe_model(setup.model),
-        prompts=describe_prompts(prompts, _shown(setup, get_metric(metric), state)),
+        prompts=describe_prompts(prompts, _shown(setup, get_metric(metric), state, scores)),
         metric=_metric(metric, state),
         counts=Counts(graph.n_edges, graph.n_sources, graph.n_destinations, circuit.n_edges, len(circuit.nodes())),
         rule=method.rule(config),
@@ -180,11 +180,13 @@ def record_of(
     )
 
 
-def _shown(setup: Setup, metric: Metric, state: ScoringState) -> ShownPrompts:
+def _shown(setup: Setup, metric: Metric, state: ScoringState, scores: EdgeScores | NodeScores) -> ShownPrompts:
     clean, corrupted = (np.asarray(one, np.float64) for one in (state.clean_metric, state.corrupted_metric))
     measured = Measured(clean, corrupted, compares(metric)) if metric.higher_is_better else None
     shown = show_prompts(setup.prompts, setup.model.tokenizer, SHOWN)
-    shown = replace(shown, checks=check_data(setup.prompts.pairs, measured))
+    of_scores = check_scores(scores.values, scores.stderr)
+    checks = check_data(setup.prompts.pairs, measured)
+    shown = replace(shown, checks=(*checks, of_scores) if of_scores else checks)
     if not compares(metric):
         return shown
     values = zip(setup.prompts, state.clean_metric, strict=True)
