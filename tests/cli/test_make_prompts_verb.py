@@ -105,7 +105,7 @@ def test_an_example_of_every_task_as_a_model_reads_it(cli: Cli) -> None:
 
 
 def test_the_page_names_every_key_and_every_check() -> None:
-    from edgewise.runs.data_checks import Measured, check_data
+    from edgewise.runs.data_checks import Measured, check_data, check_scores
     from edgewise.tasks import PromptPair
     from edgewise.tasks.templates import lists, read
 
@@ -113,7 +113,29 @@ def test_the_page_names_every_key_and_every_check() -> None:
     for key in (*read._KEYS, *read._KEYS_OF_SLOT, *lists._CONTENTS, *lists.OWN):
         assert f"`{key}`" in page or f"`{key} =" in page or f"`[[{key}]]`" in page or f"[{key}" in page, key
     measured = Measured(np.array([2.0, 1.0]), np.array([0.0, 0.0]), True, 1.0)
-    for check in check_data([PromptPair((1,), (2,), (3,), (4,))] * 2, measured):
+    of_scores = check_scores(np.ones(3), np.ones(3))
+    assert of_scores is not None
+    for check in (*check_data([PromptPair((1,), (2,), (3,), (4,))] * 2, measured), of_scores):
         limit = f"{check.limit:.0%}".replace("%", " %") + (" or more" if check.least else " or less")
         assert f"| {check.name} |" in page
         assert page.split(f"| {check.name} |")[1].split("|")[1].strip() == ("none" if check.limit == 0 else limit)
+
+
+def test_a_template_is_a_task(cli: Cli, template: Path, tmp_path: Path) -> None:
+    """Its circuit is measured on held-out prompts, and another template is another run."""
+    out = tmp_path / "run"
+    command = ("discover", "--model", "demo", "--task", template, "--n", 8, "--method", "eap", "--no-pictures")
+    first = cli(*command, "--out", out)
+    assert first.code == 0, first
+    assert "demo on mine: 8 prompts, eap, logit-diff" in first.out
+    assert "of logit-diff on 8 held-out prompts" in first.out
+    made = tmp_path / "prompts.jsonl"
+    cli("make-prompts", template, "--model", "demo", "--n", 8, "--out", made)
+    of_file = cli("discover", "--model", "demo", "--data", made, "--method", "eap", "--no-pictures", "--out", out / "f")
+    assert of_file.out.split("prompts    logit-diff")[1].split("circuit:")[0] in first.out
+    assert "Found the finished run" in cli(*command, "--out", out).out
+    template.write_text(TEMPLATE.replace('"museum", ', ""))
+    refused = cli(*command, "--out", out)
+    assert refused.code == 2
+    assert "template" in refused.err
+    assert "did you mean" not in cli("discover", "--model", "demo", "--task", "none.toml", "--out", out).err

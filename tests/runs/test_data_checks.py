@@ -13,7 +13,7 @@ from edgewise.errors import DataError
 from edgewise.report.data_checks import show_checks, show_in_one_line
 from edgewise.runs.asked_prompts import look
 from edgewise.runs.config import RunConfig
-from edgewise.runs.data_checks import Measured, check_data
+from edgewise.runs.data_checks import Measured, check_data, check_scores
 from edgewise.runs.discover import find_circuit
 from edgewise.runs.prompts import prompts_of
 from edgewise.tasks import PromptPair
@@ -80,6 +80,18 @@ def test_a_metric_that_compares_nothing_is_not_held_against_zero():
         "balance of answers",
         "answers in the corrupted prompt",
     }
+
+
+def test_the_largest_scores_are_held_against_their_standard_errors():
+    values = np.array([4.0, -2.0, 1.0, np.nan, 0.0, *[0.01] * 20])
+    stderr = np.array([1.0, 1.0, 0.6, 1.0, 0.0, *[0.008] * 20])
+    check = check_scores(values, stderr)
+    assert check is not None
+    assert check.value == pytest.approx(0.8)  # of 1/4, 1/2, .6 and seven of .8
+    assert not check.good
+    assert check.do == "use about 2.6 times as many prompts"
+    assert check_scores(values, None) is None
+    assert check_scores(np.zeros(3), np.ones(3)) is None
 
 
 def rows_of(config):

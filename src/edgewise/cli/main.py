@@ -32,6 +32,7 @@ from edgewise.cli import (
     roc,
     select,
     show,
+    specificity,
     verify,
 )
 from edgewise.cli.launch import LOST, is_another, launch, launched_by_us, processes_asked, tell_launcher, together
@@ -75,6 +76,7 @@ _add("report", report.report, report.EXAMPLES)
 _add("roc", roc.roc, roc.EXAMPLES)
 _add("select", select.select, select.EXAMPLES)
 _add("show", show.show, show.EXAMPLES)
+_add("specificity", specificity.specificity, specificity.EXAMPLES)
 _add("verify", verify.verify, verify.EXAMPLES)
 _add("check", check.check, check.EXAMPLES)
 

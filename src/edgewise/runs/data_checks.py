@@ -1,6 +1,6 @@
 """Whether prompts are any good: what each check finds, its limit and where that comes from, and what to do.
 
-All but the last two need the metric on every clean and corrupted prompt, which a run has, and no further pass. The
+What they need is the metric on every clean and corrupted prompt, which a run has, and no further pass. The
 limits are rules of thumb of our own where no source is named: they say where to look, and refuse nothing.
 """
 
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from edgewise.metrics import Metric
 from edgewise.tasks import PromptPair
@@ -19,6 +20,8 @@ from edgewise.tasks import PromptPair
 Values = np.ndarray[Any, np.dtype[np.float64]]
 NO_CHANGE = 1e-3
 """Of the mean change from clean to corrupted: a row that changes by less changes nothing."""
+LARGEST = 10
+"""Scores that are looked at."""
 
 
 @dataclass(frozen=True)
@@ -176,6 +179,31 @@ def _top(measured: Measured) -> DataCheck | None:
         f"a right answer is the likeliest of all tokens in {measured.top:.0%} of rows",
         "else the metric compares tokens that the model would not say",
         "write prompts that leave one kind of word to say, or other answers",
+    )
+
+
+def check_scores(values: npt.NDArray[Any], stderr: npt.NDArray[Any] | None) -> DataCheck | None:
+    """Whether the prompts suffice for the scores of the largest edges; None where these have no standard errors.
+
+    Args:
+        values: of every edge (or node); NaN where there is none.
+        stderr: over prompts, likewise.
+    """
+    if stderr is None:
+        return None
+    known = np.isfinite(values) & np.isfinite(stderr) & (values != 0)
+    largest = np.argsort(-np.abs(values[known]))[:LARGEST]
+    if not len(largest):
+        return None
+    share = float(np.median(stderr[known][largest] / np.abs(values[known][largest])))
+    return DataCheck(
+        "largest scores",
+        share,
+        0.5,
+        False,
+        f"the standard errors of the {len(largest)} largest scores are {share:.0%} of these (median)",
+        "two standard errors tell a score from zero at 95 %",
+        f"use about {max(1.0, (share / 0.5) ** 2):.1f} times as many prompts",
     )
 
 

@@ -26,7 +26,7 @@ from edgewise.graph import Circuit, EdgeScores, Graph, NodeScores
 from edgewise.metrics import Metric, get_metric
 from edgewise.runs.cautions import cautions
 from edgewise.runs.config import RunConfig
-from edgewise.runs.data_checks import Measured, check_data, compares
+from edgewise.runs.data_checks import Measured, check_data, check_scores, compares
 from edgewise.runs.examples import examples_of
 from edgewise.runs.faithfulness import with_faithfulness
 from edgewise.runs.methods import RunMethod, ScoringState, method_of, settled
@@ -41,7 +41,7 @@ from edgewise.runs.steps import SCORING, Execution, Moving, Steps
 from edgewise.runs.store.folder import Run, as_stored, read_record, read_run, refuse_other, require_free, write_run
 from edgewise.runs.store.lock import writing
 from edgewise.runs.store.record import Counts, MetricSummary, RunRecord, differences, versions
-from edgewise.tasks import TASKS, PromptSet
+from edgewise.tasks import PromptSet, load_task
 
 # Prompts of which a run keeps the tokens, to be looked at.
 SHOWN = 3
@@ -143,7 +143,7 @@ def known(config: RunConfig) -> RunConfig:
     if config.metric is not None:
         get_metric(config.metric)
     if config.task is not None:
-        TASKS.load(config.task)
+        load_task(config.task)
     return config
 
 
@@ -164,7 +164,7 @@ def record_of(
         identity=setup.identity,
         versions=versions(),
         model=describe_model(setup.model),
-        prompts=describe_prompts(prompts, _shown(setup, get_metric(metric), state)),
+        prompts=describe_prompts(prompts, _shown(setup, get_metric(metric), state, scores)),
         metric=_metric(metric, state),
         counts=Counts(graph.n_edges, graph.n_sources, graph.n_destinations, circuit.n_edges, len(circuit.nodes())),
         rule=method.rule(config),
@@ -180,11 +180,13 @@ def record_of(
     )
 
 
-def _shown(setup: Setup, metric: Metric, state: ScoringState) -> ShownPrompts:
+def _shown(setup: Setup, metric: Metric, state: ScoringState, scores: EdgeScores | NodeScores) -> ShownPrompts:
     clean, corrupted = (np.asarray(one, np.float64) for one in (state.clean_metric, state.corrupted_metric))
     measured = Measured(clean, corrupted, compares(metric)) if metric.higher_is_better else None
     shown = show_prompts(setup.prompts, setup.model.tokenizer, SHOWN)
-    shown = replace(shown, checks=check_data(setup.prompts.pairs, measured))
+    of_scores = check_scores(scores.values, scores.stderr)
+    checks = check_data(setup.prompts.pairs, measured)
+    shown = replace(shown, checks=(*checks, of_scores) if of_scores else checks)
     if not compares(metric):
         return shown
     values = zip(setup.prompts, state.clean_metric, strict=True)

@@ -30,7 +30,7 @@ from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.record import versions
 from edgewise.settings.conditions import Conditions
 from edgewise.settings.evaluation import EvaluationRequest
-from edgewise.tasks import TASKS
+from edgewise.tasks import load_task
 
 EVALUATING = "evaluating the circuit"
 
@@ -79,7 +79,7 @@ def evaluate(
     if subject.config.metric is not None:
         get_metric(subject.config.metric)
     if subject.config.task is not None:
-        TASKS.load(subject.config.task)
+        load_task(subject.config.task)
     wanted = replace(wanted, seed=subject.config.seed)
     steps, setup = Steps(execution.report), None
     if subject.identity["model"] is None:  # a hub model that is not in the local cache yet

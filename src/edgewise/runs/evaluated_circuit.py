@@ -158,13 +158,13 @@ def _config_after(found: RunConfig, given: Mapping[str, Any], split: str) -> Run
     """The config of an evaluation: the run's, but for what is given; other prompts bring their own settings."""
     of_run = {entry.name: getattr(found, entry.name) for entry in fields(found) if entry.name in _FIELDS}
     if any(name in given and given[name] != of_run[name] for name in ("task", "data")):
-        of_run |= {"task": None, "data": None, "options": {}, "n": None, "bos": None}
-        of_run |= {"drop_invalid": False, "first_token": False, "hold_out": None}
+        of_run |= {one.name: one.default for one in described(PromptSettings) if one.name not in ("seed", "split")}
     return RunConfig(**{**of_run, **given, "split": split})
 
 
 def _refuse_changed(run: Run, config: RunConfig, now: Mapping[str, str | None]) -> None:
     same = {name for name in ("model", "config", "data") if getattr(config, name) == getattr(run.config, name)}
+    same |= {"template"} if config.task == run.config.task else set()
     other = changed(run.record.identity, {name: digest for name, digest in now.items() if name.split("/")[0] in same})
     if other:
         raise RunConflictError(

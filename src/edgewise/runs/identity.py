@@ -15,6 +15,8 @@ from pathlib import Path
 from edgewise.errors import DataError, ModelError
 from edgewise.runs.config import RunConfig
 from edgewise.tasks.hub import hub_digest, is_hub
+from edgewise.tasks.templates import is_template
+from edgewise.tasks.templates.shipped import TemplateTask
 
 _BLOCK = 1 << 20
 _MOST_NAMED = 3
@@ -40,7 +42,7 @@ def given_digests(config: RunConfig) -> Identity:
     return {
         "config": None if config.config is None else config_digest(config.config),
         "data": None if config.data is None else data_digest(config.data),
-    }
+    } | ({"template": TemplateTask(Path(config.task)).digest} if config.task and is_template(config.task) else {})
 
 
 def model_identity(config: RunConfig) -> Identity:

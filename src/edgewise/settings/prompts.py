@@ -24,7 +24,7 @@ class PromptSettings:
 
     title: ClassVar[str] = "Prompts"
 
-    task: str | None = setting(None, help="A task; see `edgewise list tasks`.")
+    task: str | None = setting(None, help="A task; see `edgewise list tasks`; or the file of a template.")
     data: str | None = setting(
         None, help="A CSV, JSON, JSONL or Parquet file of prompts, or hub:NAME[:SPLIT].", metavar="FILE"
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 from edgewise.errors import DataError
@@ -16,6 +17,7 @@ from edgewise.registry import Registry
 from edgewise.tasks.chat import ChatEncoder, as_chat
 from edgewise.tasks.encode import TextEncoder, Tokenizer
 from edgewise.tasks.prompts import PromptPair, PromptSet
+from edgewise.tasks.templates import is_template
 from edgewise.tasks.validation import Validated, validate
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "TextEncoder",
     "Tokenizer",
     "Validated",
+    "load_task",
     "make_task",
     "validate",
 ]
@@ -63,6 +66,22 @@ TASKS = Registry(
 )
 
 
+def load_task(name: str) -> Any:
+    """What makes a task's prompts: by its name in `TASKS`, or by the file of a template of the user's.
+
+    Raises:
+        UnknownNameError: no such task.
+        DataError: a template that cannot be read, or does not fit together.
+    """
+    if not is_template(name):
+        return TASKS.load(name)
+    from edgewise.tasks.templates.shipped import TemplateTask
+
+    task = TemplateTask(Path(name))
+    _ = task.template
+    return task
+
+
 def make_task(
     name: str,
     tokenizer: Tokenizer | None,
@@ -77,7 +96,7 @@ def make_task(
     """Make the prompts of a published task for a model's tokenizer.
 
     Args:
-        name: a name in `TASKS`.
+        name: a name in `TASKS`, or the file of a template.
         tokenizer: the model's tokenizer (Hugging Face).
         n: how many prompts.
         seed: the same seed gives the same prompts.
@@ -93,7 +112,7 @@ def make_task(
         UnknownNameError: no such task.
         DataError: no tokenizer, a wrong argument, or words that are not single tokens for this tokenizer.
     """
-    make = TASKS.load(name)
+    make = load_task(name)
     if tokenizer is None:
         raise DataError(f"task {name!r} is text and the model has no tokenizer; name one, or give token ids in a file")
     if n < 1:

@@ -49,7 +49,7 @@ from edgewise.runs.store.folder import RUN, Run
 from edgewise.runs.store.results import write_result
 from edgewise.settings import read_settings
 from edgewise.settings.evaluation import EvaluationRequest
-from edgewise.tasks import TASKS
+from edgewise.tasks import TASKS, load_task
 
 DEFAULT_N, TOP = 50, 20
 DEFAULT_MODELS = (
@@ -127,7 +127,7 @@ def places(
     refuse_none_or_twice("--models", models)
     refuse_none_or_twice("--tasks", asked)
     for task in asked:
-        TASKS.load(task)
+        load_task(task)
     return tuple(
         replace(base, model=model, task=task, seed=base.seed + draw, n=base.n or DEFAULT_N)
         for model in models

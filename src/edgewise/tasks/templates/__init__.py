@@ -6,3 +6,13 @@
 - `draw`: prompts as text, then as token ids;
 - `shipped`: the tasks that are templates; their files are in `library`.
 """
+
+from __future__ import annotations
+
+ENDINGS = (".toml", ".yaml", ".yml")
+"""Of a template's file."""
+
+
+def is_template(name: str) -> bool:
+    """Whether the name of a task is that of a template's file."""
+    return name.lower().endswith(ENDINGS)

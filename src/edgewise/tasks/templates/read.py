@@ -12,6 +12,7 @@ import yaml
 from edgewise.errors import DataError, did_you_mean
 from edgewise.json_text import shown
 from edgewise.metric_names import METRICS
+from edgewise.tasks.templates import ENDINGS
 from edgewise.tasks.templates.lists import read_list
 from edgewise.tasks.templates.patterns import CORRUPTED, Pattern, Reference, read_pattern
 from edgewise.tasks.templates.template import Corruption, Form, Slot, Template, Tokens, Variant, WordList
@@ -21,7 +22,6 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-ENDINGS = (".toml", ".yaml", ".yml")
 _SENTENCES = ("clean", "corrupted", "answers", "wrong_answers")
 _KEYS = ("summary", "source", "metric", "split", "several_tokens", "slots", "lists", "form", "variant", *_SENTENCES)
 _KEYS_OF_SLOT = ("list", "fillers", "corrupt", "with", "tokens")
@@ -33,13 +33,13 @@ def read_template(path: Path, name: str | None = None) -> Template:
 
     Args:
         path: the file, `.toml`, `.yaml` or `.yml`; CSV files that it names lie beside it.
-        name: what it is called; the file's path by default.
+        name: what it is called; the file's name by default, so that prompts do not depend on where it lies.
 
     Raises:
         DataError: it cannot be read, or does not fit together; the message names file, place and fix.
     """
     try:
-        return _template(_document(path), name or str(path), path.parent)
+        return _template(_document(path), name or path.stem, path.parent)
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
 

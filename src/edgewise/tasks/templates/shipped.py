@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,15 +21,24 @@ LIBRARY = Path(__file__).parent / "library"
 
 @dataclass(frozen=True)
 class TemplateTask:
-    """A task made from a file of the library, which is read when it is first asked for."""
+    """A task made from a template, which is read when it is first asked for.
 
-    name: str
+    Args:
+        path: its file.
+    """
+
+    path: Path
     reads_answers: ClassVar = True
 
     @cached_property
     def template(self) -> Template:
         """What the file says."""
-        return read_template(LIBRARY / f"{self.name}.toml", self.name)
+        return read_template(self.path)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what it says, the lists of other files included."""
+        return hashlib.sha256(repr(self.template).encode()).hexdigest()
 
     @property
     def summary(self) -> str:
@@ -51,9 +61,7 @@ def find_template(wanted: str) -> Template:
     Raises:
         DataError: neither; it names the tasks that are templates.
     """
-    if Path(wanted).suffix:
-        return read_template(Path(wanted))
-    return read_template(template_file(wanted), wanted)
+    return read_template(Path(wanted) if Path(wanted).suffix else template_file(wanted))
 
 
 def template_file(task: str) -> Path:
@@ -83,17 +91,21 @@ def prompt_set(template: Template, fitted: Fitted, made: list[Made], encoder: Te
     )
 
 
-ANTONYMS = TemplateTask("antonyms")
-HYPERNYMS = TemplateTask("hypernyms")
-LANGUAGES = TemplateTask("languages")
-CURRENCIES = TemplateTask("currencies")
-PLURALS = TemplateTask("plurals")
-PAST_TENSE = TemplateTask("past-tense")
-SUCCESSORS = TemplateTask("successors")
-COLOURS = TemplateTask("colours")
-RESIDENCES = TemplateTask("residences")
-LANGUAGE_SWITCH = TemplateTask("language-switch")
-ACRONYMS = TemplateTask("acronyms")
-ADDITION = TemplateTask("addition")
-PRICES = TemplateTask("prices")
-MCQA = TemplateTask("mcqa")
+def _shipped(name: str) -> TemplateTask:
+    return TemplateTask(LIBRARY / f"{name}.toml")
+
+
+ANTONYMS = _shipped("antonyms")
+HYPERNYMS = _shipped("hypernyms")
+LANGUAGES = _shipped("languages")
+CURRENCIES = _shipped("currencies")
+PLURALS = _shipped("plurals")
+PAST_TENSE = _shipped("past-tense")
+SUCCESSORS = _shipped("successors")
+COLOURS = _shipped("colours")
+RESIDENCES = _shipped("residences")
+LANGUAGE_SWITCH = _shipped("language-switch")
+ACRONYMS = _shipped("acronyms")
+ADDITION = _shipped("addition")
+PRICES = _shipped("prices")
+MCQA = _shipped("mcqa")
