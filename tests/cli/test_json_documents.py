@@ -35,6 +35,7 @@ COMMANDS = (
     "export run --format csv --out run.csv",
     "import run.csv --graph run --out taken",
     "evaluate run --random 1",
+    "evaluate run --protocol mib",
     "verify run --edges all",
     "compare run sweep/tau-0.1 --random 0 --out compared",
     f"roc {PLANTED} --methods eap --out roc",

@@ -60,7 +60,7 @@ def test_an_option_means_the_same_in_every_verb() -> None:
                 tuple(option.secondary_opts),
             )
             first, before = seen.setdefault(flag, (verb, said))
-            if flag in {"--out", "--model", "--methods", "--json", "--help"} and flag not in SETTINGS:
+            if flag in {"--out", "--format", "--model", "--methods", "--json", "--help"} and flag not in SETTINGS:
                 continue
             # One model for all figures, in the place of the paper's; files of pictures, and files for other programs.
             if (flag, verb) in {

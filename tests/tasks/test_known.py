@@ -84,7 +84,7 @@ def test_nothing_is_known_of_another_task_or_model(task: str | None, model: str,
     assert node_classes(task, model, spec) == {}
 
 
-@pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize("name", REFERENCE)
 def test_edges_as_published(shared: Path, name: str) -> None:
     listed = json.loads((shared / "circuits" / f"{REFERENCE[name]}.json").read_text())
     assert set(KNOWN.load(name).edges) == set(listed)
@@ -99,7 +99,8 @@ def test_every_row_is_a_circuit_of_its_model(name: str) -> None:
     assert all(find_known(task, alias) is known for alias in (model, *known.models))
     circuit = known.on(Graph(known.spec))
     assert circuit.n_edges == len(known.edges) == COUNTS.get(name, circuit.n_edges)
-    assert set(known.class_of) <= set(circuit.nodes())
+    assert set(known.class_of) <= set(known.nodes) <= set(Graph(known.spec).sources)
+    assert not known.edges or {*known.nodes, "input", "logits"} == set(circuit.nodes())
     assert known.summary
 
 
@@ -194,3 +195,14 @@ def test_a_circuit_of_the_users_own() -> None:
 def test_files_that_are_no_circuit(content: object, message: str) -> None:
     with pytest.raises(FormatError, match=message):
         known_from_json(content, "mine.json")
+
+
+def test_a_circuit_may_be_known_by_its_heads_alone() -> None:
+    known = KNOWN.load("acronyms/gpt2")
+    assert known.edges == ()
+    assert set(known.nodes) == {f"a{layer}.h{head}" for layer, head in ACRONYM_HEADS}
+    assert known.class_of["a11.h4"] == "letter mover"
+
+
+# Three that look back, one that carries on, four that say the letter.
+ACRONYM_HEADS = ((1, 0), (2, 2), (4, 11), (5, 8), (8, 11), (9, 9), (10, 10), (11, 4))

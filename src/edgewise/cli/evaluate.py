@@ -13,6 +13,7 @@ from edgewise.cli.data import refuse_unreadable
 from edgewise.cli.groups import BATCH, MEMORY, MODEL, NUMBERS, PROCESSES, PROMPTS, SCORES
 from edgewise.cli.options import AsJson, Given, Overwrite, takes
 from edgewise.cli.progress import STOP
+from edgewise.errors import UnknownNameError, did_you_mean
 
 EXAMPLES = """Examples:
 
@@ -22,12 +23,15 @@ edgewise evaluate runs/demo --ablation mean --n 200 --overwrite
 
 edgewise evaluate runs/demo --minimality --no-curve --json
 
+edgewise evaluate runs/demo --protocol mib
+
 edgewise evaluate --circuit circuit.json --model gpt2 --task ioi --out runs/theirs
 
 edgewise evaluate --circuit circuit.pt --model ./my-model --data prompts.csv --metric prob-diff
 """
 
 # All of a model's and of the prompts' settings are the run's own where they are not given.
+PROTOCOLS = ("edgewise", "mib")
 _AS_IN_RUN = "as in the run"
 _PROMPTS = PROMPTS.without("split").default(n=_AS_IN_RUN, seed=_AS_IN_RUN, bos=_AS_IN_RUN)
 _MODEL = MODEL.default(model=_AS_IN_RUN, dtype=_AS_IN_RUN, device=_AS_IN_RUN, kv_heads=_AS_IN_RUN)
@@ -47,6 +51,9 @@ def evaluate(
         Path | None,
         typer.Option("--out", help="With --circuit: folder for the result, which makes it resumable."),
     ] = None,
+    protocol: Annotated[
+        str, typer.Option("--protocol", help="edgewise, or mib: that benchmark's CPR and CMD, of scores.")
+    ] = PROTOCOLS[0],
     overwrite: Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -60,6 +67,9 @@ def evaluate(
     from edgewise.report.evaluation import evaluation_document, show_evaluation
     from edgewise.verbs.evaluate import measure
 
+    if _is_mib(protocol):
+        _mib(folder, circuit, out, given, overwrite, as_json)
+        return
     with carried_out(given, overwrite, STOP if folder or out else "nothing is kept without --out") as execution:
         stored = measure(folder, circuit, out, given, execution)
     output.warn(stored.results.warnings)
@@ -69,3 +79,25 @@ def evaluate(
     output.result(show_evaluation(stored))
     if stored.path is not None:
         output.result(f"\n{'Found the finished evaluation in' if stored.reused else 'Wrote'} {stored.path}")
+
+
+def _is_mib(protocol: str) -> bool:
+    if protocol not in PROTOCOLS:
+        near = did_you_mean(protocol, PROTOCOLS) or "."
+        raise UnknownNameError(f"unknown protocol '{protocol}'{near} Known protocols: {', '.join(PROTOCOLS)}.")
+    return protocol == "mib"
+
+
+def _mib(
+    folder: Path | None, circuit: Path | None, out: Path | None, given: Given, overwrite: bool, as_json: bool
+) -> None:
+    from edgewise.report.mib import mib_document, show_mib
+    from edgewise.verbs.evaluate import measure_mib
+
+    with carried_out(given, overwrite, STOP if folder or out else "nothing is kept without --out") as execution:
+        found = measure_mib(folder, circuit, out, given, execution)
+    output.warn(found.signed.results.warnings)
+    if as_json:
+        output.document("mib", mib_document(found))
+        return
+    output.result(show_mib(found))

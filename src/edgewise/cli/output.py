@@ -25,6 +25,7 @@ SCHEMAS = {
     "import": 1,
     "league": 1,
     "made-prompts": 1,
+    "mib": 1,
     "names": 1,
     "prompts": 1,
     "report": 1,

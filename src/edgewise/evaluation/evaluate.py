@@ -2,7 +2,7 @@
 
 1. What patched edges carry: the corrupted run, nothing, or means over the clean prompts, which are made once.
 2. A micro-batch of prompts is run with nothing patched, then with every edge patched that is outside each circuit.
-   Circuits are taken as given: an edge that leads nowhere is kept and counts, nothing is pruned.
+   Circuits are taken as given: an edge that leads nowhere is kept and counts; the best edges are pruned on request.
 3. The table of metric, KL and accuracy by prompt and circuit becomes means, standard errors and shares.
 
 A circuit and its complement, faithfulness and completeness: Wang et al. 2023 (IOI), section 4; the normalised form, the
@@ -150,6 +150,7 @@ def evaluate_circuit(
     random: int = 3,
     seed: int = 0,
     minimality: bool = False,
+    pruned: bool = False,
     conditions: Conditions = Conditions(),
 ) -> Evaluation:
     """Measure how much of a behaviour a circuit keeps when every edge outside it is patched.
@@ -169,6 +170,7 @@ def evaluate_circuit(
         random: number of random circuits at each of them.
         seed: of the random circuits.
         minimality: also remove each edge of the circuit in turn.
+        pruned: take out, at each of these sizes, what lies on no path from `input` to `logits`.
         conditions: how much is run at a time, `Conditions`; by default what memory allows.
 
     Returns:
@@ -181,7 +183,7 @@ def evaluate_circuit(
         MetricError: a metric that cannot be computed on these prompts.
         ScoreError: numbers that are not finite.
     """
-    wanted = EvaluationRequest(ablation, curve, random, seed, minimality)
+    wanted = EvaluationRequest(ablation, curve, random, seed, minimality, pruned)
     evaluator = Evaluator(model, prompts, circuit, wanted, metric=metric, scores=scores, by=by)
     return evaluator.result(last_of(evaluator.states(conditions=conditions)))
 
@@ -194,7 +196,7 @@ def _ladder(
         return None, "not asked for"
     if scores is None:
         return None, "there are no scores to rank edges by"
-    ladder = Ladder(replace(scores, allow_unscored=True), by)
+    ladder = Ladder(replace(scores, allow_unscored=True), by, wanted.pruned)
     if ladder.unscored:
         return None, f"{ladder.unscored:,} of {ladder.total:,} {ladder.what} have no score"
     return ladder, None

@@ -9,22 +9,24 @@ import numpy as np
 
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.graph.scores import Ranking
-from edgewise.graph.selection import has_path, top_n, top_nodes
+from edgewise.graph.selection import has_path, prune, top_n, top_nodes
 
 FRACTIONS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 
 @dataclass(frozen=True, eq=False)
 class Ladder:
-    """Circuits of the ``n`` edges of highest rank, never pruned; of node scores, of the edges among the best nodes.
+    """Circuits of the ``n`` edges of highest rank; of node scores, of the edges among the best nodes.
 
     Args:
         scores: of every edge, or of every node.
         by: what they are ranked by.
+        pruned: whether edges that lie on no path are taken out, so that fewer than ``n`` may stay.
     """
 
     scores: EdgeScores | NodeScores
     by: Ranking = "abs"
+    pruned: bool = False
 
     @property
     def what(self) -> str:
@@ -49,9 +51,9 @@ class Ladder:
 
     def circuit(self, n: int) -> Circuit:
         """The circuit of the best ``n``."""
-        if isinstance(self.scores, EdgeScores):
-            return top_n(self.scores, n, self.by)
-        return top_nodes(self.scores, n, self.by)
+        scores = self.scores
+        best = top_n(scores, n, self.by) if isinstance(scores, EdgeScores) else top_nodes(scores, n, self.by)
+        return prune(best) if self.pruned else best
 
     @property
     def first_path(self) -> int | None:
@@ -74,4 +76,4 @@ class Ladder:
         values = np.full(self.scores.values.shape, np.nan)
         places = self.scores.graph.mask if isinstance(self.scores, EdgeScores) else np.ones(values.shape, dtype=bool)
         values[places] = np.random.default_rng([seed, number]).permutation(int(places.sum()))
-        return Ladder(self.scores.of(values), "signed")
+        return Ladder(self.scores.of(values), "signed", self.pruned)

@@ -32,6 +32,7 @@ class EvaluationRequest:
         random: number of random circuits at each of these sizes.
         seed: of the random circuits.
         minimality: also remove each edge of the circuit in turn.
+        pruned: take from the best edges, at each size, those that lie on no path from `input` to `logits`.
 
     Raises:
         SettingError: no such ablation, a negative number of random circuits, or a negative seed.
@@ -44,6 +45,7 @@ class EvaluationRequest:
     random: int = setting(3, help="Random circuits (or rankings) beside them.", least=0)
     seed: int = setting(0, help="Seed of the random circuits.", least=0)
     minimality: bool = setting(False, help="Also remove each edge of the circuit in turn.")
+    pruned: bool = setting(False, help="Without what lies on no path, at each of these sizes.")
 
     def __post_init__(self) -> None:
         """Check the values."""

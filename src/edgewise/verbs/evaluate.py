@@ -6,15 +6,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from edgewise.errors import RunError
+from edgewise.errors import RunError, SettingError
 from edgewise.runs.config import RunConfig
 from edgewise.runs.evaluate import evaluate as evaluate_subject
 from edgewise.runs.evaluated import Evaluated
 from edgewise.runs.evaluated_circuit import EvaluatedCircuit, circuit_of_file, circuit_of_run
+from edgewise.runs.mib import METRIC, MibNumbers, evaluate_mib
 from edgewise.runs.steps import Execution
 from edgewise.runs.store.analysis import StoredResults
 from edgewise.runs.store.folder import Run
-from edgewise.settings import described
+from edgewise.settings import described, flag
 from edgewise.settings.conditions import MemorySettings
 from edgewise.settings.evaluation import Ablation, EvaluationRequest
 from edgewise.settings.model import DType, KvHeads
@@ -53,6 +54,7 @@ def evaluate(
     curve: bool = True,
     random: int = 3,
     minimality: bool = False,
+    pruned: bool = False,
     metric: str | None = None,
     # Model and machine
     model: str | Path | None = None,
@@ -85,6 +87,7 @@ def evaluate(
         curve: evaluate the best edges at ten sizes, if scored.
         random: number of random circuits (or rankings) beside them.
         minimality: also remove each edge of the circuit in turn.
+        pruned: without what lies on no path, at each of these sizes.
         metric: what is measured; that of the run by default.
         overwrite: measure again, in place of what is stored.
         progress: show what is waited for.
@@ -128,6 +131,22 @@ def measure(
     if subject.run is not None:
         show_on_page(subject.run, execution.report)
     return stored
+
+
+def measure_mib(
+    folder: Path | None, circuit: Path | None, out: Path | None, given: Mapping[str, Any], execution: Execution
+) -> MibNumbers:
+    """Measure by the protocol of the MIB benchmark; arguments as of `measure`.
+
+    Raises:
+        SettingError: a setting that the protocol has itself.
+    """
+    own = next((name for name in given if name in _NUMBERS and name != "ablation"), None)
+    if own is not None:
+        raise SettingError(f"{flag(own)}: MIB's protocol says that itself; leave it out")
+    rest = {name: value for name, value in given.items() if name not in _NUMBERS}
+    subject = _subject(folder, circuit, out, {"metric": METRIC, **rest})
+    return evaluate_mib(subject, folder or out, execution, ablation=given.get("ablation", "resample"))
 
 
 def _subject(folder: Path | None, circuit: Path | None, out: Path | None, given: dict[str, Any]) -> EvaluatedCircuit:

@@ -15,15 +15,19 @@ from edgewise.errors import RunConflictError, RunError, UnknownNameError
 from edgewise.evaluation import evaluate as evaluating
 from edgewise.evaluation.evaluate import EvaluationState, evaluate_circuit
 from edgewise.models import load_model
+from edgewise.report.contest.comparison import show_comparison
 from edgewise.runs.config import RunConfig
 from edgewise.runs.contest import comparison as comparing
+from edgewise.runs.contest import published as publishing
 from edgewise.runs.contest.comparison import compare
+from edgewise.runs.contest.published import published
 from edgewise.runs.discover import discover
 from edgewise.runs.prompts import make_task
 from edgewise.runs.steps import Execution
 from edgewise.runs.store.folder import load_run
 from edgewise.runs.store.results import write_files
 from edgewise.settings.selection import Selection
+from edgewise.tasks.known import KnownCircuit
 from stored import contents
 
 pytestmark = pytest.mark.slow
@@ -161,3 +165,31 @@ def test_what_cannot_be_compared_is_refused(runs: dict[str, Path], config: RunCo
     with pytest.raises(RunError, match=r"its model is 'planted:10', that of .*eap is 'planted:0'"):
         compare([eap, tmp_path / "other"], tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_runs_are_held_against_what_is_published(
+    runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Edges and nodes of both, counted here from names."""
+    eap, acdc = (load_run(runs[name]).circuit for name in ("eap", "acdc"))
+    edges = (*sorted(eap.edges())[:7], *[edge for edge in acdc.complement().edges() if edge not in eap][:5])
+    for known in (KnownCircuit("known (here)", edges), KnownCircuit("known (here)", (), {"some": ("a0.h0", "m1")})):
+        monkeypatch.setattr(publishing, "find_known", lambda task, model, known=known: known)
+        out = tmp_path / str(len(known.edges))
+        found = compare([runs["eap"], runs["acdc"]], out, given={"n": 4}, random=0).results.published
+        assert (found.summary, found.edges) == ("known (here)", len(known.edges))
+        nodes = {end.partition("<")[0] for edge in edges for end in edge.split("->")} - {"input", "logits"}
+        nodes = nodes if known.edges else {"a0.h0", "m1"}
+        assert found.nodes == len(nodes)
+        for row, circuit in zip(found.runs, (eap, acdc), strict=True):
+            ends = {end.partition("<")[0] for edge in circuit.edges() for end in edge.split("->")}
+            assert row.nodes == len(nodes & ends)
+            both, either = set(circuit.edges()) & set(edges), set(circuit.edges()) | set(edges)
+            expected = (len(both), pytest.approx(len(both) / len(either))) if known.edges else (None, None)
+            assert (row.edges, row.overlap) == expected
+        again = compare([runs["eap"], runs["acdc"]], out, given={"n": 4}, random=0)
+        assert "Against the known (here)" in show_comparison(again)
+
+
+def test_nothing_is_published_of_a_planted_model(runs: dict[str, Path]) -> None:
+    assert published([load_run(runs["eap"])]) is None

@@ -13,6 +13,7 @@ from edgewise.report.evaluation import CARRY
 from edgewise.report.picture.circuit import Heading
 from edgewise.report.table import Table, fixed, table
 from edgewise.runs.contest.comparison_result import ComparedRun, Comparison
+from edgewise.runs.contest.published import Published
 from edgewise.runs.evaluated import EvaluatedPrompts
 from edgewise.runs.store.analysis import StoredResults
 from edgewise.runs.store.codec import to_json
@@ -36,6 +37,7 @@ def show_comparison(stored: StoredResults[Comparison]) -> str:
         f"{OVERLAP}\n{matrix_table(results.overlap)}",
         f"Rank correlation of |score| (Spearman)\n{matrix_table(results.rank_correlation_of_sizes)}",
         f"Rank correlation of score, with its sign\n{matrix_table(results.rank_correlation)}",
+        *(() if results.published is None else (_published(results.published),)),
         _curves(results),
     ]
     return "\n\n".join(parts)
@@ -125,6 +127,16 @@ def matrix_table(rows: Sequence[Sequence[float | None]]) -> Table:
     numbers = [str(number) for number in range(1, len(rows) + 1)]
     cells = [(number, *(fixed(value, 3) for value in row)) for number, row in zip(numbers, rows, strict=True)]
     return Table(("", *numbers), cells, right=range(1, len(rows) + 1))
+
+
+def _published(known: Published) -> str:
+    """What each run has of the published circuit."""
+    cells = [
+        (str(number), fixed(found.overlap, 3), "-" if found.edges is None else f"{found.edges:,}", f"{found.nodes:,}")
+        for number, found in enumerate(known.runs, start=1)
+    ]
+    head = ("#", "overlap", f"edges of {known.edges:,}", f"nodes of {known.nodes:,}")
+    return f"Against the {known.summary}\n{Table(head, cells, right=range(4))}"
 
 
 def _curves(results: Comparison) -> str:

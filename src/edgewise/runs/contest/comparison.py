@@ -18,6 +18,7 @@ from edgewise.evaluation.comparison import likeness
 from edgewise.evaluation.sizes import Ladder
 from edgewise.metrics import get_metric
 from edgewise.runs.contest.comparison_result import ComparedRun, Comparison, FoundOn, RandomPoint, RandomRankings
+from edgewise.runs.contest.published import published
 from edgewise.runs.evaluate import Loaded, evaluate
 from edgewise.runs.evaluated import Evaluated
 from edgewise.runs.evaluated_circuit import EvaluatedCircuit, circuit_of_run
@@ -148,6 +149,7 @@ def _compared(names: Sequence[Path], runs: Sequence[Run], found: Sequence[Evalua
         alike.rank_correlation_of_sizes,
         alike.both_scored,
         next((chance for one in found if (chance := _random(one)) is not None), None),
+        published(runs),
         tuple(_notes(runs)),
         tuple(dict.fromkeys(words for one in found for words in one.warnings)),
     )

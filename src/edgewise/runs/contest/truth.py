@@ -95,7 +95,7 @@ def known_truth(base: RunConfig, model: Model) -> Truth | None:
     if model.circuit is not None:
         return Truth(model.circuit, KNOWN, f"the {kind_of(base.model) or 'known'} circuit of {base.model}")
     known = find_known(base.task, base.model)
-    return None if known is None else Truth(known.on(model.graph), KNOWN, known.summary)
+    return None if known is None or not known.edges else Truth(known.on(model.graph), KNOWN, known.summary)
 
 
 def _known(base: RunConfig, model: Model) -> Truth:

@@ -22,6 +22,8 @@ FORMATS = Registry(
         "eap-ig-pt": f"{_HERE}.eap_ig_pt:FORMAT",
         "auto-circuit": f"{_HERE}.auto_circuit:FORMAT",
         "acdc": f"{_HERE}.acdc:FORMAT",
+        "mib": f"{_HERE}.mib:FORMAT",
+        "mib-circuits": f"{_HERE}.mib:CIRCUITS",
         "neuronpedia": f"{_HERE}.neuronpedia:FORMAT",
     },
 )

@@ -23,7 +23,7 @@ from edgewise.runs.store.lock import writing
 
 FORMAT = "edgewise-analysis"
 # Names of the analyses of a run, as patterns.
-EVALUATIONS = ("sizes", "faithfulness", "evaluation-*")
+EVALUATIONS = ("sizes", "faithfulness", "evaluation-*", "mib-*")
 # Of its scores alone, whatever its circuit.
 OF_SCORES = ("sizes-*", "verification")
 NAMES = (*EVALUATIONS, *OF_SCORES)

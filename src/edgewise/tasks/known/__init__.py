@@ -19,6 +19,7 @@ KNOWN = Registry(
     {
         "ioi/gpt2": "edgewise.tasks.known.ioi:CIRCUIT",
         "greater-than/gpt2": "edgewise.tasks.known.greater_than:CIRCUIT",
+        "acronyms/gpt2": "edgewise.tasks.known.acronyms:CIRCUIT",
         "docstring/attn-only-4l": "edgewise.tasks.known.docstring:CIRCUIT",
     },
 )

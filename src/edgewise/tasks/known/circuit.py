@@ -16,7 +16,7 @@ class KnownCircuit:
 
     Args:
         summary: one line on what it is and where it comes from.
-        edges: names of its edges, each once.
+        edges: names of its edges, each once; none where only what its nodes do was published.
         classes: class -> nodes; no node is in two classes. Nodes without a class are allowed.
         models: names of the model it was found in; empty for a file of the user's.
         spec: shape of that model; None where it is not known. Its width does not matter.
@@ -40,6 +40,12 @@ class KnownCircuit:
     def class_of(self) -> dict[str, str]:
         """Node -> class, in the order of the classes."""
         return {node: name for name, nodes in self.classes.items() for node in nodes}
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """Its heads and MLPs: those of its edges, else those with a class."""
+        ends = (end.partition("<")[0] for edge in self.edges for end in edge.split("->"))
+        return tuple(dict.fromkeys(end for end in ends if end not in ("input", "logits"))) or tuple(self.class_of)
 
     def role(self, edge: str) -> str:
         """The class of the node an edge comes from; without one ``"input"``, ``"MLP"`` or ``"other head"``."""
