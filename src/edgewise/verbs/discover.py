@@ -40,9 +40,6 @@ def discover(
     drop_invalid: bool = False,
     first_token: bool = False,
     select: Literal["all", "correct"] = "all",
-    columns: Mapping[str, Any] | None = None,
-    chat: bool = False,
-    system: str | None = None,
     # Scores
     method: str = DEFAULT_METHOD,
     metric: str | None = None,

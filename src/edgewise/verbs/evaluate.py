@@ -46,9 +46,6 @@ def evaluate(
     drop_invalid: bool = False,
     first_token: bool = False,
     select: Literal["all", "correct"] = "all",
-    columns: Mapping[str, Any] | None = None,
-    chat: bool = False,
-    system: str | None = None,
     # Numbers
     ablation: Ablation = "resample",
     curve: bool = True,
