@@ -56,6 +56,7 @@ SHORTER = {
     ),
     "edgewise league ": ("--models demo --tasks ioi --methods eap,secant --draws 1 --n 6", "all methods take minutes"),
     "edgewise discover --model attn-only-4l --task docstring --method subnetwork": ("--steps 20", "10,000 steps"),
+    "edgewise discover --model demo --task ioi --n 32 --method fading": ("--steps 4", "252 steps"),
     "edgewise compare ": ("--n 4", "three circuits at ten sizes of a hundred prompts"),
 }
 # Pages whose Python is a part of a file.
