@@ -144,6 +144,7 @@ def test_held_out_prompts_have_words_of_their_own(template, encoder):
         made(template(HEAD + SLOTS), encoder, 1, "held-out")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [file.stem for file in LIBRARY.glob("*.toml")])
 def test_a_task_of_the_library_has_a_source_and_holds_whole_words_out(name, gpt2_tokenizer, encoder):
     one = read_template(LIBRARY / f"{name}.toml", name)
