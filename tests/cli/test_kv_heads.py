@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
@@ -55,6 +56,17 @@ def test_a_circuit_file_says_what_the_run_says_and_is_read_back_by_either_view(
     assert native["circuit"]["metric"] == pytest.approx(query["circuit"]["metric"], rel=1e-6)
     assert native["edges"]["circuit"] == 40
     assert query["edges"]["circuit"] == len(written) + len(shared)  # two query heads share one key/value head
+
+
+def test_mib_counts_edges_of_query_heads_and_says_so(cli: Cli, grouped: Path, data: Path, tmp_path: Path) -> None:
+    for view, warned in (("native", True), ("query", False)):
+        run = discovered(cli, grouped, data, tmp_path / view, "--kv-heads", view, "--no-evaluate")
+        said = cli("evaluate", run, "--protocol", "mib", "--json")
+        assert ("evaluate a run with --kv-heads query" in said.err) is warned
+        found = json.loads(said.out)
+        assert any("--kv-heads query" in words for words in found["warnings"]) is warned
+        edges = load_file(run / "scores.safetensors")["scores"]
+        assert found["graph_edges"] == int((~np.isnan(edges)).sum())
 
 
 def test_scores_by_query_head_are_stored_and_evaluated(cli: Cli, grouped: Path, data: Path, tmp_path: Path) -> None:

@@ -88,3 +88,29 @@ def test_what_cannot_be_selected(cli: Cli, run: Path, small: Path, data: Path, t
     assert "finds its own circuit" in refused("select", tmp_path / "a", "--top", 4, "--out", tmp_path / "x.json")
     assert "at least 20" in refused(*asked, "--bootstrap", 5, "--out", tmp_path / "b")
     assert "leave --by mean-abs out" in refused(*asked, "--bootstrap", 40, "--by", "mean-abs", "--out", tmp_path / "b")
+
+
+def test_a_circuit_as_a_run_of_its_own_that_every_verb_takes(cli: Cli, run: Path, tmp_path: Path) -> None:
+    before, out = contents(run), tmp_path / "five"
+    said = json.loads(cli("select", run, "--top", 5, "--out", out, "--json").out)
+    assert (said["file"], said["circuit_edges"]) == (str(out), 5)
+    assert contents(run) == before
+    assert (out / "scores.safetensors").read_bytes() == (run / "scores.safetensors").read_bytes()
+    edges = json.loads((out / "circuit.json").read_text())["edges"]
+    kept = {name for name, edge in edges.items() if edge["in_circuit"]}
+    cli("select", run, "--top", 5, "--out", tmp_path / "five.json")
+    assert kept == set(read_circuit(tmp_path / "five.json")[0].edges())
+    shown = json.loads(cli("show", out, "--json").out)["run"]
+    assert shown["counts"]["circuit_edges"] == 5
+    assert shown["rule"] == "top 5 by abs"
+    for verb in (
+        ("evaluate", out, "--no-curve", "--random", 0),
+        ("draw", out, "--format", "svg"),
+        ("export", out, "--format", "csv", "--out", tmp_path / "five.csv"),
+        ("compare", run, out, "--random", 0, "--out", tmp_path / "compared"),
+        ("select", out, "--top", 3, "--out", tmp_path / "three"),
+    ):
+        assert cli(*verb).code == 0, verb
+    again = cli("select", run, "--top", 4, "--out", out)
+    assert (again.code, "choose another folder" in again.err) == (2, True)
+    assert "give another --out" in cli("select", run, "--top", 4, "--out", run).err

@@ -96,7 +96,7 @@ def _mib(
 
     with carried_out(given, overwrite, STOP if folder or out else "nothing is kept without --out") as execution:
         found = measure_mib(folder, circuit, out, given, execution)
-    output.warn(found.signed.results.warnings)
+    output.warn(found.warnings)
     if as_json:
         output.document("mib", mib_document(found))
         return

@@ -16,6 +16,8 @@ EXAMPLES = """Examples:
 
 edgewise select runs/demo --top 50 --out top50.json
 
+edgewise select runs/demo --top 50 --out runs/top50
+
 edgewise select runs/demo --top 50 --stable --out stable.json
 
 edgewise select runs/demo --keep 0.9 --out smallest.json
@@ -28,15 +30,17 @@ edgewise select runs/demo --threshold 0.1 --prune --out strong.json
 def select(
     given: Given,
     folder: Annotated[Path, typer.Argument(help="The --out of a finished run.", metavar="DIR")],
-    out: Annotated[Path, typer.Option("--out", help="File of the new circuit: .json, or .pt in EAP-IG's format.")],
+    out: Annotated[
+        Path, typer.Option("--out", help="A file, .json, or .pt as EAP-IG's; or a folder: a run of its own.")
+    ],
     rows: Rows = 20,
     as_json: AsJson = False,
 ) -> None:
     """Keep other edges of a finished run, whose circuit stays as it is.
 
-    No model is run, but with --keep or --max-kl: these measure circuits of several sizes, on prompts that chose no
-    score. The curve is kept in DIR as sizes-RULE.json: a search that was stopped goes on, and the same rule is answered
-    from there.
+    With a folder for --out the result is a run of its own, which every verb takes. No model is run, but with --keep or
+    --max-kl: these measure circuits of several sizes, on prompts that chose no score. The curve is kept in DIR as
+    sizes-RULE.json: a search that was stopped goes on, and the same rule is answered from there.
     """
     from edgewise.report.document import circuit_document
     from edgewise.report.sizes import curve_of_sizes, describe_size, size_notes

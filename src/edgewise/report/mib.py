@@ -28,7 +28,7 @@ def mib_document(found: MibNumbers) -> dict[str, Any]:
         "cmd": found.cmd,
         "signed": to_json(results.curve),
         "sizes": to_json(found.sizes.results.curve),
-        "warnings": list(results.warnings),
+        "warnings": list(found.warnings),
     }
 
 

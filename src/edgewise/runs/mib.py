@@ -24,6 +24,10 @@ from edgewise.runs.store.analysis import StoredResults
 from edgewise.settings.evaluation import Ablation, EvaluationRequest
 
 METRIC = "logit-diff"
+GROUPED = (
+    "heads of this model share keys and values, and MIB counts edges of each query head: to compare with its numbers,"
+    " evaluate a run with --kv-heads query"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,10 +37,17 @@ class MibNumbers:
     Args:
         signed: ranked by sign.
         sizes: ranked by size.
+        grouped: whether the run's model shares keys and values among heads, as the benchmark's models do not.
     """
 
     signed: StoredResults[Evaluated]
     sizes: StoredResults[Evaluated]
+    grouped: bool = False
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What to know of the numbers, one line each."""
+        return (*self.signed.results.warnings, *((GROUPED,) if self.grouped else ()))
 
     @property
     def cpr(self) -> float | None:
@@ -76,4 +87,5 @@ def evaluate_mib(
             raise RunError(f"{subject.name}: {found.results.no_curve}; MIB's areas need a score of every edge")
         return found
 
-    return MibNumbers(ranked("helpful", "signed"), ranked("abs", "sizes"))
+    grouped = subject.run is not None and subject.run.circuit.graph.spec.is_grouped
+    return MibNumbers(ranked("helpful", "signed"), ranked("abs", "sizes"), grouped)

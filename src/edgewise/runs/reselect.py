@@ -20,17 +20,18 @@ from edgewise.runs.notes import notes
 from edgewise.runs.selection import require_fits, require_spread, select, stability_of
 from edgewise.runs.store.codec import read_json
 from edgewise.runs.store.folder import FAITHFULNESS, SIZES, Run, load_run, read_run, replace_circuit
+from edgewise.runs.store.record import RunRecord
 from edgewise.runs.verification import NAME
 from edgewise.settings.selection import Selection
 
 
 def reselectable(folder: str | Path, selection: Selection, path: Path) -> Run:
-    """The run of which another circuit is to be written to a file; reads what is needed and refuses what cannot be.
+    """The run of which another circuit is to be written; reads what is needed and refuses what cannot be.
 
     Args:
         folder: that of a finished run.
         selection: the rule.
-        path: the new circuit's file.
+        path: the new circuit's file, or the folder of its run.
 
     Raises:
         RunError: no finished run, one whose method finds its own circuit, or a path of the run's own circuit.
@@ -40,7 +41,7 @@ def reselectable(folder: str | Path, selection: Selection, path: Path) -> Run:
     method = get_method(run.config.method)
     if method.makes_circuit:
         raise RunError(f"{run.folder}: method '{method.name}' finds its own circuit; its scores are no ranking")
-    if path.exists() and path.parent.resolve() == run.folder.resolve():
+    if path.exists() and run.folder.resolve() in (path.resolve(), path.parent.resolve()):
         raise RunError(f"{path}: belongs to the run; give another --out")
     require_fits(selection, run.scores.graph, ~np.isnan(run.scores.values))
     return run
@@ -88,8 +89,14 @@ def with_circuit(
         The names of the files of results that went.
     """
     circuit = select(run.scores, selected)
+    record = record_with(run, config, circuit, selected, rule)
+    return replace_circuit(run, record, circuit, {**_verification(run, circuit), **beside})
+
+
+def record_with(run: Run, config: RunConfig, circuit: Circuit, selected: Selection, rule: str) -> RunRecord:
+    """A run's record with another circuit of its scores; arguments as of `with_circuit`."""
     counts = replace(run.record.counts, circuit_edges=circuit.n_edges, circuit_nodes=len(circuit.nodes()))
-    record = replace(
+    return replace(
         run.record,
         config=config,
         counts=counts,
@@ -98,7 +105,6 @@ def with_circuit(
         notes=notes(circuit, run.scores, config.selection.by, config.method),
         finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )
-    return replace_circuit(run, record, circuit, {**_verification(run, circuit), **beside})
 
 
 def _verification(run: Run, circuit: Circuit) -> dict[str, bytes]:

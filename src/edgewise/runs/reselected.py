@@ -1,4 +1,4 @@
-"""Another circuit from the scores of a finished run, as a file of its own; the run keeps the circuit that it has."""
+"""Another circuit of a finished run's scores, as a file or a run of its own; the run keeps the circuit that it has."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edgewise.graph import Circuit
 from edgewise.runs.reselect import reselectable
+from edgewise.runs.selected_run import write_selected
 from edgewise.runs.selection import select
 from edgewise.runs.sized import Sized
 from edgewise.runs.sizing import measure_size
@@ -43,7 +44,7 @@ def reselect(
     *,
     trust: bool = False,
 ) -> Reselected:
-    """Select a circuit from a finished run's scores by another rule, and write it to a file.
+    """Select a circuit from a finished run's scores by another rule, and write it to a file, or as a run of its own.
 
     A rule that asks for the smallest circuit that is good enough runs the model; the curve it measures is kept in the
     run's folder, and the same rule is answered from there.
@@ -51,19 +52,27 @@ def reselect(
     Args:
         folder: that of a finished run; its circuit stays as it is.
         selection: the rule.
-        path: the new circuit's file, ``.json`` or ``.pt``.
+        path: the new circuit's file, ``.json`` or ``.pt``; without a suffix the folder of a run with these scores and
+            the new circuit.
         execution: how sizes are measured, `Execution`.
         trust: whether code that the model carries may be run for that.
 
     Raises:
+        RunConflictError: a folder that holds something already.
         RunError: no finished run, one whose method finds its own circuit, or a path of the run's own circuit.
         SelectionError: more edges or nodes asked for than there are.
         ScoreError: scores that lack what the rule needs.
         FormatError: another suffix.
     """
     run = reselectable(folder, selection, Path(path))
-    circuit_suffix(Path(path))  # refuses another before anything is measured
+    is_run = not Path(path).suffix
+    if not is_run:
+        circuit_suffix(Path(path))  # refuses another before anything is measured
     sized = measure_size(run, selection, execution, trust=trust) if selection.measured else None
-    circuit = select(run.scores, selection if sized is None else selection.of_size(sized.size))
-    write_circuit(Path(path), circuit, run.scores)
+    chosen = selection if sized is None else selection.of_size(sized.size)
+    circuit = select(run.scores, chosen)
+    if is_run:
+        write_selected(run, chosen, circuit, Path(path))
+    else:
+        write_circuit(Path(path), circuit, run.scores)
     return Reselected(run, selection, circuit, Path(path), sized)
