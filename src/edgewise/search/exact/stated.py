@@ -20,7 +20,7 @@ from edgewise.graph.stated_error import StatedError
 from edgewise.search.exact.choice import LEAST_DRAWN, Choice
 
 LEVEL = 0.9
-QUANTILE, MANY, CAUTION = 0.98, 20, 20.0
+QUANTILE, MANY, CAUTION = 0.98, 20, 45.0
 
 
 def stated(
