@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,12 @@ from edgewise.errors import ProcessError, ScoreError
 from edgewise.evaluation.evaluate import evaluate_circuit
 from edgewise.graph.selection import top_n
 from edgewise.models import load_model
+from edgewise.runs import resume
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
-from edgewise.runs.store.folder import load_run
+from edgewise.runs.steps import Execution, Progress
+from edgewise.runs.store.checkpoint import PROGRESS
+from edgewise.runs.store.folder import SCORES, load_run
 from edgewise.runs.verify import verify
 from edgewise.search import patch_edges, score_edges
 from edgewise.settings.conditions import Conditions
@@ -69,18 +73,41 @@ def runs(folder: Path) -> dict[str, bytes]:
     return {name: (folder / name).read_bytes() for name in names} | {"acdc": kept}
 
 
-def both(folder: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
-    return found(), runs(folder)
+PATCHED = RunConfig(
+    "demo", task="ioi", n=4, batch_size=2, method="activation-patching", evaluate=False, selection=Selection(top=40)
+)
+
+
+def begin(folder: Path) -> None:
+    """Half of a run, its last state stored; each process sees as much of it."""
+
+    def report(progress: Progress) -> None:
+        if progress.total and 2 * progress.done >= progress.total and progress.step != "preparing prompts":
+            raise BrokenPipeError
+
+    resume.Saver = lambda save: SimpleNamespace(offer=save)
+    with pytest.raises(BrokenPipeError):
+        discover(PATCHED, folder, Execution(report=report))
+
+
+def both(folder: Path, half: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
+    done = found(), runs(folder)
+    begin(half)
+    return done
 
 
 def test_parts_make_the_same_bits(tmp_path: Path) -> None:
     alone, files = found(), runs(tmp_path / "alone")
-    for every, theirs in together(3, both, tmp_path, tmp_path / "shared"):
+    for every, theirs in together(3, both, tmp_path, tmp_path / "shared", tmp_path / "half"):
         for name, value in alone.items():
             np.testing.assert_array_equal(np.asarray(every[name]), np.asarray(value), err_msg=name)
         for name, content in files.items():
             assert theirs[name] == content, name
     assert load_run(tmp_path / "shared").record.processes == 3
+    # What three processes began, one goes on with.
+    assert (tmp_path / "half" / PROGRESS).is_file()
+    whole, half = (discover(PATCHED, tmp_path / name).folder for name in ("whole", "half"))
+    assert (half / SCORES).read_bytes() == (whole / SCORES).read_bytes()
 
 
 def lacking(folder: Path, rank: int) -> str:

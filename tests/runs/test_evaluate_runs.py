@@ -114,7 +114,13 @@ def test_the_same_question_finds_the_answer_and_loads_no_model(folder: Path, mon
     assert again.reused
     assert again.results == first.results
     assert contents(folder) == before
-    assert sorted(before) == ["circuit.json", FILE.format("resample"), "run.json", "scores.safetensors"]
+    assert sorted(before) == [
+        "circuit.json",
+        FILE.format("resample"),
+        "examples.json",
+        "run.json",
+        "scores.safetensors",
+    ]
 
 
 @pytest.mark.parametrize("ablation", ["resample", "mean", "mean-positional"])
@@ -204,7 +210,13 @@ def test_a_replaced_run_takes_its_analyses_along(folder: Path, config: RunConfig
     discover(replace(config, selection=Selection(top=6)), folder)  # found again: nothing goes
     assert (folder / FILE.format("resample")).exists()
     discover(config, folder, execution=Execution(overwrite=True))
-    assert sorted(contents(folder)) == ["circuit.json", "evaluation.txt", "run.json", "scores.safetensors"]
+    assert sorted(contents(folder)) == [
+        "circuit.json",
+        "evaluation.txt",
+        "examples.json",
+        "run.json",
+        "scores.safetensors",
+    ]
 
 
 def test_a_run_does_not_replace_the_evaluation_of_a_file(folder: Path, config: RunConfig, tmp_path: Path) -> None:

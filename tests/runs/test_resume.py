@@ -273,4 +273,4 @@ def test_a_killed_process_leaves_a_folder_that_the_same_command_completes(config
     for folder in folders.values():
         discover(changed, folder, execution=Execution(overwrite=True))
         assert results(folder) == results(tmp_path / "fresh")
-        assert sorted(contents(folder)) == ["circuit.json", "run.json", "scores.safetensors"]
+        assert sorted(contents(folder)) == ["circuit.json", "examples.json", "run.json", "scores.safetensors"]
