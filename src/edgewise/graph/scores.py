@@ -44,8 +44,8 @@ class EdgeScores(NamedScores):
         allow_unscored: accept NaN on an edge that exists, meaning "not scored".
         verified: which of the scores are exact effects that were measured, bool, same shape; None where nobody says.
         estimated: what a method estimated, also where `values` are exact, same shape; goes with `verified`.
-        doubt: how far each estimate was thought to be off at most, by which it was decided what to measure, same shape;
-            NaN where nothing was in doubt.
+        doubt: |score| or what a second estimate differs by, the larger, by which it was decided what to measure, same
+            shape: the scale of an error and no bound on it; NaN where nothing was in doubt.
         drawn: which of the verified ones a lot chose, to tell how wrong the others are, bool, same shape.
 
     Raises:

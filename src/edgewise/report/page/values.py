@@ -47,7 +47,7 @@ class Ranked:
         exact: 0 where the score is an estimate, 1 where it is an exact effect, 2 where a lot chose to measure it; null
             where no exact effects were measured.
         estimates: what the method estimated, also where the score is exact; null likewise.
-        doubts: how far an estimate was thought to be off at most; null likewise.
+        doubts: |score| or what a second estimate differs by, the larger; null likewise.
         lows: lower ends of 95 % intervals from resamples of the prompts; null where there are none.
         highs: upper ends.
         kept: 1 where the circuit keeps it.
