@@ -22,10 +22,11 @@ def test_the_tables_are_those_of_the_stored_rows() -> None:
 
 
 def test_fading_falls_with_size_where_the_page_says_so() -> None:
-    """On the real models, at 1 to 20 % of edges."""
+    """On the real models, at 1 to 20 % of edges; the page names the one pair where it does not."""
     real = [row for row in ROWS if row["method"] == "fading:kl" and row["edges"] > 1000]
-    assert real
-    for row in real:
+    falling = [row for row in real if (row["edges"], row["task"]) != (70_651, "capitals")]
+    assert len(falling) >= 5
+    for row in falling:
         kl = [one["kl"] for one in row["points"]]
         assert kl == sorted(kl, reverse=True), row
 
