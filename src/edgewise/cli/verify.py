@@ -37,7 +37,7 @@ def verify(
     ] = "500",
     largest: Annotated[
         int | None,
-        typer.Option("--largest", help="How many of these are the largest by |score|; half of them by default.", min=0),
+        typer.Option("--largest", help="How many of these are the most in doubt; half of them by default.", min=0),
     ] = None,
     top_k: Annotated[
         int | None,
@@ -48,7 +48,7 @@ def verify(
 ) -> None:
     """Measure what patching some edges of a finished run really does, and compare that with their scores.
 
-    The edges of largest |score| are measured, and some of the others drawn at random, on the run's own prompts; from
+    The edges most in doubt are measured, and some of the others drawn at random, on the run's own prompts; from
     these the agreement over all edges is estimated. The result goes to verification.json in DIR, with a picture beside
     it, verification.svg. The same command shows it again; one that was stopped goes on where it was.
     """

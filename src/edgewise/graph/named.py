@@ -55,7 +55,7 @@ class NamedScores(ShownInNotebook):
         """Return where a name stands in the arrays. Raises SelectionError where there is none such."""
 
     @abstractmethod
-    def _name(self, at: tuple[int, ...]) -> str:
+    def name_at(self, at: tuple[int, ...]) -> str:
         """Return the name of what stands there."""
 
     def __getitem__(self, name: str) -> float:
@@ -76,7 +76,7 @@ class NamedScores(ShownInNotebook):
 
     def __iter__(self) -> Iterator[str]:
         """Go through the names of all that have a score, in the graph's order."""
-        return (self._name(at) for at in self._scored())
+        return (self.name_at(at) for at in self._scored())
 
     def __len__(self) -> int:
         """Number of those that have a score."""
@@ -84,7 +84,7 @@ class NamedScores(ShownInNotebook):
 
     def items(self) -> Iterator[tuple[str, float]]:
         """Go through names and scores, in the graph's order."""
-        return ((self._name(at), float(self.values[at])) for at in self._scored())
+        return ((self.name_at(at), float(self.values[at])) for at in self._scored())
 
     def top(self, n: int = 20, by: Ranking = "abs") -> RankedScores:
         """Return the `n` of highest rank, best first; ties by source, then destination.
@@ -175,7 +175,7 @@ class NamedScores(ShownInNotebook):
 
     def _ranked(self, at: tuple[int, ...]) -> RankedScore:
         return RankedScore(
-            self._name(at),
+            self.name_at(at),
             float(self.values[at]),
             _number(self.stderr, at),
             None if self.verified is None else bool(self.verified[at]),

@@ -90,7 +90,8 @@ class EdgeScores(NamedScores):
     def _at(self, name: str) -> tuple[int, ...]:
         return self.graph.edge(name)
 
-    def _name(self, at: tuple[int, ...]) -> str:
+    def name_at(self, at: tuple[int, ...]) -> str:
+        """Return the name of the edge that stands there, a source's row and a destination's column."""
         return self.graph.edge_name(*at)
 
 
@@ -144,7 +145,8 @@ class NodeScores(NamedScores):
     def _at(self, name: str) -> tuple[int, ...]:
         return (self.graph.source_index(name),)
 
-    def _name(self, at: tuple[int, ...]) -> str:
+    def name_at(self, at: tuple[int, ...]) -> str:
+        """Return the name of the node that stands there, a row."""
         return self.graph.sources[at[0]]
 
 
@@ -200,7 +202,7 @@ def _check(scores: EdgeScores | NodeScores, field: str, array: FloatArray, exist
     first = tuple(found[0].tolist())
     index = first[array.ndim - exists.ndim :]
     where = f" in {_LEADING[field][2:-1]} {first[0] + 1}" if field in _LEADING else ""
-    place = f"{_WORDS.get(field, field)} of {scores.what} '{scores._name(index)}'{where}"
+    place = f"{_WORDS.get(field, field)} of {scores.what} '{scores.name_at(index)}'{where}"
     if np.isfinite(array[first]):
         raise ScoreError(f"{place} is {array[first]}; it cannot be negative")
     raise ScoreError(

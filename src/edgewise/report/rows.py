@@ -48,14 +48,11 @@ def best(scores: EdgeScores | NodeScores, circuit: Circuit, top: int, by: Rankin
         top: number of rows at most.
         by: the ranking, see `EdgeScores.ranking`.
     """
-    ranks = scores.ranking(by)
-    flat = np.argsort(-ranks, axis=None, kind="stable")[: max(top, 0)]
-    chosen = [np.unravel_index(index, ranks.shape) for index in flat if not np.isnan(ranks.flat[index])]
     kept = circuit.mask if isinstance(scores, EdgeScores) else circuit.node_mask
     ends = None if scores.half_width is None else intervals(scores)
     return tuple(
         Row(
-            _name(scores, tuple(map(int, at))),
+            scores.name_at(at),
             float(scores.values[at]),
             _number(scores.stderr, at),
             _number(scores.mean_abs, at),
@@ -65,15 +62,11 @@ def best(scores: EdgeScores | NodeScores, circuit: Circuit, top: int, by: Rankin
             None if scores.verified is None else bool(scores.verified[at]),
             _number(scores.estimated, at),
         )
-        for at in chosen
+        for at in scores.order(by, max(top, 0))
     )
 
 
-def _name(scores: EdgeScores | NodeScores, at: tuple[int, ...]) -> str:
-    return scores.graph.edge_name(*at) if isinstance(scores, EdgeScores) else scores.graph.sources[at[0]]
-
-
-def _number(array: FloatArray | None, at: tuple[np.intp, ...]) -> float | None:
+def _number(array: FloatArray | None, at: tuple[int, ...]) -> float | None:
     if array is None or np.isnan(array[at]):
         return None
     return float(array[at])

@@ -93,7 +93,8 @@ def prepare(
             f"model {config.model}: {'; '.join(other)} while the command ran; start the same command again"
         )
     setup = Setup(config, model, prompts, found)
-    processes.require_alike(setup.key)
+    if processes.size() > 1:
+        processes.require_alike(setup.key)
     return setup
 
 

@@ -10,103 +10,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from edgewise.engine.run.memory import fits
-from edgewise.errors import RunConflictError, RunError, SelectionError
+from edgewise.errors import RunConflictError, RunError
 from edgewise.evaluation.agreement import agreement
 from edgewise.evaluation.criteria import criteria
-from edgewise.evaluation.sampling import LEAST_DRAWN, Sample, draw, require_enough
 from edgewise.evaluation.verdict import verdict
 from edgewise.graph import EdgeScores, NodeScores
 from edgewise.graph.arrays import BoolArray, FloatArray
 from edgewise.graph.stated_error import StatedError
-from edgewise.runs.identity import content_digest
 from edgewise.runs.methods import get_method
 from edgewise.runs.resume import run_to_end
 from edgewise.runs.setup import Setup, prepare
 from edgewise.runs.steps import Execution, Steps
-from edgewise.runs.store.analysis import FILES, Analysis, measured
-from edgewise.runs.store.folder import SCORES, Run, load_run
+from edgewise.runs.store.analysis import Analysis, measured
+from edgewise.runs.store.folder import Run, load_run
 from edgewise.runs.store.record import differences, versions
+from edgewise.runs.to_verify import Question, doubts_of, kept_of, question_of
 from edgewise.runs.trust import require_trust
 from edgewise.runs.verification import DRAWN, LARGEST, NAME, VERIFIED, Effect, Verification
 from edgewise.search import PatchingState, patching
-from edgewise.search.exact.choice import Choice, Doubt
 from edgewise.search.exact.stated import stated
-from edgewise.search.exact.targets import costs_of
 from edgewise.search.pace import seconds_a_prompt
 from edgewise.settings.conditions import Conditions
 
 DEFAULT_EDGES = 500
-LOT = 5
-"""One in so many of what is drawn is drawn by the run's lot, by doubt."""
 MEASURING = "measuring exact effects"
-
-
-@dataclass(frozen=True, eq=False)
-class _Question:
-    """A run, and what of it is measured.
-
-    Args:
-        run: finished, of a method that estimates.
-        scored: which edges or nodes have a score, in the shape of the scores.
-        sample: those of them whose exact effect is known in the end, over them in their order; what the lot drew is
-            certain there.
-        choice: what is certain and what the lot drew, in the shape of the scores; None where the error is not stated.
-        verified: which scores are exact effects already, in the shape of the scores.
-        k: for the recall.
-        batch_size: prompts a micro-batch; None leaves it to memory.
-    """
-
-    run: Run
-    scored: BoolArray
-    sample: Sample
-    choice: Choice | None
-    verified: BoolArray
-    k: int | None
-    batch_size: int | None
-
-    @property
-    def known(self) -> BoolArray:
-        """Whose exact effects are compared with scores, in the shape of the scores."""
-        known = np.zeros_like(self.scored)
-        known[self.scored] = self.sample.measured
-        return known
-
-    @property
-    def chosen(self) -> BoolArray:
-        """What is measured, in the shape of the scores."""
-        return self.known & ~self.verified
-
-    @property
-    def n_lot(self) -> int:
-        """How many the lot draws beside those of the run."""
-        return 0 if self.choice is None else int((self.choice.drawn & ~self.verified).sum())
-
-    def asked(self, seed: int) -> dict[str, Any]:
-        """Everything that decides the result."""
-        record, n_verified = self.run.record, int(self.verified.sum())
-        return {
-            "level": record.config.level,
-            f"{record.config.level}s": int(self.chosen.sum()),
-            "verified": n_verified,
-            "top": int(self.sample.certain.sum()) - n_verified - self.n_lot,
-            "lot": self.n_lot,
-            "seed": None if self.sample.is_census else seed,
-            "top_k": self.k,
-            "batch_size": self.batch_size,
-            "metric": record.metric.name,
-            "method": record.config.method,
-            "device": record.config.device,
-            "scores": content_digest(self.run.folder / SCORES),
-            "prompts": record.prompts.fingerprint,
-            FILES: dict(record.identity),
-        }
 
 
 def verify(
@@ -144,7 +78,7 @@ def verify(
     require_trust(str(folder), run.config, trust_remote_code)
     _require_estimates(run)
     _require_same_files(run)
-    question = _question(run, edges, top, top_k, seed, batch_size)
+    question = question_of(run, edges, top, top_k, seed, batch_size)
     asked, analysis = question.asked(seed), Analysis(run.folder, NAME)
     found = measured(
         analysis,
@@ -182,43 +116,7 @@ def _require_same_files(run: Run) -> None:
         )
 
 
-def _question(
-    run: Run, edges: int | None, top: int | None, top_k: int | None, seed: int, batch_size: int | None
-) -> _Question:
-    for name, given in (("edges", edges), ("batch-size", batch_size), ("top-k", top_k)):
-        if given is not None and given < 1:
-            raise SelectionError(f"--{name} is {given}; give at least 1")
-    scored = ~np.isnan(run.scores.values)
-    verified = np.zeros_like(scored) if run.scores.verified is None else run.scores.verified
-    sample, choice = _chosen(run, scored, verified, edges, top, seed)
-    kept = _kept(run)
-    k = top_k if top_k is not None else int((kept & scored).sum()) or None
-    rows = run.record.batch_size if batch_size is None else batch_size
-    return _Question(run, scored, sample, choice, verified, k, rows)
-
-
-def _chosen(
-    run: Run, scored: BoolArray, verified: BoolArray, edges: int | None, top: int | None, seed: int
-) -> tuple[Sample, Choice | None]:
-    """What is certain and what the lot draws, and of all others some, drawn evenly."""
-    n_left = int((scored & ~verified).sum())
-    n = n_left if edges is None else min(edges, n_left)
-    largest = n // 2 if top is None else top
-    if n == n_left:
-        return Sample.all_of(int(scored.sum())), None
-    require_enough(n, largest)
-    lot = max(0, min((n - largest) // LOT, n - largest - LEAST_DRAWN))
-    scores = run.scores
-    sizes, drawn = np.abs(scores.values).astype(np.float64), np.zeros_like(scored)
-    if scores.doubt is not None and scores.drawn is not None:
-        sizes, drawn = scores.doubt.astype(np.float64), scores.drawn
-    doubt = Doubt(np.where(scored, sizes, np.nan), costs_of(scores.graph, run.config.level), run.config.seed)
-    choice = doubt.further(verified & ~drawn, drawn, largest, lot)
-    certain = (choice.measured | verified)[scored]
-    return draw(certain, n - int((certain & ~verified[scored]).sum()), seed), choice
-
-
-def _measure(question: _Question, asked: dict[str, Any], analysis: Analysis, execution: Execution) -> Verification:
+def _measure(question: Question, asked: dict[str, Any], analysis: Analysis, execution: Execution) -> Verification:
     run, steps = question.run, Steps(execution.report)
     setup = prepare(run.config, run.record.identity, steps)
     _require_same_prompts(run, setup)
@@ -260,13 +158,13 @@ def _fitting(asked: Conditions, setup: Setup) -> Conditions:
     return replace(asked, batch_size=min(asked.batch_size, fits(setup.model, setup.prompts.pairs, asked)))
 
 
-def _only(question: _Question) -> BoolArray | tuple[str, ...]:
+def _only(question: Question) -> BoolArray | tuple[str, ...]:
     if isinstance(question.run.scores, EdgeScores):
         return question.chosen
     return tuple(question.run.scores.graph.sources[row] for row in np.flatnonzero(question.chosen))
 
 
-def _compared(question: _Question, state: PatchingState) -> Verification:
+def _compared(question: Question, state: PatchingState) -> Verification:
     run, exact = question.run, _exact(question, state.scores())
     said = agreement(run.scores, exact, sample=question.sample, k=question.k)
     return Verification(
@@ -282,16 +180,15 @@ def _compared(question: _Question, state: PatchingState) -> Verification:
     )
 
 
-def _stated(question: _Question, exact: EdgeScores | NodeScores) -> StatedError | None:
+def _stated(question: Question, exact: EdgeScores | NodeScores) -> StatedError | None:
     """How wrong the run's scores are, by what is certain and what the lot drew."""
     choice, scores = question.choice, question.run.scores
     if choice is None:
         return None
-    sizes = np.abs(scores.values) if scores.doubt is None else scores.doubt
-    return stated(choice, sizes.astype(np.float64), scores.values, exact.values, kept=~question.verified)
+    return stated(choice, doubts_of(scores), scores.values, exact.values, kept=~question.verified)
 
 
-def _exact(question: _Question, measured: EdgeScores | NodeScores) -> EdgeScores | NodeScores:
+def _exact(question: Question, measured: EdgeScores | NodeScores) -> EdgeScores | NodeScores:
     """What was measured now, and what the run measured."""
     found, verified = question.run.scores, question.verified
     spread = None
@@ -300,25 +197,19 @@ def _exact(question: _Question, measured: EdgeScores | NodeScores) -> EdgeScores
     return replace(measured.of(np.where(verified, found.values, measured.values)), stderr=spread)
 
 
-def _kept(run: Run) -> BoolArray:
-    """The edges of the circuit, or the nodes chosen: each of these has an edge to the logits."""
-    mask = run.circuit.mask
-    return mask if isinstance(run.scores, EdgeScores) else np.asarray(mask.any(axis=1), dtype=np.bool_)
-
-
 def _existing(scores: EdgeScores | NodeScores) -> int:
     return scores.graph.n_edges if isinstance(scores, EdgeScores) else scores.graph.n_sources
 
 
-def _effects(question: _Question, exact: EdgeScores | NodeScores) -> list[Effect]:
+def _effects(question: Question, exact: EdgeScores | NodeScores) -> list[Effect]:
     """All that was measured, the most wrong first, equals in the graph's order."""
-    scores, kept = question.run.scores, _kept(question.run)
+    scores, kept = question.run.scores, kept_of(question.run)
     even = np.zeros_like(question.scored)
     even[question.scored] = question.sample.drawn
     lot = even if question.choice is None else even | question.choice.drawn
     found = [
         Effect(
-            scores.graph.edge_name(*at) if isinstance(scores, EdgeScores) else scores.graph.sources[at[0]],
+            scores.name_at(at),
             float(scores.values[at]),
             _number(scores.stderr, at),
             float(exact.values[at]),

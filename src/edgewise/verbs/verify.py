@@ -35,14 +35,14 @@ def verify(
 ) -> Verification:
     """Measure what patching some edges of a finished run really does, as `edgewise verify` does.
 
-    The edges of largest |score| are measured, and some of the others drawn at random, on the run's own prompts; from
+    The edges most in doubt are measured, and some of the others drawn at random, on the run's own prompts; from
     these the agreement over all edges is estimated. The numbers are kept in the run's folder, with a picture: the same
     call reads them again, and one that was stopped goes on where it was.
 
     Args:
         run: a finished run, or its folder.
         edges: how many edges (or nodes) to measure, or ``"all"``.
-        largest: how many of these are the largest by |score|; half of them by default.
+        largest: how many of these are the most in doubt; half of them by default.
         top_k: how many of the largest are to be found; as the circuit by default.
         seed: of the draw.
         trust_remote_code: run code that the run's model carries.

@@ -16,9 +16,10 @@ from edgewise.evaluation.result import Point
 from edgewise.evaluation.smallest.target import SizePoint
 from edgewise.metric_names import LOWER_IS_BETTER
 from edgewise.report.numbers import share
+from edgewise.report.page.columns import Named
+from edgewise.report.page.measured_values import Bins, CurvePoint, FaithfulnessCurve, Verified
 from edgewise.report.page.numbers import known, short
 from edgewise.report.page.ranked import Order
-from edgewise.report.page.values import Bins, CurvePoint, FaithfulnessCurve, Named, Verified
 from edgewise.report.text import faithfulness
 from edgewise.runs.evaluated import Evaluated
 from edgewise.runs.sized import Sized

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from edgewise.report.page.values import Number
+from edgewise.report.page.columns import Number
 
 DIGITS = 6
 

@@ -14,8 +14,9 @@ import numpy as np
 from edgewise.evaluation.stability import intervals
 from edgewise.graph import EdgeScores, NodeScores
 from edgewise.graph.arrays import BoolArray, FloatArray
+from edgewise.report.page.columns import Number
 from edgewise.report.page.numbers import rounded
-from edgewise.report.page.values import Number, Ranked
+from edgewise.report.page.values import Ranked
 from edgewise.runs.store.folder import Run
 
 MOST = 1000
@@ -74,10 +75,9 @@ def ranked(run: Run, order: Order, most: int = MOST) -> Ranked:
         return None if array is None else rounded(array[order.exists][shown])
 
     rows = np.argwhere(order.exists)[shown].tolist()
-    graph = scores.graph
     known = np.isfinite(values[shown]).tolist()
     return Ranked(
-        names=tuple(graph.edge_name(*at) if len(at) == 2 else graph.sources[at[0]] for at in rows),
+        names=tuple(scores.name_at(tuple(at)) for at in rows),
         ranks=tuple(rank if there else None for rank, there in zip(order.ranks[shown].tolist(), known, strict=True)),
         scores=rounded(values[shown]),
         stderrs=column(scores.stderr) or (None,) * len(shown),

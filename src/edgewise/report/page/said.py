@@ -10,8 +10,8 @@ from pathlib import Path
 from edgewise.graph.selection import has_path
 from edgewise.metric_names import LOWER_IS_BETTER
 from edgewise.report.numbers import plain, share
+from edgewise.report.page.columns import Named, Words
 from edgewise.report.page.command import command_line
-from edgewise.report.page.values import Named, Words
 from edgewise.report.sizes import describe_size
 from edgewise.report.text import describe_exact, describe_stability, faithfulness, path_words
 from edgewise.runs.evaluated import Evaluated

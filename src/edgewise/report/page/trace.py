@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from edgewise.report.page.measured_values import Trace
 from edgewise.report.page.numbers import known
-from edgewise.report.page.values import Trace
 from edgewise.runs.store.folder import TRACE, Run
 
 MOST = 2000
