@@ -119,8 +119,8 @@ def _found(config: RunConfig, folder: Path, execution: Execution, examples: bool
         kept = None
         if examples:
             with steps.step("examples", "looking at example prompts"):
-                name = get_metric(method.metric(config, setup.prompts)).name
-                kept = examples_of(setup.model, setup.prompts, name, state, scores, circuit, conditions)
+                metric = get_metric(method.metric(config, setup.prompts))
+                kept = examples_of(setup.model, setup.prompts, metric, state, scores, circuit, conditions)
         record = record_of(setup, method, state, scores, circuit, steps.seconds)
         write_run(folder, record, scores, circuit, method.trace(state), kept)
         return read_run(folder), setup
@@ -157,14 +157,14 @@ def record_of(
 ) -> RunRecord:
     """What `run.json` says of a finished run."""
     config, prompts, graph = setup.config, setup.prompts, setup.model.graph
-    metric = method.metric(config, prompts)
+    metric = get_metric(method.metric(config, prompts))
     rounded = {step: round(spent, 3) for step, spent in seconds.items()}
     return RunRecord(
         config=config,
         identity=setup.identity,
         versions=versions(),
         model=describe_model(setup.model),
-        prompts=describe_prompts(prompts, _shown(setup, get_metric(metric), state, scores)),
+        prompts=describe_prompts(prompts, _shown(setup, metric, state, scores)),
         metric=_metric(metric, state),
         counts=Counts(graph.n_edges, graph.n_sources, graph.n_destinations, circuit.n_edges, len(circuit.nodes())),
         rule=method.rule(config),
@@ -194,10 +194,12 @@ def _shown(setup: Setup, metric: Metric, state: ScoringState, scores: EdgeScores
     return replace(shown, against=against)
 
 
-def _metric(name: str, state: ScoringState) -> MetricSummary:
-    clean, clean_stderr = _mean(name, "clean", state.clean_metric)
-    corrupted, corrupted_stderr = _mean(name, "corrupted", state.corrupted_metric)
-    return MetricSummary(name, clean, clean_stderr, corrupted, corrupted_stderr)
+def _metric(metric: Metric, state: ScoringState) -> MetricSummary:
+    clean, clean_stderr = _mean(metric.name, "clean", state.clean_metric)
+    corrupted, corrupted_stderr = _mean(metric.name, "corrupted", state.corrupted_metric)
+    return MetricSummary(
+        metric.name, clean, clean_stderr, corrupted, corrupted_stderr, lower_is_better=not metric.higher_is_better
+    )
 
 
 def _mean(name: str, which: str, values: np.ndarray[Any, Any]) -> tuple[float, float | None]:
