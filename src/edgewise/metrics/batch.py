@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol, runtime_checkable
@@ -71,14 +71,21 @@ class MetricBatch:
 
     def to(self, device: torch.device | str) -> MetricBatch:
         """Return the same batch on a device."""
+        return self._each(lambda tensor: tensor.to(device))
+
+    def row(self, number: int) -> MetricBatch:
+        """Return one prompt of the batch, padded as it is here."""
+        return self._each(lambda tensor: tensor[number : number + 1])
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> MetricBatch:
         return MetricBatch(
-            self.answers.to(device),
-            self.answers_mask.to(device),
-            self.wrong_answers.to(device),
-            self.wrong_answers_mask.to(device),
-            self.position_mask.to(device),
-            None if self.clean_logits is None else self.clean_logits.to(device),
-            None if self.corrupted_logits is None else self.corrupted_logits.to(device),
+            change(self.answers),
+            change(self.answers_mask),
+            change(self.wrong_answers),
+            change(self.wrong_answers_mask),
+            change(self.position_mask),
+            None if self.clean_logits is None else change(self.clean_logits),
+            None if self.corrupted_logits is None else change(self.corrupted_logits),
         )
 
     def with_clean_logits(self, logits: Float[Tensor, "batch n_positions vocab"]) -> MetricBatch:
