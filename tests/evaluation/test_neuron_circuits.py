@@ -67,9 +67,9 @@ def test_every_number_is_that_of_plain_hooks(shape: str) -> None:
     assert found.circuit.measured.metric == pytest.approx(mean(kept), abs=limit * size)
     assert found.complement.measured.metric == pytest.approx(mean(set(plain.places) - kept), abs=limit * size)
     assert found.faithfulness == pytest.approx(f(mean(kept), full, empty), abs=1e4 * limit)
-    alone = found.neurons_alone
-    assert (alone.heads, alone.neurons) == (len(heads), circuit.n_neurons)
-    assert alone.faithfulness == pytest.approx(f(mean(kept | heads), full, bare), abs=1e4 * limit)
+    assert found.heads.faithfulness == pytest.approx(f(bare, full, empty), abs=1e4 * limit)
+    assert (found.with_heads.heads, found.with_heads.neurons) == (len(heads), circuit.n_neurons)
+    assert found.with_heads.faithfulness == pytest.approx(f(mean(kept | heads), full, empty), abs=1e4 * limit)
     nodes, of_neurons = found.curves
     for curve, names, others, nothing in (
         (nodes, scores.top(len(scores)).names, set(), empty),

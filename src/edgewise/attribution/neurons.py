@@ -150,6 +150,8 @@ def attribute_neurons(
 ) -> Iterator[NeuronState]:
     """Score every head and neuron: yields the state after every micro-batch, the last one finished.
 
+    A stored state that is finished is yielded again.
+
     Args:
         model: a loaded model, in evaluation mode; it is untouched afterwards.
         prompts: pairs of clean and corrupted prompts; the same ones in the same order when a pass is resumed.
@@ -174,6 +176,8 @@ def attribute_neurons(
     state = _begin(model, pairs, conditions, chosen.activations, stored)
     causal = model.wiring.causal
     order = arrange(pairs, causal=causal)
+    if state.finished:
+        yield state
     while not state.finished:
         parts = share(order, pairs, state.done, state.batch_size, processes.size(), causal=causal)
         own = parts[processes.rank()] if processes.rank() < len(parts) else []

@@ -3,9 +3,9 @@ activations, at every position; the embedding is the clean prompt's.
 
     f(C) = (m(C) - m(empty)) / (m(full) - m(empty))
 
-``m`` the mean over prompts of the metric, ``empty`` the run in which no head and no neuron is kept. Of neurons alone,
-every head is kept, and ``empty`` is the run in which all heads and no neuron is: the question of Marks et al. 2025 and
-Arora et al. 2026, of how few neurons are enough.
+``m`` the mean over prompts of the metric, ``empty`` the run in which no head and no neuron is kept. In the curve of
+neurons alone every head is kept, and ``empty`` is the run in which all heads and no neuron is: the question of Marks et
+al. 2025 and Arora et al. 2026, of how few neurons are enough. Where heads alone keep nearly all, it has no answer.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptPair, PromptSet
 
 NODES, NEURONS = "nodes", "neurons"
-EMPTY, CIRCUIT, COMPLEMENT, HEADS, AMONG_HEADS = "nothing", "the circuit", "all but the circuit", "every head", "heads"
+EMPTY, CIRCUIT, COMPLEMENT = "nothing", "the circuit", "all but the circuit"
+HEADS, WITH_HEADS = "every head", "the circuit and every head"
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,8 @@ class NeuronEvaluation:
         empty: no head and no neuron kept.
         circuit: the circuit.
         complement: all but the circuit.
-        neurons_alone: the circuit's neurons and every head, by the f of neurons alone.
+        heads: every head and no neuron.
+        with_heads: every head, and the circuit's neurons.
         curves: of heads and neurons together, and of neurons alone; none where not asked for.
     """
 
@@ -119,7 +121,8 @@ class NeuronEvaluation:
     empty: Measured
     circuit: KeptNeurons
     complement: KeptNeurons
-    neurons_alone: KeptNeurons
+    heads: KeptNeurons
+    with_heads: KeptNeurons
     curves: tuple[NeuronCurve, ...] = ()
 
     @property
@@ -155,7 +158,7 @@ class NeuronCircuits:
             (CIRCUIT,): kept,
             (COMPLEMENT,): ~kept,
             (HEADS,): heads,
-            (AMONG_HEADS,): kept | heads,
+            (WITH_HEADS,): kept | heads,
         }
         if self.scores is None:
             return found
@@ -355,7 +358,8 @@ class _Found:
             self._measured((EMPTY,)),
             self._kept((CIRCUIT,)),
             self._kept((COMPLEMENT,)),
-            self._kept((AMONG_HEADS,), (HEADS,)),
+            self._kept((HEADS,)),
+            self._kept((WITH_HEADS,)),
             () if circuits.scores is None else (self._curve(NODES, (EMPTY,)), self._curve(NEURONS, (HEADS,))),
         )
 

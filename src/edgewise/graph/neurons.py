@@ -12,6 +12,7 @@ from edgewise.errors import SelectionError
 from edgewise.graph.arrays import BoolArray, FloatArray, read_only
 from edgewise.graph.named import NamedScores
 from edgewise.graph.neuron_graph import NeuronGraph
+from edgewise.graph.ranked import RankedScores
 from edgewise.graph.scores import Ranking, freeze, ranked_by
 
 __all__ = ["NeuronCircuit", "NeuronScores"]
@@ -70,6 +71,18 @@ class NeuronScores(NamedScores):
     def name_at(self, at: tuple[int, ...]) -> str:
         """Return the name of the node that stands there."""
         return self.graph.name(at[0])
+
+    def top_neurons(self, n: int = 20, by: Ranking = "abs") -> RankedScores:
+        """Return the ``n`` neurons of highest rank, best first, heads left out."""
+        return self._top_of(self.graph.is_neuron, n, by)
+
+    def top_heads(self, n: int = 20, by: Ranking = "abs") -> RankedScores:
+        """Return the ``n`` heads of highest rank, best first, neurons left out."""
+        return self._top_of(~self.graph.is_neuron, n, by)
+
+    def _top_of(self, kind: BoolArray, n: int, by: Ranking) -> RankedScores:
+        found = [at for at in self.order(by) if kind[at]][: max(n, 0)]
+        return RankedScores(self.what, tuple(map(self._ranked, found)))
 
     def best(self, n: int, by: Ranking = "abs") -> NeuronCircuit:
         """Return the circuit of the ``n`` nodes of highest rank; ties go by order.

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from edgewise import processes
-from edgewise.errors import ScoreError
+from edgewise.errors import RunConflictError, ScoreError
 from edgewise.graph import Circuit, EdgeScores, Graph, NodeScores
 from edgewise.metrics import Metric, get_metric
 from edgewise.runs.cautions import cautions
@@ -40,6 +40,7 @@ from edgewise.runs.sizing import with_size
 from edgewise.runs.steps import SCORING, Execution, Moving, Steps
 from edgewise.runs.store.folder import Run, as_stored, read_record, read_run, refuse_other, require_free, write_run
 from edgewise.runs.store.lock import writing
+from edgewise.runs.store.neurons import holds_neurons
 from edgewise.runs.store.record import Counts, MetricSummary, RunRecord, differences, versions
 from edgewise.tasks import PromptSet, load_task
 
@@ -82,6 +83,8 @@ def _found(config: RunConfig, folder: Path, execution: Execution, examples: bool
     config = known(config)
     method = method_of(config)
     with writing(folder):
+        if holds_neurons(folder):
+            raise RunConflictError(f"{folder}: holds a run of neurons; choose another folder")
         if not execution.overwrite:
             require_free(folder, config)
             record = read_record(folder)
@@ -195,12 +198,13 @@ def _shown(setup: Setup, metric: Metric, state: ScoringState, scores: EdgeScores
 
 
 def _metric(name: str, state: ScoringState) -> MetricSummary:
-    clean, clean_stderr = _mean(name, "clean", state.clean_metric)
-    corrupted, corrupted_stderr = _mean(name, "corrupted", state.corrupted_metric)
+    clean, clean_stderr = mean_of(name, "clean", state.clean_metric)
+    corrupted, corrupted_stderr = mean_of(name, "corrupted", state.corrupted_metric)
     return MetricSummary(name, clean, clean_stderr, corrupted, corrupted_stderr)
 
 
-def _mean(name: str, which: str, values: np.ndarray[Any, Any]) -> tuple[float, float | None]:
+def mean_of(name: str, which: str, values: np.ndarray[Any, Any]) -> tuple[float, float | None]:
+    """The mean of a metric over prompts and its standard error, None for one prompt. Raises ScoreError for NaN."""
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad):
         raise ScoreError(

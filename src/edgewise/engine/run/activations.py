@@ -17,6 +17,7 @@ from edgewise.engine.run.answers import Answers
 from edgewise.engine.run.batches import Batch
 from edgewise.engine.run.forward import keep_first, logits_at
 from edgewise.engine.run.hooks import Hooks, Watch, borrowed
+from edgewise.engine.run.sources import SourceOutputs
 from edgewise.models import Model
 from edgewise.models.neurons import down_projections, neuron_graph
 
@@ -110,8 +111,17 @@ class CorruptedActivations:
 
 
 @torch.no_grad()
-def corrupted_activations(model: Model, places: tuple[Site, ...], batch: Batch) -> CorruptedActivations:
-    """Run the corrupted prompts of a batch and keep what their nodes carry: one forward pass."""
+def corrupted_activations(
+    model: Model, places: tuple[Site, ...], batch: Batch, outputs: SourceOutputs | None = None
+) -> CorruptedActivations:
+    """Run the corrupted prompts of a batch and keep what their nodes carry: one forward pass.
+
+    Args:
+        model: the model; untouched afterwards.
+        places: its `sites`.
+        batch: the prompts.
+        outputs: records what the sources write, from the batch's ``start`` on, where that is wanted too.
+    """
     cache, last = DynamicCache() if batch.start else None, len(model.wiring.blocks) - 1
     values: Values = {}
     entered: list[Tensor] = []
@@ -122,7 +132,9 @@ def corrupted_activations(model: Model, places: tuple[Site, ...], batch: Batch) 
 
     with borrowed(model.module) as hooks:
         hooks.before(model.wiring.blocks[0].module, lambda stream: entered.append(stream[:, batch.start :].clone()))
-        watch_sites(hooks, model, places, keep, batch.answers)
+        if outputs is not None:
+            outputs.record(hooks, model.wiring, batch.answers)
+        watch_sites(hooks, model, places, keep, batch.answers if outputs is None else None)
         logits = logits_at(model, hooks, batch.corrupted, batch.answers, cache)
     if cache is not None:
         keep_first(cache, batch.start)

@@ -22,7 +22,8 @@ from edgewise.engine.run.activations import CorruptedActivations, Site, corrupte
 from edgewise.engine.run.batches import Batch
 from edgewise.engine.run.inputs import AnyMetric, metric_for, usable
 from edgewise.engine.run.metric_gradient import metric_values, require_finite
-from edgewise.engine.run.replacement import corrupted_run, resample_from
+from edgewise.engine.run.replacement import resample_from
+from edgewise.engine.run.sources import SourceOutputs
 from edgewise.errors import DataError, ScoreError
 from edgewise.generators import at_the_end_of
 from edgewise.graph.arrays import BoolArray
@@ -185,15 +186,15 @@ class MeasureNeurons:
 
     def open(self, batch: Batch) -> _NeuronsOfBatch:
         """Run the prompts clean and corrupted."""
-        outputs, logits, cache = corrupted_run(self.model, batch)
-        corrupted = corrupted_activations(self.model, self.places, batch)
+        outputs = SourceOutputs(batch.start)
+        corrupted = corrupted_activations(self.model, self.places, batch, outputs)
         tokens, named = batch.metric.of_answers() if self.metric.answers_alone else (None, batch.metric)
-        patches = SinglePatches(self.model, resample_from(batch, outputs, cache), tokens)
+        patches = SinglePatches(self.model, resample_from(batch, outputs, corrupted.cache), tokens)
         clean = metric_values(self.metric, patches.clean_logits, batch.metric, patches.clean_logits)
         require_finite(self.metric, clean)
         of_prompts = {
             CLEAN: clean,
-            CORRUPTED: metric_values(self.metric, logits, batch.metric, patches.clean_logits),
+            CORRUPTED: metric_values(self.metric, corrupted.logits, batch.metric, patches.clean_logits),
         }
         return _NeuronsOfBatch(self, named if patches.narrowed else batch.metric, patches, corrupted, of_prompts)
 
