@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from edgewise.engine.partial.answer_logits import columns_of
 from edgewise.engine.partial.clean import CleanRun
 from edgewise.engine.run.forward import read_at, repeated_cache, run
-from edgewise.engine.run.hooks import Hooks, borrowed
+from edgewise.engine.run.hooks import Hooks, Watch, borrowed
 from edgewise.engine.run.replacement import Baseline
 from edgewise.models import Model
 
@@ -90,6 +90,21 @@ class SinglePatches:
             raise ValueError("nodes of one call are heads of one layer, or a single MLP")
         (layer,) = layers
         return self._with_heads(layer, heads) if heads else self._with_mlp(layer)
+
+    @torch.no_grad()
+    def given(
+        self, layer: int, times: int, module: nn.Module, change: Watch
+    ) -> Float[Tensor, "times batch n_positions tokens"]:
+        """Logits when a module behind a layer's projections is given something else, in each of some copies.
+
+        Args:
+            layer: the module's.
+            times: how many copies of the prompts are run.
+            module: the module.
+            change: from what it is given, copy after copy, to what it is given instead.
+        """
+        known = self._clean.projected_by(layer, times)
+        return self._run(layer, times, known, lambda hooks: hooks.before(module, change))
 
     # Edges
 
