@@ -23,10 +23,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
-
 import numpy as np
 
 from edgewise import Circuit, EdgeScores, Graph, GraphSpec, load_run, prune, show, top_n
@@ -37,8 +33,8 @@ from edgewise.report.text import show_run
 from edgewise.runs.exchange import FORMATS
 from edgewise.runs.exchange.leaving import export
 from edgewise.runs.store.folder import write_run
-from report.conftest import SPECS, make_run
 
+ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).with_suffix(".json")
 # Layers, heads, width, key/value heads.
 SHAPES = {
@@ -55,6 +51,9 @@ MOST_AS_TEXT = 5_000_000
 
 def steps(spec: GraphSpec, folder: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
     """What is done, one step after the other."""
+    sys.path.append(str(ROOT / "tests"))
+    from report.conftest import SPECS, make_run
+
     graph = Graph(spec)
     yield "graph", lambda: Graph(spec)
     draw = np.random.default_rng(0)
@@ -80,7 +79,10 @@ def steps(spec: GraphSpec, folder: Path) -> Iterator[tuple[str, Callable[[], Any
         if name in ("mib", "acdc") or (graph.n_edges > MOST_AS_TEXT and name not in ("parquet", "eap-ig-pt")):
             continue
         suffix = FORMATS.load(name).suffix or ""
-        yield f"export {name}", lambda name=name, suffix=suffix: export(run.folder, name, folder / f"out-{name}{suffix}")
+        yield (
+            f"export {name}",
+            lambda name=name, suffix=suffix: export(run.folder, name, folder / f"out-{name}{suffix}"),
+        )
 
 
 def measured(shape: str, profiled: str | None) -> dict[str, Any]:
@@ -115,7 +117,8 @@ def main() -> None:
     rows = []
     for shape in SHAPES:
         command = [sys.executable, __file__, "--shape", shape]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        alone = {**os.environ, "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=alone)
         rows.append(json.loads(done.stdout.splitlines()[-1]))
         print(json.dumps(rows[-1]), flush=True)
     RESULTS.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")

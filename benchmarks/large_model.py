@@ -1,9 +1,9 @@
 """EAP of a model of 1.2 billion parameters' shape against its bound: time and memory, in one process, alternating.
 
 The shape is Llama 3.2 1B's (16 layers of width 2048, 32 heads on 8 key/value heads, MLP of width 8192, vocabulary
-128,256), its weights random; 16 pairs of 32 tokens that differ from the first on, in one micro-batch. The bound is that
-of `eap.py`. Seconds are the processor's, of one thread; memory is what a pass adds to the model, from the kernel's peak,
-which is begun anew before each pass.
+128,256), its weights random; 16 pairs of 32 tokens that differ from the first on, in one micro-batch. The bound is
+that of `eap.py`. Seconds are the processor's, of one thread; memory is what a pass adds to the model, from the kernel's
+peak, which is begun anew before each pass.
 
     python benchmarks/large_model.py                    # float32, and large_model.json anew
     python benchmarks/large_model.py --dtype bfloat16
@@ -14,16 +14,12 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-import os
 import statistics
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-sys.path.insert(0, str(Path(__file__).parent))
 
 import torch
 from eap import Case, bound, prompts
