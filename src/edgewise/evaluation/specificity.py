@@ -10,7 +10,7 @@ many edges say how much any circuit of that size would keep.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -111,7 +111,7 @@ def carried(
 
 
 def _measured(
-    runs: CircuitRuns, pairs: tuple[PromptPair, ...], report: Callable[[int], None], size: int
+    runs: CircuitRuns, pairs: Sequence[PromptPair], report: Callable[[int], None], size: int
 ) -> tuple[Values, list[Values]]:
     """The metric of each prompt with nothing patched, and with each circuit kept."""
     model, n, done = runs.model, len(runs.circuits), 0
