@@ -14,6 +14,7 @@ import pytest
 
 import edgewise
 from damage import refusals
+from edgewise.attribution.neuron_edges import score_neuron_edges
 from edgewise.errors import EdgewiseError, FormatError, RunConflictError, RunError, SelectionError, SettingError
 from edgewise.evaluation.neurons import evaluate_neurons
 from edgewise.models import load_model
@@ -29,12 +30,13 @@ from edgewise.settings.conditions import Conditions
 from edgewise.settings.selection import Selection
 from stopping import stopped
 
-RESULTS = ("neurons.safetensors", "neurons.csv")
+RESULTS = ("neurons.safetensors", "neurons.csv", "neuron-edges.csv")
 
 
 @pytest.fixture
 def asked(config: RunConfig) -> RunConfig:
-    return replace(config, level="neuron", dtype="float64", exact=6, selection=Selection(top=12), evaluate=True)
+    top = Selection(top=12)
+    return replace(config, level="neuron", dtype="float64", exact=6, neuron_edges=2, selection=top, evaluate=True)
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +62,13 @@ def test_what_is_stored_is_what_the_functions_give(asked: RunConfig, tmp_path: P
     assert run.evaluated.prompts.note is not None  # the data file has no other rows
     assert run.record.exact is not None
     assert run.record.exact.measured == 6
+    names = direct.top_neurons(2).names
+    edges = score_neuron_edges(model, prompts, names, conditions=Conditions(batch_size=2))
+    assert run.edges is not None
+    assert list(run.edges) == list(edges)
+    assert set(run.edges.neurons) == set(names)
+    rows = list(csv.DictReader((tmp_path / "run" / "neuron-edges.csv").read_text().splitlines()))
+    assert {row["edge"]: float(row["score"]) for row in rows} == {row.name: row.score for row in edges}
 
 
 def test_as_many_neurons_as_heads_are_measured(finished: NeuronRun, asked: RunConfig, tmp_path: Path) -> None:
@@ -94,7 +103,9 @@ def test_a_finished_run_is_read_again(asked: RunConfig, tmp_path: Path) -> None:
     assert other.evaluated.evaluation.circuit.heads + other.evaluated.evaluation.circuit.neurons == 13
 
 
-@pytest.mark.parametrize("step", ["scoring prompts", "measuring exact effects", "evaluating the circuit"])
+@pytest.mark.parametrize(
+    "step", ["scoring prompts", "measuring exact effects", "scoring edges of neurons", "evaluating the circuit"]
+)
 def test_a_run_that_was_stopped_anywhere_ends_with_the_same_bits(
     asked: RunConfig, tmp_path: Path, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,6 +157,7 @@ def test_folders_hold_one_kind_of_run(finished: NeuronRun, config: RunConfig, as
     [
         ({"method": "secant"}, SettingError, "method 'secant' scores no neurons; use one of eap"),
         ({"method": "acdc"}, SettingError, "method 'acdc' scores no neurons"),
+        ({"per_prompt": True}, RunError, "--per-prompt is of edges and nodes"),
         ({"bootstrap": 50}, RunError, "--bootstrap is of edges and nodes; leave it out with --level neuron"),
         ({"budget": 3.0, "exact": None}, RunError, "--budget is of edges and nodes"),
         ({"selection": Selection(prune=True)}, RunError, "--prune is of edges and nodes"),
@@ -165,6 +177,8 @@ def test_what_neurons_do_not_have_is_refused(
 def test_edges_are_not_scored_as_neurons(asked: RunConfig, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="neurons are found by `edgewise discover --level neuron`, in Python by"):
         discover(asked, tmp_path / "run")
+    with pytest.raises(RunError, match="--neuron-edges goes with --level neuron"):
+        discover(replace(asked, level="edge"), tmp_path / "run")
 
 
 def test_selections(finished: NeuronRun, asked: RunConfig, tmp_path: Path) -> None:

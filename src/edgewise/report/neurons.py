@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import zip_longest
 from typing import Any
 
 from edgewise.evaluation.neurons import NODES, KeptNeurons, NeuronCurve, NeuronEvaluation
-from edgewise.graph.ranked import RankedScores
+from edgewise.graph.neuron_edges import NeuronEdges
+from edgewise.graph.ranked import RankedScore, RankedScores
 from edgewise.report.numbers import on_prompts, plain, share
 from edgewise.report.table import fixed, table
 from edgewise.report.text import DEFAULT_TOP
@@ -15,6 +17,8 @@ from edgewise.runs.store.analysis import StoredResults
 from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.neurons import NeuronEvaluated, NeuronRecord, NeuronRun
 
+# Edges that are listed of each neuron, on either side.
+EDGES_EACH = 3
 UNMEASURED = "the scores are stored, but the faithfulness of the circuit could not be measured"
 
 
@@ -43,6 +47,7 @@ def neurons_document(run: NeuronRun, rows: int = DEFAULT_TOP) -> dict[str, Any]:
         "faithfulness": None if run.evaluated is None else to_json(run.evaluated),
         "evaluation": None if run.curves is None else to_json(run.curves),
         "warnings": list(neuron_warnings(run)),
+        "edges": [] if run.edges is None else [asdict(row) for row in _best_edges(run.edges, rows)],
         **{
             what: [asdict(row) | {"in_circuit": row.name in kept} for row in best]
             for what, best in (("neurons", run.scores.top_neurons(rows, by)), ("heads", run.scores.top_heads(rows, by)))
@@ -117,6 +122,9 @@ def _tables(run: NeuronRun, rows: int) -> Iterator[str]:
     yield _nodes(run, "neuron", run.scores.top_neurons(rows, by))
     yield ""
     yield _nodes(run, "head", run.scores.top_heads(rows, by))
+    if run.edges is not None:
+        yield ""
+        yield _edges(run.edges)
 
 
 def _nodes(run: NeuronRun, what: str, best: RankedScores) -> str:
@@ -134,6 +142,25 @@ def _nodes(run: NeuronRun, what: str, best: RankedScores) -> str:
     ]
     header = ("#", what, "score", "stderr", *(("estimate", "score is") if checked else ()), "in circuit")
     return table(header, cells, right=(0, 2, 3, *((4,) if checked else ())))
+
+
+def _edges(edges: NeuronEdges) -> str:
+    """Of each neuron, what it reads and what reads it."""
+    rows = []
+    for neuron in edges.neurons:
+        pairs = zip_longest(edges.best_into(neuron, EDGES_EACH), edges.best_out_of(neuron, EDGES_EACH))
+        for number, (one, other) in enumerate(pairs):
+            ends = (_end(one, 0), _end(other, 1))
+            rows.append((neuron if not number else "", *ends[0], *ends[1]))
+    return table(("neuron", "reads", "score", "is read by", "score"), rows, right=(2, 4))
+
+
+def _best_edges(edges: NeuronEdges, n: int) -> list[RankedScore]:
+    return sorted(edges, key=lambda row: -abs(row.score))[:n]
+
+
+def _end(row: RankedScore | None, end: int) -> tuple[str, str]:
+    return ("", "") if row is None else (row.name.split("->")[end], plain(row.score))
 
 
 def _runs(said: NeuronEvaluation) -> str:

@@ -64,7 +64,7 @@ from edgewise.settings import flag, read_settings, settings_json
 from edgewise.settings.selection import DEFAULT_FRACTION, DEFAULT_LEAST, Selection
 from edgewise.tasks import load_task
 
-MEASURING, EVALUATING = "measuring exact effects", "evaluating the circuit"
+MEASURING, EDGES, EVALUATING = "measuring exact effects", "scoring edges of neurons", "evaluating the circuit"
 # What of a config has no meaning for neurons, where it is not as by default.
 _OF_EDGES = ("per_prompt", "bootstrap", "budget", "until")
 _RULES_OF_EDGES = ("keep", "max_kl", "greedy", "prune", "stable")
@@ -154,6 +154,7 @@ def _found(config: RunConfig, folder: Path, execution: Execution) -> tuple[Neuro
                     method=config.method,
                     settings=config.settings,
                     exact=config.exact,
+                    edges=config.neuron_edges,
                     metric=config.metric,
                     conditions=conditions,
                     stored=stored,
@@ -163,13 +164,20 @@ def _found(config: RunConfig, folder: Path, execution: Execution) -> tuple[Neuro
                 steps.report,
                 SCORING,
                 total=len(setup.prompts),
-                stage=lambda state: SCORING if state.effects is None else MEASURING,
+                stage=_stage,
             )
         steps.seconds["scoring"] += earlier
         scores = neurons_as_stored(state.scores(), config.dtype)
-        circuit = select_neurons(scores, config.selection)
-        write_neuron_run(folder, _record(setup, state, scores, circuit, steps.seconds), scores, circuit)
+        circuit, edges = select_neurons(scores, config.selection), None if state.edges is None else state.edges.edges()
+        write_neuron_run(folder, _record(setup, state, scores, circuit, steps.seconds), scores, circuit, edges)
         return load_neuron_run(folder), setup
+
+
+def _stage(state: NeuronScoringState) -> str:
+    """What is being done."""
+    if state.edges is not None:
+        return EDGES
+    return SCORING if state.effects is None else MEASURING
 
 
 def select_neurons(scores: NeuronScores, selection: Selection) -> NeuronCircuit:
