@@ -28,6 +28,7 @@ from edgewise.engine.run.layers import layers_told
 from edgewise.engine.run.memory import micro_batch, release
 from edgewise.engine.run.metric_gradient import metric_values
 from edgewise.engine.run.metric_path import MetricPath
+from edgewise.engine.run.references import with_references
 from edgewise.errors import DataError, EdgewiseWarning, VanishingGradientError
 from edgewise.generators import at_the_end_of
 from edgewise.graph import EdgeScores, NodeScores
@@ -211,6 +212,7 @@ def _step(
     if not rows:
         return None
     batch = Batch.of([pairs[i] for i in rows], model.device, causal=model.wiring.causal)
+    batch = with_references(model, batch, metric)
     path = MetricPath(metric, batch.metric)
     scored = score(model, batch, path, buffers)
     known = path.known(scored.clean_logits)

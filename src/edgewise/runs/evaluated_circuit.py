@@ -163,7 +163,9 @@ def config_after(found: RunConfig, given: Mapping[str, Any], split: str) -> RunC
 
 
 def _refuse_changed(run: Run, config: RunConfig, now: Mapping[str, str | None]) -> None:
-    same = {name for name in ("model", "config", "data") if getattr(config, name) == getattr(run.config, name)}
+    same = {
+        name for name in ("model", "config", "data", "metric") if getattr(config, name) == getattr(run.config, name)
+    }
     same |= {"template"} if config.task == run.config.task else set()
     other = changed(run.record.identity, {name: digest for name, digest in now.items() if name.split("/")[0] in same})
     if other:

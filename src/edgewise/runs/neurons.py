@@ -253,7 +253,9 @@ def _evaluate(
     """Measure the circuit, and with a number of random circuits the curves too."""
     config, steps = config_after(run.config, given, HELD_OUT), Steps(execution.report)
     now = identity(config) if setup is None else dict(setup.identity)
-    same = [part for part in ("model", "config", "data") if getattr(config, part) == getattr(run.config, part)]
+    same = [
+        part for part in ("model", "config", "data", "metric") if getattr(config, part) == getattr(run.config, part)
+    ]
     other = changed(run.record.identity, {part: now.get(part) for part in same})
     if other:
         raise RunConflictError(

@@ -24,7 +24,9 @@ class ScoreSettings:
 
     method: str = setting(DEFAULT_METHOD, help="How to score; see `edgewise list methods`.")
     metric: str | None = setting(
-        None, help="What is measured; see `edgewise list metrics`.", shown_default="that of the prompts or the method"
+        None,
+        help="What is measured; see `edgewise list metrics`; or my.py:function, which is run.",
+        shown_default="that of the prompts or the method",
     )
     level: Level = setting("edge", help="What is scored: edge, node, or neuron (heads and MLP neurons).")
     neuron_edges: int = setting(

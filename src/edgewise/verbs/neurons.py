@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from edgewise.errors import SettingError
+from edgewise.metrics import Metric, MetricFunction
 from edgewise.report.neurons import neuron_warnings
 from edgewise.runs.config import RunConfig
 from edgewise.runs.neurons import evaluate_neuron_run, find_neurons
@@ -47,7 +48,7 @@ def discover_neurons(
     select: Literal["all", "correct"] = "all",
     # Scores
     method: str = DEFAULT_METHOD,
-    metric: str | None = None,
+    metric: str | Metric | MetricFunction | None = None,
     neuron_edges: int = 0,
     exact: int | Literal["auto"] | None = None,
     # Settings of methods

@@ -15,7 +15,7 @@ a norm the first, summed over destinations, is the neuron's own score. Chosen ne
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -27,13 +27,13 @@ from edgewise.engine.gradients.batch_passes import LogitGradient
 from edgewise.engine.gradients.edge_sums import range_for
 from edgewise.engine.gradients.products import edge_products
 from edgewise.engine.gradients.run import DestinationGradient, DifferentiableRun
-from edgewise.engine.run.activations import Site, corrupted_activations, sites
+from edgewise.engine.run.activations import Site, Values, corrupted_activations, sites
 from edgewise.engine.run.answers import Answers
 from edgewise.engine.run.batches import Batch
 from edgewise.engine.run.buffers import Buffers
 from edgewise.engine.run.forward import repeated_cache
 from edgewise.engine.run.hooks import Hooks, borrowed
-from edgewise.engine.run.sources import SourceChanges, SourceOutputs, accumulation_dtype, source_changes
+from edgewise.engine.run.sources import ChangesThere, SourceOutputs, accumulation_dtype, source_changes
 from edgewise.graph import Graph
 from edgewise.models import Model
 from edgewise.models.norms import Norm
@@ -96,15 +96,20 @@ def neuron_edges(
         model.wiring, graph, run.sources, outputs, answers=answers, differs=batch.differs, buffers=buffers
     )
     run.sources.clear()
-    written = _written(model, layers, taps, corrupted.values, answers, batch.differs, len(nodes))
+    written = [
+        _written(model, *one, corrupted.values, answers, batch.differs) for one in zip(layers, taps, strict=True)
+    ]
     gradient = logit_gradient(logits, logits)
     scale = range_for(gradient, logits.dtype)
-    out_of = written.at_answers.new_zeros(len(logits), len(nodes), graph.n_destinations)
+    dtype = accumulation_dtype(logits.dtype)
+    out_of = torch.zeros(len(logits), len(nodes), graph.n_destinations, dtype=dtype, device=logits.device)
     sources = [graph.mlp_source(one.site.layer) for one in layers for _ in one.columns]
     run.backward(gradient * scale[:, None, None], partial(_add, written, sources, out_of), again=True)
-    into = [_into(graph, one, tap, changes, written, answers) for one, tap in zip(layers, taps, strict=True)]
-    factor = (1 / scale).to(out_of.dtype)[:, None, None]
-    return NeuronEdgeBatch(torch.cat(into, 1) * factor, out_of * factor, logits, corrupted.logits)
+    into = out_of.new_zeros(len(logits), len(nodes), graph.n_sources + len(nodes))
+    for one, tap in zip(layers, taps, strict=True):
+        _add_into(graph, one, tap, changes.parts, written, answers, into)
+    factor = (1 / scale).to(dtype)[:, None, None]
+    return NeuronEdgeBatch(into * factor, out_of * factor, logits, corrupted.logits)
 
 
 class _Tap:
@@ -145,36 +150,32 @@ def _layers(model: Model, nodes: Sequence[int]) -> list[_Layer]:
     for site in sites(model):
         columns = [node - site.nodes.start for node in nodes if site.nodes.start <= node < site.nodes.stop]
         if columns:
-            at = torch.tensor(columns, device=model.device)
-            found.append(_Layer(site, at, slice(done, done + len(columns))))
+            found.append(_Layer(site, torch.tensor(columns), slice(done, done + len(columns))))
             done += len(columns)
     return found
 
 
 def _written(
     model: Model,
-    layers: Sequence[_Layer],
-    taps: Sequence[_Tap],
-    corrupted: dict[Site, Tensor],
+    layer: _Layer,
+    tap: _Tap,
+    corrupted: Values,
     answers: Answers,
     differs: Tensor | None,
-    n: int,
-) -> SourceChanges:
-    """What each neuron's corrupted contribution to the stream differs by from its own."""
-    last, everywhere, at_answers = len(model.wiring.blocks) - 1, list[Tensor](), list[Tensor]()
-    for layer, tap in zip(layers, taps, strict=True):
-        block, is_last = model.wiring.blocks[layer.site.layer], layer.site.layer == last
-        own, other = tap.neurons.detach(), corrupted[layer.site]
-        own = own.reshape(other.shape)
-        dtype = accumulation_dtype(own.dtype)
-        change = _scaled(block, layer, other).to(dtype) - _scaled(block, layer, own).to(dtype)
-        if differs is not None:
-            change = change * (answers.read(differs[..., None]) if is_last else differs[..., None])
-        wide = torch.einsum("bpk,kd->kbpd", change, _directions(block, layer, dtype))
-        at_answers.append(wide if is_last else torch.stack([answers.read(one) for one in wide]))
-        everywhere += [] if is_last else [wide]
-    here = torch.cat(at_answers)
-    return SourceChanges(torch.cat(everywhere) if everywhere else here[:0], here)
+) -> ChangesThere:
+    """What a layer's neurons' corrupted contributions to the stream differ by from their own."""
+    number = layer.site.layer
+    block, is_last = model.wiring.blocks[number], number == len(model.wiring.blocks) - 1
+    own, other = tap.neurons.detach(), corrupted[layer.site]
+    dtype = accumulation_dtype(own.dtype)
+    change = _scaled(block, layer, other).to(dtype) - _scaled(block, layer, own.reshape(other.shape)).to(dtype)
+    if differs is not None:
+        where = differs.to(change.device)[..., None]
+        change = change * (answers.read(where) if is_last else where)
+    wide = torch.einsum("bpk,kd->kbpd", change, _directions(block, layer, dtype))
+    if is_last:
+        return ChangesThere(layer.rows.start, wide[:0], wide)
+    return ChangesThere(layer.rows.start, wide, answers.read_each(wide))
 
 
 def _norm_after(block: Block, layer: _Layer) -> Norm | None:
@@ -201,26 +202,45 @@ def _directions(block: Block, layer: _Layer, dtype: torch.dtype) -> Float[Tensor
     return weight * block.attention.out.multiplier if gain is None else weight * gain
 
 
-def _add(written: SourceChanges, sources: Sequence[int], out_of: Tensor, at: DestinationGradient) -> None:
+def _add(written: Sequence[ChangesThere], sources: Sequence[int], out_of: Tensor, at: DestinationGradient) -> None:
     """Add what a destination's gradient gives with the changes of the neurons that precede it."""
-    n = sum(source < at.n_sources for source in sources)
-    if n:
-        known = written.at_answers if at.at_answers else written.everywhere
-        out_of[at.rows, :n, at.columns] += edge_products(known[:n, at.rows], at.gradient)
+    before = sum(source < at.n_sources for source in sources)
+    for rows, product in _products(written, before, at.at_answers, at.gradient, at.rows):
+        out_of[at.rows, rows, at.columns] += product.to(out_of.device)
 
 
-def _into(
-    graph: Graph, layer: _Layer, tap: _Tap, changes: SourceChanges, written: SourceChanges, answers: Answers
-) -> Float[Tensor, "batch k sources_and_neurons"]:
-    """The edges into one layer's chosen neurons."""
-    number, dtype = layer.site.layer, changes.everywhere.dtype
-    gradients = torch.stack([tap.pulled(column).to(dtype) for column in layer.columns.tolist()])
+def _add_into(
+    graph: Graph,
+    layer: _Layer,
+    tap: _Tap,
+    changes: Sequence[ChangesThere],
+    written: Sequence[ChangesThere],
+    answers: Answers,
+    into: Float[Tensor, "batch neuron sources_and_neurons"],
+) -> None:
+    """Fill in the edges into one layer's neurons, from sources and from the neurons of earlier layers."""
+    number = layer.site.layer
+    gradients = torch.stack([tap.pulled(column).to(into.dtype) for column in layer.columns.tolist()])
     at_answers = number == graph.spec.n_layers - 1
     if at_answers and gradients.shape[2] != answers.positions.shape[1]:
         gradients = torch.stack([answers.read_once(one) for one in gradients])
-    of_sources, of_neurons = ((one.at_answers if at_answers else one.everywhere) for one in (changes, written))
-    before, earlier = graph.sources_before_mlp(number), layer.rows.start
-    found = gradients.new_zeros(gradients.shape[1], len(gradients), graph.n_sources + len(written.at_answers))
-    found[..., :before] = edge_products(of_sources[:before], gradients).mT
-    found[..., graph.n_sources : graph.n_sources + earlier] = edge_products(of_neurons[:earlier], gradients).mT
-    return found
+    for first, parts, before in (
+        (0, changes, graph.sources_before_mlp(number)),
+        (graph.n_sources, written, layer.rows.start),
+    ):
+        for rows, product in _products(parts, before, at_answers, gradients):
+            into[:, layer.rows, first + rows.start : first + rows.stop] = product.mT.to(into.device)
+
+
+def _products(
+    parts: Sequence[ChangesThere],
+    before: int,
+    at_answers: bool,
+    gradient: Float[Tensor, "destination batch read d_model"],
+    prompts: slice = slice(None),
+) -> Iterator[tuple[slice, Float[Tensor, "batch source destination"]]]:
+    """The products of the first changes with gradients, part by part, each on its own device."""
+    for part in parts:
+        known = part.of(at_answers)[: max(0, before - part.first), prompts]
+        if len(known):
+            yield slice(part.first, part.first + len(known)), edge_products(known, gradient.to(known.device))

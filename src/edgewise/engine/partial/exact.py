@@ -48,7 +48,11 @@ class SinglePatches:
         self._clean = CleanRun(model, baseline)
         self._columns = None if tokens is None else columns_of(self._clean, tokens)
         self.clean_logits, self.narrowed = self._clean.logits, self._columns is not None
-        self.unpatched = self.clean_logits if self._columns is None else self._columns(self._clean.normed_at_answers)
+        self.unpatched = (
+            self.clean_logits
+            if self._columns is None
+            else self._columns(self._clean.normed_at_answers).to(self.clean_logits.device)
+        )
 
     @torch.no_grad()
     def edges(self, edges: Sequence[tuple[int, int]]) -> Float[Tensor, "edges batch n_positions tokens"]:
@@ -112,7 +116,7 @@ class SinglePatches:
         rows = len(stream)
         for number, (source, column) in enumerate(edges):
             part, head = places[column]
-            read = (stream + self._clean.change(source)).to(stream.dtype)
+            read = self._clean.reading(stream, [source])
             output = given[part.module][number * rows : (number + 1) * rows]
             part.view.write(output, head, part.project(attention.norm(read), head))
         return self._run(layer, len(edges), given)
