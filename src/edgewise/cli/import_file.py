@@ -23,7 +23,7 @@ edgewise evaluate --circuit theirs/circuit.json --model demo --task ioi
 """
 
 
-@takes(MODEL.without("model", "dtype", "device", "attention", "adapter"))
+@takes(MODEL.without("model", "dtype", "device", "device_map", "attention", "adapter"))
 def import_file(
     given: Given,
     file: Annotated[Path, typer.Argument(help="A file of another program.", metavar="FILE")],
