@@ -324,7 +324,7 @@ def test_the_version_has_two_names(cli: Cli) -> None:
         ("edgewise discover --method eap-s", ["eap-secant"]),
         ("edgewise discover --dtype float", ["float32", "float64", "float16"]),
         ("edgewise evaluate --task gr", ["greater-than"]),
-        ("edgewise evaluate --metric log", ["logit-diff", "logit-diff-max", "log-prob"]),
+        ("edgewise evaluate --metric kl", ["kl", "kl-from-corrupted"]),
         ("edgewise select --by he", ["helpful"]),
         ("edgewise paper fig1", ["fig10", "fig11"]),
         ("edgewise check --dev", ["--device"]),
