@@ -54,6 +54,8 @@ def discover_sets(
         SettingError: several values of a method's setting, or a set that is given twice.
     """
     require_way(way)
+    if given.get("level") == "neuron":
+        raise SettingError("--level neuron scores one set of prompts; give one --task or --data")
     for one in sets:
         refuse_unreadable({**given, **one})
     asked = _single(given)

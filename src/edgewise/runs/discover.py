@@ -23,7 +23,7 @@ import numpy as np
 
 from edgewise import processes
 from edgewise.engine.run.metric_trial import try_metric
-from edgewise.errors import ScoreError
+from edgewise.errors import RunConflictError, ScoreError
 from edgewise.graph import Circuit, EdgeScores, Graph, NodeScores
 from edgewise.metrics import Metric, get_metric
 from edgewise.metrics.own import is_own
@@ -43,6 +43,7 @@ from edgewise.runs.sizing import with_size
 from edgewise.runs.steps import SCORING, Execution, Moving, Steps
 from edgewise.runs.store.folder import Run, as_stored, read_record, read_run, refuse_other, require_free, write_run
 from edgewise.runs.store.lock import writing
+from edgewise.runs.store.neurons import holds_neurons
 from edgewise.runs.store.record import Counts, MetricSummary, RunRecord, differences, versions
 from edgewise.tasks import PromptSet, load_task
 
@@ -85,6 +86,8 @@ def _found(config: RunConfig, folder: Path, execution: Execution, examples: bool
     config = known(config)
     method = method_of(config)
     with writing(folder):
+        if holds_neurons(folder):
+            raise RunConflictError(f"{folder}: holds a run of neurons; choose another folder")
         if not execution.overwrite:
             require_free(folder, config)
             record = read_record(folder)
@@ -200,14 +203,15 @@ def _shown(setup: Setup, metric: Metric, state: ScoringState, scores: EdgeScores
 
 
 def _metric(metric: Metric, state: ScoringState) -> MetricSummary:
-    clean, clean_stderr = _mean(metric.name, "clean", state.clean_metric)
-    corrupted, corrupted_stderr = _mean(metric.name, "corrupted", state.corrupted_metric)
+    clean, clean_stderr = mean_of(metric.name, "clean", state.clean_metric)
+    corrupted, corrupted_stderr = mean_of(metric.name, "corrupted", state.corrupted_metric)
     return MetricSummary(
         metric.name, clean, clean_stderr, corrupted, corrupted_stderr, lower_is_better=not metric.higher_is_better
     )
 
 
-def _mean(name: str, which: str, values: np.ndarray[Any, Any]) -> tuple[float, float | None]:
+def mean_of(name: str, which: str, values: np.ndarray[Any, Any]) -> tuple[float, float | None]:
+    """The mean of a metric over prompts and its standard error, None for one prompt. Raises ScoreError for NaN."""
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad):
         raise ScoreError(

@@ -110,6 +110,11 @@ class RunMethod(ABC, Generic[State]):
             RunError: anything else that does not go together.
         """
         self.own(config)
+        if config.level == "neuron":
+            raise RunError(
+                "neurons are found by `edgewise discover --level neuron`, in Python by edgewise.discover_neurons; this"
+                " takes edges or nodes"
+            )
         if self.of_all_prompts and (config.per_prompt or config.bootstrap):
             option = "--per-prompt" if config.per_prompt else "--bootstrap"
             raise RunError(f"method '{self.name}' {self.of_all_prompts}; leave {option} out")
