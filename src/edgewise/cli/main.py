@@ -31,6 +31,7 @@ from edgewise.cli import (
     report,
     roc,
     select,
+    shared,
     show,
     specificity,
     verify,
@@ -75,6 +76,7 @@ _add("prompts", prompts.prompts, prompts.EXAMPLES)
 _add("report", report.report, report.EXAMPLES)
 _add("roc", roc.roc, roc.EXAMPLES)
 _add("select", select.select, select.EXAMPLES)
+_add("shared", shared.shared, shared.EXAMPLES)
 _add("show", show.show, show.EXAMPLES)
 _add("specificity", specificity.specificity, specificity.EXAMPLES)
 _add("verify", verify.verify, verify.EXAMPLES)
