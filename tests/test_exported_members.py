@@ -43,6 +43,7 @@ EXPORTED = [
     "evaluate_circuit",
     "get_metric",
     "greedy",
+    "hook_names",
     "load_model",
     "load_run",
     "make_task",
