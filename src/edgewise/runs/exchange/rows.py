@@ -35,7 +35,7 @@ def columns_of(result: Exchanged) -> dict[str, Column]:
     columns: dict[str, Column]
     if isinstance(scores, NodeScores):
         which = np.ones(graph.n_sources, dtype=np.bool_)
-        columns, kept = {"node": list(graph.sources)}, None if circuit is None else circuit.mask.any(axis=1)
+        columns, kept = {"node": list(graph.sources)}, None if circuit is None else np.asarray(circuit.mask.any(axis=1))
     else:
         which, kept = graph.mask, None if circuit is None else circuit.mask
         i, j = np.nonzero(which)
@@ -176,5 +176,6 @@ def _named(row: Mapping[str, Any]) -> tuple[str, str]:
 
 def _numbers(values: np.ndarray[Any, Any]) -> Column:
     """Floats, None for NaN."""
-    unknown = np.isnan(values)
-    return np.where(unknown, None, values.astype(object)).tolist() if unknown.any() else values.tolist()
+    found = values.astype(object)
+    found[np.isnan(values)] = None
+    return list(found)
