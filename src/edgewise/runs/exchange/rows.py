@@ -176,6 +176,7 @@ def _named(row: Mapping[str, Any]) -> tuple[str, str]:
 
 def _numbers(values: np.ndarray[Any, Any]) -> Column:
     """Floats, None for NaN."""
-    found = values.astype(object)
-    found[np.isnan(values)] = None
-    return list(found)
+    numbers: Column = values.tolist()
+    for place in np.flatnonzero(np.isnan(values)).tolist():
+        numbers[place] = None
+    return numbers
