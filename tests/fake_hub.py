@@ -94,14 +94,32 @@ def _handler(hub: FakeHub) -> type[BaseHTTPRequestHandler]:
             self._file(body=False)
 
         def do_GET(self) -> None:
-            self._file(body=True)
+            if self.path.startswith("/api/models/"):
+                self._listing()
+            else:
+                self._file(body=True)
+
+        def _listing(self) -> None:
+            name, _, rest = self.path.split("?")[0].removeprefix("/api/models/").partition("/tree/")
+            name = name.split("/revision/")[0]
+            if name not in hub.repositories:
+                self._answer(401, {"error": "Repository not found"}, {"X-Error-Code": "RepoNotFound"})
+                return
+            files = hub.repositories[name]
+            tree = [
+                {"type": "file", "path": path, "size": len(x), "oid": hashlib.sha1(x).hexdigest()}
+                for path, x in files.items()
+            ]
+            sha = hashlib.sha1(name.encode()).hexdigest()
+            about = {"id": name, "sha": sha, "siblings": [{"rfilename": path} for path in files]}
+            self._answer(200, tree if rest else about)
 
         def _file(self, body: bool) -> None:
             name, _, rest = self.path.split("?")[0].strip("/").partition("/resolve/")
             revision, _, file = rest.partition("/")
             if name not in hub.repositories:
                 self._answer(401, {"error": "Repository not found"}, {"X-Error-Code": "RepoNotFound"}, body=body)
-            elif revision not in ("main", "v1"):
+            elif revision not in ("main", "v1", hashlib.sha1(name.encode()).hexdigest()):
                 self._answer(404, {"error": "Invalid rev id"}, {"X-Error-Code": "RevisionNotFound"}, body=body)
             elif file not in hub.repositories[name]:
                 self._answer(404, {"error": "Entry not found"}, {"X-Error-Code": "EntryNotFound"}, body=body)

@@ -47,6 +47,10 @@ def export(source: str | Path, name: str, out: str | Path) -> Written:
         OSError: the file cannot be written.
     """
     found: Format = FORMATS.load(name)
+    if found.write is None:
+        raise FormatError(
+            f"format {name} is only read, by `edgewise import`; choose another of `edgewise list formats`"
+        )
     source, out = Path(source), Path(out)
     if source.is_dir() and out.resolve().parent == source.resolve():
         raise RunError(f"--out {out}: inside the run, whose files are its own; give another place")
