@@ -38,6 +38,7 @@ class NeuronState:
     Args:
         graph: the heads and neurons.
         batch_size: prompts a micro-batch; a resumed pass uses it again.
+        planned_batch_size: the same as it was at the start; more than ``batch_size`` where memory ran out.
         moments: of the per-prompt scores.
         clean_metric: the metric of every prompt on the clean run, ``[total]``, NaN where not yet done.
         corrupted_metric: likewise on the corrupted run.
@@ -46,6 +47,7 @@ class NeuronState:
 
     graph: NeuronGraph
     batch_size: int
+    planned_batch_size: int
     moments: Moments
     clean_metric: Array
     corrupted_metric: Array
@@ -55,7 +57,7 @@ class NeuronState:
     def start(cls, graph: NeuronGraph, batch_size: int, total: int, shape: tuple[int, ...]) -> NeuronState:
         """Before the first micro-batch, of scores of a shape."""
         unknown = np.full(total, np.nan)
-        return cls(graph, batch_size, Moments.none(shape), unknown, unknown)
+        return cls(graph, batch_size, batch_size, Moments.none(shape), unknown, unknown)
 
     @property
     def done(self) -> int:
@@ -78,13 +80,18 @@ class NeuronState:
         """The state after one more micro-batch: ``scores`` are ``[batch, n_nodes]``."""
         metrics = [values.copy() for values in (self.clean_metric, self.corrupted_metric)]
         metrics[0][rows], metrics[1][rows] = clean, corrupted
-        moments, most = self.moments.add(scores), max(self.steepest, steepest)
-        return NeuronState(self.graph, self.batch_size, moments, metrics[0], metrics[1], most)
+        return replace(
+            self,
+            moments=self.moments.add(scores),
+            clean_metric=metrics[0],
+            corrupted_metric=metrics[1],
+            steepest=max(self.steepest, steepest),
+        )
 
     def tensors(self) -> dict[str, npt.NDArray[Any]]:
         """Everything but the graph as arrays, for storage."""
         return {
-            "progress": np.array([self.batch_size, self.done], dtype=np.int64),
+            "progress": np.array([self.batch_size, self.planned_batch_size, self.done], dtype=np.int64),
             "steepest": np.array([self.steepest]),
             "mean": self.moments.mean,
             "squares": self.moments.squares,
@@ -96,10 +103,10 @@ class NeuronState:
     @classmethod
     def from_tensors(cls, arrays: Mapping[str, npt.NDArray[Any]], graph: NeuronGraph) -> NeuronState:
         """The state that `tensors` described."""
-        batch_size, done = (int(number) for number in arrays["progress"])
+        batch_size, planned, done = (int(number) for number in arrays["progress"])
         moments = Moments(done, arrays["mean"], arrays["squares"], arrays["mean_abs"])
         metrics = arrays["clean_metric"], arrays["corrupted_metric"]
-        return cls(graph, batch_size, moments, *metrics, float(arrays["steepest"][0]))
+        return cls(graph, batch_size, planned, moments, *metrics, float(arrays["steepest"][0]))
 
     def scores(self) -> NeuronScores:
         """The scores of a finished pass: mean over prompts, standard error, mean of absolutes.

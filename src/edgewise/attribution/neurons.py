@@ -44,6 +44,8 @@ _SCORES: dict[str, Callable[[Any], ScoreNeurons]] = {
 }
 NEURON_METHODS = tuple(_SCORES)
 """The methods that score neurons."""
+WITH_CORRUPTED = 1.3
+"""Times the memory of a differentiable run: the corrupted activations are kept beside it."""
 
 
 @one_at_a_time
@@ -84,7 +86,7 @@ def attribute_neurons(
     score = _SCORES[method](read_settings(chosen.settings, settings or {}, method))
     graph = neuron_graph(model)
     if stored is None:
-        rows = rows_at_first(model, pairs, conditions, chosen.activations)
+        rows = rows_at_first(model, pairs, conditions, WITH_CORRUPTED * chosen.activations)
         state = NeuronState.start(graph, rows, len(pairs), (graph.n_nodes,))
     else:
         state = NeuronState.from_tensors(stored, graph)

@@ -11,7 +11,7 @@ from edgewise.evaluation.neurons import NODES, KeptNeurons, NeuronCurve, NeuronE
 from edgewise.graph.neuron_edges import NeuronEdges
 from edgewise.graph.ranked import RankedScore, RankedScores
 from edgewise.report.numbers import on_prompts, plain, share
-from edgewise.report.table import fixed, table
+from edgewise.report.table import Table, fixed, table
 from edgewise.report.text import DEFAULT_TOP
 from edgewise.runs.store.analysis import StoredResults
 from edgewise.runs.store.codec import to_json
@@ -32,9 +32,8 @@ def neuron_warnings(run: NeuronRun) -> tuple[str, ...]:
 def show_neurons(run: NeuronRun, rows: int = DEFAULT_TOP) -> str:
     """What was run, what it found, and the best heads and neurons."""
     record = run.record
-    return "\n".join(
-        (*_head(record), "", _metric(record), "", *_exact(record), *_circuit(run), "", *_tables(run, rows))
-    )
+    said = (*describe_run(record), "", _metric(record), "", *describe_circuit(run), "")
+    return "\n".join((*said, *_tables(run, rows)))
 
 
 def neurons_document(run: NeuronRun, rows: int = DEFAULT_TOP) -> dict[str, Any]:
@@ -68,7 +67,8 @@ def neuron_evaluation_document(stored: StoredResults[NeuronEvaluated]) -> dict[s
     return {"file": str(stored.path), "reused": stored.reused, **to_json(stored.results)}
 
 
-def _head(record: NeuronRecord) -> tuple[str, str]:
+def describe_run(record: NeuronRecord) -> tuple[str, str]:
+    """Model, prompts, method and metric; and what is kept, on which machine, in how much time."""
     prompts, config = record.prompts, record.config
     dropped = f" ({prompts.dropped} rows dropped)" if prompts.dropped else ""
     return (
@@ -99,7 +99,9 @@ def _exact(record: NeuronRecord) -> Iterator[str]:
         )
 
 
-def _circuit(run: NeuronRun) -> Iterator[str]:
+def describe_circuit(run: NeuronRun) -> Iterator[str]:
+    """How good estimates are, what the circuit has, and what it keeps; a line each."""
+    yield from _exact(run.record)
     counts = run.record.counts
     yield (
         f"circuit: {counts.circuit_heads:,} of {counts.heads:,} heads, {counts.circuit_neurons:,} of"
@@ -119,15 +121,22 @@ def _share(kept: KeptNeurons) -> str:
 def _tables(run: NeuronRun, rows: int) -> Iterator[str]:
     """The best neurons, and the best heads."""
     by = run.config.selection.by
-    yield _nodes(run, "neuron", run.scores.top_neurons(rows, by))
+    yield str(nodes_table(run, "neuron", run.scores.top_neurons(rows, by)))
     yield ""
-    yield _nodes(run, "head", run.scores.top_heads(rows, by))
+    yield str(nodes_table(run, "head", run.scores.top_heads(rows, by)))
     if run.edges is not None:
         yield ""
         yield _edges(run.edges)
 
 
-def _nodes(run: NeuronRun, what: str, best: RankedScores) -> str:
+def nodes_table(run: NeuronRun, what: str, best: RankedScores) -> Table:
+    """Some nodes of a run, with what is known of each.
+
+    Args:
+        run: the run.
+        what: the heading of their column.
+        best: the nodes.
+    """
     kept, checked = set(run.circuit), run.scores.verified is not None
     cells = [
         (
@@ -141,7 +150,7 @@ def _nodes(run: NeuronRun, what: str, best: RankedScores) -> str:
         for number, row in enumerate(best, start=1)
     ]
     header = ("#", what, "score", "stderr", *(("estimate", "score is") if checked else ()), "in circuit")
-    return table(header, cells, right=(0, 2, 3, *((4,) if checked else ())))
+    return Table(header, cells, right=(0, 2, 3, *((4,) if checked else ())))
 
 
 def _edges(edges: NeuronEdges) -> str:

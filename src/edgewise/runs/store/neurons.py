@@ -22,6 +22,7 @@ from edgewise.graph.neuron_edges import NeuronEdges
 from edgewise.graph.neuron_graph import NeuronGraph
 from edgewise.graph.neurons import NeuronCircuit, NeuronScores
 from edgewise.json_text import parse_json
+from edgewise.notebook import ShownInNotebook
 from edgewise.runs.config import RunConfig
 from edgewise.runs.evaluated import EvaluatedPrompts
 from edgewise.runs.store.analysis import Analysis, stored
@@ -135,7 +136,7 @@ class NeuronRecord:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class NeuronRun:
+class NeuronRun(ShownInNotebook):
     """A finished run of neurons.
 
     Args:
