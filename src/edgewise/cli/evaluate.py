@@ -47,7 +47,8 @@ def evaluate(
         typer.Argument(help="The --out of a finished run; what is not given below is as in it.", metavar="[DIR]"),
     ] = None,
     circuit: Annotated[
-        Path | None, typer.Option("--circuit", help="A circuit file (.json or .pt) instead of DIR, with --model.")
+        Path | None,
+        typer.Option("--circuit", help="A circuit file (.json or .pt), or hub:REPO, instead of DIR, with --model."),
     ] = None,
     out: Annotated[
         Path | None,

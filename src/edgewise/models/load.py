@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
@@ -16,7 +16,7 @@ from edgewise.errors import ModelError, did_you_mean
 from edgewise.models.adapted import within
 from edgewise.models.built import kind_of, load_built
 from edgewise.models.catalogue import BUNDLED
-from edgewise.models.lens import LensTransformer, sources
+from edgewise.models.lens import LensTransformer, hooked, sources
 from edgewise.models.lens.load import open_lens
 from edgewise.models.model import Model
 from edgewise.models.placement import require_finite, require_present, require_whole_blocks
@@ -61,7 +61,8 @@ def load_model(
     Args:
         model: a bundled name (``"demo"``), one built by hand (``"planted:3"``, ``"compiled:induction"``), a hub name
             (``"gpt2"``, ``"attn-only-4l"``), a folder, a GGUF file, a weights file in TransformerLens's format, or a
-            loaded module.
+            loaded module: of ``transformers``, or TransformerLens's ``HookedTransformer`` or ``TransformerBridge`` with
+            the weights it has, folded or not, whose logits the model taken over must give.
         config: the ``config.json`` of a weights file or folder in TransformerLens's format, where it lies elsewhere.
         dtype: its floating-point type; by default (``"auto"``) bfloat16 on CUDA, else float32; a loaded module's own.
         device: where it runs, ``"auto"`` for CUDA where there is one; the CPU by default, a loaded module's own.
@@ -89,6 +90,8 @@ def load_model(
         _require_kv_heads(kv_heads)
         model = within(model)
         _require_no_settings(model, adapter, attention, (dtype, device, device_map, config, gguf_file))
+        if hooked.kind_of(model) is not None:
+            return _from_transformer_lens(hooked.take(model), tokenizer, ignore_config, kv_heads)
         return _taken(model, tokenizer, ignore_config, kv_heads)
     return open_model(
         model,
@@ -280,6 +283,13 @@ def _taken(module: nn.Module, tokenizer: Any | None, ignore_config: Collection[s
     model = Model(name, _wired(name, module, ignore_config, kv_heads), tokenizer, bos)
     model.require_eval()
     return model
+
+
+def _from_transformer_lens(
+    taken: hooked.Taken, tokenizer: Any | None, ignore_config: Collection[str], kv_heads: str
+) -> Model:
+    model = _taken(taken.module, tokenizer or taken.tokenizer, ignore_config, kv_heads)
+    return replace(model, name=taken.name, bos=taken.bos)
 
 
 def _own_name(module: nn.Module) -> str:

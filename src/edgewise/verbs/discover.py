@@ -45,6 +45,7 @@ def discover(
     method: str = DEFAULT_METHOD,
     metric: str | Metric | MetricFunction | None = None,
     level: Level = "edge",
+    neuron_edges: int = 0,
     per_prompt: bool = False,
     bootstrap: int = 0,
     exact: int | Literal["auto"] | None = None,

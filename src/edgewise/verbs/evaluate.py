@@ -80,7 +80,7 @@ def evaluate(
 
     Args:
         run: a finished run, or its folder; prompts and model are as in it where they are not given.
-        circuit: a circuit file (.json or .pt) instead of a run, with ``model``.
+        circuit: a circuit file (.json or .pt), or ``hub:OWNER/NAME[@REVISION]``, instead of a run, with ``model``.
         out: with ``circuit``: folder for the result, which makes it resumable.
         ablation: what patched edges carry.
         curve: evaluate the best edges at ten sizes, if scored.

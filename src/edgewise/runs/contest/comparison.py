@@ -90,11 +90,12 @@ def _runs(names: Sequence[Path], out: Path) -> list[Run]:
         raise RunError(f"--out {out} is a run folder; give a folder of its own for the comparison")
     runs = [load_run(name) for name in names]
     for run in runs[1:]:
-        _refuse_another_model(runs[0], run)
+        refuse_another_model(runs[0], run)
     return runs
 
 
-def _refuse_another_model(first: Run, run: Run) -> None:
+def refuse_another_model(first: Run, run: Run) -> None:
+    """Refuse runs of two models. Raises RunError."""
     there, here = first.circuit.graph.spec, run.circuit.graph.spec
     if there != here:
         raise RunError(
