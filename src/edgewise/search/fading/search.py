@@ -2,10 +2,11 @@
 
 1. Every edge has a level, from which its mask follows, the share of its own value that it carries, the rest being the
    corrupted one: ``sigmoid((level - c) / temperature)``, with c such that all masks sum to a size. At first levels are
-   minus the logarithm of the rank by an estimate (`secant-mid` of the same metric), and the size is half of all.
+   minus the logarithm of the rank by an estimate (`secant-mid` of the same metric), and the size is a third of all.
 2. A step takes the slope of the loss (KL from the clean run) with respect to every mask where the masks stand, of the
    next few prompts: one forward and one backward pass. Levels move down it, the sum of the masks given, by momentum.
-   Each step draws logistic noise for the levels, so that no circuit rests on what a few masks are to the digit.
+   The fewer are left, the further. Each step draws logistic noise for the levels, so that no circuit rests on what a
+   few masks are to the digit.
 3. The size falls from rung to rung by the same factor each step. At each rung it stays, while a copy of the levels
    goes on at a falling temperature: masks become 0 or 1, and the best edges are the circuit of that size. Then the
    size falls on from where the levels stood.
@@ -49,7 +50,7 @@ from edgewise.search.table.cells import Array
 from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptPair, PromptSet
 
-STEPS, MINIBATCH, RATE = 28, 8, 0.1
+STEPS, MINIBATCH, RATE = 28, 8, 0.02
 # Of the logistic noise of levels, in temperatures.
 NOISE = 0.4
 # The estimate that ranks edges at first.
@@ -61,9 +62,10 @@ class Fading:
     """How masks fade.
 
     Args:
-        steps: how many for each rung of sizes, and more for the first ones: `edgewise.search.fading.rungs`.
+        steps: how many for each rung of sizes, and more for the first: `edgewise.search.fading.rungs`.
         minibatch: prompts a step, in turn.
-        rate: how far levels move in a step: the root mean square, while its slopes keep their direction.
+        rate: how far levels move in a step at the first rung, the root mean square while slopes keep their direction;
+            faster as the size falls, `edgewise.search.fading.rungs.Step`.
         seed: of the noise.
 
     Raises:
@@ -175,7 +177,7 @@ class _Work:
         noise = np.random.default_rng([self.asked.seed, state.done]).logistic(size=len(state.hard.values))
         kept = masks(state.hard.values + NOISE * step.temperature * noise, step.temperature, step.size)
         loss, slope = self._slope(kept, parts[state.done % len(parts)], rows)
-        levels = state.hard.step(felt(slope, kept, step.temperature), self.asked.rate)
+        levels = state.hard.step(felt(slope, kept, step.temperature), self.asked.rate * step.pace)
         return state.after(step, levels, loss, rows)
 
     def _slope(self, kept: Array, part: tuple[int, ...], rows: int) -> tuple[float, Array]:
