@@ -101,6 +101,8 @@ def test_levels_of_an_order() -> None:
 def test_sizes_fall_to_rungs_and_stay_there() -> None:
     assert rungs(1000) == (200, 100, 50, 20, 10, 5, 2)
     assert rungs(20) == (4, 2, 1)
+    assert rungs(1000, 30) == (200, 100, 50, 30, 20, 10, 5, 2)
+    assert [step.size for step in plan(1000, 10, 30) if step.last] == [200, 100, 50, 30, 20, 10, 5, 2]
     steps = plan(1000, 10)
     # 14 steps to the first rung: three tenths of them there, rounded.
     assert len(steps) == 14 + 6 * 10
@@ -259,6 +261,15 @@ def test_a_stopped_run_goes_on_with_the_same_bits() -> None:
 
 
 @pytest.mark.slow
+def test_a_size_of_ones_own_is_settled() -> None:
+    model, pairs = load_model(FAMILIES["gpt2"]()), list(prompts(3))
+    state = last_of(fading(model, pairs, Fading(2, 3, rung=7)))
+    assert 7 in state.smallest
+    assert top_n(state.scores(), 7).mask[model.graph.mask].sum() == 7
+    assert (state.smallest[top_n(state.scores(), 7).mask[model.graph.mask]] <= 7).all()
+
+
+@pytest.mark.slow
 def test_the_noise_follows_the_seed() -> None:
     model, pairs = load_model(FAMILIES["gpt2"]()), list(prompts(4))
     one, same, other = (last_of(fading(model, pairs, Fading(2, 4, seed=seed))) for seed in (1, 1, 2))
@@ -293,6 +304,10 @@ def test_what_is_refused() -> None:
         Fading(steps=1)
     with pytest.raises(DataError, match=r"rate is 0\.0"):
         Fading(rate=0.0)
+    with pytest.raises(DataError, match="rung is 0; give a number of edges"):
+        Fading(rung=0)
+    with pytest.raises(DataError, match=r"rung is 9999, and the model has \d+ edges"):
+        next(fading(load_model(FAMILIES["gpt2"]()), list(prompts(2)), Fading(rung=9999)))
     with pytest.raises(DataError, match="seed is -1"):
         Fading(seed=-1)
     model = load_model(FAMILIES["gpt2"]())

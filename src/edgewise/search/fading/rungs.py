@@ -42,19 +42,24 @@ class Step:
     last: bool = False
 
 
-def rungs(n_edges: int) -> tuple[int, ...]:
-    """The sizes at which circuits are settled, falling. In small models several shares are one size."""
-    return tuple(sorted({max(1, round(share * n_edges)) for share in RUNGS}, reverse=True))
+def rungs(n_edges: int, own: int | None = None) -> tuple[int, ...]:
+    """The sizes at which circuits are settled, falling, one of the caller's own among them.
+
+    In small models several shares are one size.
+    """
+    sizes = {max(1, round(share * n_edges)) for share in RUNGS} | ({own} if own else set())
+    return tuple(sorted(sizes, reverse=True))
 
 
-def plan(n_edges: int, per_rung: int) -> tuple[Step, ...]:
+def plan(n_edges: int, per_rung: int, own: int | None = None) -> tuple[Step, ...]:
     """All steps, so many a rung, and to the first one `LONGER` times as many.
 
     Args:
         n_edges: of the model.
         per_rung: at least 2: one on the way and one at the rung.
+        own: one more size at which a circuit is settled.
     """
-    sizes = rungs(n_edges)
+    sizes = rungs(n_edges, own)
     steps: list[Step] = []
     above = max(sizes[0], round(FIRST * n_edges))
     for number, size in enumerate(sizes):

@@ -67,6 +67,7 @@ class Fading:
         rate: how far levels move in a step at the first rung, the root mean square while slopes keep their direction;
             faster as the size falls, `edgewise.search.fading.rungs.Step`.
         seed: of the noise.
+        rung: one more size at which a circuit is settled, in edges.
 
     Raises:
         DataError: a number out of range.
@@ -76,12 +77,15 @@ class Fading:
     minibatch: int = MINIBATCH
     rate: float = RATE
     seed: int = 0
+    rung: int | None = None
 
     def __post_init__(self) -> None:
         """Check the values."""
         for name, least in (("steps", 2), ("minibatch", 1), ("seed", 0)):
             if getattr(self, name) < least:
                 raise DataError(f"{name} is {getattr(self, name)}; give at least {least}")
+        if self.rung is not None and self.rung < 1:
+            raise DataError(f"rung is {self.rung}; give a number of edges, at least 1")
         if not (math.isfinite(self.rate) and self.rate > 0):
             raise DataError(f"rate is {self.rate}; give a positive number")
 
@@ -110,14 +114,22 @@ def fading(
         stored: the tensors of the state at which an earlier process stopped; None to begin.
 
     Raises:
-        DataError: a prompt the model cannot take.
+        DataError: a prompt the model cannot take, or a rung of all edges.
         MetricError: a metric that cannot be computed on these prompts.
         ScoreError: logits that are not finite.
     """
     measured = metric_for(prompts, metric)
     pairs, edges = usable(model, prompts, measured), EdgeMasks(model.graph)
     openings = Openings(model, pairs, edges, measured, conditions.max_memory)
-    work = _Work(model, pairs, measured, loss_of(measured), asked, plan(edges.n, asked.steps), openings)
+    work = _Work(
+        model,
+        pairs,
+        measured,
+        loss_of(measured),
+        asked,
+        plan(edges.n, asked.steps, _own_rung(asked.rung, edges.n)),
+        openings,
+    )
     if stored is not None:
         state = FadingState.from_tensors(stored, model.graph)
     else:
@@ -126,6 +138,13 @@ def fading(
     while not state.finished:
         state = halving(state.batch_size, model.device, partial(work.step, state))
         yield state
+
+
+def _own_rung(size: int | None, n_edges: int) -> int | None:
+    """A rung of the caller's own. Raises DataError where the model has no more edges than that."""
+    if size is not None and size >= n_edges:
+        raise DataError(f"rung is {size}, and the model has {n_edges} edges; give fewer")
+    return size
 
 
 @at_the_end_of(fading)
