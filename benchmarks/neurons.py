@@ -30,7 +30,7 @@ from edgewise import (
     score_neurons,
 )
 from edgewise.evaluation.agreement import agreement
-from edgewise.evaluation.neurons import NeuronCurve
+from edgewise.evaluation.neuron_result import NeuronCurve
 
 Made = TypeVar("Made")
 METHODS = ("eap", "relp")

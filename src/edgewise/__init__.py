@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from edgewise.errors import EdgewiseError
     from edgewise.evaluation.agreement import agreement
     from edgewise.evaluation.evaluate import evaluate_circuit
-    from edgewise.evaluation.neurons import NeuronEvaluation, evaluate_neurons
+    from edgewise.evaluation.neuron_result import NeuronEvaluation
+    from edgewise.evaluation.neurons import evaluate_neurons
     from edgewise.evaluation.result import Evaluation
     from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, NodeScores
     from edgewise.graph.neurons import NeuronCircuit, NeuronScores
@@ -75,7 +76,8 @@ _HOMES = {
     "edgewise.errors": ("EdgewiseError",),
     "edgewise.evaluation.agreement": ("agreement",),
     "edgewise.evaluation.evaluate": ("evaluate_circuit",),
-    "edgewise.evaluation.neurons": ("NeuronEvaluation", "evaluate_neurons"),
+    "edgewise.evaluation.neuron_result": ("NeuronEvaluation",),
+    "edgewise.evaluation.neurons": ("evaluate_neurons",),
     "edgewise.evaluation.result": ("Evaluation",),
     "edgewise.graph": ("Circuit", "EdgeScores", "Graph", "GraphSpec", "NodeScores"),
     "edgewise.graph.neurons": ("NeuronCircuit", "NeuronScores"),

@@ -10,10 +10,12 @@ from edgewise.errors import SettingError
 from edgewise.metrics import Metric, MetricFunction
 from edgewise.report.neurons import neuron_warnings
 from edgewise.runs.config import RunConfig
-from edgewise.runs.neurons import evaluate_neuron_run, find_neurons
+from edgewise.runs.neuron_evaluation import evaluate_neuron_run
+from edgewise.runs.neurons import find_neurons
 from edgewise.runs.steps import Execution
 from edgewise.runs.store.analysis import StoredResults
-from edgewise.runs.store.neurons import NeuronEvaluated, NeuronRun
+from edgewise.runs.store.neuron_record import NeuronEvaluated
+from edgewise.runs.store.neurons import NeuronRun
 from edgewise.settings import flag
 from edgewise.settings.conditions import MemorySettings
 from edgewise.settings.methods import Rule
