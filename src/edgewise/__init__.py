@@ -25,7 +25,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edgewise.attribution.neuron_edges import score_neuron_edges
     from edgewise.engine.check import check_model
     from edgewise.errors import EdgewiseError
     from edgewise.evaluation.agreement import agreement
@@ -57,9 +56,7 @@ if TYPE_CHECKING:
     from edgewise.runs.store.neurons import NeuronRun, load_neuron_run
     from edgewise.runs.store.read import read_circuit, read_scores
     from edgewise.runs.verification import Verification
-    from edgewise.search import patch_edges, refine, score_edges
-    from edgewise.search.exact.neuron_scores import score_neurons
-    from edgewise.search.exact.neurons import patch_neurons
+    from edgewise.search import patch_edges, patch_neurons, refine, score_edges, score_neuron_edges, score_neurons
     from edgewise.settings.conditions import Conditions
     from edgewise.tasks import PromptPair, PromptSet, TextEncoder
     from edgewise.verbs.compare import compare
@@ -71,7 +68,6 @@ if TYPE_CHECKING:
     __version__: str
 
 _HOMES = {
-    "edgewise.attribution.neuron_edges": ("score_neuron_edges",),
     "edgewise.engine.check": ("check_model",),
     "edgewise.errors": ("EdgewiseError",),
     "edgewise.evaluation.agreement": ("agreement",),
@@ -104,9 +100,14 @@ _HOMES = {
     "edgewise.runs.prompts": ("make_task", "read_prompts"),
     "edgewise.runs.verification": ("Verification",),
     "edgewise.settings.conditions": ("Conditions",),
-    "edgewise.search": ("patch_edges", "refine", "score_edges"),
-    "edgewise.search.exact.neuron_scores": ("score_neurons",),
-    "edgewise.search.exact.neurons": ("patch_neurons",),
+    "edgewise.search": (
+        "patch_edges",
+        "patch_neurons",
+        "refine",
+        "score_edges",
+        "score_neuron_edges",
+        "score_neurons",
+    ),
     "edgewise.tasks": ("PromptPair", "PromptSet", "TextEncoder"),
     "edgewise.verbs.compare": ("compare",),
     "edgewise.verbs.discover": ("discover",),
