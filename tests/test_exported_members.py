@@ -49,6 +49,7 @@ EXPORTED = [
     "evaluate_neurons",
     "get_metric",
     "greedy",
+    "hook_names",
     "load_model",
     "load_neuron_run",
     "load_run",

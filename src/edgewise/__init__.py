@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     )
     from edgewise.metrics import Metric, MetricBatch, get_metric
     from edgewise.models import Model, load_model
+    from edgewise.models.hook_names import hook_names
     from edgewise.report.pictures import draw_circuit
     from edgewise.report.text import show
     from edgewise.runs.config import RunConfig
@@ -88,6 +89,7 @@ _HOMES = {
     ),
     "edgewise.metrics": ("Metric", "MetricBatch", "get_metric"),
     "edgewise.models": ("Model", "load_model"),
+    "edgewise.models.hook_names": ("hook_names",),
     "edgewise.report.pictures": ("draw_circuit",),
     "edgewise.report.text": ("show",),
     "edgewise.runs.config": ("RunConfig",),
@@ -153,6 +155,7 @@ __all__ = [
     "evaluate_neurons",
     "get_metric",
     "greedy",
+    "hook_names",
     "load_model",
     "load_neuron_run",
     "load_run",
