@@ -19,7 +19,7 @@ from edgewise.runs.store.neurons import NeuronRun
 from edgewise.settings import flag
 from edgewise.settings.conditions import MemorySettings
 from edgewise.settings.methods import Rule
-from edgewise.settings.model import DType
+from edgewise.settings.model import DeviceMap, DType
 from edgewise.settings.scoring import DEFAULT_METHOD
 from edgewise.settings.selection import Ranking, Selection
 from edgewise.verbs.asked import config_of, given_of, method_settings
@@ -66,7 +66,8 @@ def discover_neurons(
     config: str | Path | None = None,
     gguf_file: str | None = None,
     adapter: str | None = None,
-    dtype: DType = "float32",
+    dtype: DType = "auto",
+    device_map: DeviceMap | None = None,
     device: str = "auto",
     attention: str | None = None,
     ignore_config: str | Sequence[str] = (),
