@@ -62,6 +62,7 @@ EXPORTED = [
     "read_scores",
     "refine",
     "score_edges",
+    "score_neuron_edges",
     "score_neurons",
     "show",
     "threshold",

@@ -25,6 +25,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from edgewise.attribution.neuron_edges import score_neuron_edges
     from edgewise.engine.check import check_model
     from edgewise.errors import EdgewiseError
     from edgewise.evaluation.agreement import agreement
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
     __version__: str
 
 _HOMES = {
+    "edgewise.attribution.neuron_edges": ("score_neuron_edges",),
     "edgewise.engine.check": ("check_model",),
     "edgewise.errors": ("EdgewiseError",),
     "edgewise.evaluation.agreement": ("agreement",),
@@ -163,6 +165,7 @@ __all__ = [
     "read_scores",
     "refine",
     "score_edges",
+    "score_neuron_edges",
     "score_neurons",
     "show",
     "threshold",

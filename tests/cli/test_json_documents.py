@@ -47,6 +47,7 @@ COMMANDS = (
     f"prompts {PLANTED} --no-weights",
     "make-prompts mine.toml --model demo --n 2 --out made.jsonl",
     "specificity run --tasks planted --prompts 4",
+    "shared run sweep/tau-0.1 --out shared",
     "check planted:0",
     "draw run --format svg",
     "report run nodes --out both.html",

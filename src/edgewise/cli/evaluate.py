@@ -34,7 +34,9 @@ edgewise evaluate --circuit circuit.pt --model ./my-model --data prompts.csv --m
 PROTOCOLS = ("edgewise", "mib")
 _AS_IN_RUN = "as in the run"
 _PROMPTS = PROMPTS.without("split").default(n=_AS_IN_RUN, seed=_AS_IN_RUN, bos=_AS_IN_RUN)
-_MODEL = MODEL.default(model=_AS_IN_RUN, dtype=_AS_IN_RUN, device=_AS_IN_RUN, kv_heads=_AS_IN_RUN)
+_MODEL = MODEL.default(
+    model=_AS_IN_RUN, dtype=_AS_IN_RUN, device=_AS_IN_RUN, device_map=_AS_IN_RUN, kv_heads=_AS_IN_RUN
+)
 
 
 @takes(_PROMPTS, NUMBERS, SCORES.only("metric"), _MODEL, BATCH, MEMORY, PROCESSES)

@@ -43,7 +43,7 @@ def import_file(
             autocompletion=completing(lambda: FORMATS),
         ),
     ] = None,
-    no_pictures: Annotated[bool, typer.Option("--no-pictures", help="Leave out report.html.")] = False,
+    no_pictures: Annotated[bool, typer.Option("--no-pictures", help="Leave out report.html; for sweeps.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Read scores, a circuit or both from a file of another program, by the names of a model's edges.

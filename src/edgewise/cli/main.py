@@ -32,6 +32,7 @@ from edgewise.cli import (
     report,
     roc,
     select,
+    shared,
     show,
     specificity,
     verify,
@@ -77,6 +78,7 @@ _add("push", push.push, push.EXAMPLES)
 _add("report", report.report, report.EXAMPLES)
 _add("roc", roc.roc, roc.EXAMPLES)
 _add("select", select.select, select.EXAMPLES)
+_add("shared", shared.shared, shared.EXAMPLES)
 _add("show", show.show, show.EXAMPLES)
 _add("specificity", specificity.specificity, specificity.EXAMPLES)
 _add("verify", verify.verify, verify.EXAMPLES)

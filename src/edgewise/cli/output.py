@@ -34,6 +34,7 @@ SCHEMAS = {
     "report": 1,
     "roc": 1,
     "run": 1,
+    "shared": 1,
     "specificity": 1,
     "sweep": 1,
     "verification": 1,

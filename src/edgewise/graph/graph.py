@@ -113,6 +113,11 @@ class Graph:
         """Return the name of the edge from source row `i` to destination column `j`."""
         return f"{self.sources[i]}->{self.destinations[j]}"
 
+    def edge_names(self) -> list[str]:
+        """Return the names of all edges, source after source: the order of ``values[graph.mask]``."""
+        into, ends = self.mask, np.array([f"->{name}" for name in self.destinations], dtype=object)
+        return [name + end for name, row in zip(self.sources, into, strict=True) for end in ends[row].tolist()]
+
     def edges(self) -> Iterator[tuple[int, int, str]]:
         """Iterate over (row, column, name) of every edge, source after source."""
         for i, j in np.argwhere(self.mask).tolist():

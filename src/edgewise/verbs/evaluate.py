@@ -19,7 +19,7 @@ from edgewise.runs.store.folder import Run
 from edgewise.settings import described, flag
 from edgewise.settings.conditions import MemorySettings
 from edgewise.settings.evaluation import Ablation, EvaluationRequest
-from edgewise.settings.model import DType, KvHeads
+from edgewise.settings.model import DeviceMap, DType, KvHeads
 from edgewise.verbs.asked import folder_of, given_of
 from edgewise.verbs.carried_out import STOP, carried_out, tell
 from edgewise.verbs.pictures import show_on_page
@@ -61,6 +61,7 @@ def evaluate(
     adapter: str | None = None,
     dtype: DType | None = None,
     device: str | None = None,
+    device_map: DeviceMap | None = None,
     kv_heads: KvHeads | None = None,
     attention: str | None = None,
     ignore_config: str | Sequence[str] = (),
