@@ -31,6 +31,7 @@ SCHEMAS = {
     "neuron-evaluation": 1,
     "neurons": 1,
     "prompts": 1,
+    "push": 1,
     "report": 1,
     "roc": 1,
     "run": 1,

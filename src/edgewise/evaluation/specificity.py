@@ -140,7 +140,7 @@ def kept_values(
 
 
 def _measured(
-    runs: CircuitRuns, pairs: tuple[PromptPair, ...], report: Callable[[int], None], size: int
+    runs: CircuitRuns, pairs: Sequence[PromptPair], report: Callable[[int], None], size: int
 ) -> tuple[Values, list[Values]]:
     """The metric of each prompt with nothing patched, and with each circuit kept."""
     model, n, done = runs.model, len(runs.circuits), 0

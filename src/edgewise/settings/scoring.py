@@ -29,6 +29,9 @@ class ScoreSettings:
         shown_default="that of the prompts or the method",
     )
     level: Level = setting("edge", help="What is scored: edge, node, or neuron (heads and MLP neurons).")
+    neuron_edges: int = setting(
+        0, help="With --level neuron: score the edges into and out of so many of the best neurons too.", least=0
+    )
     per_prompt: bool = setting(False, help="Store every prompt's scores too.")
     bootstrap: int = setting(0, help="Intervals from so many resamples of the prompts, e.g. 200.", least=0)
     exact: int | None = setting(

@@ -33,7 +33,7 @@ MOST = 12
 # What the first run decides for all: the prompts, and how the model is run on them.
 _SHARED = (
     *(one.name for one in described(PromptSettings) if one.name != "split"),
-    *("dtype", "device", "batch_size"),
+    *("dtype", "device", "device_map", "batch_size"),
 )
 
 
