@@ -32,7 +32,7 @@ import torch
 from edgewise.attribution import estimate_edges
 from edgewise.engine.run.batches import arrange, taken
 from edgewise.engine.run.inputs import AnyMetric, metric_for, usable
-from edgewise.engine.run.memory import halving, micro_batch
+from edgewise.engine.run.memory import halving, micro_batch, shared
 from edgewise.errors import DataError
 from edgewise.generators import at_the_end_of
 from edgewise.graph import EdgeScores
@@ -133,7 +133,9 @@ def fading(
     if stored is not None:
         state = FadingState.from_tensors(stored, model.graph)
     else:
-        state = halving(micro_batch(model, pairs, conditions, edges.memory), model.device, work.start)
+        together = min(asked.minibatch, len(pairs))
+        rows = shared(micro_batch(model, pairs, conditions, edges.memory), together, conditions)
+        state = halving(rows, model.device, work.start)
     yield state
     while not state.finished:
         state = halving(state.batch_size, model.device, partial(work.step, state))
