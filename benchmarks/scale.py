@@ -86,7 +86,7 @@ def _seconds(value: float | None) -> str:
 
 
 def _exponent(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f}"
+    return "" if value is None else f"{value:.2f}".replace("-0.00", "0.00")
 
 
 TABLES = {"large_graphs": graphs, "cost_curves": curves, "many_prompts": prompts, "large_model": model}
