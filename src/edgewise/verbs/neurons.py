@@ -47,6 +47,7 @@ def discover_neurons(
     system: str | None = None,
     drop_invalid: bool = False,
     first_token: bool = False,
+    answer_tokens: Literal["differing", "all"] = "differing",
     select: Literal["all", "correct"] = "all",
     # Scores
     method: str = DEFAULT_METHOD,
