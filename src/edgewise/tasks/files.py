@@ -83,7 +83,7 @@ def read_prompts(
     remarks = remark_lines(str(path), ((row, remark) for row, remark in rows.remarks if row in left))
     return PromptSet(
         name=_name(str(path)),
-        pairs=checked.pairs[:n],
+        pairs=checked.pairs if n is None else checked.pairs[:n],
         metric="answer-log-prob" if whole_answers else dialect.metric,
         bos=rows.bos,
         dropped=checked.dropped,

@@ -68,6 +68,7 @@ def discover(
     masks: Literal["node", "edge"] | None = None,
     lr: float | None = None,
     minibatch: int | None = None,
+    rung: int | None = None,
     method_seed: int | None = None,
     rate: float | None = None,
     settings: Mapping[str, Any] | None = None,

@@ -146,7 +146,10 @@ def measure_mib(
         raise SettingError(f"{flag(own)}: MIB's protocol says that itself; leave it out")
     rest = {name: value for name, value in given.items() if name not in _NUMBERS}
     subject = _subject(folder, circuit, out, {"metric": METRIC, **rest})
-    return evaluate_mib(subject, folder or out, execution, ablation=given.get("ablation", "resample"))
+    found = evaluate_mib(subject, folder or out, execution, ablation=given.get("ablation", "resample"))
+    if subject.run is not None:
+        show_on_page(subject.run, execution.report)
+    return found
 
 
 def _subject(folder: Path | None, circuit: Path | None, out: Path | None, given: dict[str, Any]) -> EvaluatedCircuit:
