@@ -91,7 +91,7 @@ class Patch:
     """How far each edge is replaced, and each source's replacement `[batch, pos, d_model]`.
 
     The mask, `[source, destination]` or one a row of the batch, holds 0 (current output) to 1 (replacement);
-    numbers outside that range go on along the same line.
+    numbers outside that range go on along the same line. One a row may have a fourth axis, of positions.
     """
 
     mask: Float[Tensor, "*batch source destination"]
@@ -197,5 +197,6 @@ class _Pass:
         if self.patch is None:
             return current.clone()
         i, j = self.model.places[source, destination]
-        amount = self.patch.mask[..., i, j].reshape(-1, 1, 1)
+        mask = self.patch.mask
+        amount = mask[:, i, j, :, None] if mask.ndim > 3 else mask[..., i, j].reshape(-1, 1, 1)
         return current + amount * (self.patch.replacements[source] - current)

@@ -6,7 +6,9 @@
 1. ``edges`` lists each edge that is kept or scored; one that it does not list is neither.
 2. A score estimates L(patched) - L(clean): negative helps. It has as many digits as the run.
 3. ``exact`` is there once some scores were measured; where it is true, ``estimate`` is what the method had said.
-4. ``level`` says what is scored, ``edge`` or ``node``; it is null, and there are no scores, where nothing is.
+4. ``places`` lists the places in the prompt where edges are kept apart by them; then each edge has one in its name,
+   and ``edges`` lists those that are kept.
+5. ``level`` says what is scored, ``edge`` or ``node``; it is null, and there are no scores, where nothing is.
 """
 
 from __future__ import annotations
@@ -49,15 +51,13 @@ def to_dict(circuit: Circuit, scores: EdgeScores | NodeScores | None = None) -> 
     if scores is not None and scores.graph != graph:
         raise SelectionError(f"scores are of {scores.graph.spec}, the circuit is of {graph.spec}")
     level = None if scores is None else scores.what
-    said = _said(scores)
+    said = _said(scores, circuit)
     of_edges = said if level == "edge" else {}
-    kept, names = circuit.mask.tolist(), graph.edges()
-    edges = {
-        name: {"in_circuit": kept[i][j], **of_edges.get((i, j), {})}
-        for i, j, name in names
-        if kept[i][j] or (i, j) in of_edges
-    }
-    top = {"format": FORMAT, "format_version": VERSION, "graph": asdict(graph.spec), "level": level, "edges": edges}
+    kept = set(map(tuple, np.argwhere(circuit.mask).tolist()))
+    listed = sorted(kept | set(of_edges))
+    edges = {graph.edge_name(*at): {"in_circuit": at in kept, **of_edges.get(at, {})} for at in listed}
+    shape: dict[str, Any] = {"graph": asdict(graph.spec)} | ({"places": list(graph.places)} if graph.places else {})
+    top = {"format": FORMAT, "format_version": VERSION, **shape, "level": level, "edges": edges}
     return top | ({"nodes": {graph.sources[at[0]]: known for at, known in said.items()}} if level == "node" else {})
 
 
@@ -75,7 +75,7 @@ def from_dict(d: Mapping[str, Any], spec: GraphSpec | None = None) -> Found:
     version = entry(d, "format_version", int, "")
     if version != VERSION:
         raise FormatError(f"format_version is {version}, and this edgewise reads {VERSION}; write the circuit again")
-    graph = _graph(section(d, "graph"))
+    graph = _graph(section(d, "graph"), d.get("places", []))
     level = entry(d, "level", (str, type(None)), "")
     if level not in ("edge", "node", None):
         raise FormatError(f"level is {level!r:.40}, expected 'edge', 'node' or null")
@@ -127,13 +127,15 @@ def on_graph_of(spec: GraphSpec, circuit: Circuit, scores: EdgeScores | NodeScor
     return query_head_view(circuit) if own.is_grouped else kv_head_view(circuit, spec), moved
 
 
-def _said(scores: EdgeScores | NodeScores | None) -> dict[tuple[int, ...], dict[str, Any]]:
-    """What is said of each scored edge or node, by its place."""
+def _said(scores: EdgeScores | NodeScores | None, circuit: Circuit) -> dict[tuple[int, ...], dict[str, Any]]:
+    """What is said of each scored edge or node, by where it stands; of edges by place those kept alone, or too many."""
     if scores is None:
         return {}
     values, verified, estimated = scores.values, scores.verified, scores.estimated
+    told = ~np.isnan(values)
+    told = told & circuit.mask if circuit.graph.places else told
     said: dict[tuple[int, ...], dict[str, Any]] = {}
-    for place in np.argwhere(~np.isnan(values)).tolist():
+    for place in np.argwhere(told).tolist():
         at = tuple(place)
         said[at] = {"score": float(values[at])}
         if verified is not None:
@@ -143,9 +145,13 @@ def _said(scores: EdgeScores | NodeScores | None) -> dict[tuple[int, ...], dict[
     return said
 
 
-def _graph(fields: Mapping[str, Any]) -> Graph:
+def _graph(fields: Mapping[str, Any], places: Any) -> Graph:
+    if not isinstance(places, list) or not all(isinstance(place, str) for place in places):
+        raise FormatError(f"places is {places!r:.40}, expected a list of names")
     try:
-        return Graph(GraphSpec(**fields))
+        return Graph(GraphSpec(**fields), tuple(places))
+    except SelectionError as error:
+        raise FormatError(f"places: {error}") from None
     except ModelError as error:
         raise FormatError(f"graph: {error}") from None
     except TypeError as error:

@@ -3,11 +3,13 @@
 Sources, in order: ``input``, then for every layer its heads ``a3.h0, a3.h1, ...`` and its MLP ``m3``.
 Destinations, in order: for every layer all ``<q>``, all ``<k>``, all ``<v>``, then the MLP; last ``logits``.
 An edge leads from a source to every destination that is computed after it.
+
+Where edges are kept apart by place in the prompt, each is there once for every place: ``a0.h1->m3@S2``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,23 +23,26 @@ __all__ = ["Graph"]
 
 @dataclass(frozen=True)
 class Graph:
-    """All sources, all destinations and the mask of the edges that exist; two graphs of one spec are equal.
+    """All sources, all destinations and the mask of the edges that exist; equal where spec and places are.
 
     With L layers, H heads, K key/value heads and M = 1 with MLPs, else 0:
     ``n_sources = 1 + L (H + M)`` and ``n_destinations = L (H + 2 K + M) + 1``.
 
     Args:
         spec: the model's shape.
+        places: names of the places in the prompt at which edges are kept apart; none for edges over all positions.
 
     Attributes:
         sources: names of the nodes that write, `[n_sources]`.
-        destinations: names of the places that read, `[n_destinations]`.
-        mask: bool `[n_sources, n_destinations]`, True where an edge exists.
+        destinations: names of what reads, `[n_destinations]`.
+        mask: bool `[n_sources, n_destinations]`, True where an edge exists; with places, `[n_sources, n_destinations,
+            n_places]`.
         reads: bool `[n_sources, n_destinations]`, True where the destination is an input of the source's own
             node: ``a3.h7`` reads ``a3.h7<q>`` and the k and v of its key/value head. ``input`` reads nothing.
     """
 
     spec: GraphSpec
+    places: tuple[str, ...] = ()
     sources: tuple[str, ...] = field(init=False, compare=False, repr=False)
     destinations: tuple[str, ...] = field(init=False, compare=False, repr=False)
     mask: BoolArray = field(init=False, compare=False, repr=False)
@@ -48,6 +53,7 @@ class Graph:
 
     def __post_init__(self) -> None:
         """Derive names, masks and look-up tables from the spec."""
+        object.__setattr__(self, "places", _checked(self.places))
         sources, destinations = _source_names(self.spec), _destination_names(self.spec)
         derived = {
             "sources": sources,
@@ -87,12 +93,38 @@ class Graph:
             raise SelectionError(f"unknown destination '{name}'{self._destination_hint(name)}")
         return index
 
-    def edge(self, name: str) -> tuple[int, int]:
+    @property
+    def n_places(self) -> int:
+        """Number of places at which edges are kept apart; 1 where none are."""
+        return len(self.places) or 1
+
+    @property
+    def plain(self) -> Graph:
+        """The same graph with edges over all positions."""
+        return Graph(self.spec) if self.places else self
+
+    def at_places(self, places: Sequence[str]) -> Graph:
+        """The same graph with edges kept apart at some places. Raises SelectionError for names that cannot be."""
+        return Graph(self.spec, tuple(places))
+
+    def edge(self, name: str) -> tuple[int, ...]:
         """Return (source row, destination column) of an edge such as ``"a0.h1->m3"``.
 
+        With places there is a third number, that of the place: of ``"a0.h1->m3@S2"``.
+
         Raises:
-            SelectionError: not an edge name, an unknown end, or a destination computed before the source.
+            SelectionError: not an edge name, an unknown end or place, or a destination computed before the source.
         """
+        if not self.places:
+            return self._ends(name)
+        ends, at, place = name.partition("@")
+        if place not in self.places:
+            known = did_you_mean(place, self.places) or f"; the places: {', '.join(self.places)}"
+            said = f"unknown place '{place}'" if at else f"no place; write e.g. '{ends}@{self.places[0]}'"
+            raise SelectionError(f"edge '{name}': {said}{known}")
+        return (*self._ends(ends), self.places.index(place))
+
+    def _ends(self, name: str) -> tuple[int, int]:
         source, arrow, destination = name.partition("->")
         if not arrow:
             raise SelectionError(f"'{name}' is not an edge name; write 'source->destination', e.g. 'a0.h1->m3'")
@@ -100,18 +132,24 @@ class Graph:
             i, j = self.source_index(source), self.destination_index(destination)
         except SelectionError as error:
             raise SelectionError(f"edge '{name}': {error}") from None
-        if not self.mask[i, j]:
+        if not self.mask[i, j].any():
             raise SelectionError(f"edge '{name}' does not exist: {destination} does not read after {source} writes")
         return i, j
 
-    def edge_name(self, i: int, j: int) -> str:
-        """Return the name of the edge from source row `i` to destination column `j`."""
-        return f"{self.sources[i]}->{self.destinations[j]}"
+    def edge_name(self, i: int, j: int, place: int | None = None) -> str:
+        """Return the name of the edge from source row `i` to destination column `j`, at a place where there are any."""
+        ends = f"{self.sources[i]}->{self.destinations[j]}"
+        return ends if place is None else f"{ends}@{self.places[place]}"
 
     def edges(self) -> Iterator[tuple[int, int, str]]:
-        """Iterate over (row, column, name) of every edge, source after source."""
-        for i, j in np.argwhere(self.mask).tolist():
+        """Iterate over (row, column, name) of every pair of ends, source after source."""
+        for i, j in np.argwhere(self.mask[..., 0] if self.places else self.mask).tolist():
             yield i, j, self.edge_name(i, j)
+
+    def named_edges(self) -> Iterator[tuple[tuple[int, ...], str]]:
+        """Iterate over where each edge stands in `mask`, and its name."""
+        for at in np.argwhere(self.mask).tolist():
+            yield tuple(at), self.edge_name(*at)
 
     # Layout: where a layer's nodes lie on the two axes
 
@@ -202,7 +240,7 @@ class Graph:
             if self.spec.has_mlp:
                 mask[: self.sources_before_mlp(layer), self.mlp(layer)] = True
         mask[:, self.logits] = True
-        return mask
+        return np.repeat(mask[..., None], len(self.places), axis=-1) if self.places else mask
 
     def _read_mask(self) -> BoolArray:
         reads = np.zeros((self.n_sources, self.n_destinations), dtype=np.bool_)
@@ -225,6 +263,18 @@ class Graph:
         inputs = [self.destinations[j] for j in np.flatnonzero(self.reads[row])]
         meant = [place for place in inputs if letter and place.endswith(f"<{letter.lower()}")]
         return f"; did you mean '{meant[0]}'?" if meant else f"; {head} reads at {', '.join(inputs)}"
+
+
+def _checked(places: Sequence[str]) -> tuple[str, ...]:
+    """Names of places as they can stand in the names of edges."""
+    for place in places:
+        if not place or not place.isprintable() or any(part in place for part in ("@", "->", ",", '"')):
+            raise SelectionError(
+                f"'{place}' cannot be the name of a place; use letters, digits and signs other than @ , \" and ->"
+            )
+        if places.count(place) > 1:
+            raise SelectionError(f"two places are named '{place}'; name each once")
+    return tuple(places)
 
 
 def _source_names(spec: GraphSpec) -> tuple[str, ...]:

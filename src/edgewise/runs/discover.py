@@ -95,7 +95,7 @@ def _found(config: RunConfig, folder: Path, execution: Execution, examples: bool
             config,
             None,
             steps,
-            check=lambda model: _require_fits(method, config, model.graph),
+            check=lambda graph: _require_fits(method, config, graph),
             read=lambda prompts: _check_prompts(method, config, prompts),
         )
         moving = Moving(steps.report)
@@ -156,7 +156,7 @@ def record_of(
     seconds: Mapping[str, float],
 ) -> RunRecord:
     """What `run.json` says of a finished run."""
-    config, prompts, graph = setup.config, setup.prompts, setup.model.graph
+    config, prompts, graph = setup.config, setup.prompts, setup.graph
     metric = method.metric(config, prompts)
     rounded = {step: round(spent, 3) for step, spent in seconds.items()}
     return RunRecord(

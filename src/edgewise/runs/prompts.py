@@ -17,6 +17,7 @@ from edgewise.runs.config import RunConfig
 from edgewise.tasks import PromptSet, Split, TextEncoder, Tokenizer, validate
 from edgewise.tasks import files as task_files
 from edgewise.tasks.chat import ChatEncoder
+from edgewise.tasks.places import by_place
 from edgewise.tasks.validation import require_differences
 
 DEFAULT_N = 100
@@ -82,7 +83,7 @@ def read_prompts(
     """Read a CSV, JSON, JSONL or Parquet file of prompts, as text or as token ids, for a model.
 
     Args:
-        path: the file: fields `clean`, `corrupted`, `answers`, `wrong_answers` and optionally `positions`.
+        path: the file: fields `clean`, `corrupted`, `answers`, `wrong_answers`, and optionally `positions` and `spans`.
         model: whose tokenizer, vocabulary and context they are for; its weights are not needed.
         n: use the first `n` usable rows; None uses all.
         bos: put BOS before every prompt; None means as the tokenizer does for text, and never for ids.
@@ -123,7 +124,12 @@ def text_encoder(model: Model | Reader, bos: bool | None) -> TextEncoder:
 
 
 def prompts_of(config: RunConfig, model: Model | Reader) -> PromptSet:
-    """Make or read the prompts that a run asks for; raises as `make_task` and `read_prompts`."""
+    """Make or read the prompts that a run asks for; raises as `make_task`, `read_prompts` and `by_place`."""
+    prompts = _prompts_of(config, model)
+    return prompts if config.positions is None else by_place(prompts, config.positions)
+
+
+def _prompts_of(config: RunConfig, model: Model | Reader) -> PromptSet:
     chat = _chat(config, model) if config.in_chat else None
     if config.data is not None:
         rows = read_prompts(

@@ -18,7 +18,7 @@ from edgewise.attribution.state import require_level
 from edgewise.engine.run.batches import Batch
 from edgewise.engine.run.forward import logits_at
 from edgewise.engine.run.hooks import borrowed
-from edgewise.engine.run.inputs import AnyMetric, metric_for, usable
+from edgewise.engine.run.inputs import AnyMetric, graph_for, metric_for, usable
 from edgewise.engine.run.metric_gradient import metric_values, require_finite
 from edgewise.errors import DataError, ScoreError
 from edgewise.graph import EdgeScores, Graph, NodeScores
@@ -117,14 +117,15 @@ def at_random(
         MetricError: a metric that cannot be computed on these prompts.
         ScoreError: logits that are not finite.
     """
-    random_scores(model.graph, seed, level)
+    graph = graph_for(model, prompts)
+    random_scores(graph, seed, level)
     measured = metric_for(prompts, metric)
     pairs = usable(model, prompts, measured)
     work = _AllPatched(model, measured)
     table = start(model, pairs, work, conditions, stored)
-    yield RandomState(model.graph, seed, level, table)
+    yield RandomState(graph, seed, level, table)
     for filled in fill(model, pairs, work, table):
-        yield RandomState(model.graph, seed, level, filled)
+        yield RandomState(graph, seed, level, filled)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ from edgewise.settings.setting import setting
 from edgewise.settings.texts import read_amount, read_goal, read_times, write_amount, write_goal, write_times
 
 Level: TypeAlias = Literal["edge", "node"]
+Positions: TypeAlias = Literal["spans", "all"]
 WITH_EXACT = "+exact"
 """Behind the name of a method that estimates: its largest and least certain estimates are measured."""
 DEFAULT_METHOD = f"eap{WITH_EXACT}"
@@ -27,6 +28,12 @@ class ScoreSettings:
         None, help="What is measured; see `edgewise list metrics`.", shown_default="that of the prompts or the method"
     )
     level: Level = setting("edge", help="What is scored: edge or node.")
+    positions: Positions | None = setting(
+        None,
+        help="Keep edges apart by place in the prompt: spans (of the task, or the data file's field spans) or all"
+        " positions.",
+        shown_default="sums over positions",
+    )
     per_prompt: bool = setting(False, help="Store every prompt's scores too.")
     bootstrap: int = setting(0, help="Intervals from so many resamples of the prompts, e.g. 200.", least=0)
     exact: int | None = setting(

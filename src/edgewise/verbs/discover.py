@@ -14,7 +14,7 @@ from edgewise.runs.store.folder import Run
 from edgewise.settings.conditions import MemorySettings
 from edgewise.settings.methods import Rule
 from edgewise.settings.model import DType, KvHeads
-from edgewise.settings.scoring import DEFAULT_METHOD, Level
+from edgewise.settings.scoring import DEFAULT_METHOD, Level, Positions
 from edgewise.settings.selection import Ranking, Selection
 from edgewise.verbs.asked import config_of, given_of, method_settings
 from edgewise.verbs.carried_out import carried_out, tell
@@ -44,6 +44,7 @@ def discover(
     method: str = DEFAULT_METHOD,
     metric: str | None = None,
     level: Level = "edge",
+    positions: Positions | None = None,
     per_prompt: bool = False,
     bootstrap: int = 0,
     exact: int | Literal["auto"] | None = None,

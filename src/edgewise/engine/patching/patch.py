@@ -6,7 +6,8 @@ The stream of a patched run carries what the sources write in that run; each des
 
 with ``o_u`` the output of u in the patched run itself. So the effect of patches upstream is felt downstream, and an
 edge patched with what it carries anyway changes nothing. The mask is 1 where an edge is patched and 0 where it is not;
-between, that share of the change. A module none of whose destinations is patched is left alone, to the bit.
+between, that share of the change. A module none of whose destinations is patched is left alone, to the bit. A mask may
+say so of each place in the prompt by itself: then a token reads what the mask of its place says.
 
 1. Rows are masks times prompts, mask after mask; as many masks at a time as make the run faster.
 2. As each source writes, its change ``replacement_u - o_u`` is noted, ``d_model`` wide, if any destination reads it.
@@ -50,7 +51,8 @@ def patched_logits(
     Args:
         model: the model; untouched afterwards.
         baseline: the prompts and what patched edges carry.
-        masks: ``[masks, n_sources, n_destinations]``: which edges are patched, or by what share.
+        masks: ``[masks, n_sources, n_destinations]``: which edges are patched, or by what share. With one more axis,
+            of the baseline's places, at each place; such masks have no gradients.
         buffers: memory that one call after the other may use; without, each call takes its own.
     """
     if torch.is_grad_enabled() and masks.requires_grad:
@@ -73,9 +75,11 @@ def _run(model: Model, baseline: Baseline, masks: Tensor, buffers: Buffers | Non
     answers = baseline.answers.repeated(n_masks)
     mixture: Mixture | TracedMixture
     if buffers is None:
+        if masks.ndim > 3:
+            raise ValueError("masks by place have no gradients")
         mixture = TracedMixture(model.graph, answers, masks, baseline.replacement)
     else:
-        mixture = Mixture(model.graph, answers, masks, baseline.replacement, buffers)
+        mixture = Mixture(model.graph, answers, masks, baseline.replacement, buffers, baseline.places)
     with borrowed(model.module) as hooks:
         _PatchedRun(hooks, model.wiring, answers, mixture)
         logits = run(model.wiring, baseline.ids.repeat(n_masks, 1), repeated_cache(baseline.cache, n_masks))

@@ -23,7 +23,6 @@ from torch import Tensor
 
 from edgewise.engine.gradients.edge_sums import Tally
 from edgewise.engine.gradients.heads import rows_at_once
-from edgewise.engine.gradients.products import edge_products
 from edgewise.engine.rules.run import Arrival
 from edgewise.engine.rules.statistics import NormStatistics
 from edgewise.engine.run.buffers import Buffers
@@ -96,14 +95,15 @@ class Scorer:
                 scores = self._exact(at, own, rows, behind, changes[:, rows])
             else:
                 assert own is not None
-                scores = edge_products(changes[:, rows], _pulled(rule, own[rows], ref and ref[rows], behind[:-1]))
+                pulled = _pulled(rule, own[rows], ref and ref[rows], behind[:-1])
+                scores = self._tally.products(changes[:, rows], pulled, rows, at.at_answers)
             self._tally.add(rows, at.columns, scores)
 
     def _exact(
         self, at: Arrival, own: NormStatistics | None, rows: slice, behind: Tensor, changes: Tensor
-    ) -> Float[Tensor, "rows source destination"]:
+    ) -> Float[Tensor, "rows source destination *place"]:
         """The norm's own change, position by position; one more column of the product gives ``c . d_u``."""
-        n_rows, key = behind.shape[1], (at.columns.start, rows.start)
+        key = at.columns.start, rows.start
         here = None if own is None else own[rows]
         size = self._geometry.size(at, rows)
         patched = self._geometry.patched.get(key)
@@ -121,7 +121,7 @@ class Scorer:
             scores += base * (patched - here.scale.reshape(-1, 1, 1))
         if self._weight is not None:
             scores *= self._weight.of(self._geometry.share(at, rows, changes, size), at.columns)
-        return scores.view(n_rows, -1, *scores.shape[1:]).sum(1)
+        return self._tally.sums(scores, rows, at.at_answers)
 
 
 class Geometry:

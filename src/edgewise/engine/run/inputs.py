@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from edgewise.graph import Graph
 from edgewise.metrics import Metric, get_metric
 from edgewise.models import Model
 from edgewise.tasks import PromptPair, PromptSet, validate
+from edgewise.tasks.places import places_of
 
 AnyMetric = str | Metric | Callable[..., Any]
 
@@ -16,6 +18,11 @@ def metric_for(prompts: PromptSet | Sequence[PromptPair], metric: AnyMetric | No
     """The metric that was asked for, or the prompt set's own; the logit difference for prompts that name none."""
     default = prompts.metric if isinstance(prompts, PromptSet) else "logit-diff"
     return get_metric(default if metric is None else metric)
+
+
+def graph_for(model: Model, prompts: PromptSet | Sequence[PromptPair]) -> Graph:
+    """The model's graph, with edges kept apart at the places of some prompts where their tokens have any."""
+    return model.graph.at_places(places_of(tuple(prompts)))
 
 
 def usable(model: Model, prompts: PromptSet | Sequence[PromptPair], metric: Metric) -> tuple[PromptPair, ...]:

@@ -52,7 +52,7 @@ class Ranked:
         kept: 1 where the circuit keeps it.
         first: how many at the head of the list are the circuit, where it is just these; else null.
         by: what they are ranked by.
-        places: where in the prompt each is; null where scores are not told apart by position.
+        places: where in the prompt each is; null where edges are not kept apart by place.
     """
 
     names: Words
@@ -67,7 +67,7 @@ class Ranked:
     kept: tuple[int, ...]
     first: int | None
     by: str
-    places: tuple[int, ...] | None = None
+    places: Words | None = None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from edgewise.graph import Circuit, EdgeScores, Graph, NodeScores
 from edgewise.graph.selection import among
 from edgewise.runs.exchange.format import Exchanged
 
-KEPT = "in_circuit"
+KEPT, PLACE = "in_circuit", "place"
 # Column -> array of scores.
 NUMBERS = {
     "score": "values",
@@ -33,6 +33,7 @@ def columns_of(result: Exchanged) -> tuple[str, ...]:
     """The names of its columns, in order."""
     scores = result.scores
     ends = ("node",) if isinstance(scores, NodeScores) else ("edge", "source", "destination")
+    ends = (*ends, PLACE) if result.graph.places else ends
     kept = (KEPT,) if result.circuit is not None else ()
     known = {} if scores is None else NUMBERS | MARKS
     return (*ends, *kept, *(name for name, field in known.items() if getattr(scores, field) is not None))
@@ -43,14 +44,11 @@ def rows_of(result: Exchanged) -> Iterator[Row]:
     graph, scores, circuit = result.graph, result.scores, result.circuit
     names = columns_of(result)
     if isinstance(scores, NodeScores):
-        kept = None if circuit is None else np.asarray(circuit.mask.any(axis=1))
+        kept = None if circuit is None else np.asarray(circuit.ends.any(axis=1))
         places: Iterable[tuple[tuple[int, ...], Row]] = (((i,), {"node": name}) for i, name in enumerate(graph.sources))
     else:
         kept = None if circuit is None else circuit.mask
-        places = (
-            ((i, j), {"edge": name, "source": graph.sources[i], "destination": graph.destinations[j]})
-            for i, j, name in graph.edges()
-        )
+        places = ((at, _ends(graph, at, name)) for at, name in graph.named_edges())
     for at, row in places:
         if kept is not None:
             row[KEPT] = bool(kept[at])
@@ -60,6 +58,12 @@ def rows_of(result: Exchanged) -> Iterator[Row]:
             elif name in MARKS:
                 row[name] = bool(getattr(scores, MARKS[name])[at])
         yield row
+
+
+def _ends(graph: Graph, at: tuple[int, ...], name: str) -> Row:
+    """An edge by its name, its ends and, where it has one, its place."""
+    place = {PLACE: graph.places[at[2]]} if graph.places else {}
+    return {"edge": name, "source": graph.sources[at[0]], "destination": graph.destinations[at[1]], **place}
 
 
 def from_rows(rows: Iterable[Placed], graph: Graph) -> Exchanged:
@@ -73,7 +77,8 @@ def from_rows(rows: Iterable[Placed], graph: Graph) -> Exchanged:
         FormatError: a row without a name, one of something that the model does not have, a second one of the same, a
             value of the wrong kind.
     """
-    table = _Table(graph)
+    rows = list(rows)
+    table = _Table(graph.at_places(tuple(dict.fromkeys(str(row[PLACE]) for _, row in rows if row.get(PLACE)))))
     for where, row in rows:
         table.put(where, row)
     return table.result()
@@ -176,7 +181,8 @@ def _named(row: Mapping[str, Any]) -> tuple[str, str]:
     if row.get("edge"):
         return "edge", str(row["edge"])
     if row.get("source") and row.get("destination"):
-        return "edge", f"{row['source']}->{row['destination']}"
+        at = f"@{row[PLACE]}" if row.get(PLACE) else ""
+        return "edge", f"{row['source']}->{row['destination']}{at}"
     if row.get("node"):
         return "node", str(row["node"])
     raise FormatError("names nothing; give a column 'edge', or 'source' and 'destination', or 'node'")

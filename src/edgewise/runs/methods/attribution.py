@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from edgewise.attribution import METHODS, AttributionState, attribute
 from edgewise.attribution.method import Method
+from edgewise.engine.run.inputs import graph_for
 from edgewise.engine.run.passes import Passes
 from edgewise.methods import estimate_of
 from edgewise.models import Model
@@ -23,7 +24,7 @@ class Estimating(RunMethod[AttributionState]):
         """Look the method up."""
         self._method: Method = METHODS.load(estimate_of(name))
         self.name, self.summary, self.settings = name, self._method.summary, self._method.settings
-        self.no_estimates = self._method.no_estimates
+        self.no_estimates, self.by_place = self._method.no_estimates, self._method.by_place
 
     def states(
         self, config: RunConfig, model: Model, prompts: PromptSet, conditions: Conditions, stored: Tensors | None
@@ -31,7 +32,9 @@ class Estimating(RunMethod[AttributionState]):
         """One state a micro-batch."""
         state = None
         if stored is not None:
-            state = AttributionState.from_tensors(stored, model.graph, level=config.level, per_prompt=config.per_prompt)
+            state = AttributionState.from_tensors(
+                stored, graph_for(model, prompts), level=config.level, per_prompt=config.per_prompt
+            )
         return attribute(
             model,
             prompts,

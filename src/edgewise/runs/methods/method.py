@@ -80,6 +80,7 @@ class RunMethod(ABC, Generic[State]):
         makes_circuit: whether it finds a circuit itself, so that none is selected by its scores.
         shares_work: whether runs that differ in its settings alone take less together than one by one (`together`).
         of_all_prompts: why it has no scores of single prompts, so that none are stored or resampled; None where it has.
+        by_place: whether it can keep edges apart by place in the prompt.
         no_estimates: why its scores are no estimates of exact effects, so that none is checked; None where they are.
     """
 
@@ -92,6 +93,7 @@ class RunMethod(ABC, Generic[State]):
     makes_circuit: ClassVar[bool] = False
     shares_work: ClassVar[bool] = False
     of_all_prompts: ClassVar[str | None] = None
+    by_place: bool = False
     no_estimates: str | None = None
 
     @abstractmethod
@@ -111,6 +113,13 @@ class RunMethod(ABC, Generic[State]):
         if self.of_all_prompts and (config.per_prompt or config.bootstrap):
             option = "--per-prompt" if config.per_prompt else "--bootstrap"
             raise RunError(f"method '{self.name}' {self.of_all_prompts}; leave {option} out")
+        if config.positions is not None and not self.by_place:
+            raise RunError(
+                f"method '{self.name}' does not keep edges apart by place; leave --positions out, or take eap+exact,"
+                " another method of attribution that sums over positions, or activation-patching"
+            )
+        if config.positions is not None and config.level != "edge":
+            raise RunError("--positions keeps edges apart by place, and not nodes; leave --level out")
         options = {"--exact": config.exact, "--budget": config.budget, "--until": config.until}
         asked = next((name for name, value in options.items() if value), None)
         if self.no_estimates and asked:

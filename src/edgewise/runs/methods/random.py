@@ -22,6 +22,7 @@ class Random(RunMethod[RandomState]):
     name = "random"
     summary = "scores drawn at random from a seed: the baseline of every method"
     settings = RandomSettings
+    by_place = True
     no_estimates = "draws its scores, and they are no estimates of exact effects"
     of_all_prompts = "draws its scores whatever the prompts"
 

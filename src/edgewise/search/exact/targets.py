@@ -26,7 +26,8 @@ class Targets:
 
     Args:
         graph: the model's graph.
-        places: an edge's source row and destination column; or a node's source row.
+        places: an edge's source row and destination column, and its place in the prompt where edges have one; or a
+            node's source row.
         groups: of each, a number that never falls; those of one group begin at the same place of the model.
         costs: of each, about how much of a forward pass it takes, ``[n]``.
     """
@@ -42,11 +43,11 @@ class Targets:
 
         Args:
             graph: the model's graph.
-            chosen: which ones, ``[n_sources, n_destinations]``; all by default.
+            chosen: which ones, in the shape of the graph's mask; all by default.
         """
         wanted = graph.mask if chosen is None else graph.mask & chosen
-        places = tuple((int(i), int(j)) for j, i in np.argwhere(wanted.T))
-        return cls._at(graph, places, [graph.reader(j) for _, j in places])
+        places = tuple((int(i), int(j), *at) for j, i, *at in np.argwhere(wanted.swapaxes(0, 1)).tolist())
+        return cls._at(graph, places, [graph.reader(j) for _, j, *_ in places])
 
     @classmethod
     def nodes(cls, graph: Graph, chosen: Iterable[int] | None = None) -> Targets:
@@ -72,7 +73,7 @@ class Targets:
 
     def spread(self, values: Array) -> Array:
         """Put one number a target, ``[..., n]``, into an array of the graph's shape, NaN elsewhere."""
-        shape = (self.graph.n_sources, self.graph.n_destinations)[: len(self.places[0])]
+        shape = (self.graph.n_sources,) if len(self.places[0]) == 1 else self.graph.mask.shape
         full = np.full((*values.shape[:-1], *shape), np.nan)
         at = (Ellipsis, *np.array(self.places).T)
         full[at] = values
@@ -90,7 +91,7 @@ def named_edges(graph: Graph, patterns: Sequence[str]) -> BoolArray:
         if not any(letter in pattern for letter in "*?"):
             chosen[graph.edge(pattern)] = True
             continue
-        found = [(i, j) for i, j, name in graph.edges() if fnmatchcase(name, pattern)]
+        found = [at for at, name in graph.named_edges() if fnmatchcase(name, pattern)]
         if not found:
             raise SelectionError(f"no edge of the model fits '{pattern}'; write e.g. 'a0.h1->m3' or '*->logits'")
         chosen[tuple(np.array(found).T)] = True
