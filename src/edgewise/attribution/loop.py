@@ -46,6 +46,7 @@ from edgewise.tasks.places import places_of
 FLAT = 1e-6
 # Mean, squares and mean size in float64, before and after a micro-batch, and what is made on the way.
 _BYTES_A_SCORE = 64
+NO_READERS = "the scores of {} are not kept apart by reader; leave --readers out, or take eap"
 NO_PLACES = (
     "the scores of {} are no sums over positions; leave --positions out, or take eap, secant, relp or eap-ig-inputs"
 )
@@ -169,12 +170,12 @@ def _rows(model: Model, pairs: Sequence[PromptPair], conditions: Conditions, act
 
 def _require_room(model: Model, pairs: Sequence[PromptPair]) -> None:
     """Refuse more places than memory holds sums of."""
-    n = len(places_of(pairs))
-    size = n * model.graph.mask.size * _BYTES_A_SCORE
-    if n and not has_room(size, torch.device("cpu")):
+    graph = graph_for(model, pairs)
+    size = graph.mask.size * _BYTES_A_SCORE
+    if graph.places and not has_room(size, torch.device("cpu")):
         raise MemoryLimitError(
-            f"the sums of all edges at {n} places take {shown(size)}, which is more than half of the memory that is"
-            " free; name fewer spans, with --positions spans"
+            f"the sums of all edges at {graph.n_places} places take {shown(size)}, which is more than half of the"
+            " memory that is free; name fewer spans, with --positions spans"
         )
 
 
@@ -203,6 +204,8 @@ def _checked(
     pairs = usable(model, prompts, measured)
     if places_of(pairs) and not chosen.by_place:
         raise SettingError(NO_PLACES.format(f"'{chosen.name}'"))
+    if graph_for(model, pairs).readers and not chosen.by_reader:
+        raise SettingError(NO_READERS.format(f"'{chosen.name}'"))
     if places_of(pairs) and level == "node":
         raise SettingError("--positions keeps edges apart by place, and not nodes; leave --level node out")
     return chosen, measured, pairs
@@ -235,8 +238,8 @@ def _step(
     batch = Batch.of([pairs[i] for i in rows], model.device, causal=model.wiring.causal)
     path = MetricPath(metric, batch.metric)
     scored = score(model, batch, path, buffers)
-    if batch.places is not None and scored.edges.ndim < 4:
-        raise SettingError(NO_PLACES.format("this method"))
+    if batch.places is not None and scored.edges.ndim < 4 + batch.places.readers:
+        raise SettingError((NO_READERS if batch.places.readers else NO_PLACES).format("this method"))
     known = path.known(scored.clean_logits)
     clean = known.values if known else metric_values(metric, scored.clean_logits, batch.metric, scored.clean_logits)
     corrupted = metric_values(metric, scored.corrupted_logits, batch.metric, scored.clean_logits)

@@ -77,7 +77,8 @@ class CircuitRuns:
         exists = torch.tensor(self.model.graph.mask, device=self.model.device)
         clean = patched_logits(self.model, baseline, torch.zeros_like(exists)[None], self.buffers)[0]
         if baseline.places is not None:
-            exists = exists[..., None].expand(-1, -1, baseline.places.n)
+            names = tuple(map(str, range(baseline.places.n)))
+            exists = torch.tensor(self.model.graph.at_places(names, baseline.places.readers).mask, device=exists.device)
         of_prompts = self.values(clean, batch, clean)
         require_finite(self.metric, of_prompts[METRIC])
         return CircuitRunsOfBatch(self, batch, baseline, exists, clean, of_prompts)

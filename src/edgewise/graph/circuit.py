@@ -81,7 +81,7 @@ class Circuit(ShownInNotebook):
     @property
     def ends(self) -> BoolArray:
         """Bool `[n_sources, n_destinations]`: which pairs of ends have a kept edge, at whatever place."""
-        return np.asarray(self.mask.any(axis=-1), dtype=np.bool_) if self.graph.places else self.mask
+        return self.graph.any_place(self.mask)
 
     @property
     def plain(self) -> Circuit:

@@ -7,7 +7,7 @@
 2. A score estimates L(patched) - L(clean): negative helps. It has as many digits as the run.
 3. ``exact`` is there once some scores were measured; where it is true, ``estimate`` is what the method had said.
 4. ``places`` lists the places in the prompt where edges are kept apart by them; then each edge has one in its name,
-   and ``edges`` lists those that are kept.
+   and ``edges`` lists those that are kept; ``readers`` says whether keys and values are kept apart by reader too.
 5. ``level`` says what is scored, ``edge`` or ``node``; it is null, and there are no scores, where nothing is.
 """
 
@@ -56,7 +56,8 @@ def to_dict(circuit: Circuit, scores: EdgeScores | NodeScores | None = None) -> 
     kept = set(map(tuple, np.argwhere(circuit.mask).tolist()))
     listed = sorted(kept | set(of_edges))
     edges = {graph.edge_name(*at): {"in_circuit": at in kept, **of_edges.get(at, {})} for at in listed}
-    shape: dict[str, Any] = {"graph": asdict(graph.spec)} | ({"places": list(graph.places)} if graph.places else {})
+    shape: dict[str, Any] = {"graph": asdict(graph.spec)}
+    shape |= {"places": list(graph.places), "readers": graph.readers} if graph.places else {}
     top = {"format": FORMAT, "format_version": VERSION, **shape, "level": level, "edges": edges}
     return top | ({"nodes": {graph.sources[at[0]]: known for at, known in said.items()}} if level == "node" else {})
 
@@ -75,7 +76,7 @@ def from_dict(d: Mapping[str, Any], spec: GraphSpec | None = None) -> Found:
     version = entry(d, "format_version", int, "")
     if version != VERSION:
         raise FormatError(f"format_version is {version}, and this edgewise reads {VERSION}; write the circuit again")
-    graph = _graph(section(d, "graph"), d.get("places", []))
+    graph = _graph(section(d, "graph"), d.get("places", []), d.get("readers", False))
     level = entry(d, "level", (str, type(None)), "")
     if level not in ("edge", "node", None):
         raise FormatError(f"level is {level!r:.40}, expected 'edge', 'node' or null")
@@ -145,11 +146,11 @@ def _said(scores: EdgeScores | NodeScores | None, circuit: Circuit) -> dict[tupl
     return said
 
 
-def _graph(fields: Mapping[str, Any], places: Any) -> Graph:
+def _graph(fields: Mapping[str, Any], places: Any, readers: Any) -> Graph:
     if not isinstance(places, list) or not all(isinstance(place, str) for place in places):
         raise FormatError(f"places is {places!r:.40}, expected a list of names")
     try:
-        return Graph(GraphSpec(**fields), tuple(places))
+        return Graph(GraphSpec(**fields), tuple(places), readers is True)
     except SelectionError as error:
         raise FormatError(f"places: {error}") from None
     except ModelError as error:

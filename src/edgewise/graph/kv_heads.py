@@ -23,7 +23,7 @@ __all__ = ["kv_head_view", "query_head_graph", "query_head_view"]
 
 def query_head_graph(graph: Graph) -> Graph:
     """Return the graph with one key and one value input for every query head."""
-    return Graph(replace(graph.spec, n_kv_heads=graph.spec.n_heads), graph.places)
+    return replace(graph, spec=replace(graph.spec, n_kv_heads=graph.spec.n_heads))
 
 
 @overload
@@ -43,8 +43,7 @@ def query_head_view(native: Circuit | EdgeScores) -> Circuit | EdgeScores:
     if isinstance(native, Circuit):
         return Circuit(graph, native.mask[:, column])
     copies = np.bincount(column)[column].astype(native.values.dtype)
-    if graph.places:
-        copies = copies[:, None]
+    copies = copies.reshape(-1, *(1,) * (graph.mask.ndim - 2))
     known = {name: getattr(native, name) for name in (*ARRAYS, *MARKS) if getattr(native, name) is not None}
     axis = _columns(graph)
     spread = {name: array.take(column, axis) for name, array in known.items()}
@@ -65,7 +64,7 @@ def kv_head_view(by_query: Circuit | EdgeScores, spec: GraphSpec) -> Circuit | E
     Raises:
         SelectionError: `by_query` is not on the query-head graph of `spec`.
     """
-    graph = Graph(spec, by_query.graph.places)
+    graph = replace(by_query.graph, spec=spec)
     if by_query.graph != query_head_graph(graph):
         raise SelectionError(f"cannot group the heads of {by_query.graph.spec} as {spec}: the shapes differ")
     if not spec.is_grouped:
@@ -100,7 +99,7 @@ def _native_column(graph: Graph) -> np.ndarray[Any, np.dtype[np.intp]]:
 
 def _columns(graph: Graph) -> int:
     """The axis of destinations."""
-    return -2 if graph.places else -1
+    return 1 - graph.mask.ndim
 
 
 def _join(add: np.ufunc, array: np.ndarray[Any, Any], column: np.ndarray[Any, Any], axis: int) -> np.ndarray[Any, Any]:

@@ -96,11 +96,20 @@ class EdgeScores(NamedScores):
         """
         if not self.graph.places:
             return self
-        per_prompt = None if self.per_prompt is None else self.per_prompt.sum(-1)
-        values = self.values.sum(-1)
+        return self._summed(self.graph.plain)
+
+    @property
+    def by_place(self) -> EdgeScores:
+        """The scores of edges at their own places: sums over the places of readers, likewise."""
+        return self._summed(self.graph.at_places(self.graph.places)) if self.graph.readers else self
+
+    def _summed(self, graph: Graph) -> EdgeScores:
+        axes = tuple(range(graph.mask.ndim - self.graph.mask.ndim, 0))
+        exists = self.graph.mask
+        per_prompt = None if self.per_prompt is None else np.where(exists, self.per_prompt, 0).sum(axes)
         return EdgeScores(
-            self.graph.plain,
-            values,
+            graph,
+            np.where(exists, self.values, 0).sum(axes),
             per_prompt=per_prompt,
             n_prompts=self.n_prompts,
             allow_unscored=self.allow_unscored,

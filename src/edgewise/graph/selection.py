@@ -75,19 +75,20 @@ def greedy(scores: EdgeScores, n: int, by: Ranking = "abs") -> Circuit:
     _check_count(n, ranks, "edges")
     mask = np.zeros(ranks.shape, dtype=np.bool_)
     reached = np.zeros(ranks.shape[1:], dtype=np.bool_)
-    heap: list[tuple[float, int, int, int]] = []
-    entered = [(graph.logits, place) for place in range(graph.n_places)]
+    heap: list[tuple[Any, ...]] = []
+    entered = [(graph.logits, *at) for at in np.ndindex(*ranks.shape[2:])]
     for step in range(n):
-        for j, place in entered:
-            reached[j, place] = True
-            for i in np.flatnonzero(~np.isnan(ranks[:, j, place])).tolist():
-                heapq.heappush(heap, (-float(ranks[i, j, place]), i, j, place))
+        for at in entered:
+            reached[at] = True
+            into = ranks.reshape(len(ranks), -1)[:, np.ravel_multi_index(at, ranks.shape[1:])]
+            for i in np.flatnonzero(~np.isnan(into)).tolist():
+                heapq.heappush(heap, (-float(into[i]), i, *at))
         if not heap:
             raise SelectionError(f"only {step} scored edges lead to logits, {n} were asked for; ask for fewer")
-        _, i, j, place = heapq.heappop(heap)
-        mask[i, j, place] = True
-        read = _read_by(graph, i, np.arange(graph.n_places) == place)
-        entered = [(int(column), int(at)) for column, at in np.argwhere(read & ~reached)]
+        _, i, *best = heapq.heappop(heap)
+        mask[i][tuple(best)] = True
+        read = _read_by(graph, i, np.arange(graph.n_places) == best[1])
+        entered = [tuple(one) for one in np.argwhere(read & ~reached).tolist()]
     return Circuit(graph, mask.reshape(graph.mask.shape))
 
 
@@ -102,12 +103,10 @@ def prune(circuit: Circuit) -> Circuit:
     fed = np.zeros((graph.n_sources, graph.n_places), dtype=np.bool_)
     fed[graph.input_source] = True
     carries: BoolArray = np.zeros(mask.shape[1:], dtype=np.bool_)
-    moved = _moved(graph)
     for k in range(graph.n_sources):
-        reads = graph.reads[k]
-        fed[k] |= carries[reads & ~moved].any(axis=0) | carries[reads & moved].any()
-        carries |= mask[k] & fed[k]
-    kept = mask & fed[:, None] & _heard(circuit)[None]
+        fed[k] |= _fed_by(graph, k, carries)
+        carries |= mask[k] & _at_source(fed[k], graph)
+    kept = mask & _at_source(fed, graph)[:, None] & _heard(circuit)[None]
     return Circuit(graph, kept.reshape(graph.mask.shape))
 
 
@@ -123,7 +122,7 @@ def _heard(circuit: Circuit) -> BoolArray:
     heard = np.zeros(mask.shape[1:], dtype=np.bool_)
     heard[graph.logits] = True
     for k in reversed(range(graph.n_sources)):
-        heard |= _read_by(graph, k, (mask[k] & heard).any(axis=0))
+        heard |= _read_by(graph, k, (mask[k] & heard).any(axis=(0, 2) if graph.readers else 0))
     return heard
 
 
@@ -132,19 +131,26 @@ def _by_place(array: np.ndarray[Any, Any], graph: Graph) -> np.ndarray[Any, Any]
     return array if graph.places else array[..., None]
 
 
-def _moved(graph: Graph) -> BoolArray:
-    """The keys and values, which a head that writes at one place may have read at any, `[n_destinations]`."""
-    moved: BoolArray = np.zeros(graph.n_destinations, dtype=np.bool_)
-    for layer in range(graph.spec.n_layers):
-        moved[graph.k(layer).start : graph.v(layer).stop] = True
-    return moved
+def _at_source(of_places: BoolArray, graph: Graph) -> BoolArray:
+    """What holds of sources at places, `[..., n_places]`, beside the places of readers where there are such."""
+    return of_places[..., None] if graph.readers else of_places
+
+
+def _fed_by(graph: Graph, source: int, carries: BoolArray) -> BoolArray:
+    """The places, `[n_places]`, at which a node reads any of what some destinations at places are fed."""
+    reads, moved = graph.reads[source], graph.moved
+    if graph.readers:
+        return np.asarray(carries[reads].any(axis=(0, 1)), dtype=np.bool_)
+    return np.asarray(carries[reads & ~moved].any(axis=0) | carries[reads & moved].any(), dtype=np.bool_)
 
 
 def _read_by(graph: Graph, source: int, at: BoolArray) -> BoolArray:
-    """What a node that writes at some places, `[n_places]`, has read, `[n_destinations, n_places]`."""
-    reads, anywhere = graph.reads[source], _moved(graph) & at.any()
-    read: BoolArray = reads[:, None] & (at[None] | anywhere[:, None])
-    return read
+    """What a node that writes at some places, `[n_places]`, has read: `[n_destinations, n_places]`, or by reader."""
+    reads, moved = graph.reads[source], graph.moved
+    if graph.readers:
+        here = np.eye(graph.n_places, dtype=np.bool_) & at
+        return np.asarray(reads[:, None, None] & (here | (moved[:, None, None] & at)), dtype=np.bool_)
+    return np.asarray(reads[:, None] & (at[None] | (moved & at.any())[:, None]), dtype=np.bool_)
 
 
 def has_path(circuit: Circuit) -> bool:

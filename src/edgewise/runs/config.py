@@ -46,6 +46,8 @@ class RunConfig(MeasureSettings, BatchSettings, ScoreSettings, PromptSettings, M
         """Check what can be checked without a model, and freeze the collections."""
         super().__post_init__()
         object.__setattr__(self, "device", taken(self.device))
+        if self.readers and self.positions is None:
+            raise SettingError("--readers keeps edges at places apart; give --positions spans or all too")
         if self.bootstrap and self.selection.by == "mean-abs":
             raise SettingError("resamples keep means of the signed score, not of its size; leave --by mean-abs out")
         if self.data is not None and self.hold_out is None and self.selection.measured:

@@ -33,7 +33,7 @@ HELD_OUT = "held-out"
 # What of a config decides an evaluation: the rest says how the circuit was found.
 _FIELDS = (
     *(one.name for one in (*described(ModelSettings), *described(PromptSettings)) if one.name != "split"),
-    *("metric", "batch_size", "positions"),
+    *("metric", "batch_size", "positions", "readers"),
 )
 Found = tuple[Circuit, EdgeScores | NodeScores | None]
 
@@ -147,7 +147,7 @@ def circuit_of_file(path: Path, given: Mapping[str, Any]) -> EvaluatedCircuit:
     # A file that is none of a circuit is refused before a model is loaded.
     found, _ = read_circuit(path)
     if found.graph.places and config.positions is None:
-        config = replace(config, positions=kind_of(found.graph.places))
+        config = replace(config, positions=kind_of(found.graph.places), readers=found.graph.readers)
 
     def read(spec: GraphSpec) -> Found:
         if content_digest(path) != before["circuit"]:

@@ -126,7 +126,7 @@ def text_encoder(model: Model | Reader, bos: bool | None) -> TextEncoder:
 def prompts_of(config: RunConfig, model: Model | Reader) -> PromptSet:
     """Make or read the prompts that a run asks for; raises as `make_task`, `read_prompts` and `by_place`."""
     prompts = _prompts_of(config, model)
-    return prompts if config.positions is None else by_place(prompts, config.positions)
+    return prompts if config.positions is None else by_place(prompts, config.positions, config.readers)
 
 
 def _prompts_of(config: RunConfig, model: Model | Reader) -> PromptSet:

@@ -34,6 +34,10 @@ class ScoreSettings:
         " positions.",
         shown_default="sums over positions",
     )
+    readers: bool = setting(
+        False,
+        help="With --positions: keep edges into keys and values apart by the place of the query that reads them too.",
+    )
     per_prompt: bool = setting(False, help="Store every prompt's scores too.")
     bootstrap: int = setting(0, help="Intervals from so many resamples of the prompts, e.g. 200.", least=0)
     exact: int | None = setting(

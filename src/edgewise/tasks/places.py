@@ -29,12 +29,13 @@ HOW = (
 MOST_PLACES = 256
 
 
-def by_place(prompts: PromptSet, positions: Positions) -> PromptSet:
+def by_place(prompts: PromptSet, positions: Positions, readers: bool = False) -> PromptSet:
     """The same prompts, each token with its place.
 
     Args:
         prompts: of a task or a file.
         positions: ``"spans"`` or ``"all"``.
+        readers: keep keys and values apart by the place of the query that reads them too.
 
     Raises:
         DataError: no spans, or spans that lie outside the prompt, overlap or are missing in a row; prompts of several
@@ -42,7 +43,9 @@ def by_place(prompts: PromptSet, positions: Positions) -> PromptSet:
     """
     located = _all(prompts) if positions == "all" else _spans(prompts)
     pairs = zip(prompts.pairs, located, strict=True)
-    return replace(prompts, pairs=tuple(replace(pair, located=where) for pair, where in pairs))
+    return replace(
+        prompts, pairs=tuple(replace(pair, located=replace(where, readers=readers)) for pair, where in pairs)
+    )
 
 
 def kind_of(places: Sequence[str]) -> Positions:

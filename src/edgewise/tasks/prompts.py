@@ -37,10 +37,12 @@ class Located:
     Args:
         names: of all places, the same for all prompts of a set.
         at: of each token, the number of its place.
+        readers: whether keys and values are kept apart by the place of the query that reads them too.
     """
 
     names: tuple[str, ...]
     at: tuple[int, ...]
+    readers: bool = False
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,7 @@ def discover(
     metric: str | None = None,
     level: Level = "edge",
     positions: Positions | None = None,
+    readers: bool = False,
     per_prompt: bool = False,
     bootstrap: int = 0,
     exact: int | Literal["auto"] | None = None,

@@ -14,6 +14,7 @@ Everything before a patched destination is what it was in the clean run, and eve
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from jaxtyping import Float, Int64
@@ -55,7 +56,8 @@ class SinglePatches:
         """Logits with each of some edges patched alone; they lead into one layer's attention, or one other place.
 
         Args:
-            edges: source rows and destination columns; and the place in the prompt, where edges are kept apart by it.
+            edges: source rows and destination columns; and the place in the prompt, where edges are kept apart by it;
+                and behind it the place of the reader, to which alone the patch of a key or value then shows.
 
         Raises:
             ValueError: they lead into several places.
@@ -108,12 +110,26 @@ class SinglePatches:
         parts = zip(attention.projections, (graph.q(layer), graph.k(layer), graph.v(layer)), strict=True)
         places = {column: (part, column - at.start) for part, at in parts for column in range(at.start, at.stop)}
         rows = len(stream)
+        by_reader = len(edges[0]) > 3
+        if by_reader:
+            given = self._clean.projected_by(layer, len(edges) + 1)
         for number, edge in enumerate(edges):
             part, head = places[edge[1]]
             read = self._read(stream, [edge])
             output = given[part.module][number * rows : (number + 1) * rows]
             part.view.write(output, head, part.project(attention.norm(read), head))
-        return self._run(layer, len(edges), given)
+        if not by_reader:
+            return self._run(layer, len(edges), given)
+        shown = partial(self._to_readers, layer, [edge[3] for edge in edges])
+        return self._run(layer, len(edges) + 1, given, lambda hooks: hooks.before(attention.out.module, shown))[:-1]
+
+    def _to_readers(self, layer: int, readers: Sequence[int], z: Tensor) -> Tensor:
+        """What heads gather with an edge patched, at its reader's place; elsewhere that of the last, clean copy."""
+        places, last = self._baseline.places, layer == len(self._wiring.blocks) - 1
+        assert places is not None
+        copies = z.unflatten(0, (len(readers) + 1, -1))
+        masks = torch.stack([places.mask(reader, last) for reader in readers])
+        return torch.cat([torch.where(masks, copies[:-1], copies[-1]), copies[-1:]]).flatten(0, 1)
 
     def _into_mlp(self, layer: int, edges: Sequence[tuple[int, ...]]) -> Tensor:
         mlp = self._wiring.blocks[layer].mlp

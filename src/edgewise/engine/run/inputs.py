@@ -22,7 +22,9 @@ def metric_for(prompts: PromptSet | Sequence[PromptPair], metric: AnyMetric | No
 
 def graph_for(model: Model, prompts: PromptSet | Sequence[PromptPair]) -> Graph:
     """The model's graph, with edges kept apart at the places of some prompts where their tokens have any."""
-    return model.graph.at_places(places_of(tuple(prompts)))
+    pairs = tuple(prompts)
+    places = places_of(pairs)
+    return model.graph.at_places(places, pairs[0].located.readers) if places and pairs[0].located else model.graph
 
 
 def usable(model: Model, prompts: PromptSet | Sequence[PromptPair], metric: Metric) -> tuple[PromptPair, ...]:

@@ -75,7 +75,7 @@ def _fits(model: Model, pairs: Sequence[PromptPair], conditions: Conditions, act
     longest = max(len(pair) for pair in pairs)
     reads = max(len(pair.positions) for pair in pairs)
     each, once = int(activations * bytes_per_prompt(model, longest, reads)), fixed_bytes(model, longest)
-    each += place_bytes(model, len(places_of(pairs)))
+    each += place_bytes(model, len(places_of(pairs)) ** (2 if pairs[0].located and pairs[0].located.readers else 1))
     _page_in(model)
     used, limit = _used(model.device), _own_share(conditions.max_memory, model.device)
     free = SHARE_OF_FREE * _free(model.device) if limit is None else limit - used
@@ -159,7 +159,7 @@ def inner_width(mlp: Mlp) -> int:
 
 
 def place_bytes(model: Model, n_places: int) -> int:
-    """What one prompt's scores take where they are kept apart by place, in the model's and in numpy's numbers."""
+    """What one prompt's scores take where they are kept apart by place, or by place and reader."""
     return n_places * model.graph.mask.size * (2 * accumulation_dtype(model.dtype).itemsize + 8)
 
 

@@ -20,11 +20,13 @@ class TokenPlaces:
         n: number of places.
         everywhere: of the tokens that are run, ``[batch, pos]``; of padding that of the row's last token.
         at_answers: of the positions where logits are read, ``[batch, n_positions]``.
+        readers: whether keys and values are kept apart by the place of the query that reads them too.
     """
 
     n: int
     everywhere: Int[Tensor, "batch pos"]
     at_answers: Int[Tensor, "batch n_positions"]
+    readers: bool = False
 
     @classmethod
     def of(
@@ -42,7 +44,7 @@ class TokenPlaces:
             return None
         rows = [[*one.at[:length], *one.at[-1:] * (length - len(one.at))] for one in located if one is not None]
         every = torch.tensor(rows, dtype=torch.long, device=positions.device)
-        return cls(len(located[0].names), every, every.gather(1, positions))
+        return cls(len(located[0].names), every, every.gather(1, positions), located[0].readers)
 
     def behind(self, start: int) -> TokenPlaces:
         """Those of a run that begins so many tokens later."""
@@ -72,4 +74,4 @@ class TokenPlaces:
 
     def repeated(self, times: int) -> TokenPlaces:
         """Those of a batch that is run so many times, copy after copy."""
-        return TokenPlaces(self.n, self.everywhere.repeat(times, 1), self.at_answers.repeat(times, 1))
+        return replace(self, everywhere=self.everywhere.repeat(times, 1), at_answers=self.at_answers.repeat(times, 1))

@@ -131,8 +131,8 @@ def _over_places(
     """A circuit by place as one edge for each pair of ends, with the sum of the scores of what is kept there."""
     if not circuit.graph.places or not isinstance(scores, EdgeScores):
         return circuit.plain if circuit.graph.places else circuit, scores
-    kept = np.where(circuit.mask, scores.values, np.nan)
-    sums = np.where(circuit.ends, np.nansum(kept, axis=-1), np.nan)
+    kept = np.where(circuit.mask, np.nan_to_num(scores.values), 0.0)
+    sums = np.where(circuit.ends, kept.sum(axis=tuple(range(2, kept.ndim))), np.nan)
     return circuit.plain, EdgeScores(circuit.graph.plain, sums, allow_unscored=True)
 
 

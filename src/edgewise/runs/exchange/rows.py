@@ -62,7 +62,7 @@ def rows_of(result: Exchanged) -> Iterator[Row]:
 
 def _ends(graph: Graph, at: tuple[int, ...], name: str) -> Row:
     """An edge by its name, its ends and, where it has one, its place."""
-    place = {PLACE: graph.places[at[2]]} if graph.places else {}
+    place = {PLACE: graph.place_name(*at[1:])} if graph.places else {}
     return {"edge": name, "source": graph.sources[at[0]], "destination": graph.destinations[at[1]], **place}
 
 
@@ -78,10 +78,16 @@ def from_rows(rows: Iterable[Placed], graph: Graph) -> Exchanged:
             value of the wrong kind.
     """
     rows = list(rows)
-    table = _Table(graph.at_places(tuple(dict.fromkeys(str(row[PLACE]) for _, row in rows if row.get(PLACE)))))
+    table = _Table(_graph_with(graph, [str(row[PLACE]) for _, row in rows if row.get(PLACE)]))
     for where, row in rows:
         table.put(where, row)
     return table.result()
+
+
+def _graph_with(graph: Graph, where: Iterable[str]) -> Graph:
+    """The graph with the places that rows name, and readers where a name has an arrow."""
+    places = tuple(dict.fromkeys(part for name in where for part in name.split("->")))
+    return graph.at_places(places, any("->" in name for name in where))
 
 
 class _Table:

@@ -24,7 +24,8 @@ class Estimating(RunMethod[AttributionState]):
         """Look the method up."""
         self._method: Method = METHODS.load(estimate_of(name))
         self.name, self.summary, self.settings = name, self._method.summary, self._method.settings
-        self.no_estimates, self.by_place = self._method.no_estimates, self._method.by_place
+        self.no_estimates = self._method.no_estimates
+        self.by_place, self.by_reader = self._method.by_place, self._method.by_reader
 
     def states(
         self, config: RunConfig, model: Model, prompts: PromptSet, conditions: Conditions, stored: Tensors | None

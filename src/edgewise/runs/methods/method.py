@@ -81,6 +81,7 @@ class RunMethod(ABC, Generic[State]):
         shares_work: whether runs that differ in its settings alone take less together than one by one (`together`).
         of_all_prompts: why it has no scores of single prompts, so that none are stored or resampled; None where it has.
         by_place: whether it can keep edges apart by place in the prompt.
+        by_reader: whether those into keys and values by the place of the query that reads them too.
         no_estimates: why its scores are no estimates of exact effects, so that none is checked; None where they are.
     """
 
@@ -94,6 +95,7 @@ class RunMethod(ABC, Generic[State]):
     shares_work: ClassVar[bool] = False
     of_all_prompts: ClassVar[str | None] = None
     by_place: bool = False
+    by_reader: bool = False
     no_estimates: str | None = None
 
     @abstractmethod
@@ -117,6 +119,11 @@ class RunMethod(ABC, Generic[State]):
             raise RunError(
                 f"method '{self.name}' does not keep edges apart by place; leave --positions out, or take eap+exact,"
                 " another method of attribution that sums over positions, or activation-patching"
+            )
+        if config.readers and not self.by_reader:
+            raise RunError(
+                f"method '{self.name}' does not keep edges apart by reader; leave --readers out, or take eap, eap+exact"
+                " or activation-patching"
             )
         if config.positions is not None and config.level != "edge":
             raise RunError("--positions keeps edges apart by place, and not nodes; leave --level out")

@@ -26,6 +26,7 @@ class ActivationPatching(RunMethod[PatchingState]):
     settings = PatchingSettings
     is_exact = True
     by_place = True
+    by_reader = True
     no_estimates = "measures exact effects itself"
 
     def states(

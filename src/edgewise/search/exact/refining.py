@@ -40,6 +40,7 @@ from edgewise.settings.scoring import Level
 from edgewise.tasks import PromptPair, PromptSet
 
 REFUSES = (UnsupportedModelError, VanishingGradientError)
+NO_READERS = "exact effects are of the largest |score| alone, without second estimates, which know no readers"
 
 
 @one_at_a_time
@@ -78,6 +79,8 @@ def refining(
     if measured.flat_at_clean and not measured.flat_everywhere and not METHODS.load(method).beyond_clean:
         refusal = f"metric {measured.name!r} has no gradient at the clean run: estimates are {second_of(method)}'s"
         method, settings = second_of(method), None
+    if graph_for(model, pairs).readers and not METHODS.load(second_of(method)).by_reader:
+        refusal = refusal or NO_READERS
     count = how_many(len(pairs))
     second_cost = 0.0 if refusal else _cost(model, second_of(method), None) * count / len(pairs)
     graph = graph_for(model, pairs)

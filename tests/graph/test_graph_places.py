@@ -168,3 +168,76 @@ def test_heads_that_share_keys_are_seen_by_query_and_back() -> None:
     assert np.nanmax(np.abs(again.values - scores().values)) <= 1e-15
     circuit = top_n(scores(), 20)
     assert kv_head_view(query_head_view(circuit), PLAIN.spec) == circuit
+
+
+BY_READER = PLAIN.at_places(PLACES, readers=True)
+
+
+def scores_by_reader(seed: int = 0) -> EdgeScores:
+    return EdgeScores(BY_READER, np.random.default_rng(seed).normal(size=BY_READER.mask.shape))
+
+
+def test_keys_and_values_are_there_once_for_every_place_and_reader() -> None:
+    moved = int(PLAIN.mask[:, PLAIN.moved].sum())
+    assert BY_READER.n_edges == 9 * moved + 3 * (PLAIN.n_edges - moved)
+    for at, name in BY_READER.named_edges():
+        assert BY_READER.edge(name) == at
+    assert BY_READER.edge("a0.h1->a1.kv0<k>@S1->END") == (*PLAIN.edge("a0.h1->a1.kv0<k>"), 0, 2)
+    assert BY_READER.edge("a0.h1->a1.h0<q>@END") == (*PLAIN.edge("a0.h1->a1.h0<q>"), 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("a0.h1->a1.kv0<k>@S1", "no place; write e.g. 'a0.h1->a1.kv0<k>@S1->END'"),
+        ("a0.h1->a1.kv0<k>@S1->S3", "unknown place 'S3'"),
+        ("a0.h1->m1@S1->END", "no place; write e.g. 'a0.h1->m1@S1'"),
+    ],
+)
+def test_names_by_reader_that_are_none(name: str, said: str) -> None:
+    with pytest.raises(SelectionError) as caught:
+        BY_READER.edge(name)
+    assert said in str(caught.value)
+
+
+def test_scores_by_reader_add_up() -> None:
+    apart = scores_by_reader()
+    assert apart.by_place.graph == GRAPH
+    at = PLAIN.edge("a0.h1->a1.kv0<k>")
+    assert apart.by_place["a0.h1->a1.kv0<k>@S2"] == pytest.approx(apart.values[at][1].sum(), rel=1e-15)
+    assert apart.by_place["a0.h1->m1@S2"] == apart["a0.h1->m1@S2"]
+    assert apart.plain["a0.h1->m1"] == pytest.approx(sum(apart[f"a0.h1->m1@{place}"] for place in PLACES), rel=1e-15)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_by_reader_a_path_leads_on_from_where_it_is_read(seed: int) -> None:
+    drawn_mask = np.random.default_rng(seed).random(BY_READER.mask.shape) < 0.1
+    circuit = Circuit(BY_READER, BY_READER.mask & drawn_mask)
+    whole: nx.DiGraph = nx.DiGraph()
+    for i, j, place, reader in np.argwhere(circuit.mask).tolist():
+        edge = ("edge", i, j, place, reader)
+        whole.add_edge(("node", i, place), edge)
+        if j == BY_READER.logits:
+            whole.add_edge(edge, "out")
+        for row in np.flatnonzero(BY_READER.reads[:, j]).tolist():
+            whole.add_edge(edge, ("node", row, reader))
+    starts = [node for node in whole if node[:2] == ("node", BY_READER.input_source)]
+    fed = set().union(*(nx.descendants(whole, node) for node in starts))
+    heard = nx.ancestors(whole, "out") if "out" in whole else set()
+    by_name = {BY_READER.edge_name(*node[1:]): node for node in whole if node[0] == "edge"}
+    assert set(prune(circuit)) == {name for name, node in by_name.items() if node in fed and node in heard}
+    assert set(leading(circuit)) == {name for name, node in by_name.items() if node in heard}
+
+
+def test_by_reader_greedy_files_and_shared_heads() -> None:
+    apart = scores_by_reader()
+    found = greedy(apart, 25)
+    assert found.n_edges == 25
+    assert leading(found) == found
+    again, read = from_dict(to_dict(found, apart))
+    assert again == found
+    assert read is not None
+    assert [read[name] for name in found] == [apart[name] for name in found]
+    back = kv_head_view(query_head_view(apart), PLAIN.spec)
+    assert isinstance(back, EdgeScores)
+    assert np.nanmax(np.abs(back.values - apart.values)) <= 1e-15

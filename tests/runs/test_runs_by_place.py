@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgewise.errors import DataError, RunError, SelectionError
+from edgewise.errors import DataError, RunError, SelectionError, SettingError
 from edgewise.graph import Circuit, EdgeScores
 from edgewise.report.page.ranked import Order, ranked
 from edgewise.report.picture.choice import choose
@@ -166,3 +166,24 @@ def test_more_edges_than_the_plain_graph_has_may_be_kept(tmp_path: Path) -> None
     assert find_circuit(RunConfig(**asked, selection=Selection(top=600)), tmp_path / "r").circuit.n_edges == 600
     with pytest.raises(SelectionError, match="give at most"):
         find_circuit(RunConfig(**asked, selection=Selection(top=8 * 479 + 1)), tmp_path / "s")
+
+
+def test_a_run_by_reader_is_stored_measured_and_read_again(tmp_path: Path) -> None:
+    asked: dict[str, Any] = {"positions": "spans", "readers": True, "n": 4, "selection": Selection(top=300)}
+    found = discover(RunConfig(model="demo", task="ioi", method="eap", **asked), tmp_path / "run")
+    again = load_run(tmp_path / "run")
+    assert again.circuit == found.circuit
+    assert again.scores.graph.readers
+    assert found.evaluated is not None
+    assert found.evaluated.faithfulness is not None
+    by_place = find_circuit(RunConfig(model="demo", task="ioi", method="eap", n=4, positions="spans"), tmp_path / "p")
+    apart, whole = scores_of(found).by_place.values, scores_of(by_place).values
+    assert np.nanmax(np.abs(apart - whole)) <= 1e-5 * np.nanmax(np.abs(whole))
+    listed = ranked(again, Order.of(again))
+    assert listed.places is not None
+    assert any("->" in place for place in listed.places)
+
+
+def test_readers_need_positions() -> None:
+    with pytest.raises(SettingError, match="give --positions spans or all too"):
+        RunConfig(model="demo", task="ioi", readers=True)
