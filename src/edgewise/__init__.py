@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from edgewise.errors import EdgewiseError
     from edgewise.evaluation.agreement import agreement
     from edgewise.evaluation.evaluate import evaluate_circuit
+    from edgewise.evaluation.neurons import NeuronEvaluation, evaluate_neurons
     from edgewise.evaluation.result import Evaluation
     from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, NodeScores
+    from edgewise.graph.neurons import NeuronCircuit, NeuronScores
     from edgewise.graph.selection import (
         greedy,
         prune,
@@ -50,14 +52,18 @@ if TYPE_CHECKING:
     from edgewise.runs.prompts import make_task, read_prompts
     from edgewise.runs.store.files import write_circuit, write_scores
     from edgewise.runs.store.folder import Run, load_run
+    from edgewise.runs.store.neurons import NeuronRun, load_neuron_run
     from edgewise.runs.store.read import read_circuit, read_scores
     from edgewise.runs.verification import Verification
     from edgewise.search import patch_edges, refine, score_edges
+    from edgewise.search.exact.neuron_scores import score_neurons
+    from edgewise.search.exact.neurons import patch_neurons
     from edgewise.settings.conditions import Conditions
     from edgewise.tasks import PromptPair, PromptSet, TextEncoder
     from edgewise.verbs.compare import compare
     from edgewise.verbs.discover import discover
     from edgewise.verbs.evaluate import evaluate
+    from edgewise.verbs.neurons import discover_neurons
     from edgewise.verbs.verify import verify
 
     __version__: str
@@ -67,8 +73,10 @@ _HOMES = {
     "edgewise.errors": ("EdgewiseError",),
     "edgewise.evaluation.agreement": ("agreement",),
     "edgewise.evaluation.evaluate": ("evaluate_circuit",),
+    "edgewise.evaluation.neurons": ("NeuronEvaluation", "evaluate_neurons"),
     "edgewise.evaluation.result": ("Evaluation",),
     "edgewise.graph": ("Circuit", "EdgeScores", "Graph", "GraphSpec", "NodeScores"),
+    "edgewise.graph.neurons": ("NeuronCircuit", "NeuronScores"),
     "edgewise.graph.selection": (
         "greedy",
         "prune",
@@ -87,15 +95,19 @@ _HOMES = {
     "edgewise.runs.evaluated": ("Evaluated",),
     "edgewise.runs.store.files": ("write_circuit", "write_scores"),
     "edgewise.runs.store.folder": ("Run", "load_run"),
+    "edgewise.runs.store.neurons": ("NeuronRun", "load_neuron_run"),
     "edgewise.runs.store.read": ("read_circuit", "read_scores"),
     "edgewise.runs.prompts": ("make_task", "read_prompts"),
     "edgewise.runs.verification": ("Verification",),
     "edgewise.settings.conditions": ("Conditions",),
     "edgewise.search": ("patch_edges", "refine", "score_edges"),
+    "edgewise.search.exact.neuron_scores": ("score_neurons",),
+    "edgewise.search.exact.neurons": ("patch_neurons",),
     "edgewise.tasks": ("PromptPair", "PromptSet", "TextEncoder"),
     "edgewise.verbs.compare": ("compare",),
     "edgewise.verbs.discover": ("discover",),
     "edgewise.verbs.evaluate": ("evaluate",),
+    "edgewise.verbs.neurons": ("discover_neurons",),
     "edgewise.verbs.verify": ("verify",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -113,6 +125,10 @@ __all__ = [
     "Metric",
     "MetricBatch",
     "Model",
+    "NeuronCircuit",
+    "NeuronEvaluation",
+    "NeuronRun",
+    "NeuronScores",
     "NodeScores",
     "PromptPair",
     "PromptSet",
@@ -125,21 +141,26 @@ __all__ = [
     "check_model",
     "compare",
     "discover",
+    "discover_neurons",
     "draw_circuit",
     "evaluate",
     "evaluate_circuit",
+    "evaluate_neurons",
     "get_metric",
     "greedy",
     "load_model",
+    "load_neuron_run",
     "load_run",
     "make_task",
     "patch_edges",
+    "patch_neurons",
     "prune",
     "read_circuit",
     "read_prompts",
     "read_scores",
     "refine",
     "score_edges",
+    "score_neurons",
     "show",
     "threshold",
     "threshold_nodes",

@@ -29,6 +29,7 @@ PLANTED = "--model planted:0 --task planted --n 8"
 COMMANDS = (
     f"discover {PLANTED} --top 16 --no-pictures --out run",
     f"discover {PLANTED} --level node --top 3 --no-pictures --out nodes",
+    f"discover {PLANTED} --level neuron --top 9 --out neurons",
     f"discover {PLANTED} --method acdc --tau 0.1,1 --no-pictures --out sweep",
     "show run",
     "select run --top 5 --out five.json",
@@ -36,6 +37,7 @@ COMMANDS = (
     "import run.csv --graph run --out taken",
     "evaluate run --random 1",
     "evaluate run --protocol mib",
+    "evaluate neurons --random 1",
     "verify run --edges all",
     "compare run sweep/tau-0.1 --random 0 --out compared",
     f"roc {PLANTED} --methods eap --out roc",

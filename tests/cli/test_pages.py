@@ -118,6 +118,8 @@ def stand_ins(tmp_path_factory: pytest.TempPathFactory) -> Path:
     checkpoint(hub()).write(folder, "weights.pth")
     write_rows(folder / "prompts.jsonl", id_rows())
     blocks = BLOCK.finditer((ROOT / "docs/prompts.md").read_text(encoding="utf-8"))
+    own = BLOCK.finditer((ROOT / "docs/behaviours.md").read_text(encoding="utf-8"))
+    (folder / "my.py").write_text(next(block[3] for block in own if block[2] == "python"), encoding="utf-8")
     (folder / "mine.toml").write_text(next(block[3] for block in blocks if block[2] == "toml"), encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()):
         patch.chdir(folder)

@@ -145,7 +145,6 @@ def test_tables_have_a_place_and_other_formats_the_sums(run: Run, tmp_path: Path
     [
         ({"method": "acdc", "settings": {"tau": 0.1}}, "does not keep edges apart by place; leave --positions out"),
         ({"method": "ifr"}, "does not keep edges apart by place"),
-        ({"method": "eap", "level": "node"}, "not nodes; leave --level out"),
         ({"method": "eap", "positions": "all"}, "needs prompts of one length.*use --positions spans"),
     ],
 )
@@ -187,3 +186,5 @@ def test_a_run_by_reader_is_stored_measured_and_read_again(tmp_path: Path) -> No
 def test_readers_need_positions() -> None:
     with pytest.raises(SettingError, match="give --positions spans or all too"):
         RunConfig(model="demo", task="ioi", readers=True)
+    with pytest.raises(SettingError, match="not neurons; leave --level out"):
+        RunConfig(model="demo", task="ioi", positions="spans", level="neuron")

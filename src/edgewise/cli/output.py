@@ -27,6 +27,8 @@ SCHEMAS = {
     "made-prompts": 1,
     "mib": 1,
     "names": 1,
+    "neuron-evaluation": 1,
+    "neurons": 1,
     "prompts": 1,
     "report": 1,
     "roc": 1,

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from edgewise.engine.run.batches import divide
 from edgewise.engine.run.inputs import metric_for, usable
 from edgewise.engine.run.memory import halving, micro_batch
+from edgewise.engine.run.references import with_references
 from edgewise.engine.run.replacement import resample
 from edgewise.evaluation.circuit_runs import METRIC, CircuitRuns
 from edgewise.evaluation.measures import Values, faithfulness
@@ -116,7 +117,7 @@ def _measured(
     model, n, done = runs.model, len(runs.circuits), 0
     full, kept = np.zeros(len(pairs)), np.zeros((n, len(pairs)))
     for rows, batch in divide(pairs, size, model.device, causal=model.wiring.causal):
-        opened = runs.open(batch)
+        opened = runs.open(with_references(model, batch, runs.metric))
         full[rows] = opened.of_prompts[METRIC].double().cpu().numpy()
         kept[:, rows] = opened.measure(range(n))[METRIC].double().cpu().numpy()
         done += len(rows)

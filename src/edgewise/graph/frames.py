@@ -34,7 +34,7 @@ def frame(scores: NamedScores) -> pandas.DataFrame:
     if scores.what == "edge":
         ends = [name.partition("@")[0].split("->") for name in names]
         columns |= {"source": [end[0] for end in ends], "destination": [end[1] for end in ends]}
-        if scores.graph.places:
+        if getattr(scores.graph, "places", ()):
             columns["place"] = [name.partition("@")[2] for name in names]
     columns["score"] = scores.values[at]
     for column, field in _BESIDE.items():

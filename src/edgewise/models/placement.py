@@ -14,6 +14,12 @@ from edgewise.models.weight_names import listed
 ELSEWHERE = ("cpu", "disk")
 
 
+def device_of(module: nn.Module) -> torch.device | None:
+    """Where a module's weights live, the first of them counting for all; None for a module that has none."""
+    first = next(chain(module.parameters(), module.buffers()), None)
+    return None if first is None else first.device
+
+
 def require_present(name: str, module: nn.Module) -> None:
     """Refuse a module some of whose weights are not in memory: on the meta device, or offloaded.
 

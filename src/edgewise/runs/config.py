@@ -46,6 +46,8 @@ class RunConfig(MeasureSettings, BatchSettings, ScoreSettings, PromptSettings, M
         """Check what can be checked without a model, and freeze the collections."""
         super().__post_init__()
         object.__setattr__(self, "device", taken(self.device))
+        if self.positions is not None and self.level != "edge":
+            raise SettingError(f"--positions keeps edges apart by place, and not {self.level}s; leave --level out")
         if self.readers and self.positions is None:
             raise SettingError("--readers keeps edges at places apart; give --positions spans or all too")
         if self.bootstrap and self.selection.by == "mean-abs":

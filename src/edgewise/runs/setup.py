@@ -62,7 +62,7 @@ def prepare(
     config: RunConfig,
     expected: Mapping[str, str | None] | None,
     steps: Steps,
-    check: Callable[[Graph], None] = lambda graph: None,
+    check: Callable[[Model, PromptSet], None] = lambda model, prompts: None,
     read: Callable[[PromptSet], None] = lambda prompts: None,
 ) -> Setup:
     """Make or read the prompts of a config, and load the model: its weights last, which a mistake need not wait for.
@@ -71,7 +71,7 @@ def prepare(
         config: what is asked for.
         expected: the fingerprints that its files must have, those of a run that is gone on from; None for any.
         steps: told what is being done.
-        check: called with the graph once the model is loaded.
+        check: called with the model once it is loaded, and the prompts.
         read: called with the prompts before that.
 
     Raises:
@@ -88,7 +88,7 @@ def prepare(
         read(prompts)
     with steps.step("model", f"loading {config.model}"):
         model = opened.load()
-    check(graph_for(model, prompts))
+    check(model, prompts)
     with steps.step("prompts", "selecting prompts"):
         prompts = selected(config, model, prompts)
     # Taken once the model is there: a hub model may have been fetched, or fetched anew, by loading it.

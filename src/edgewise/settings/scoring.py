@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, TypeAlias
 from edgewise.settings.setting import setting
 from edgewise.settings.texts import read_amount, read_goal, read_times, write_amount, write_goal, write_times
 
-Level: TypeAlias = Literal["edge", "node"]
+Level: TypeAlias = Literal["edge", "node", "neuron"]
 Positions: TypeAlias = Literal["spans", "all"]
 WITH_EXACT = "+exact"
 """Behind the name of a method that estimates: its largest and least certain estimates are measured."""
@@ -25,9 +25,11 @@ class ScoreSettings:
 
     method: str = setting(DEFAULT_METHOD, help="How to score; see `edgewise list methods`.")
     metric: str | None = setting(
-        None, help="What is measured; see `edgewise list metrics`.", shown_default="that of the prompts or the method"
+        None,
+        help="What is measured; see `edgewise list metrics`; or my.py:function, which is run.",
+        shown_default="that of the prompts or the method",
     )
-    level: Level = setting("edge", help="What is scored: edge or node.")
+    level: Level = setting("edge", help="What is scored: edge, node, or neuron (heads and MLP neurons).")
     positions: Positions | None = setting(
         None,
         help="Keep edges apart by place in the prompt: spans (of the task, or the data file's field spans) or all"

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from edgewise.metrics import Metric, MetricFunction
 from edgewise.report.document import warnings
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover as discover_run
@@ -42,7 +43,7 @@ def discover(
     select: Literal["all", "correct"] = "all",
     # Scores
     method: str = DEFAULT_METHOD,
-    metric: str | None = None,
+    metric: str | Metric | MetricFunction | None = None,
     level: Level = "edge",
     positions: Positions | None = None,
     readers: bool = False,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from edgewise.errors import RunError, SettingError
+from edgewise.metrics import Metric, MetricFunction
 from edgewise.runs.config import RunConfig
 from edgewise.runs.evaluate import evaluate as evaluate_subject
 from edgewise.runs.evaluated import Evaluated
@@ -52,7 +53,7 @@ def evaluate(
     random: int = 3,
     minimality: bool = False,
     pruned: bool = False,
-    metric: str | None = None,
+    metric: str | Metric | MetricFunction | None = None,
     # Model and machine
     model: str | Path | None = None,
     config: str | Path | None = None,

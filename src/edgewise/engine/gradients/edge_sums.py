@@ -26,34 +26,36 @@ class Tally:
         places: of the tokens; None for sums over all positions.
 
     Attributes:
-        scores: the sum so far.
+        scores: the sum so far, where logits are.
         factor: what is multiplied to the scores that are added, one a prompt, ``[batch, 1, 1]``.
         sources: the rows that `consume` adds to; None for all.
     """
 
     def __init__(self, graph: Graph, changes: SourceChanges, places: TokenPlaces | None = None) -> None:
-        batch, like = changes.everywhere.shape[1], changes.everywhere
+        like, home = changes.parts[0].at_answers, changes.home
         if places is None:
-            self.scores = like.new_zeros(batch, graph.n_sources, graph.n_destinations)
+            self.scores = like.new_zeros(like.shape[1], graph.n_sources, graph.n_destinations, device=home)
         else:
             # In the order of memory in which `TokenPlaces.sums` makes its own.
-            shape = (batch, places.n, graph.n_destinations, graph.n_sources)
-            self.scores = like.new_zeros(shape).permute(0, 3, 2, 1)
-        self.factor = changes.everywhere.new_ones(batch, 1, 1)
+            shape = (like.shape[1], places.n, graph.n_destinations, graph.n_sources)
+            self.scores = like.new_zeros(shape, device=home).permute(0, 3, 2, 1)
+        self.factor = self.scores.new_ones(len(self.scores), 1, 1)
         self.sources: slice | None = None
         self._graph, self._changes, self._places = graph, changes, places
         self._reached = torch.zeros(graph.n_destinations, dtype=torch.bool)
 
     def consume(self, at: DestinationGradient) -> None:
         """Add what a destination's gradient gives with the changes of the sources that precede it."""
-        known = self._changes.at_answers if at.at_answers else self._changes.everywhere
-        first, last = 0, at.n_sources
+        wanted = slice(0, at.n_sources)
         if self.sources is not None:
-            first, last = self.sources.start, min(self.sources.stop, last)
-        if first >= last:
-            return
-        products = self.products(known[first:last, at.rows], at.gradient, at.rows, at.at_answers)
-        self.add(at.rows, at.columns, products, first)
+            wanted = slice(self.sources.start, min(self.sources.stop, at.n_sources))
+        for part in self._changes.parts:
+            known = part.of(at.at_answers)
+            first, last = max(wanted.start, part.first), min(wanted.stop, part.first + len(known))
+            if first < last:
+                mine = known[first - part.first : last - part.first, at.rows]
+                products = self.products(mine, at.gradient.to(mine.device), at.rows, at.at_answers)
+                self.add(at.rows, at.columns, products, first)
 
     def products(
         self,
@@ -89,7 +91,8 @@ class Tally:
         """Add the scores of some prompts' edges from consecutive sources to some destinations."""
         self._reached[columns] = True
         factor = self.factor[rows].view(-1, *(1,) * (scores.ndim - 1))
-        self.scores[rows, first : first + scores.shape[1], columns] += scores.mul_(factor)
+        scaled = scores.to(self.scores.device).mul_(factor)
+        self.scores[rows, first : first + scores.shape[1], columns] += scaled
 
     def require_all(self) -> None:
         """Refuse scores that lack a destination: the model is no longer the one that was wired."""

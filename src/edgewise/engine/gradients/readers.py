@@ -118,15 +118,18 @@ def _put_readers(
     # Taken out: the hook that noted it sees what goes through here too.
     gradient = noted.gradients.pop(layer)
     for reader in here.unique().tolist():
-        at = gradient * (here == reader)[..., None]
+        at = gradient * (here == reader).to(gradient.device)[..., None]
         made = torch.autograd.grad(
             noted.z[layer], [noted.projected[module] for module in modules], at, retain_graph=True, allow_unused=True
         )
         found = dict(zip(modules, made, strict=True))
         upstream = [Upstream(part, _or_zero(found[part.module], noted.projected[part.module])) for part in parts]
         for rows, pulled in head_gradients(attention.norm, upstream, noted.streams[layer], buffers):
-            sums = places.sums(token_products(changes.everywhere[:before, rows], pulled), rows, at_answers=False)
-            scores[rows, :before, columns, :, reader] = sums * factor[rows, None, None, None]
+            for part in changes.parts:
+                known = part.everywhere[: max(0, before - part.first), rows]
+                sums = places.sums(token_products(known, pulled.to(known.device)), rows, at_answers=False)
+                into = scores[rows, part.first : part.first + len(known), columns, :, reader]
+                into.copy_(sums.to(scores.device) * factor[rows, None, None, None])
 
 
 def _or_zero(gradient: Tensor | None, like: Tensor) -> Tensor:

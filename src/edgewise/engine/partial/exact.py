@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from edgewise.engine.partial.answer_logits import columns_of
 from edgewise.engine.partial.clean import CleanRun
 from edgewise.engine.run.forward import read_at, repeated_cache, run
-from edgewise.engine.run.hooks import Hooks, borrowed
+from edgewise.engine.run.hooks import Hooks, Watch, borrowed
 from edgewise.engine.run.replacement import Baseline
 from edgewise.models import Model
 
@@ -49,7 +49,11 @@ class SinglePatches:
         self._clean = CleanRun(model, baseline)
         self._columns = None if tokens is None else columns_of(self._clean, tokens)
         self.clean_logits, self.narrowed = self._clean.logits, self._columns is not None
-        self.unpatched = self.clean_logits if self._columns is None else self._columns(self._clean.normed_at_answers)
+        self.unpatched = (
+            self.clean_logits
+            if self._columns is None
+            else self._columns(self._clean.normed_at_answers).to(self.clean_logits.device)
+        )
 
     @torch.no_grad()
     def edges(self, edges: Sequence[tuple[int, ...]]) -> Float[Tensor, "edges batch n_positions tokens"]:
@@ -89,6 +93,21 @@ class SinglePatches:
         (layer,) = layers
         return self._with_heads(layer, heads) if heads else self._with_mlp(layer)
 
+    @torch.no_grad()
+    def given(
+        self, layer: int, times: int, module: nn.Module, change: Watch
+    ) -> Float[Tensor, "times batch n_positions tokens"]:
+        """Logits when a module behind a layer's projections is given something else, in each of some copies.
+
+        Args:
+            layer: the module's.
+            times: how many copies of the prompts are run.
+            module: the module.
+            change: from what it is given, copy after copy, to what it is given instead.
+        """
+        known = self._clean.projected_by(layer, times)
+        return self._run(layer, times, known, lambda hooks: hooks.before(module, change))
+
     # Edges
 
     def _read(self, stream: Tensor, edges: Sequence[tuple[int, ...]], at_answers: bool = False) -> Tensor:
@@ -102,7 +121,7 @@ class SinglePatches:
         if len(edge) == 2:
             return change
         assert places is not None
-        return change * places.mask(edge[2], at_answers)
+        return change * places.mask(edge[2], at_answers).to(change.device)
 
     def _into_attention(self, layer: int, edges: Sequence[tuple[int, ...]]) -> Tensor:
         attention, graph, stream = self._wiring.blocks[layer].attention, self._graph, self._clean.entered[layer]
@@ -128,7 +147,7 @@ class SinglePatches:
         places, last = self._baseline.places, layer == len(self._wiring.blocks) - 1
         assert places is not None
         copies = z.unflatten(0, (len(readers) + 1, -1))
-        masks = torch.stack([places.mask(reader, last) for reader in readers])
+        masks = torch.stack([places.mask(reader, last) for reader in readers]).to(z.device)
         return torch.cat([torch.where(masks, copies[:-1], copies[-1]), copies[-1:]]).flatten(0, 1)
 
     def _into_mlp(self, layer: int, edges: Sequence[tuple[int, ...]]) -> Tensor:

@@ -46,12 +46,14 @@ class Mixture:
         dtype = accumulation_dtype(replacement.embedding.dtype)
         self.graph, self._buffers = graph, buffers
         self._groups = TokenGroups.of(masks, places)
-        self._plan = ReadPlan(graph, by_group(masks.detach().to("cpu", dtype)), masks.device, len(masks))
+        self._plan = ReadPlan(graph, by_group(masks.detach().to("cpu", dtype)), len(masks))
         self._changes = Changes(graph, answers, replacement, self._plan, buffers)
 
-    def plan(self, modules: Sequence[slice], n_sources: int, *, at_answers: bool = False) -> Reading | None:
+    def plan(
+        self, modules: Sequence[slice], n_sources: int, device: torch.device | None, *, at_answers: bool = False
+    ) -> Reading | None:
         """How a place's destinations are made; None where none is patched. All are planned before the run begins."""
-        return self._plan.read(modules, n_sources, at_answers=at_answers)
+        return self._plan.read(modules, n_sources, device, at_answers=at_answers)
 
     def note_input(self, stream: Float[Tensor, "rows pos d_model"]) -> None:
         """Note what enters block 0."""
@@ -73,12 +75,14 @@ class Mixture:
         """What each column of a place reads, some rows at a time; good until the next is made."""
         table = self._changes.table(stream, reading.n_sources, reading.at_answers)
         if self._groups is not None:
-            return token_streams(reading, table, self._groups.of_tokens(reading.at_answers), self._buffers)
+            groups = self._groups.of_tokens(reading.at_answers).to(table.device)
+            return token_streams(reading, table, groups, self._buffers)
         return streams(reading, table, self._buffers)
 
     def choose(self, reading: Reading, wanted: Sequence[bool], replaced: Tensor, normed: Tensor) -> Tensor:
         """One of two streams for each token: the first where its mask (of its place) wants it."""
         flags = torch.tensor(wanted, device=normed.device)
         if self._groups is not None:
-            return torch.where(flags[self._groups.of_tokens(reading.at_answers)][..., None], replaced, normed)
+            groups = self._groups.of_tokens(reading.at_answers).to(normed.device)
+            return torch.where(flags[groups][..., None], replaced, normed)
         return torch.where(flags.repeat_interleave(len(normed) // len(wanted))[:, None, None], replaced, normed)

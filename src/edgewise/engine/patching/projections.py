@@ -50,7 +50,7 @@ def fed(
     wanted = reading.given[number].replaced
     if not any(wanted):
         return normed
-    replaced = norm(mixture.replaced(reading, stream.get()).to(normed.dtype))
+    replaced = norm(mixture.replaced(reading, stream.get()).to(normed.dtype)).to(normed.device)
     return mixture.choose(reading, wanted, replaced, normed)
 
 

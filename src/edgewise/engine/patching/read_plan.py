@@ -73,7 +73,6 @@ class ReadPlan:
     Args:
         graph: the model's graph.
         masks: which edges are patched, or by what share, on the CPU; of masks by place, one for each place.
-        device: where the run is.
         n_masks: how many masks are run together; as many as there are by default.
 
     Attributes:
@@ -83,13 +82,9 @@ class ReadPlan:
     """
 
     def __init__(
-        self,
-        graph: Graph,
-        masks: Float[Tensor, "masks source destination"],
-        device: torch.device,
-        n_masks: int | None = None,
+        self, graph: Graph, masks: Float[Tensor, "masks source destination"], n_masks: int | None = None
     ) -> None:
-        self.n_masks, self._device = len(masks) if n_masks is None else n_masks, device
+        self.n_masks = len(masks) if n_masks is None else n_masks
         exists = torch.tensor(graph.mask)
         share = masks * exists
         patched = (share != 0).sum(1)
@@ -99,12 +94,15 @@ class ReadPlan:
         self.needed = [False] * graph.n_sources
         self.n_replaced = 0
 
-    def read(self, modules: Sequence[slice], n_sources: int, *, at_answers: bool = False) -> Reading | None:
+    def read(
+        self, modules: Sequence[slice], n_sources: int, device: torch.device | None, *, at_answers: bool = False
+    ) -> Reading | None:
         """How the destinations of one place are made; None where none of them is patched.
 
         Args:
             modules: the columns of each module that reads there.
             n_sources: how many sources precede it.
+            device: where it is; None for where masks are.
             at_answers: whether it reads where logits are wanted alone.
         """
         given, columns = zip(*(self._give(module) for module in modules), strict=True)
@@ -120,7 +118,7 @@ class ReadPlan:
             self.n_replaced = max(self.n_replaced, n_sources)
         begun = replaced.to(rest.dtype)
         weights = torch.cat([1 - begun, begun, rest], 1).mT.contiguous()
-        return Reading(chosen, n_sources, at_answers, weights.to(self._device), dense, given)
+        return Reading(chosen.to(device), n_sources, at_answers, weights.to(device), dense, given)
 
     def _give(self, module: slice) -> tuple[Given, Int[Tensor, " n"]]:
         """What a module is given, and its columns that are made one by one."""

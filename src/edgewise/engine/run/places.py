@@ -60,7 +60,7 @@ class TokenPlaces:
             rows: which prompts.
             at_answers: whether their tokens are those where logits are read.
         """
-        here = (self.at_answers if at_answers else self.everywhere)[rows]
+        here = (self.at_answers if at_answers else self.everywhere)[rows].to(by_token.device)
         first = self.n * torch.arange(len(here), device=here.device)[:, None]
         _, n_sources, n_destinations = by_token.shape
         summed = by_token.new_zeros(len(here) * self.n, n_destinations, n_sources)

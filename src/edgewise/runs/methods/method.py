@@ -83,6 +83,7 @@ class RunMethod(ABC, Generic[State]):
         by_place: whether it can keep edges apart by place in the prompt.
         by_reader: whether those into keys and values by the place of the query that reads them too.
         no_estimates: why its scores are no estimates of exact effects, so that none is checked; None where they are.
+        by_gradient: whether it takes the metric's slope at the clean run, and has nothing without.
     """
 
     name: str
@@ -97,6 +98,7 @@ class RunMethod(ABC, Generic[State]):
     by_place: bool = False
     by_reader: bool = False
     no_estimates: str | None = None
+    by_gradient: bool = False
 
     @abstractmethod
     def states(
@@ -112,6 +114,11 @@ class RunMethod(ABC, Generic[State]):
             RunError: anything else that does not go together.
         """
         self.own(config)
+        if config.level == "neuron":
+            raise RunError(
+                "neurons are found by `edgewise discover --level neuron`, in Python by edgewise.discover_neurons; this"
+                " takes edges or nodes"
+            )
         if self.of_all_prompts and (config.per_prompt or config.bootstrap):
             option = "--per-prompt" if config.per_prompt else "--bootstrap"
             raise RunError(f"method '{self.name}' {self.of_all_prompts}; leave {option} out")
@@ -125,8 +132,6 @@ class RunMethod(ABC, Generic[State]):
                 f"method '{self.name}' does not keep edges apart by reader; leave --readers out, or take eap, eap+exact"
                 " or activation-patching"
             )
-        if config.positions is not None and config.level != "edge":
-            raise RunError("--positions keeps edges apart by place, and not nodes; leave --level out")
         options = {"--exact": config.exact, "--budget": config.budget, "--until": config.until}
         asked = next((name for name, value in options.items() if value), None)
         if self.no_estimates and asked:
