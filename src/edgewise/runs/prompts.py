@@ -14,7 +14,7 @@ from edgewise.errors import DataError
 from edgewise.metrics import get_metric
 from edgewise.models import Model, Reader
 from edgewise.runs.config import RunConfig
-from edgewise.tasks import PromptSet, Split, TextEncoder, Tokenizer, validate
+from edgewise.tasks import PromptPair, PromptSet, Split, TextEncoder, Tokenizer, validate
 from edgewise.tasks import files as task_files
 from edgewise.tasks.chat import ChatEncoder
 from edgewise.tasks.places import by_place
@@ -126,7 +126,20 @@ def text_encoder(model: Model | Reader, bos: bool | None) -> TextEncoder:
 def prompts_of(config: RunConfig, model: Model | Reader) -> PromptSet:
     """Make or read the prompts that a run asks for; raises as `make_task`, `read_prompts` and `by_place`."""
     prompts = _prompts_of(config, model)
-    return prompts if config.positions is None else by_place(prompts, config.positions, config.readers)
+    if config.positions is None:
+        return prompts
+    located = by_place(prompts, config.positions, config.readers)
+    return replace(located, info={**located.info, "at_places": _words_at_places(located[0], model)})
+
+
+def _words_at_places(pair: PromptPair, model: Model | Reader) -> dict[str, str]:
+    """What stands at each place of a prompt, as far as there is a tokenizer to say it."""
+    if pair.located is None or model.tokenizer is None:
+        return {}
+    ids: dict[str, list[int]] = {}
+    for token, place in zip(pair.clean, pair.located.at, strict=True):
+        ids.setdefault(pair.located.names[place], []).append(token)
+    return {place: str(model.tokenizer.decode(some)).strip() for place, some in ids.items()}
 
 
 def _prompts_of(config: RunConfig, model: Model | Reader) -> PromptSet:
