@@ -1,9 +1,10 @@
-"""What keeping scores apart by place costs: EAP with 10 spans, and with readers too, against plain EAP.
+"""What keeping scores apart by place costs: EAP with 10 spans against plain EAP, and with readers too.
 
     python benchmarks/places_time.py --out benchmarks/places_time.json
 
 Cases are those of `eap.py`, half as many prompts; seconds of processor time in one process, one thread, alternating.
-`ratio` and `ratio_readers` are medians over repeats of the seconds by those of the plain scores beside them.
+`ratio` is the median over repeats of the seconds by those of the plain scores beside them; so is `ratio_readers`, which
+`--readers` measures.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     asked.add_argument("--case", nargs="*", default=["batch8", "llama-gqa", "gemma2"])
     asked.add_argument("--repeats", type=int, default=3)
+    asked.add_argument("--readers", action="store_true")
     asked.add_argument("--out")
     given = asked.parse_args()
     torch.set_num_threads(1)
@@ -46,7 +48,10 @@ def main() -> None:
         case = CASES[name]
         model = load_model(case.build().eval())
         plain = PromptSet(name, tuple(prompts(case, model.vocab_size))[: case.pairs // 2])
-        variants = [plain, by_place(spanned(plain), "spans"), by_place(spanned(plain), "spans", readers=True)]
+        variants = [
+            plain,
+            *(by_place(spanned(plain), "spans", readers) for readers in (False, True)[: 1 + given.readers]),
+        ]
         conditions, seconds = Conditions(batch_size=min(case.batch_size, 8)), []
         for _ in range(given.repeats + 1):
             one = []
@@ -56,12 +61,9 @@ def main() -> None:
                 one.append(time.process_time() - begun)
             seconds.append(one)
         kept = seconds[1:]
-        ratios = [statistics.median(one[at] / one[0] for one in kept) for at in (1, 2)]
-        rows[name] = {
-            "seconds": round(statistics.median(one[0] for one in kept), 2),
-            "ratio": round(ratios[0], 2),
-            "ratio_readers": round(ratios[1], 2),
-        }
+        ratios = [round(statistics.median(one[at] / one[0] for one in kept), 2) for at in range(1, len(variants))]
+        seconds_of_plain = round(statistics.median(one[0] for one in kept), 2)
+        rows[name] = {"seconds": seconds_of_plain} | dict(zip(("ratio", "ratio_readers"), ratios, strict=False))
         print(name, json.dumps(rows[name]), flush=True)
     if given.out:
         Path(given.out).write_text(json.dumps({"spans": SPANS, "cases": rows}, indent=1) + "\n")

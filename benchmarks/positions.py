@@ -6,7 +6,8 @@ Scores are of one pass over the discovery prompts, kept apart by span. A circuit
 places of that ranking; one without is the first edges by the sums over places, each of which counts as many times as
 there are places at which it has a score that is not zero, up to n. Both are measured on held-out prompts, with every
 edge outside patched by the corrupted prompt's value: faithfulness of the logit difference, and the KL divergence from
-the whole model. Written anew for one model, the file keeps the others.
+the whole model. Written anew for one model, the file keeps the others. The table and the picture of docs/positions.md
+are `table` and `picture` of that file.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ from edgewise.engine.run.replacement import resample
 from edgewise.graph import EdgeScores
 from edgewise.metrics import METRICS
 from edgewise.models import Model, load_model
+from edgewise.report.charts.sizes import Curve, sizes_chart
+from edgewise.report.files import picture_svg
+from edgewise.report.picture.circuit import Heading
 from edgewise.runs.prompts import make_task
 from edgewise.search import score_edges
 from edgewise.tasks import PromptSet
@@ -90,6 +94,33 @@ def rows_of(found: dict[str, np.ndarray], sizes: list[tuple[int, int, int]]) -> 
             }
         )
     return rows
+
+
+def table(every: dict[str, Any]) -> str:
+    """The table of docs/positions.md."""
+    lines = [
+        "| model, ranking | edges at places | faithfulness with places | without | KL with | without |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for name, of_model in every.items():
+        for method, rows in of_model["methods"].items():
+            for row in rows:
+                apart, whole = row["with_places"], row["without"]
+                cells = [f"{name.partition(' ')[0]}, {method}", f"{row['edges_at_places']:,}"]
+                cells += [f"{one['faithfulness']:.2f}" for one in (apart, whole)]
+                cells += [f"{one['kl']:.2f}" for one in (apart, whole)]
+                lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def picture(of_model: dict[str, Any], title: str) -> str:
+    """KL by size with and without places, as SVG."""
+    curves = [
+        Curve(f"{method}, {words}", tuple((row["edges_at_places"], row[side]["kl"]) for row in rows))
+        for method, rows in of_model["methods"].items()
+        for side, words in (("with_places", "edges at places"), ("without", "edges over all positions"))
+    ]
+    return picture_svg(sizes_chart(curves, Heading(title, ("equal numbers of edges at places; held-out prompts",))))
 
 
 def main() -> None:

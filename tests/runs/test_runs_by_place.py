@@ -183,8 +183,8 @@ def test_a_run_by_reader_is_stored_measured_and_read_again(tmp_path: Path) -> No
     assert any("->" in place for place in listed.places)
 
 
-def test_readers_need_positions() -> None:
-    with pytest.raises(SettingError, match="give --positions spans or all too"):
-        RunConfig(model="demo", task="ioi", readers=True)
+def test_readers_need_positions(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="give --positions spans or all too"):
+        find_circuit(RunConfig(model="demo", task="ioi", readers=True), tmp_path / "r")
     with pytest.raises(SettingError, match="not neurons; leave --level out"):
         RunConfig(model="demo", task="ioi", positions="spans", level="neuron")

@@ -48,8 +48,6 @@ class RunConfig(MeasureSettings, BatchSettings, ScoreSettings, PromptSettings, M
         object.__setattr__(self, "device", taken(self.device))
         if self.positions is not None and self.level != "edge":
             raise SettingError(f"--positions keeps edges apart by place, and not {self.level}s; leave --level out")
-        if self.readers and self.positions is None:
-            raise SettingError("--readers keeps edges at places apart; give --positions spans or all too")
         if self.bootstrap and self.selection.by == "mean-abs":
             raise SettingError("resamples keep means of the signed score, not of its size; leave --by mean-abs out")
         if self.data is not None and self.hold_out is None and self.selection.measured:

@@ -127,6 +127,8 @@ class RunMethod(ABC, Generic[State]):
                 f"method '{self.name}' does not keep edges apart by place; leave --positions out, or take eap+exact,"
                 " another method of attribution that sums over positions, or activation-patching"
             )
+        if config.readers and config.positions is None:
+            raise RunError("--readers keeps edges at places apart; give --positions spans or all too")
         if config.readers and not self.by_reader:
             raise RunError(
                 f"method '{self.name}' does not keep edges apart by reader; leave --readers out, or take eap, eap+exact"
