@@ -25,6 +25,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from edgewise.attribution.neuron_edges import score_neuron_edges
     from edgewise.engine.check import check_model
     from edgewise.errors import EdgewiseError
     from edgewise.evaluation.agreement import agreement
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     )
     from edgewise.metrics import Metric, MetricBatch, get_metric
     from edgewise.models import Model, load_model
+    from edgewise.models.hook_names import hook_names
     from edgewise.report.pictures import draw_circuit
     from edgewise.report.text import show
     from edgewise.runs.config import RunConfig
@@ -69,6 +71,7 @@ if TYPE_CHECKING:
     __version__: str
 
 _HOMES = {
+    "edgewise.attribution.neuron_edges": ("score_neuron_edges",),
     "edgewise.engine.check": ("check_model",),
     "edgewise.errors": ("EdgewiseError",),
     "edgewise.evaluation.agreement": ("agreement",),
@@ -88,6 +91,7 @@ _HOMES = {
     ),
     "edgewise.metrics": ("Metric", "MetricBatch", "get_metric"),
     "edgewise.models": ("Model", "load_model"),
+    "edgewise.models.hook_names": ("hook_names",),
     "edgewise.report.pictures": ("draw_circuit",),
     "edgewise.report.text": ("show",),
     "edgewise.runs.config": ("RunConfig",),
@@ -148,6 +152,7 @@ __all__ = [
     "evaluate_neurons",
     "get_metric",
     "greedy",
+    "hook_names",
     "load_model",
     "load_neuron_run",
     "load_run",
@@ -160,6 +165,7 @@ __all__ = [
     "read_scores",
     "refine",
     "score_edges",
+    "score_neuron_edges",
     "score_neurons",
     "show",
     "threshold",

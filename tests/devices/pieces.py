@@ -9,17 +9,21 @@ import torch
 from numpy.typing import NDArray
 
 from edgewise.attribution import METHODS
+from edgewise.attribution.neuron_edges import score_neuron_edges
+from edgewise.attribution.neurons import estimate_neurons
 from edgewise.engine.check import check_model
 from edgewise.engine.gradients.batch_passes import BatchPasses
 from edgewise.engine.run.batches import Batch
 from edgewise.engine.run.buffers import Buffers
 from edgewise.evaluation.evaluate import evaluate_circuit
+from edgewise.evaluation.neurons import evaluate_neurons
 from edgewise.graph import EdgeScores
 from edgewise.graph.selection import top_n
 from edgewise.models import Model
 from edgewise.models.placement import device_of
 from edgewise.search import patch_edges, score_edges
 from edgewise.search.acdc.search import acdc
+from edgewise.search.exact.neurons import patch_neurons
 from edgewise.search.fading.search import Fading, fade
 from edgewise.search.hisp import hisp_scores
 from edgewise.search.probing.probe import Training, probe
@@ -103,6 +107,29 @@ def _checked(model: Model) -> Numbers:
     return np.array([len(rows)], dtype=float)
 
 
+# Of the first and the last layer, heads among them.
+NODES = ("m0.n3", "a1.h1", "m2.n0", "m2.n30")
+
+
+def _neurons(method: str, model: Model) -> Numbers:
+    return np.array(estimate_neurons(model, PROMPTS, method=method, conditions=FEW).values)
+
+
+def _neuron_edges(model: Model) -> Numbers:
+    found = score_neuron_edges(model, PROMPTS, [name for name in NODES if ".n" in name], conditions=FEW)
+    return np.nan_to_num(np.hstack([found.into, found.out_of]))
+
+
+def _exact_neurons(model: Model) -> Numbers:
+    return np.array(patch_neurons(model, PROMPTS, NODES, conditions=FEW).values)
+
+
+def _evaluated_neurons(model: Model) -> Numbers:
+    circuit = estimate_neurons(model, PROMPTS, conditions=FEW).best(40)
+    found = evaluate_neurons(model, PROMPTS, circuit, conditions=FEW)
+    return np.array([found.full.metric, found.empty.metric, found.circuit.measured.metric, found.circuit.measured.kl])
+
+
 PIECES: dict[str, Callable[[Model], Numbers]] = {
     **{name: (lambda model, name=name: _estimate(name, model)) for name in METHODS},
     "places": _places,
@@ -116,5 +143,9 @@ PIECES: dict[str, Callable[[Model], Numbers]] = {
     "probing of nodes": lambda model: _probed("node", model),
     "probing of edges": lambda model: _probed("edge", model),
     "fading": _faded,
+    **{f"neurons {name}": (lambda model, name=name: _neurons(name, model)) for name in ("eap", "relp", "midpoint")},
+    "edges of neurons": _neuron_edges,
+    "exact neurons": _exact_neurons,
+    "evaluate neurons": _evaluated_neurons,
     "check": _checked,
 }

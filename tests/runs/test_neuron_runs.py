@@ -14,7 +14,16 @@ import pytest
 
 import edgewise
 from damage import refusals
-from edgewise.errors import EdgewiseError, FormatError, RunConflictError, RunError, SelectionError, SettingError
+from edgewise.attribution.neuron_edges import score_neuron_edges
+from edgewise.errors import (
+    EdgewiseError,
+    EdgewiseWarning,
+    FormatError,
+    RunConflictError,
+    RunError,
+    SelectionError,
+    SettingError,
+)
 from edgewise.evaluation.neurons import evaluate_neurons
 from edgewise.models import load_model
 from edgewise.runs.config import RunConfig
@@ -29,12 +38,13 @@ from edgewise.settings.conditions import Conditions
 from edgewise.settings.selection import Selection
 from stopping import stopped
 
-RESULTS = ("neurons.safetensors", "neurons.csv")
+RESULTS = ("neurons.safetensors", "neurons.csv", "neuron-edges.csv")
 
 
 @pytest.fixture
 def asked(config: RunConfig) -> RunConfig:
-    return replace(config, level="neuron", dtype="float64", exact=6, selection=Selection(top=12), evaluate=True)
+    top = Selection(top=12)
+    return replace(config, level="neuron", dtype="float64", exact=6, neuron_edges=2, selection=top, evaluate=True)
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +70,13 @@ def test_what_is_stored_is_what_the_functions_give(asked: RunConfig, tmp_path: P
     assert run.evaluated.prompts.note is not None  # the data file has no other rows
     assert run.record.exact is not None
     assert run.record.exact.measured == 6
+    names = direct.top_neurons(2).names
+    edges = score_neuron_edges(model, prompts, names, conditions=Conditions(batch_size=2))
+    assert run.edges is not None
+    assert list(run.edges) == list(edges)
+    assert set(run.edges.neurons) == set(names)
+    rows = list(csv.DictReader((tmp_path / "run" / "neuron-edges.csv").read_text().splitlines()))
+    assert {row["edge"]: float(row["score"]) for row in rows} == {row.name: row.score for row in edges}
 
 
 def test_as_many_neurons_as_heads_are_measured(finished: NeuronRun, asked: RunConfig, tmp_path: Path) -> None:
@@ -86,21 +103,38 @@ def test_a_finished_run_is_read_again(asked: RunConfig, tmp_path: Path) -> None:
     assert again.reused
     assert not first.reused
     assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
-    with pytest.raises(RunConflictError, match="selection top is 12 there, 13 here"):
-        find_neurons(replace(asked, selection=Selection(top=13)), tmp_path / "run")
-    other = find_neurons(replace(asked, selection=Selection(top=13)), tmp_path / "run", Execution(overwrite=True))
-    assert len(other.circuit) == 13
+    with pytest.raises(RunConflictError, match="neuron_edges is 2 there, 3 here"):
+        find_neurons(replace(asked, neuron_edges=3), tmp_path / "run")
+
+
+def test_another_circuit_is_chosen_of_the_same_scores(asked: RunConfig, tmp_path: Path) -> None:
+    first = find_neurons(asked, tmp_path / "run")
+    other = find_neurons(replace(asked, selection=Selection(top=13)), tmp_path / "run")
+    assert other.record.timing == first.record.timing
+    assert list(other.scores.items()) == list(first.scores.items())
+    assert other.edges is not None
+    assert other.circuit == first.scores.best(13)
+    assert other.record.rule == "top 13 by abs"
     assert other.evaluated is not None
     assert other.evaluated.evaluation.circuit.heads + other.evaluated.evaluation.circuit.neurons == 13
 
 
-@pytest.mark.parametrize("step", ["scoring prompts", "measuring exact effects", "evaluating the circuit"])
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, model_folder: Path, data_file: Path) -> NeuronRun:
+    """A run that was never stopped."""
+    config = RunConfig(model=str(model_folder), data=str(data_file), batch_size=2, method="eap", level="neuron")
+    config = replace(config, dtype="float64", exact=6, neuron_edges=2, selection=Selection(top=12))
+    return find_neurons(config, tmp_path_factory.mktemp("whole") / "run")
+
+
+@pytest.mark.parametrize(
+    "step", ["scoring prompts", "measuring exact effects", "scoring edges of neurons", "evaluating the circuit"]
+)
 def test_a_run_that_was_stopped_anywhere_ends_with_the_same_bits(
-    asked: RunConfig, tmp_path: Path, step: str, monkeypatch: pytest.MonkeyPatch
+    whole: NeuronRun, tmp_path: Path, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("edgewise.runs.resume.Saver", lambda save: type("Always", (), {"offer": staticmethod(save)}))
-    whole = find_neurons(asked, tmp_path / "whole")
-    folder = tmp_path / "stopped"
+    asked, folder = whole.config, tmp_path / "stopped"
     reports = stopped(
         lambda execution: find_neurons(asked, folder, execution),
         lambda progress: progress.step == step and progress.total is not None and progress.done > progress.total / 2,
@@ -109,7 +143,7 @@ def test_a_run_that_was_stopped_anywhere_ends_with_the_same_bits(
     assert list(folder.glob("*progress.safetensors"))
     run = find_neurons(asked, folder)
     for name in RESULTS:
-        assert (folder / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+        assert (folder / name).read_bytes() == (whole.folder / name).read_bytes()
     assert run.evaluated is not None
     assert whole.evaluated is not None
     assert run.evaluated.evaluation == whole.evaluated.evaluation
@@ -146,6 +180,7 @@ def test_folders_hold_one_kind_of_run(finished: NeuronRun, config: RunConfig, as
     [
         ({"method": "secant"}, SettingError, "method 'secant' scores no neurons; use one of eap"),
         ({"method": "acdc"}, SettingError, "method 'acdc' scores no neurons"),
+        ({"per_prompt": True}, RunError, "--per-prompt is of edges and nodes"),
         ({"bootstrap": 50}, RunError, "--bootstrap is of edges and nodes; leave it out with --level neuron"),
         ({"budget": 3.0, "exact": None}, RunError, "--budget is of edges and nodes"),
         ({"selection": Selection(prune=True)}, RunError, "--prune is of edges and nodes"),
@@ -165,6 +200,8 @@ def test_what_neurons_do_not_have_is_refused(
 def test_edges_are_not_scored_as_neurons(asked: RunConfig, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="neurons are found by `edgewise discover --level neuron`, in Python by"):
         discover(asked, tmp_path / "run")
+    with pytest.raises(RunError, match="--neuron-edges goes with --level neuron"):
+        discover(replace(asked, level="edge"), tmp_path / "run")
 
 
 def test_selections(finished: NeuronRun, asked: RunConfig, tmp_path: Path) -> None:
@@ -194,9 +231,10 @@ def test_damaged_files_are_refused_in_one_line(finished: NeuronRun, tmp_path: Pa
 
 
 def test_in_python(model_folder: Path, data_file: Path, tmp_path: Path) -> None:
-    run = edgewise.discover_neurons(
-        model=model_folder, data=data_file, method="relp", top=4, out=tmp_path / "run", progress=False
-    )
+    with pytest.warns(EdgewiseWarning, match="hardly better on clean prompts"):  # its weights are random
+        run = edgewise.discover_neurons(
+            model=model_folder, data=data_file, method="relp", top=4, out=tmp_path / "run", progress=False
+        )
     assert len(run.circuit) == 4
     assert repr(run).startswith(f"NeuronRun('{tmp_path / 'run'}': ")
     assert edgewise.load_neuron_run(tmp_path / "run").circuit == run.circuit

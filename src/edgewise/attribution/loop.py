@@ -192,7 +192,7 @@ def checked(
     method: str,
     metric: AnyMetric | None,
     level: str = "edge",
-) -> tuple[Method, Metric, tuple[PromptPair, ...]]:
+) -> tuple[Method, Metric, Sequence[PromptPair]]:
     """The method, the metric and the prompts, all fit for each other; raises as `attribute`."""
     chosen: Method = METHODS.load(method)
     measured = metric_for(prompts, metric)

@@ -12,6 +12,8 @@ from edgewise.cli.carried_out import carried_out
 from edgewise.cli.data import refuse_unreadable
 from edgewise.cli.groups import BATCH, CIRCUIT, MEASURE, MEMORY, METHOD_SETTINGS, MODEL, PROCESSES, PROMPTS, SCORES
 from edgewise.cli.options import AsJson, Given, Overwrite, takes
+from edgewise.cli.sets import discover_sets, sets_of
+from edgewise.cli.shared import WAYS, Way
 from edgewise.errors import RunError
 from edgewise.settings import flag
 
@@ -45,6 +47,8 @@ edgewise discover --model demo --task ioi --method acdc --tau 0.02,0.05,0.2 --ou
 
 edgewise discover --model demo --task ioi --method eap-acdc --eap-threshold 0.01 --tau 0.05 --out runs/both
 
+edgewise discover --model gpt2 --data a.jsonl --data b.jsonl --top 200 --out runs/sets
+
 edgewise discover --model gpt2-xl --task ioi --top 2000 --no-evaluate --out runs/xl
 
 edgewise discover --model demo --task ioi --keep 0.9 --out runs/smallest
@@ -53,11 +57,15 @@ edgewise discover --model weights.pth --config config.json --data ids.jsonl --ou
 """
 
 
-@takes(MODEL.only("model"), PROMPTS, SCORES, METHOD_SETTINGS, CIRCUIT, MEASURE, MODEL, BATCH, MEMORY, PROCESSES)
+_PROMPTS = PROMPTS.repeatable("task", "data", what="several are sets of prompts, each a run")
+
+
+@takes(MODEL.only("model"), _PROMPTS, SCORES, METHOD_SETTINGS, CIRCUIT, MEASURE, MODEL, BATCH, MEMORY, PROCESSES)
 def discover(
     given: Given,
     out: Annotated[Path, typer.Option("--out", help="Folder for the result; made if need be.")],
     overwrite: Overwrite = False,
+    together: Way = WAYS[0],
     no_pictures: Annotated[bool, typer.Option("--no-pictures", help="Leave out report.html; for sweeps.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -69,8 +77,15 @@ def discover(
 
     With --level neuron every head and every MLP neuron is scored instead, and the best are kept: neurons.json,
     neurons.safetensors and neurons.csv.
+
+    Several --data or --task are sets of prompts: each is a run of its own within the folder, and what they share and
+    what is specific to each is told as by `edgewise shared`.
     """
-    refuse_unreadable(given)
+    sets, given = sets_of(given)
+    if len(sets) > 1:
+        discover_sets(sets, given, out, together, overwrite=overwrite, pictures=not no_pictures, as_json=as_json)
+        return
+    refuse_unreadable(given := {**given, **sets[0]} if sets else given)
     if given.get("level") == "neuron":
         _neurons(given, out, overwrite, as_json)
         return

@@ -34,7 +34,9 @@ edgewise evaluate --circuit circuit.pt --model ./my-model --data prompts.csv --m
 PROTOCOLS = ("edgewise", "mib")
 _AS_IN_RUN = "as in the run"
 _PROMPTS = PROMPTS.without("split").default(n=_AS_IN_RUN, seed=_AS_IN_RUN, bos=_AS_IN_RUN)
-_MODEL = MODEL.default(model=_AS_IN_RUN, dtype=_AS_IN_RUN, device=_AS_IN_RUN, kv_heads=_AS_IN_RUN)
+_MODEL = MODEL.default(
+    model=_AS_IN_RUN, dtype=_AS_IN_RUN, device=_AS_IN_RUN, device_map=_AS_IN_RUN, kv_heads=_AS_IN_RUN
+)
 
 
 @takes(_PROMPTS, NUMBERS, SCORES.only("metric"), _MODEL, BATCH, MEMORY, PROCESSES)
@@ -45,7 +47,8 @@ def evaluate(
         typer.Argument(help="The --out of a finished run; what is not given below is as in it.", metavar="[DIR]"),
     ] = None,
     circuit: Annotated[
-        Path | None, typer.Option("--circuit", help="A circuit file (.json or .pt) instead of DIR, with --model.")
+        Path | None,
+        typer.Option("--circuit", help="A circuit file (.json or .pt), or hub:REPO, instead of DIR, with --model."),
     ] = None,
     out: Annotated[
         Path | None,

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from edgewise.errors import FormatError, ModelError, SelectionError
-from edgewise.graph.arrays import FloatArray
+from edgewise.graph.arrays import BoolArray, FloatArray
 from edgewise.graph.circuit import Circuit
 from edgewise.graph.fields import entry, section
 from edgewise.graph.graph import Graph
@@ -31,6 +31,8 @@ from edgewise.graph.spec import GraphSpec
 __all__ = ["FORMAT", "VERSION", "from_dict", "on_graph_of", "to_dict"]
 
 FORMAT, VERSION = "edgewise-circuit", 1
+# Of more scored edges a file would be gigabytes of text; all scores are in scores.safetensors anyway.
+MOST_LISTED = 200_000
 Found = tuple[Circuit, EdgeScores | NodeScores | None]
 # Score, whether it is exact where that is said, and the estimate; NaN for what there is not.
 Known = tuple[float, bool | None, float]
@@ -51,11 +53,12 @@ def to_dict(circuit: Circuit, scores: EdgeScores | NodeScores | None = None) -> 
     if scores is not None and scores.graph != graph:
         raise SelectionError(f"scores are of {scores.graph.spec}, the circuit is of {graph.spec}")
     level = None if scores is None else scores.what
-    said = _said(scores, circuit)
+    listed, said = _listed(circuit, scores)
     of_edges = said if level == "edge" else {}
-    kept = set(map(tuple, np.argwhere(circuit.mask).tolist()))
-    listed = sorted(kept | set(of_edges))
-    edges = {graph.edge_name(*at): {"in_circuit": at in kept, **of_edges.get(at, {})} for at in listed}
+    edges = {
+        graph.edge_name(*at): {"in_circuit": bool(circuit.mask[at]), **of_edges.get(at, {})}
+        for at in map(tuple, np.argwhere(listed).tolist())
+    }
     shape: dict[str, Any] = {"graph": asdict(graph.spec)}
     shape |= {"places": list(graph.places), "readers": graph.readers} if graph.places else {}
     top = {"format": FORMAT, "format_version": VERSION, **shape, "level": level, "edges": edges}
@@ -128,15 +131,27 @@ def on_graph_of(spec: GraphSpec, circuit: Circuit, scores: EdgeScores | NodeScor
     return query_head_view(circuit) if own.is_grouped else kv_head_view(circuit, spec), moved
 
 
-def _said(scores: EdgeScores | NodeScores | None, circuit: Circuit) -> dict[tuple[int, ...], dict[str, Any]]:
-    """What is said of each scored edge or node, by where it stands; of edges by place those kept alone, or too many."""
+def _listed(
+    circuit: Circuit, scores: EdgeScores | NodeScores | None
+) -> tuple[BoolArray, dict[tuple[int, ...], dict[str, Any]]]:
+    """The edges of the file, and what is said of those and of nodes that are scored.
+
+    Of scores of more edges than `MOST_LISTED`, or of edges at places, those in the circuit alone are in the file.
+    """
     if scores is None:
-        return {}
+        return circuit.mask, {}
+    scored = ~np.isnan(scores.values)
+    if scores.what == "node":
+        return circuit.mask, _said(scores, scored)
+    few = int(scored.sum()) <= MOST_LISTED and not circuit.graph.places
+    return (circuit.mask | scored if few else circuit.mask), _said(scores, scored if few else scored & circuit.mask)
+
+
+def _said(scores: EdgeScores | NodeScores, which: BoolArray) -> dict[tuple[int, ...], dict[str, Any]]:
+    """What is said of some edges or nodes, by place."""
     values, verified, estimated = scores.values, scores.verified, scores.estimated
-    told = ~np.isnan(values)
-    told = told & circuit.mask if circuit.graph.places else told
     said: dict[tuple[int, ...], dict[str, Any]] = {}
-    for place in np.argwhere(told).tolist():
+    for place in np.argwhere(which).tolist():
         at = tuple(place)
         said[at] = {"score": float(values[at])}
         if verified is not None:

@@ -81,8 +81,9 @@ class NeuronScores(NamedScores):
         return self._top_of(~self.graph.is_neuron, n, by)
 
     def _top_of(self, kind: BoolArray, n: int, by: Ranking) -> RankedScores:
-        found = [at for at in self.order(by) if kind[at]][: max(n, 0)]
-        return RankedScores(self.what, tuple(map(self._ranked, found)))
+        ranks = np.where(kind, self.ranking(by), np.nan)
+        found = np.argsort(-ranks, kind="stable")[: min(max(n, 0), int((~np.isnan(ranks)).sum()))]
+        return RankedScores(self.what, tuple(self._ranked((at,)) for at in found.tolist()))
 
     def best(self, n: int, by: Ranking = "abs") -> NeuronCircuit:
         """Return the circuit of the ``n`` nodes of highest rank; ties go by order.

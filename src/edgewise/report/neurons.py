@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import zip_longest
 from typing import Any
 
 from edgewise.evaluation.neurons import NODES, KeptNeurons, NeuronCurve, NeuronEvaluation
-from edgewise.graph.ranked import RankedScores
+from edgewise.graph.neuron_edges import NeuronEdges
+from edgewise.graph.ranked import RankedScore, RankedScores
 from edgewise.report.numbers import on_prompts, plain, share
-from edgewise.report.table import fixed, table
+from edgewise.report.table import Table, fixed, table
 from edgewise.report.text import DEFAULT_TOP
 from edgewise.runs.store.analysis import StoredResults
 from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.neurons import NeuronEvaluated, NeuronRecord, NeuronRun
 
+# Edges that are listed of each neuron, on either side.
+EDGES_EACH = 3
 UNMEASURED = "the scores are stored, but the faithfulness of the circuit could not be measured"
 
 
@@ -28,9 +32,8 @@ def neuron_warnings(run: NeuronRun) -> tuple[str, ...]:
 def show_neurons(run: NeuronRun, rows: int = DEFAULT_TOP) -> str:
     """What was run, what it found, and the best heads and neurons."""
     record = run.record
-    return "\n".join(
-        (*_head(record), "", _metric(record), "", *_exact(record), *_circuit(run), "", *_tables(run, rows))
-    )
+    said = (*describe_run(record), "", _metric(record), "", *describe_circuit(run), "")
+    return "\n".join((*said, *_tables(run, rows)))
 
 
 def neurons_document(run: NeuronRun, rows: int = DEFAULT_TOP) -> dict[str, Any]:
@@ -43,6 +46,7 @@ def neurons_document(run: NeuronRun, rows: int = DEFAULT_TOP) -> dict[str, Any]:
         "faithfulness": None if run.evaluated is None else to_json(run.evaluated),
         "evaluation": None if run.curves is None else to_json(run.curves),
         "warnings": list(neuron_warnings(run)),
+        "edges": [] if run.edges is None else [asdict(row) for row in _best_edges(run.edges, rows)],
         **{
             what: [asdict(row) | {"in_circuit": row.name in kept} for row in best]
             for what, best in (("neurons", run.scores.top_neurons(rows, by)), ("heads", run.scores.top_heads(rows, by)))
@@ -63,7 +67,8 @@ def neuron_evaluation_document(stored: StoredResults[NeuronEvaluated]) -> dict[s
     return {"file": str(stored.path), "reused": stored.reused, **to_json(stored.results)}
 
 
-def _head(record: NeuronRecord) -> tuple[str, str]:
+def describe_run(record: NeuronRecord) -> tuple[str, str]:
+    """Model, prompts, method and metric; and what is kept, on which machine, in how much time."""
     prompts, config = record.prompts, record.config
     dropped = f" ({prompts.dropped} rows dropped)" if prompts.dropped else ""
     return (
@@ -94,7 +99,9 @@ def _exact(record: NeuronRecord) -> Iterator[str]:
         )
 
 
-def _circuit(run: NeuronRun) -> Iterator[str]:
+def describe_circuit(run: NeuronRun) -> Iterator[str]:
+    """How good estimates are, what the circuit has, and what it keeps; a line each."""
+    yield from _exact(run.record)
     counts = run.record.counts
     yield (
         f"circuit: {counts.circuit_heads:,} of {counts.heads:,} heads, {counts.circuit_neurons:,} of"
@@ -114,12 +121,22 @@ def _share(kept: KeptNeurons) -> str:
 def _tables(run: NeuronRun, rows: int) -> Iterator[str]:
     """The best neurons, and the best heads."""
     by = run.config.selection.by
-    yield _nodes(run, "neuron", run.scores.top_neurons(rows, by))
+    yield str(nodes_table(run, "neuron", run.scores.top_neurons(rows, by)))
     yield ""
-    yield _nodes(run, "head", run.scores.top_heads(rows, by))
+    yield str(nodes_table(run, "head", run.scores.top_heads(rows, by)))
+    if run.edges is not None:
+        yield ""
+        yield _edges(run.edges)
 
 
-def _nodes(run: NeuronRun, what: str, best: RankedScores) -> str:
+def nodes_table(run: NeuronRun, what: str, best: RankedScores) -> Table:
+    """Some nodes of a run, with what is known of each.
+
+    Args:
+        run: the run.
+        what: the heading of their column.
+        best: the nodes.
+    """
     kept, checked = set(run.circuit), run.scores.verified is not None
     cells = [
         (
@@ -133,7 +150,26 @@ def _nodes(run: NeuronRun, what: str, best: RankedScores) -> str:
         for number, row in enumerate(best, start=1)
     ]
     header = ("#", what, "score", "stderr", *(("estimate", "score is") if checked else ()), "in circuit")
-    return table(header, cells, right=(0, 2, 3, *((4,) if checked else ())))
+    return Table(header, cells, right=(0, 2, 3, *((4,) if checked else ())))
+
+
+def _edges(edges: NeuronEdges) -> str:
+    """Of each neuron, what it reads and what reads it."""
+    rows = []
+    for neuron in edges.neurons:
+        pairs = zip_longest(edges.best_into(neuron, EDGES_EACH), edges.best_out_of(neuron, EDGES_EACH))
+        for number, (one, other) in enumerate(pairs):
+            ends = (_end(one, 0), _end(other, 1))
+            rows.append((neuron if not number else "", *ends[0], *ends[1]))
+    return table(("neuron", "reads", "score", "is read by", "score"), rows, right=(2, 4))
+
+
+def _best_edges(edges: NeuronEdges, n: int) -> list[RankedScore]:
+    return sorted(edges, key=lambda row: -abs(row.score))[:n]
+
+
+def _end(row: RankedScore | None, end: int) -> tuple[str, str]:
+    return ("", "") if row is None else (row.name.split("->")[end], plain(row.score))
 
 
 def _runs(said: NeuronEvaluation) -> str:

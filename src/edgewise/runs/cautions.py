@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 import shlex
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from edgewise.metrics import Metric
-from edgewise.runs.methods import ScoringState
 from edgewise.runs.setup import Setup
+
+
+class OfPrompts(Protocol):
+    """What a finished state says of its prompts; arguments as of `edgewise.runs.methods.ScoringState`."""
+
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def planned_batch_size(self) -> int: ...
+    @property
+    def clean_metric(self) -> npt.NDArray[Any]: ...
+    @property
+    def corrupted_metric(self) -> npt.NDArray[Any]: ...
+
 
 # By fewer standard errors than these, a difference may be none.
 CLEARLY = 2.0
 
 
-def cautions(setup: Setup, metric: Metric, state: ScoringState) -> tuple[str, ...]:
+def cautions(setup: Setup, metric: Metric, state: OfPrompts) -> tuple[str, ...]:
     """All of a run.
 
     Args:
@@ -26,7 +41,7 @@ def cautions(setup: Setup, metric: Metric, state: ScoringState) -> tuple[str, ..
     return tuple(line for line in found if line is not None)
 
 
-def _less_memory(state: ScoringState) -> str | None:
+def _less_memory(state: OfPrompts) -> str | None:
     if state.batch_size == state.planned_batch_size:
         return None
     return (
@@ -44,7 +59,7 @@ def _unnamed(setup: Setup) -> str | None:
     )
 
 
-def _no_better(model: str, metric: Metric, state: ScoringState) -> str | None:
+def _no_better(model: str, metric: Metric, state: OfPrompts) -> str | None:
     """Of a metric whose higher values are better: where the prompts that show the behaviour do not have them."""
     if not metric.higher_is_better:
         return None

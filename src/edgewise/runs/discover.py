@@ -28,7 +28,7 @@ from edgewise.errors import RunConflictError, ScoreError
 from edgewise.graph import Circuit, EdgeScores, Graph, NodeScores
 from edgewise.metrics import Metric, get_metric
 from edgewise.metrics.own import is_own
-from edgewise.runs.cautions import cautions
+from edgewise.runs.cautions import OfPrompts, cautions
 from edgewise.runs.config import RunConfig
 from edgewise.runs.data_checks import Measured, check_data, check_scores, compares
 from edgewise.runs.examples import examples_of
@@ -174,7 +174,7 @@ def record_of(
         versions=versions(),
         model=describe_model(setup.model),
         prompts=describe_prompts(prompts, _shown(setup, metric, state, scores)),
-        metric=_metric(metric, state),
+        metric=metric_summary(metric, state),
         counts=Counts(graph.n_edges, graph.n_sources, graph.n_destinations, circuit.n_edges, len(circuit.nodes())),
         rule=method.rule(config),
         stability=stability_of(config, scores, circuit),
@@ -203,16 +203,16 @@ def _shown(setup: Setup, metric: Metric, state: ScoringState, scores: EdgeScores
     return replace(shown, against=against)
 
 
-def _metric(metric: Metric, state: ScoringState) -> MetricSummary:
-    clean, clean_stderr = mean_of(metric.name, "clean", state.clean_metric)
-    corrupted, corrupted_stderr = mean_of(metric.name, "corrupted", state.corrupted_metric)
+def metric_summary(metric: Metric, state: OfPrompts) -> MetricSummary:
+    """What `run.json` says of a metric. Raises ScoreError where it is not finite."""
+    clean, clean_stderr = _mean(metric.name, "clean", state.clean_metric)
+    corrupted, corrupted_stderr = _mean(metric.name, "corrupted", state.corrupted_metric)
     return MetricSummary(
         metric.name, clean, clean_stderr, corrupted, corrupted_stderr, lower_is_better=not metric.higher_is_better
     )
 
 
-def mean_of(name: str, which: str, values: np.ndarray[Any, Any]) -> tuple[float, float | None]:
-    """The mean of a metric over prompts and its standard error, None for one prompt. Raises ScoreError for NaN."""
+def _mean(name: str, which: str, values: np.ndarray[Any, Any]) -> tuple[float, float | None]:
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad):
         raise ScoreError(

@@ -22,6 +22,7 @@ from edgewise.runs.store.analysis import FILES
 from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.files import read_circuit
 from edgewise.runs.store.folder import CIRCUIT, SCORES, Run, load_run, read_run
+from edgewise.runs.store.hub_file import local
 from edgewise.runs.trust import require_trust
 from edgewise.settings import described
 from edgewise.settings.model import ModelSettings
@@ -135,14 +136,15 @@ def circuit_of_file(path: Path, given: Mapping[str, Any]) -> EvaluatedCircuit:
     """The circuit of a file, ours or in EAP-IG's format, with the scores in it.
 
     Args:
-        path: a `.json` or `.pt` file.
+        path: a `.json` or `.pt` file, or ``hub:OWNER/NAME[@REVISION]``.
         given: fields of the config: the model, and a task or a data file.
 
     Raises:
         OSError: the file cannot be read.
-        EdgewiseError: settings that do not go together.
+        EdgewiseError: settings that do not go together, or a repository of the hub that cannot be had.
     """
     config = RunConfig(**{"split": HELD_OUT, **given})
+    name, path = str(path), local(path, CIRCUIT)
     before: dict[str, str | None] = {"circuit": content_digest(path), "scores": None}
     # A file that is none of a circuit is refused before a model is loaded.
     found, _ = read_circuit(path)
@@ -154,7 +156,7 @@ def circuit_of_file(path: Path, given: Mapping[str, Any]) -> EvaluatedCircuit:
             raise RunConflictError(f"{path}: changed meanwhile; start the same command again")
         return read_circuit(path, spec)
 
-    return EvaluatedCircuit(str(path), config, "abs", identity(config), before, read)
+    return EvaluatedCircuit(name, config, "abs", identity(config), before, read)
 
 
 def config_after(found: RunConfig, given: Mapping[str, Any], split: str) -> RunConfig:

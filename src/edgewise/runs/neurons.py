@@ -20,16 +20,19 @@ import numpy as np
 
 from edgewise.attribution import METHODS
 from edgewise.attribution.neurons import require_scores_neurons
+from edgewise.engine.run.metric_trial import try_metric
 from edgewise.errors import DataError, EdgewiseError, RunConflictError, RunError, SelectionError
 from edgewise.evaluation.agreement import agreement
 from edgewise.evaluation.neurons import evaluating_neurons
 from edgewise.graph.neurons import NeuronCircuit, NeuronScores
 from edgewise.methods import estimate_of
 from edgewise.metrics import get_metric
+from edgewise.metrics.own import is_own
 from edgewise.models import Model
 from edgewise.models.neurons import neuron_graph
+from edgewise.runs.cautions import cautions
 from edgewise.runs.config import RunConfig
-from edgewise.runs.discover import mean_of
+from edgewise.runs.discover import metric_summary
 from edgewise.runs.evaluated import EvaluatedPrompts
 from edgewise.runs.evaluated_circuit import DECIDING, HELD_OUT, config_after
 from edgewise.runs.identity import changed, content_digest, identity
@@ -57,14 +60,14 @@ from edgewise.runs.store.neurons import (
     read_neuron_record,
     write_neuron_run,
 )
-from edgewise.runs.store.record import MetricSummary, versions
+from edgewise.runs.store.record import versions
 from edgewise.runs.trust import require_trust
 from edgewise.search.exact.neuron_scores import NeuronScoringState, require_amount, scoring_neurons
 from edgewise.settings import flag, read_settings, settings_json
 from edgewise.settings.selection import DEFAULT_FRACTION, DEFAULT_LEAST, Selection
 from edgewise.tasks import load_task
 
-MEASURING, EVALUATING = "measuring exact effects", "evaluating the circuit"
+MEASURING, EDGES, EVALUATING = "measuring exact effects", "scoring edges of neurons", "evaluating the circuit"
 # What of a config has no meaning for neurons, where it is not as by default.
 _OF_EDGES = ("per_prompt", "bootstrap", "budget", "until")
 _RULES_OF_EDGES = ("keep", "max_kl", "greedy", "prune", "stable")
@@ -141,11 +144,17 @@ def _found(config: RunConfig, folder: Path, execution: Execution) -> tuple[Neuro
         if record is None and not execution.overwrite:
             require_free(folder, config)
         if record is not None:
-            refuse_other(folder, record.config.differences(config) or changed(record.identity, identity(config)))
-            return replace(load_neuron_run(folder), reused=True), None
+            same = replace(config, selection=record.config.selection)
+            refuse_other(folder, record.config.differences(same) or changed(record.identity, identity(config)))
+            run = load_neuron_run(folder)
+            return replace(run, reused=True) if record.config.selection == config.selection else _anew(
+                run, config
+            ), None
         steps = Steps(execution.report)
         setup = prepare(config, None, steps, check=lambda model, _: _require_fits(config.selection, model))
-        conditions = execution.conditions(config.batch_size)
+        conditions, metric = execution.conditions(config.batch_size), config.metric or setup.prompts.metric
+        if is_own(metric):
+            try_metric(setup.model, setup.prompts.pairs, get_metric(metric), by_gradient=True)
         with steps.step("scoring", SCORING):
             state, earlier = run_to_end(
                 lambda stored: scoring_neurons(
@@ -154,6 +163,7 @@ def _found(config: RunConfig, folder: Path, execution: Execution) -> tuple[Neuro
                     method=config.method,
                     settings=config.settings,
                     exact=config.exact,
+                    edges=config.neuron_edges,
                     metric=config.metric,
                     conditions=conditions,
                     stored=stored,
@@ -163,13 +173,30 @@ def _found(config: RunConfig, folder: Path, execution: Execution) -> tuple[Neuro
                 steps.report,
                 SCORING,
                 total=len(setup.prompts),
-                stage=lambda state: SCORING if state.effects is None else MEASURING,
+                stage=_stage,
             )
         steps.seconds["scoring"] += earlier
         scores = neurons_as_stored(state.scores(), config.dtype)
-        circuit = select_neurons(scores, config.selection)
-        write_neuron_run(folder, _record(setup, state, scores, circuit, steps.seconds), scores, circuit)
+        circuit, edges = select_neurons(scores, config.selection), None if state.edges is None else state.edges.edges()
+        write_neuron_run(folder, _record(setup, state, scores, circuit, steps.seconds), scores, circuit, edges)
         return load_neuron_run(folder), setup
+
+
+def _anew(run: NeuronRun, config: RunConfig) -> NeuronRun:
+    """Choose another circuit of a run's scores; what was measured of the one before goes."""
+    circuit = select_neurons(run.scores, config.selection)
+    counts = replace(run.record.counts, circuit_heads=circuit.n_heads, circuit_neurons=circuit.n_neurons)
+    rule = config.selection.describe(config.level)
+    record = replace(run.record, config=config, counts=counts, rule=rule, circuit=tuple(circuit))
+    write_neuron_run(run.folder, record, run.scores, circuit, run.edges)
+    return load_neuron_run(run.folder)
+
+
+def _stage(state: NeuronScoringState) -> str:
+    """What is being done."""
+    if state.edges is not None:
+        return EDGES
+    return SCORING if state.effects is None else MEASURING
 
 
 def select_neurons(scores: NeuronScores, selection: Selection) -> NeuronCircuit:
@@ -203,24 +230,20 @@ def _record(
     config, prompts, graph, estimates = setup.config, setup.prompts, scores.graph, state.estimates
     metric = get_metric(config.metric or prompts.metric)
     rounded = {step: round(spent, 3) for step, spent in seconds.items()}
-    values = (
-        *mean_of(metric.name, "clean", estimates.clean_metric),
-        *mean_of(metric.name, "corrupted", estimates.corrupted_metric),
-    )
     return NeuronRecord(
         config=config,
         identity=setup.identity,
         versions=versions(),
         model=describe_model(setup.model),
         prompts=describe_prompts(prompts, show_prompts(prompts, setup.model.tokenizer, 3)),
-        metric=MetricSummary(metric.name, *values),
+        metric=metric_summary(metric, estimates),
         counts=NeuronCounts(graph.n_heads, graph.n_neurons, circuit.n_heads, circuit.n_neurons),
         rule=config.selection.describe(config.level),
         exact=_exact(scores),
         circuit=tuple(circuit),
         batch_size=estimates.batch_size,
         timing=rounded | {"total": round(sum(seconds.values()), 3)},
-        warnings=prompts.warnings,
+        warnings=(*prompts.warnings, *cautions(setup, metric, estimates)),
         finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )
 
@@ -245,7 +268,9 @@ def _evaluate(
     """Measure the circuit, and with a number of random circuits the curves too."""
     config, steps = config_after(run.config, given, HELD_OUT), Steps(execution.report)
     now = identity(config) if setup is None else dict(setup.identity)
-    same = [part for part in ("model", "config", "data") if getattr(config, part) == getattr(run.config, part)]
+    same = [
+        part for part in ("model", "config", "data", "metric") if getattr(config, part) == getattr(run.config, part)
+    ]
     other = changed(run.record.identity, {part: now.get(part) for part in same})
     if other:
         raise RunConflictError(

@@ -10,6 +10,7 @@ import torch
 
 from edgewise import processes
 from edgewise.engine.run.inputs import graph_for
+from edgewise.engine.run.memory import shares
 from edgewise.errors import RunConflictError
 from edgewise.graph import Graph
 from edgewise.models import Model, Opened, open_model
@@ -118,7 +119,7 @@ def describe_model(model: Model) -> dict[str, Any]:
         "attention": getattr(model.config, "_attn_implementation", None),
         "graph": asdict(model.graph.spec),
         "dtype": str(model.dtype).removeprefix("torch."),
-        "device": str(model.device),
+        "device": ", ".join(map(str, shares(model))),
         "threads": torch.get_num_threads(),
     }
 

@@ -95,6 +95,11 @@ def verify(
 
 def _require_estimates(run: Run) -> None:
     method = get_method(run.config.method)
+    if not len(run.scores):
+        raise RunError(
+            f"{run.folder}: has a circuit and no scores, so there is nothing to verify; see how good its circuit is"
+            " with `edgewise evaluate`"
+        )
     if method.is_exact:
         raise RunError(
             f"{run.folder}: its scores are exact already (method '{method.name}'); verify a run that estimates"

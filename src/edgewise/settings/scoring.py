@@ -30,6 +30,9 @@ class ScoreSettings:
         shown_default="that of the prompts or the method",
     )
     level: Level = setting("edge", help="What is scored: edge, node, or neuron (heads and MLP neurons).")
+    neuron_edges: int = setting(
+        0, help="With --level neuron: score the edges into and out of so many of the best neurons too.", least=0
+    )
     positions: Positions | None = setting(
         None,
         help="Keep edges apart by place in the prompt: spans (of the task, or the data file's field spans) or all"

@@ -55,7 +55,8 @@ def kind_of(places: Sequence[str]) -> Positions:
 
 def places_of(pairs: Sequence[PromptPair]) -> tuple[str, ...]:
     """The names of the places of some prompts; none where their tokens have none."""
-    return () if not pairs or pairs[0].located is None else pairs[0].located.names
+    first = next(iter(pairs), None)
+    return () if first is None or first.located is None else first.located.names
 
 
 def with_end(spans: Sequence[Span], length: int) -> tuple[Span, ...]:

@@ -14,7 +14,7 @@ from edgewise.runs.steps import Execution
 from edgewise.runs.store.folder import Run
 from edgewise.settings.conditions import MemorySettings
 from edgewise.settings.methods import Rule
-from edgewise.settings.model import DType, KvHeads
+from edgewise.settings.model import DeviceMap, DType, KvHeads
 from edgewise.settings.scoring import DEFAULT_METHOD, Level, Positions
 from edgewise.settings.selection import Ranking, Selection
 from edgewise.verbs.asked import config_of, given_of, method_settings
@@ -45,6 +45,7 @@ def discover(
     method: str = DEFAULT_METHOD,
     metric: str | Metric | MetricFunction | None = None,
     level: Level = "edge",
+    neuron_edges: int = 0,
     positions: Positions | None = None,
     readers: bool = False,
     per_prompt: bool = False,
@@ -86,8 +87,9 @@ def discover(
     config: str | Path | None = None,
     gguf_file: str | None = None,
     adapter: str | None = None,
-    dtype: DType = "float32",
+    dtype: DType = "auto",
     device: str = "auto",
+    device_map: DeviceMap | None = None,
     kv_heads: KvHeads = "native",
     attention: str | None = None,
     ignore_config: str | Sequence[str] = (),

@@ -19,7 +19,7 @@ from edgewise.runs.store.folder import Run
 from edgewise.settings import described, flag
 from edgewise.settings.conditions import MemorySettings
 from edgewise.settings.evaluation import Ablation, EvaluationRequest
-from edgewise.settings.model import DType, KvHeads
+from edgewise.settings.model import DeviceMap, DType, KvHeads
 from edgewise.verbs.asked import folder_of, given_of
 from edgewise.verbs.carried_out import STOP, carried_out, tell
 from edgewise.verbs.pictures import show_on_page
@@ -61,6 +61,7 @@ def evaluate(
     adapter: str | None = None,
     dtype: DType | None = None,
     device: str | None = None,
+    device_map: DeviceMap | None = None,
     kv_heads: KvHeads | None = None,
     attention: str | None = None,
     ignore_config: str | Sequence[str] = (),
@@ -79,7 +80,7 @@ def evaluate(
 
     Args:
         run: a finished run, or its folder; prompts and model are as in it where they are not given.
-        circuit: a circuit file (.json or .pt) instead of a run, with ``model``.
+        circuit: a circuit file (.json or .pt), or ``hub:OWNER/NAME[@REVISION]``, instead of a run, with ``model``.
         out: with ``circuit``: folder for the result, which makes it resumable.
         ablation: what patched edges carry.
         curve: evaluate the best edges at ten sizes, if scored.

@@ -49,6 +49,7 @@ def discover_neurons(
     # Scores
     method: str = DEFAULT_METHOD,
     metric: str | Metric | MetricFunction | None = None,
+    neuron_edges: int = 0,
     exact: int | Literal["auto"] | None = None,
     # Settings of methods
     steps: int | None = None,
@@ -85,6 +86,7 @@ def discover_neurons(
         method: ``eap``, ``eap-ig-inputs``, ``clean-corrupted``, ``midpoint``, ``relp`` or ``gim``; with ``+exact``
             behind its name, the largest are measured.
         exact: how many are measured; by default as many as cost what the estimates cost with ``+exact``, else none.
+        neuron_edges: score the edges into and out of so many of the best neurons too.
         top: keep so many heads and neurons; likewise ``threshold`` and ``fraction``, by default the best 1 %, at
             least 100.
         overwrite: compute again, in place of what is stored.

@@ -86,7 +86,7 @@ class NodeProducts:
         change = self._corrupted[site].to(dtype) - clean.to(dtype)
         product = torch.einsum("bpw,bpw->bw", change, gradient.reshape(change.shape).to(dtype))
         by_node = product.unflatten(-1, (site.n_nodes, site.each)).sum(-1)
-        self.scores[:, site.nodes] += by_node * self.factor[:, None]
+        self.scores[:, site.nodes] += by_node.to(self.scores.device) * self.factor[:, None]
 
 
 def neuron_scores(

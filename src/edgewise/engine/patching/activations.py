@@ -54,4 +54,4 @@ def _mixed(
     keeps: Bool[Tensor, "masks width"], other: Float[Tensor, "batch pos width"], own: Float[Tensor, "rows pos width"]
 ) -> Float[Tensor, "rows pos width"]:
     by_mask = own.unflatten(0, (len(keeps), -1))
-    return torch.where(keeps[:, None, None], by_mask, other.to(own.dtype)).flatten(0, 1)
+    return torch.where(keeps.to(own.device)[:, None, None], by_mask, other.to(own.dtype)).flatten(0, 1)

@@ -86,7 +86,7 @@ def watch_sites(
         put(at_the_end)
 
 
-Values = dict[Site, Float[Tensor, "batch pos width"]]
+Values = dict[Site, Tensor]
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,6 @@ from edgewise.graph import Graph
 from edgewise.metrics import Metric, get_metric
 from edgewise.models import Model
 from edgewise.tasks import PromptPair, PromptSet, validate
-from edgewise.tasks.places import places_of
 
 AnyMetric = str | Metric | Callable[..., Any]
 
@@ -22,12 +21,12 @@ def metric_for(prompts: PromptSet | Sequence[PromptPair], metric: AnyMetric | No
 
 def graph_for(model: Model, prompts: PromptSet | Sequence[PromptPair]) -> Graph:
     """The model's graph, with edges kept apart at the places of some prompts where their tokens have any."""
-    pairs = tuple(prompts)
-    places = places_of(pairs)
-    return model.graph.at_places(places, pairs[0].located.readers) if places and pairs[0].located else model.graph
+    first = next(iter(prompts), None)
+    located = None if first is None else first.located
+    return model.graph if located is None else model.graph.at_places(located.names, located.readers)
 
 
-def usable(model: Model, prompts: PromptSet | Sequence[PromptPair], metric: Metric) -> tuple[PromptPair, ...]:
+def usable(model: Model, prompts: PromptSet | Sequence[PromptPair], metric: Metric) -> Sequence[PromptPair]:
     """Return the pairs of some prompts that a model can be run on and a metric computed of.
 
     Raises:
@@ -36,7 +35,7 @@ def usable(model: Model, prompts: PromptSet | Sequence[PromptPair], metric: Metr
         MetricError: a metric that cannot be computed on these prompts.
     """
     model.require_eval()
-    pairs = tuple(prompts)
+    pairs = prompts.pairs if isinstance(prompts, PromptSet) else tuple(prompts)
     validate(
         pairs,
         vocab_size=model.vocab_size,

@@ -19,6 +19,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TypeVar
 
 import psutil
@@ -28,6 +29,7 @@ from edgewise import processes
 from edgewise.engine.run.sources import accumulation_dtype
 from edgewise.errors import MemoryLimitError
 from edgewise.models import Model
+from edgewise.models.placement import device_of
 from edgewise.models.quantised import is_quantised, output_width
 from edgewise.models.wiring import Mlp
 from edgewise.out_of_memory import is_out_of_memory
@@ -77,9 +79,12 @@ def _fits(model: Model, pairs: Sequence[PromptPair], conditions: Conditions, act
     each, once = int(activations * bytes_per_prompt(model, longest, reads)), fixed_bytes(model, longest)
     each += place_bytes(model, len(places_of(pairs)) ** (2 if pairs[0].located and pairs[0].located.readers else 1))
     _page_in(model)
-    used, limit = _used(model.device), _own_share(conditions.max_memory, model.device)
-    free = SHARE_OF_FREE * _free(model.device) if limit is None else limit - used
-    most = int((free - once) // each)
+    rooms = []
+    for device, share in shares(model).items():
+        used, limit, own = _used(device), _own_share(conditions.max_memory, device), int(each * share)
+        free = SHARE_OF_FREE * _free(device) if limit is None else limit - used
+        rooms.append((int((free - once) // own), used, limit, own))
+    most, used, limit, each = min(rooms, key=itemgetter(0))
     if most < 1 and limit is not None:
         raise MemoryLimitError(
             f"{shown(limit)} of memory are too little: {shown(used)} are in use, and one prompt of {longest}"
@@ -88,9 +93,35 @@ def _fits(model: Model, pairs: Sequence[PromptPair], conditions: Conditions, act
     return max(1, min(most, most_tokens(model.device) // longest, len(pairs)))
 
 
+def shares(model: Model) -> dict[torch.device, float]:
+    """The devices that a model's layers are on, each with its share of them; nearly always one, with all."""
+    found, blocks = dict[torch.device, float](), model.wiring.blocks
+    for layers in model.wiring.by_device():
+        device = device_of(blocks[layers.start].module) or model.device
+        found[device] = found.get(device, 0.0) + len(layers) / len(blocks)
+    return found
+
+
+@dataclass(frozen=True)
+class Allowances:
+    """What a method may use that keeps something of every prompt, on each device of a model."""
+
+    each: tuple[Allowance, ...]
+
+    @classmethod
+    def now(cls, model: Model, conditions: Conditions) -> Allowances:
+        """Before the first prompt."""
+        return cls(tuple(Allowance.now(device, conditions) for device in shares(model)))
+
+    def require(self, done: int, total: int) -> None:
+        """Refuse, after the first prompts, what will not fit for all; raises as `Allowance.require`."""
+        for one in self.each:
+            one.require(done, total)
+
+
 @dataclass(frozen=True)
 class Allowance:
-    """What a method may use that keeps something of every prompt.
+    """The same on one device.
 
     Args:
         device: where it is kept.

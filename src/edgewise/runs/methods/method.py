@@ -119,6 +119,8 @@ class RunMethod(ABC, Generic[State]):
                 "neurons are found by `edgewise discover --level neuron`, in Python by edgewise.discover_neurons; this"
                 " takes edges or nodes"
             )
+        if config.neuron_edges:
+            raise RunError("--neuron-edges goes with --level neuron; leave it out")
         if self.of_all_prompts and (config.per_prompt or config.bootstrap):
             option = "--per-prompt" if config.per_prompt else "--bootstrap"
             raise RunError(f"method '{self.name}' {self.of_all_prompts}; leave {option} out")

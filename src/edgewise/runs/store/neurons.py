@@ -1,4 +1,7 @@
-"""A run of neurons: `neurons.json`, `neurons.safetensors` and `neurons.csv`, which change together or not at all."""
+"""A run of neurons: `neurons.json`, `neurons.safetensors` and `neurons.csv`, which change together or not at all.
+
+Where edges of neurons were scored, they are in the second of these, and as a table in `neuron-edges.csv`.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,12 @@ import numpy as np
 
 from edgewise.errors import EdgewiseError, FormatError, RunError
 from edgewise.evaluation.neurons import NeuronEvaluation
-from edgewise.graph import GraphSpec
+from edgewise.graph import Graph, GraphSpec
+from edgewise.graph.neuron_edges import NeuronEdges
 from edgewise.graph.neuron_graph import NeuronGraph
 from edgewise.graph.neurons import NeuronCircuit, NeuronScores
 from edgewise.json_text import parse_json
+from edgewise.notebook import ShownInNotebook
 from edgewise.runs.config import RunConfig
 from edgewise.runs.evaluated import EvaluatedPrompts
 from edgewise.runs.store.analysis import Analysis, stored
@@ -31,10 +36,12 @@ from edgewise.runs.store.record import MetricSummary, PromptSummary
 from edgewise.runs.store.tensors import tensors_content
 
 RECORD, SCORES, TABLE = "neurons.json", "neurons.safetensors", "neurons.csv"
+EDGE_TABLE = "neuron-edges.csv"
 FAITHFULNESS, EVALUATION = "neurons-faithfulness", "neurons-evaluation"
 """What `discover` measures of the circuit that it found; and `evaluate`, with its curves."""
 _FORMAT = "edgewise-neuron-scores"
 _ARRAYS = ("stderr", "mean_abs", "estimated", "verified")
+_EDGES = ("into", "out_of", "into_stderr", "out_of_stderr")
 _COLUMNS = {"stderr": "stderr", "mean_abs": "mean_abs", "exact": "verified", "estimate": "estimated"}
 _FIX = "run again with --overwrite"
 
@@ -129,7 +136,7 @@ class NeuronRecord:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class NeuronRun:
+class NeuronRun(ShownInNotebook):
     """A finished run of neurons.
 
     Args:
@@ -137,6 +144,7 @@ class NeuronRun:
         record: the content of its `neurons.json`.
         scores: of every head and neuron.
         circuit: those that are kept.
+        edges: of the best neurons; None where they were not asked for.
         reused: whether it was there already and nothing was computed.
         evaluated: what was measured of the circuit right after; None where that was not done.
         curves: what `evaluate` measured; None where that was not done.
@@ -147,6 +155,7 @@ class NeuronRun:
     record: NeuronRecord
     scores: NeuronScores
     circuit: NeuronCircuit
+    edges: NeuronEdges | None = None
     reused: bool = False
     evaluated: NeuronEvaluated | None = None
     curves: NeuronEvaluated | None = None
@@ -170,7 +179,9 @@ def holds_neurons(folder: str | Path) -> bool:
     return (Path(folder) / RECORD).is_file()
 
 
-def write_neuron_run(folder: Path, record: NeuronRecord, scores: NeuronScores, circuit: NeuronCircuit) -> None:
+def write_neuron_run(
+    folder: Path, record: NeuronRecord, scores: NeuronScores, circuit: NeuronCircuit, edges: NeuronEdges | None = None
+) -> None:
     """Put a finished run in the place of another; the caller holds the folder's lock.
 
     Raises:
@@ -180,11 +191,12 @@ def write_neuron_run(folder: Path, record: NeuronRecord, scores: NeuronScores, c
     commit(
         folder,
         {
-            SCORES: _scores_content(scores),
+            SCORES: _scores_content(scores, edges),
             TABLE: content(neurons_table(scores, circuit)),
+            **({} if edges is None else {EDGE_TABLE: content(edges_table(edges))}),
             RECORD: content((json.dumps(to_json(record), indent=2, allow_nan=False) + "\n").encode()),
         },
-        gone=(PROGRESS, *evaluations),
+        gone=(PROGRESS, *evaluations, *([EDGE_TABLE] if edges is None else [])),
     )
 
 
@@ -210,7 +222,7 @@ def load_neuron_run(folder: str | Path) -> NeuronRun:
         raise RunError(f"{folder}: holds no run of neurons; give the --out of a finished `discover --level neuron`")
     if not (folder / SCORES).is_file():
         raise RunError(f"{folder}: {SCORES} is missing beside {RECORD}; {_FIX}")
-    scores = _read_scores(folder / SCORES)
+    scores, edges = _read_scores(folder / SCORES)
     try:
         circuit = NeuronCircuit.from_nodes(scores.graph, record.circuit)
     except EdgewiseError as error:
@@ -220,6 +232,7 @@ def load_neuron_run(folder: str | Path) -> NeuronRun:
         record,
         scores,
         circuit,
+        edges,
         evaluated=stored(Analysis(folder, FAITHFULNESS), NeuronEvaluated),
         curves=stored(Analysis(folder, EVALUATION), NeuronEvaluated),
     )
@@ -246,13 +259,24 @@ def neurons_table(scores: NeuronScores, circuit: NeuronCircuit) -> bytes:
     return text.getvalue().encode()
 
 
+def edges_table(edges: NeuronEdges) -> bytes:
+    """Every edge of the chosen neurons as a line of CSV, the largest score first."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["edge", "source", "destination", "score", "stderr"])
+    for row in sorted(edges, key=lambda row: -abs(row.score)):
+        stderr = "" if row.stderr is None else repr(row.stderr)
+        writer.writerow([row.name, *row.name.split("->"), repr(row.score), stderr])
+    return text.getvalue().encode()
+
+
 def _cell(value: Any) -> str:
     if isinstance(value, np.bool_):
         return str(bool(value)).lower()
     return "" if np.isnan(value) else repr(float(value))
 
 
-def _scores_content(scores: NeuronScores) -> Any:
+def _scores_content(scores: NeuronScores, edges: NeuronEdges | None) -> Any:
     arrays = {name: array for name in _ARRAYS if (array := getattr(scores, name)) is not None}
     metadata = {
         "format": _FORMAT,
@@ -260,16 +284,23 @@ def _scores_content(scores: NeuronScores) -> Any:
         "widths": json.dumps(scores.graph.widths),
         "n_prompts": json.dumps(scores.n_prompts),
     }
+    if edges is not None:
+        metadata["neurons"] = json.dumps(edges.neurons)
+        arrays |= {name: getattr(edges, name) for name in _EDGES}
     return tensors_content({"scores": scores.values, **arrays}, metadata)
 
 
-def _read_scores(path: Path) -> NeuronScores:
+def _read_scores(path: Path) -> tuple[NeuronScores, NeuronEdges | None]:
     tensors, metadata = read_safetensors(path)
     if metadata.get("format") != _FORMAT or "scores" not in tensors:
         raise FormatError(f"{path}: no scores of neurons (metadata 'format' or tensor 'scores' is missing); {_FIX}")
     try:
         graph = NeuronGraph(GraphSpec(**parse_json(metadata["graph"])), tuple(parse_json(metadata["widths"])))
         beside: dict[str, Any] = {name: tensors[name] for name in _ARRAYS if name in tensors}
-        return NeuronScores(graph, tensors["scores"], **beside, n_prompts=parse_json(metadata["n_prompts"]))
+        scores = NeuronScores(graph, tensors["scores"], **beside, n_prompts=parse_json(metadata["n_prompts"]))
+        if "neurons" not in metadata:
+            return scores, None
+        named = tuple(parse_json(metadata["neurons"]))
+        return scores, NeuronEdges(Graph(graph.spec), named, *(tensors[name] for name in _EDGES))
     except (KeyError, TypeError, ValueError, EdgewiseError) as error:
         raise FormatError(f"{path}: cannot be read ({error}); {_FIX}") from error

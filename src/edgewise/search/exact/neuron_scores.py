@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from edgewise.attribution.neurons import NeuronState, attribute_neurons
+from edgewise.attribution.neuron_edges import NeuronEdgeState, attribute_neuron_edges
+from edgewise.attribution.neuron_pass import NeuronState
+from edgewise.attribution.neurons import attribute_neurons
 from edgewise.engine.run.inputs import AnyMetric
 from edgewise.errors import SettingError
 from edgewise.generators import at_the_end_of
@@ -27,45 +29,57 @@ from edgewise.settings.scoring import DEFAULT_METHOD, WITH_EXACT
 from edgewise.settings.texts import AUTO
 from edgewise.tasks import PromptPair, PromptSet
 
-_ESTIMATES, _EFFECTS = "estimates.", "effects."
+_ESTIMATES, _EFFECTS, _EDGES = "estimates.", "effects.", "edges."
 
 
 @dataclass(frozen=True)
 class NeuronScoringState:
-    """Where a pass stands: prompts that are scored, then runs with one node replaced.
+    """Where a pass stands: prompts that are scored, then runs with one node replaced, then edges of the best neurons.
 
     Args:
         estimates: of all nodes.
         effects: of those that are measured; None before the estimates are there, and where none are.
         measures: whether some are.
+        edges: of the best neurons; None before all scores are there, and where none are asked for.
+        n_edges: of how many neurons they are.
     """
 
     estimates: NeuronState
-    effects: NeuronPatchingState | None
-    measures: bool
+    effects: NeuronPatchingState | None = None
+    measures: bool = False
+    edges: NeuronEdgeState | None = None
+    n_edges: int = 0
 
     @property
     def finished(self) -> bool:
         """Whether nothing is left to do."""
         measured = not self.measures or (self.effects is not None and self.effects.finished)
-        return self.estimates.finished and measured
+        followed = not self.n_edges or (self.edges is not None and self.edges.finished)
+        return self.estimates.finished and measured and followed
+
+    @property
+    def at_work(self) -> NeuronState | NeuronPatchingState | NeuronEdgeState:
+        """The part that is being done."""
+        return self.edges or self.effects or self.estimates
 
     @property
     def done(self) -> int:
-        """Prompts scored; once they all are, runs done."""
-        return self.estimates.done if self.effects is None else self.effects.done
+        """Prompts or runs of that part that are done."""
+        return self.at_work.done
 
     @property
     def total(self) -> int:
         """Of how many."""
-        return self.estimates.total if self.effects is None else self.effects.total
+        return self.at_work.total
 
     def tensors(self) -> dict[str, npt.NDArray[Any]]:
         """Everything but the graph as arrays, for storage."""
-        effects = {} if self.effects is None else self.effects.tensors()
+        parts = {_ESTIMATES: self.estimates, _EFFECTS: self.effects, _EDGES: self.edges}
         return {
-            **{f"{_ESTIMATES}{name}": array for name, array in self.estimates.tensors().items()},
-            **{f"{_EFFECTS}{name}": array for name, array in effects.items()},
+            f"{kind}{name}": array
+            for kind, part in parts.items()
+            if part is not None
+            for name, array in part.tensors().items()
         }
 
     def scores(self) -> NeuronScores:
@@ -81,6 +95,7 @@ def scoring_neurons(
     method: str = DEFAULT_METHOD,
     settings: Mapping[str, Any] | None = None,
     exact: int | None = None,
+    edges: int = 0,
     metric: AnyMetric | None = None,
     conditions: Conditions = Conditions(),
     stored: Mapping[str, npt.NDArray[Any]] | None = None,
@@ -98,6 +113,7 @@ def scoring_neurons(
             behind its name, the neurons and heads of largest estimate are measured, as many of each.
         settings: the method's own, such as ``{"steps": 10}``; its defaults where none are given.
         exact: how many are measured; by default as many as cost what the estimates cost with ``+exact``, else none.
+        edges: of how many of the best neurons the edges are scored too, by EAP's gradient.
         metric: a metric's name, a ``Metric``, or a function of (logits ``[batch, n_positions, vocab]``, batch) to
             ``[batch]``; the prompt set's own by default.
         conditions: how much is run at a time, `Conditions`; by default what memory allows.
@@ -112,14 +128,28 @@ def scoring_neurons(
     first = attribute_neurons(
         model, prompts, method=estimate_of(method), settings=settings, stored=_part(stored, _ESTIMATES), **asked
     )
+    state = None
     for estimates in first:
-        if not (estimates.finished and measures):
-            yield NeuronScoringState(estimates, None, measures)
-    if not measures:
-        return
-    chosen = _largest(model.graph, estimates.scores(), exact)
-    for effects in patching_neurons(model, prompts, chosen, stored=_part(stored, _EFFECTS), **asked):
-        yield NeuronScoringState(estimates, effects, measures)
+        state = NeuronScoringState(estimates, None, measures, None, edges)
+        yield from _unless_done(state)
+    assert state is not None
+    if measures:
+        chosen = _largest(model.graph, state.estimates.scores(), exact)
+        for effects in patching_neurons(model, prompts, chosen, stored=_part(stored, _EFFECTS), **asked):
+            state = replace(state, effects=effects)
+            yield from _unless_done(state)
+    if edges:
+        names = state.scores().top_neurons(edges).names
+        for followed in attribute_neuron_edges(model, prompts, names, stored=_part(stored, _EDGES), **asked):
+            state = replace(state, edges=followed)
+            yield from _unless_done(state)
+    yield state
+
+
+def _unless_done(state: NeuronScoringState) -> Iterator[NeuronScoringState]:
+    """The state, but that of a part that ends, after which the next begins."""
+    if not state.at_work.finished:
+        yield state
 
 
 @at_the_end_of(scoring_neurons)
