@@ -20,6 +20,7 @@ from edgewise.graph import (
 )
 from edgewise.graph.circuit_file import from_dict, to_dict
 from edgewise.graph.selection import has_path, leading
+from edgewise.search.exact.targets import named_edges
 
 PLACES = ("S1", "S2", "END")
 PLAIN = Graph(GraphSpec(2, 2, 4, n_kv_heads=1))
@@ -241,3 +242,9 @@ def test_by_reader_greedy_files_and_shared_heads() -> None:
     back = kv_head_view(query_head_view(apart), PLAIN.spec)
     assert isinstance(back, EdgeScores)
     assert np.nanmax(np.abs(back.values - apart.values)) <= 1e-15
+
+
+def test_a_pattern_without_a_place_is_of_all_places() -> None:
+    everywhere, once = named_edges(GRAPH, ["*->logits"]), named_edges(GRAPH, ["*->logits@END"])
+    assert int(everywhere.sum()) == 3 * int(once.sum()) == 3 * GRAPH.n_sources
+    assert once[:, GRAPH.logits, 2].all()
