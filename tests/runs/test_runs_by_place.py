@@ -27,6 +27,8 @@ from edgewise.runs.verify import verify
 from edgewise.settings.evaluation import EvaluationRequest
 from edgewise.settings.selection import Selection
 
+pytestmark = pytest.mark.slow
+
 PLACES = ("IO", "S1", "S1+1", "scene", "S2", "action", "END", "rest")
 
 
