@@ -118,6 +118,7 @@ def configs() -> list[RunConfig]:
             continue
         level = {"level": "neuron"} if one.name == "neuron_edges" else {}
         prompts = {"data": "rows.csv"} if one.name in {"hold_out", "columns", "answer_tokens"} else {"task": "ioi"}
+        prompts |= {"positions": "spans"} if one.name == "readers" else {}
         found += [RunConfig("demo", **prompts, **level, **{one.name: value}) for value in other_values(one)]
     needed: dict[str, dict[str, Any]] = {
         "acdc": {"tau": 0.5},

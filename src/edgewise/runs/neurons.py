@@ -117,7 +117,7 @@ def _found(config: RunConfig, folder: Path, execution: Execution) -> tuple[Neuro
                 run, config
             ), None
         steps = Steps(execution.report)
-        setup = prepare(config, None, steps, check=lambda model: _require_fits(config.selection, model))
+        setup = prepare(config, None, steps, check=lambda model, _: _require_fits(config.selection, model))
         conditions, metric = execution.conditions(config.batch_size), config.metric or setup.prompts.metric
         if is_own(metric):
             try_metric(setup.model, setup.prompts.pairs, get_metric(metric), by_gradient=True)
