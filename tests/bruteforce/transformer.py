@@ -91,7 +91,8 @@ class Patch:
     """How far each edge is replaced, and each source's replacement `[batch, pos, d_model]`.
 
     The mask, `[source, destination]` or one a row of the batch, holds 0 (current output) to 1 (replacement);
-    numbers outside that range go on along the same line.
+    numbers outside that range go on along the same line. One a row may have a fourth axis, of positions, and a fifth,
+    of the positions of readers: then each query reads keys and values that are made for it alone.
     """
 
     mask: Float[Tensor, "*batch source destination"]
@@ -137,6 +138,7 @@ class _Pass:
     inputs: dict[str, Tensor] = field(default_factory=dict)
     patterns: dict[str, Tensor] = field(default_factory=dict)
     constants: list[Tensor] = field(default_factory=list)
+    reader: int | None = None
 
     def forward(self, tokens: Tensor) -> Run:
         model = self.model
@@ -174,12 +176,21 @@ class _Pass:
             return [p(x) for p, x in zip(getattr(attention, letter), normed, strict=True)]
 
         q = [turn(x) for x in together(attention.q_norm, project("q"))]
-        k = [turn(x) for x in together(attention.k_norm, project("k"))]
-        v, names = project("v"), head_names(block, layer)
-        patterns = attention.patterns(q, k, self.model.causal)
-        self.patterns.update(zip(names, patterns, strict=True))
-        z = [pattern @ v[attention.group_of(head)] for head, pattern in enumerate(patterns)]
-        return dict(zip(names, attention.write(z), strict=True))
+
+        def gathered() -> list[Tensor]:
+            k = [turn(x) for x in together(attention.k_norm, project("k"))]
+            v, patterns = project("v"), attention.patterns(q, k, self.model.causal)
+            self.patterns.update(zip(names, patterns, strict=True))
+            return [pattern @ v[attention.group_of(head)] for head, pattern in enumerate(patterns)]
+
+        names = head_names(block, layer)
+        if self.patch is None or self.patch.mask.ndim < 5:
+            return dict(zip(names, attention.write(gathered()), strict=True))
+        by_reader = []
+        for self.reader in range(q[0].shape[1]):
+            by_reader.append([z[:, self.reader] for z in gathered()])
+        self.reader = None
+        return dict(zip(names, attention.write([torch.stack(z, 1) for z in zip(*by_reader, strict=True)]), strict=True))
 
     def _read(self, destination: str, earlier: list[str], constants: list[Tensor]) -> Tensor:
         total = torch.zeros_like(self.outputs["input"])
@@ -197,5 +208,11 @@ class _Pass:
         if self.patch is None:
             return current.clone()
         i, j = self.model.places[source, destination]
-        amount = self.patch.mask[..., i, j].reshape(-1, 1, 1)
+        mask = self.patch.mask
+        if mask.ndim > 4:
+            moved = destination.endswith(("<k>", "<v>"))
+            of_edge = mask[:, i, j, :, self.reader] if moved else mask[:, i, j].diagonal(dim1=1, dim2=2)
+            amount = of_edge[..., None]
+        else:
+            amount = mask[:, i, j, :, None] if mask.ndim > 3 else mask[..., i, j].reshape(-1, 1, 1)
         return current + amount * (self.patch.replacements[source] - current)

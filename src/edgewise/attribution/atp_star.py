@@ -55,5 +55,6 @@ ATP_STAR = Method(
     score=score,
     settings=GradDropSettings,
     activations=4.0,
+    by_place=False,
     passes=passes,
 )

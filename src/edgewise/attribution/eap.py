@@ -14,5 +14,6 @@ EAP = Method(
     name="eap",
     summary="edge attribution patching (Syed et al. 2023): 2 forward passes, 1 backward pass",
     score=edge_scores,
+    by_reader=True,
     passes=Passes(2.0, 1.0),
 )

@@ -14,6 +14,7 @@ IFR = Method(
     name="ifr",
     summary="information flow routes (Ferrando and Voita 2024): forward passes alone, importances without sign",
     score=flow_scores,
+    by_place=False,
     passes=Passes(3.0),
     no_estimates="gives importances without sign, and its scores are no estimates of exact effects",
 )

@@ -22,13 +22,13 @@ from edgewise.attribution.moments import Array
 from edgewise.attribution.state import AttributionState, require_level
 from edgewise.engine.run.batches import Batch, arrange, share
 from edgewise.engine.run.buffers import Buffers
-from edgewise.engine.run.inputs import AnyMetric, metric_for, usable
+from edgewise.engine.run.inputs import AnyMetric, graph_for, metric_for, usable
 from edgewise.engine.run.layers import layers_told
-from edgewise.engine.run.memory import micro_batch, release, shared
+from edgewise.engine.run.memory import has_room, micro_batch, release, shared, shown
 from edgewise.engine.run.metric_gradient import metric_values
 from edgewise.engine.run.metric_path import MetricPath
 from edgewise.engine.run.references import with_references
-from edgewise.errors import DataError, EdgewiseWarning, VanishingGradientError
+from edgewise.errors import DataError, EdgewiseWarning, MemoryLimitError, SettingError, VanishingGradientError
 from edgewise.generators import at_the_end_of
 from edgewise.graph import EdgeScores, NodeScores
 from edgewise.methods import ESTIMATES as METHODS
@@ -40,9 +40,16 @@ from edgewise.settings.conditions import Conditions, unheard
 from edgewise.settings.read import read_settings
 from edgewise.settings.scoring import Level
 from edgewise.tasks import PromptPair, PromptSet
+from edgewise.tasks.places import places_of
 
 # Below this the largest |dL/dlogits| counts as zero: rounding, not a slope.
 FLAT = 1e-6
+# Mean, squares and mean size in float64, before and after a micro-batch, and what is made on the way.
+_BYTES_A_SCORE = 64
+NO_READERS = "the scores of {} are not kept apart by reader; leave --readers out, or take eap"
+NO_PLACES = (
+    "the scores of {} are no sums over positions; leave --positions out, or take eap, secant, relp or eap-ig-inputs"
+)
 # With fewer resamples the ends of a 95 % interval are extremes.
 FEWEST_RESAMPLES = 20
 
@@ -91,9 +98,10 @@ def attribute(
     chosen, measured, pairs = checked(model, prompts, method, metric, level)
     score = chosen.with_settings(settings or {})
     steps = _layers(chosen, settings or {}, model) if conditions.during is not unheard else 0
+    _require_room(model, pairs)
     if state is None:
         state = AttributionState.start(
-            model.graph,
+            graph_for(model, pairs),
             level=level,
             batch_size=rows_at_first(model, pairs, conditions, chosen.activations),
             total=len(pairs),
@@ -160,6 +168,17 @@ def rows_at_first(model: Model, pairs: Sequence[PromptPair], conditions: Conditi
     return shared(fitting, len(pairs), conditions)
 
 
+def _require_room(model: Model, pairs: Sequence[PromptPair]) -> None:
+    """Refuse more places than memory holds sums of."""
+    graph = graph_for(model, pairs)
+    size = graph.mask.size * _BYTES_A_SCORE
+    if graph.places and not has_room(size, torch.device("cpu")):
+        raise MemoryLimitError(
+            f"the sums of all edges at {graph.n_places} places take {shown(size)}, which is more than half of the"
+            " memory that is free; name fewer spans, with --positions spans"
+        )
+
+
 def _resamples(count: int) -> int:
     if count and count < FEWEST_RESAMPLES:
         raise DataError(f"bootstrap of {count} resamples: give at least {FEWEST_RESAMPLES}, or none")
@@ -183,7 +202,14 @@ def checked(
             f" would score every edge zero; use logit-diff, prob-diff or log-prob{others}"
         )
     require_level(level)
-    return chosen, measured, usable(model, prompts, measured)
+    pairs = usable(model, prompts, measured)
+    if places_of(pairs) and not chosen.by_place:
+        raise SettingError(NO_PLACES.format(f"'{chosen.name}'"))
+    if graph_for(model, pairs).readers and not chosen.by_reader:
+        raise SettingError(NO_READERS.format(f"'{chosen.name}'"))
+    if places_of(pairs) and level == "node":
+        raise SettingError("--positions keeps edges apart by place, and not nodes; leave --level node out")
+    return chosen, measured, pairs
 
 
 def _layers(method: Method, settings: Mapping[str, Any], model: Model) -> int:
@@ -214,6 +240,8 @@ def _step(
     batch = with_references(model, batch, metric)
     path = MetricPath(metric, batch.metric)
     scored = score(model, batch, path, buffers)
+    if batch.places is not None and scored.edges.ndim < 4 + batch.places.readers:
+        raise SettingError((NO_READERS if batch.places.readers else NO_PLACES).format("this method"))
     known = path.known(scored.clean_logits)
     clean = known.values if known else metric_values(metric, scored.clean_logits, batch.metric, scored.clean_logits)
     corrupted = metric_values(metric, scored.corrupted_logits, batch.metric, scored.clean_logits)

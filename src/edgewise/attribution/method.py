@@ -33,6 +33,8 @@ class Method:
         no_estimates: why its scores are no estimates of exact effects; None where they are.
         beyond_clean: whether it takes the metric's gradient in other runs than the clean one too, so that it has
             something to say of a metric that is flat there.
+        by_place: whether its scores are sums over positions, which can be kept apart by place.
+        by_reader: whether those of keys and values can be kept apart by the place of the query that reads them too.
         passes: what it costs, or how to tell from its settings and the graph's shape; None where nobody has said.
     """
 
@@ -43,6 +45,8 @@ class Method:
     activations: float = 1.0
     no_estimates: str | None = None
     beyond_clean: bool = False
+    by_place: bool = True
+    by_reader: bool = False
     passes: Passes | Callable[[Any, GraphSpec], Passes] | None = None
 
     def cost(self, settings: Any, spec: GraphSpec) -> Passes | None:

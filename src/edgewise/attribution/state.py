@@ -80,7 +80,7 @@ class AttributionState:
         """Before the first micro-batch.
 
         Args:
-            graph: the model's graph.
+            graph: the model's graph, with the places of the prompts.
             level: ``"edge"`` or ``"node"``.
             batch_size: prompts a micro-batch.
             total: prompts in all.

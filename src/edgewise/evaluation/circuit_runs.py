@@ -28,7 +28,7 @@ class Kept(Protocol):
 
     def __len__(self) -> int: ...
     def kept(self, number: int) -> BoolArray:
-        """The edges that a circuit keeps, ``[n_sources, n_destinations]``."""
+        """The edges that a circuit keeps, in the shape of its graph's mask."""
         ...
 
     def words(self, number: int) -> str:
@@ -76,6 +76,9 @@ class CircuitRuns:
         baseline = self.open_baseline(batch)
         exists = torch.tensor(self.model.graph.mask, device=self.model.device)
         clean = patched_logits(self.model, baseline, torch.zeros_like(exists)[None], self.buffers)[0]
+        if baseline.places is not None:
+            names = tuple(map(str, range(baseline.places.n)))
+            exists = torch.tensor(self.model.graph.at_places(names, baseline.places.readers).mask, device=exists.device)
         of_prompts = self.values(clean, batch, clean)
         require_finite(self.metric, of_prompts[METRIC])
         return CircuitRunsOfBatch(self, batch, baseline, exists, clean, of_prompts)

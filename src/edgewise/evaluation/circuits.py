@@ -13,7 +13,8 @@ from edgewise.graph import Circuit
 from edgewise.graph.arrays import BoolArray
 from edgewise.settings.evaluation import EvaluationRequest
 
-# A circuit by what it is: ("empty",), ("top", size), ("random", number, size), ("without", source, destination).
+# A circuit by what it is: ("empty",), ("top", size), ("random", number, size), ("without", source, destination), and
+# the number of the place behind these where edges have one.
 Key = tuple[str | int, ...]
 FULL: Key = ("full",)
 EMPTY: Key = ("empty",)
@@ -60,7 +61,7 @@ class Circuits:
         return ("top", size) if number is None else ("random", number, size)
 
     def kept(self, number: int) -> BoolArray:
-        """The edges that a circuit keeps, ``[n_sources, n_destinations]``."""
+        """The edges that a circuit keeps, in the shape of its mask."""
         kind, *rest = self.keys[number]
         given = [int(value) for value in rest]
         if kind == "empty":
@@ -69,7 +70,7 @@ class Circuits:
             return self.circuit.complement().mask
         if kind == "without":
             mask: BoolArray = self.circuit.mask.copy()
-            mask[given[0], given[1]] = False
+            mask[tuple(given)] = False
             return mask
         if self.ladder is None or kind == "circuit":
             return self.circuit.mask
@@ -78,7 +79,7 @@ class Circuits:
             ladder = self.ladder if kind == "top" else self.ladder.shuffled(self.wanted.seed, given[0])
             self._ranked[number] = np.packbits(ladder.circuit(given[-1]).mask)
         shape = self.circuit.mask.shape
-        bits = np.unpackbits(self._ranked[number], count=shape[0] * shape[1])
+        bits = np.unpackbits(self._ranked[number], count=self.circuit.mask.size)
         return np.asarray(bits.reshape(shape), dtype=np.bool_)
 
     def words(self, number: int) -> str:
@@ -86,7 +87,7 @@ class Circuits:
         key = self.keys[number]
         kind, *rest = key
         if kind == "without":
-            return f"the circuit without {self.circuit.graph.edge_name(int(rest[0]), int(rest[1]))}"
+            return f"the circuit without {self.circuit.graph.edge_name(*map(int, rest))}"
         what = self.ladder.what if self.ladder else "edges"
         if kind == "top":
             return f"the best {rest[0]} {what}"
@@ -104,4 +105,6 @@ class Circuits:
 
     def _removals(self) -> Iterator[Key]:
         if self.wanted.minimality:
-            yield from (("without", int(i), int(j)) for i, j in np.argwhere(self.circuit.mask))
+            for at in np.argwhere(self.circuit.mask).tolist():
+                key: Key = ("without", *at)
+                yield key

@@ -21,7 +21,7 @@ import numpy.typing as npt
 import torch
 
 from edgewise.engine.run.batches import divide
-from edgewise.engine.run.inputs import AnyMetric, metric_for, usable
+from edgewise.engine.run.inputs import AnyMetric, graph_for, metric_for, usable
 from edgewise.engine.run.memory import halving
 from edgewise.engine.run.references import with_references
 from edgewise.errors import SelectionError
@@ -83,9 +83,12 @@ class Evaluator:
         by: Ranking = "abs",
     ) -> None:
         """Check what is given."""
+        graph = graph_for(model, prompts)
         for what, given in (("circuit", circuit), ("scores", scores)):
-            if given is not None and given.graph != model.graph:
-                raise SelectionError(f"the {what} is of {given.graph!r}, the model has {model.graph!r}; give its own")
+            if given is not None and given.graph != graph:
+                raise SelectionError(
+                    f"the {what} is of {given.graph!r}, the model on these prompts has {graph!r}; give its own"
+                )
         self.metric = metric_for(prompts, metric)
         self._model, self._pairs = model, usable(model, prompts, self.metric)
         ladder, self._no_curve = _ladder(wanted, scores, by)

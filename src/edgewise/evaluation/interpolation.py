@@ -23,12 +23,13 @@ from torch import Tensor
 from edgewise.engine.patching.patch import patched_logits
 from edgewise.engine.run.batches import Batch
 from edgewise.engine.run.buffers import Buffers
-from edgewise.engine.run.inputs import AnyMetric, metric_for, usable
+from edgewise.engine.run.inputs import AnyMetric, graph_for, metric_for, usable
 from edgewise.engine.run.metric_gradient import metric_values, require_finite
 from edgewise.engine.run.replacement import Baseline, resample
 from edgewise.engine.run.sources import accumulation_dtype
 from edgewise.errors import DataError, ScoreError
 from edgewise.generators import at_the_end_of
+from edgewise.graph import Graph
 from edgewise.graph.arrays import FloatArray
 from edgewise.metrics import Metric
 from edgewise.models import Model
@@ -93,8 +94,9 @@ def interpolating(
         raise DataError("interpolation needs at least one edge and one share; give both")
     measured = metric_for(prompts, metric)
     pairs = usable(model, prompts, measured)
-    places = tuple(model.graph.edge(name) for name in edges)
-    work = _Shares(model, measured, tuple((place, float(share)) for place in places for share in shares))
+    graph = graph_for(model, pairs)
+    places = tuple(graph.edge(name) for name in edges)
+    work = _Shares(model, measured, graph, tuple((place, float(share)) for place in places for share in shares))
     table = start(model, pairs, work, conditions, stored)
     yield InterpolationState(table, len(edges))
     for filled in fill(model, pairs, work, table):
@@ -117,7 +119,8 @@ class _Shares:
 
     model: Model
     metric: Metric
-    targets: tuple[tuple[tuple[int, int], float], ...]
+    graph: Graph
+    targets: tuple[tuple[tuple[int, ...], float], ...]
     names: tuple[str, ...] = (CHANGE,)
     prompt_names: tuple[str, ...] = (CLEAN,)
     buffers: Buffers = field(default_factory=Buffers)
@@ -136,10 +139,10 @@ class _Shares:
     def masks(self, targets: Sequence[int]) -> Tensor:
         """The masks of some targets, or that of the clean run where there are none."""
         kind = accumulation_dtype(self.model.dtype)
-        masks = torch.zeros(max(len(targets), 1), *self.model.graph.mask.shape, dtype=kind, device=self.model.device)
+        masks = torch.zeros(max(len(targets), 1), *self.graph.mask.shape, dtype=kind, device=self.model.device)
         for row, target in enumerate(targets):
             place, share = self.targets[target]
-            masks[row, place[0], place[1]] = share
+            masks[row][place] = share
         return masks
 
 

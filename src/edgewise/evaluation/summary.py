@@ -101,7 +101,7 @@ class _Found:
         """The largest effect first; equal ones in the order of sources, then destinations."""
         graph, circuit = self._circuits.circuit.graph, self.values(CIRCUIT)
         removed = [
-            Removal(graph.edge_name(int(key[1]), int(key[2])), *measures.mean(self.values(key) - circuit))
+            Removal(graph.edge_name(*map(int, key[1:])), *measures.mean(self.values(key) - circuit))
             for key in self._circuits.keys
             if key[0] == "without"
         ]

@@ -30,7 +30,7 @@ class Circuit(ShownInNotebook):
 
     Args:
         graph: the graph the edges belong to.
-        mask: bool `[n_sources, n_destinations]`, True where the edge is kept; copied and read-only.
+        mask: bool, in the shape of the graph's: True where the edge is kept; copied and read-only.
 
     Raises:
         SelectionError: a wrong shape, a mask that is not bool, or an edge that the graph does not have.
@@ -76,7 +76,17 @@ class Circuit(ShownInNotebook):
 
     def edges(self) -> tuple[str, ...]:
         """Return the names of the edges kept, source after source."""
-        return tuple(self.graph.edge_name(i, j) for i, j in np.argwhere(self.mask).tolist())
+        return tuple(self.graph.edge_name(*at) for at in np.argwhere(self.mask).tolist())
+
+    @property
+    def ends(self) -> BoolArray:
+        """Bool `[n_sources, n_destinations]`: which pairs of ends have a kept edge, at whatever place."""
+        return self.graph.any_place(self.mask)
+
+    @property
+    def plain(self) -> Circuit:
+        """Each edge over all positions that is kept at any place."""
+        return Circuit(self.graph.plain, self.ends)
 
     @property
     def node_mask(self) -> BoolArray:
@@ -84,13 +94,14 @@ class Circuit(ShownInNotebook):
 
         An edge into ``a3.kv0<k>`` ends at every head of that group.
         """
-        read = (self.graph.reads & self.mask.any(axis=0)).any(axis=1)
-        return np.asarray(self.mask.any(axis=1) | read, dtype=np.bool_)
+        ends = self.ends
+        read = (self.graph.reads & ends.any(axis=0)).any(axis=1)
+        return np.asarray(ends.any(axis=1) | read, dtype=np.bool_)
 
     def nodes(self) -> tuple[str, ...]:
         """Return the nodes at either end of a kept edge, in source order, ``logits`` last."""
         names = [self.graph.sources[i] for i in np.flatnonzero(self.node_mask)]
-        return (*names, "logits") if self.mask[:, self.graph.logits].any() else tuple(names)
+        return (*names, "logits") if self.ends[:, self.graph.logits].any() else tuple(names)
 
     def complement(self) -> Circuit:
         """Return the circuit of the edges that this one patches."""

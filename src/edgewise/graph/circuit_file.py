@@ -6,7 +6,9 @@
 1. ``edges`` lists each edge that is kept or scored; one that it does not list is neither.
 2. A score estimates L(patched) - L(clean): negative helps. It has as many digits as the run.
 3. ``exact`` is there once some scores were measured; where it is true, ``estimate`` is what the method had said.
-4. ``level`` says what is scored, ``edge`` or ``node``; it is null, and there are no scores, where nothing is.
+4. ``places`` lists the places in the prompt where edges are kept apart by them; then each edge has one in its name,
+   and ``edges`` lists those that are kept; ``readers`` says whether keys and values are kept apart by reader too.
+5. ``level`` says what is scored, ``edge`` or ``node``; it is null, and there are no scores, where nothing is.
 """
 
 from __future__ import annotations
@@ -54,10 +56,12 @@ def to_dict(circuit: Circuit, scores: EdgeScores | NodeScores | None = None) -> 
     listed, said = _listed(circuit, scores)
     of_edges = said if level == "edge" else {}
     edges = {
-        graph.edge_name(i, j): {"in_circuit": bool(circuit.mask[i, j]), **of_edges.get((i, j), {})}
-        for i, j in map(tuple, np.argwhere(listed).tolist())
+        graph.edge_name(*at): {"in_circuit": bool(circuit.mask[at]), **of_edges.get(at, {})}
+        for at in map(tuple, np.argwhere(listed).tolist())
     }
-    top = {"format": FORMAT, "format_version": VERSION, "graph": asdict(graph.spec), "level": level, "edges": edges}
+    shape: dict[str, Any] = {"graph": asdict(graph.spec)}
+    shape |= {"places": list(graph.places), "readers": graph.readers} if graph.places else {}
+    top = {"format": FORMAT, "format_version": VERSION, **shape, "level": level, "edges": edges}
     return top | ({"nodes": {graph.sources[at[0]]: known for at, known in said.items()}} if level == "node" else {})
 
 
@@ -75,7 +79,7 @@ def from_dict(d: Mapping[str, Any], spec: GraphSpec | None = None) -> Found:
     version = entry(d, "format_version", int, "")
     if version != VERSION:
         raise FormatError(f"format_version is {version}, and this edgewise reads {VERSION}; write the circuit again")
-    graph = _graph(section(d, "graph"))
+    graph = _graph(section(d, "graph"), d.get("places", []), d.get("readers", False))
     level = entry(d, "level", (str, type(None)), "")
     if level not in ("edge", "node", None):
         raise FormatError(f"level is {level!r:.40}, expected 'edge', 'node' or null")
@@ -132,14 +136,14 @@ def _listed(
 ) -> tuple[BoolArray, dict[tuple[int, ...], dict[str, Any]]]:
     """The edges of the file, and what is said of those and of nodes that are scored.
 
-    Of scores of more edges than `MOST_LISTED`, those in the circuit alone are in the file.
+    Of scores of more edges than `MOST_LISTED`, or of edges at places, those in the circuit alone are in the file.
     """
     if scores is None:
         return circuit.mask, {}
     scored = ~np.isnan(scores.values)
     if scores.what == "node":
         return circuit.mask, _said(scores, scored)
-    few = int(scored.sum()) <= MOST_LISTED
+    few = int(scored.sum()) <= MOST_LISTED and not circuit.graph.places
     return (circuit.mask | scored if few else circuit.mask), _said(scores, scored if few else scored & circuit.mask)
 
 
@@ -157,9 +161,13 @@ def _said(scores: EdgeScores | NodeScores, which: BoolArray) -> dict[tuple[int, 
     return said
 
 
-def _graph(fields: Mapping[str, Any]) -> Graph:
+def _graph(fields: Mapping[str, Any], places: Any, readers: Any) -> Graph:
+    if not isinstance(places, list) or not all(isinstance(place, str) for place in places):
+        raise FormatError(f"places is {places!r:.40}, expected a list of names")
     try:
-        return Graph(GraphSpec(**fields))
+        return Graph(GraphSpec(**fields), tuple(places), readers is True)
+    except SelectionError as error:
+        raise FormatError(f"places: {error}") from None
     except ModelError as error:
         raise FormatError(f"graph: {error}") from None
     except TypeError as error:

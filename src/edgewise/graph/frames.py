@@ -32,8 +32,10 @@ def frame(scores: NamedScores) -> pandas.DataFrame:
     names, at = list(scores), ~np.isnan(scores.values)
     columns: dict[str, Any] = {scores.what: names}
     if scores.what == "edge":
-        ends = [name.split("->") for name in names]
+        ends = [name.partition("@")[0].split("->") for name in names]
         columns |= {"source": [end[0] for end in ends], "destination": [end[1] for end in ends]}
+        if getattr(scores.graph, "places", ()):
+            columns["place"] = [name.partition("@")[2] for name in names]
     columns["score"] = scores.values[at]
     for column, field in _BESIDE.items():
         array = getattr(scores, field)

@@ -3,11 +3,15 @@
 Sources, in order: ``input``, then for every layer its heads ``a3.h0, a3.h1, ...`` and its MLP ``m3``.
 Destinations, in order: for every layer all ``<q>``, all ``<k>``, all ``<v>``, then the MLP; last ``logits``.
 An edge leads from a source to every destination that is computed after it.
+
+Where edges are kept apart by place in the prompt, each is there once for every place: ``a0.h1->m3@S2``. Where they are
+kept apart by reader too, those into keys and values are there once for every place at which a head reads what stands at
+theirs: ``a0.h1->a3.h2<k>@S1->END``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,23 +26,29 @@ __all__ = ["Graph"]
 
 @dataclass(frozen=True)
 class Graph:
-    """All sources, all destinations and the mask of the edges that exist; two graphs of one spec are equal.
+    """All sources, all destinations and the mask of the edges that exist; equal where spec and places are.
 
     With L layers, H heads, K key/value heads and M = 1 with MLPs, else 0:
     ``n_sources = 1 + L (H + M)`` and ``n_destinations = L (H + 2 K + M) + 1``.
 
     Args:
         spec: the model's shape.
+        places: names of the places in the prompt at which edges are kept apart; none for edges over all positions.
+        readers: whether edges into keys and values are also kept apart by the place of the query that reads them.
 
     Attributes:
         sources: names of the nodes that write, `[n_sources]`.
-        destinations: names of the places that read, `[n_destinations]`.
-        mask: bool `[n_sources, n_destinations]`, True where an edge exists.
+        destinations: names of what reads, `[n_destinations]`.
+        mask: bool `[n_sources, n_destinations]`, True where an edge exists; with places, `[n_sources, n_destinations,
+            n_places]`; with readers a last axis more, of their places, which are the edge's own where it does not lead
+            into keys and values.
         reads: bool `[n_sources, n_destinations]`, True where the destination is an input of the source's own
             node: ``a3.h7`` reads ``a3.h7<q>`` and the k and v of its key/value head. ``input`` reads nothing.
     """
 
     spec: GraphSpec
+    places: tuple[str, ...] = ()
+    readers: bool = False
     sources: tuple[str, ...] = field(init=False, compare=False, repr=False)
     destinations: tuple[str, ...] = field(init=False, compare=False, repr=False)
     mask: BoolArray = field(init=False, compare=False, repr=False)
@@ -49,6 +59,7 @@ class Graph:
 
     def __post_init__(self) -> None:
         """Derive names, masks and look-up tables from the spec."""
+        object.__setattr__(self, "places", _checked(self.places))
         sources, destinations = _source_names(self.spec), _destination_names(self.spec)
         derived = {
             "sources": sources,
@@ -58,7 +69,7 @@ class Graph:
         }
         for name, value in derived.items():
             object.__setattr__(self, name, value)
-        object.__setattr__(self, "mask", read_only(self._edge_mask()))
+        object.__setattr__(self, "mask", read_only(self._by_place(self._edge_mask())))
         object.__setattr__(self, "reads", read_only(self._read_mask()))
         object.__setattr__(self, "n_edges", int(self.mask.sum()))
 
@@ -92,12 +103,56 @@ class Graph:
             raise SelectionError(f"unknown destination '{name}'{self._destination_hint(name)}")
         return index
 
-    def edge(self, name: str) -> tuple[int, int]:
+    @property
+    def n_places(self) -> int:
+        """Number of places at which edges are kept apart; 1 where none are."""
+        return len(self.places) or 1
+
+    @property
+    def plain(self) -> Graph:
+        """The same graph with edges over all positions."""
+        return Graph(self.spec) if self.places else self
+
+    @property
+    def moved(self) -> BoolArray:
+        """The keys and values, which a head that writes at one place may read at another: bool `[n_destinations]`."""
+        moved: BoolArray = np.zeros(self.n_destinations, dtype=np.bool_)
+        for layer in range(self.spec.n_layers):
+            moved[self.k(layer).start : self.v(layer).stop] = True
+        return moved
+
+    def at_places(self, places: Sequence[str], readers: bool = False) -> Graph:
+        """The same graph with edges kept apart at some places. Raises SelectionError for names that cannot be."""
+        return Graph(self.spec, tuple(places), readers)
+
+    def edge(self, name: str) -> tuple[int, ...]:
         """Return (source row, destination column) of an edge such as ``"a0.h1->m3"``.
 
+        With places there is a third number, that of the place: of ``"a0.h1->m3@S2"``; with readers a fourth.
+
         Raises:
-            SelectionError: not an edge name, an unknown end, or a destination computed before the source.
+            SelectionError: not an edge name, an unknown end or place, or a destination computed before the source.
         """
+        if not self.places:
+            return self._ends(name)
+        plain, at, where = name.partition("@")
+        ends, (place, arrow, reader) = self._ends(plain), where.partition("->")
+        moves = self.readers and bool(self.moved[ends[1]])
+        if not at or bool(arrow) != moves:
+            like = f"{self.places[0]}->{self.places[-1]}" if moves else self.places[0]
+            raise SelectionError(f"edge '{name}': no place; write e.g. '{plain}@{like}'{self._known_places(place)}")
+        numbers = [self._place(name, one) for one in (place, reader if moves else place)]
+        return (*ends, *numbers[: 1 + self.readers])
+
+    def _place(self, name: str, place: str) -> int:
+        if place not in self.places:
+            raise SelectionError(f"edge '{name}': unknown place '{place}'{self._known_places(place)}")
+        return self.places.index(place)
+
+    def _known_places(self, place: str) -> str:
+        return did_you_mean(place, self.places) or f"; the places: {', '.join(self.places)}"
+
+    def _ends(self, name: str) -> tuple[int, int]:
         source, arrow, destination = name.partition("->")
         if not arrow:
             raise SelectionError(f"'{name}' is not an edge name; write 'source->destination', e.g. 'a0.h1->m3'")
@@ -105,23 +160,40 @@ class Graph:
             i, j = self.source_index(source), self.destination_index(destination)
         except SelectionError as error:
             raise SelectionError(f"edge '{name}': {error}") from None
-        if not self.mask[i, j]:
+        if not self.mask[i, j].any():
             raise SelectionError(f"edge '{name}' does not exist: {destination} does not read after {source} writes")
         return i, j
 
-    def edge_name(self, i: int, j: int) -> str:
-        """Return the name of the edge from source row `i` to destination column `j`."""
-        return f"{self.sources[i]}->{self.destinations[j]}"
+    def edge_name(self, i: int, j: int, *where: int) -> str:
+        """Return the name of the edge from source row `i` to destination column `j`, at a place where there are any."""
+        ends = f"{self.sources[i]}->{self.destinations[j]}"
+        return f"{ends}@{self.place_name(j, *where)}" if where else ends
+
+    def place_name(self, j: int, place: int, reader: int | None = None) -> str:
+        """Return the place of an edge to destination column `j`, and behind an arrow that of its reader, if any."""
+        at = self.places[place]
+        return at if reader is None or not self.moved[j] else f"{at}->{self.places[reader]}"
 
     def edge_names(self) -> list[str]:
         """Return the names of all edges, source after source: the order of ``values[graph.mask]``."""
+        if self.places:
+            return [name for _, name in self.named_edges()]
         into, ends = self.mask, np.array([f"->{name}" for name in self.destinations], dtype=object)
         return [name + end for name, row in zip(self.sources, into, strict=True) for end in ends[row].tolist()]
 
     def edges(self) -> Iterator[tuple[int, int, str]]:
-        """Iterate over (row, column, name) of every edge, source after source."""
-        for i, j in np.argwhere(self.mask).tolist():
+        """Iterate over (row, column, name) of every pair of ends, source after source."""
+        for i, j in np.argwhere(self.any_place(self.mask)).tolist():
             yield i, j, self.edge_name(i, j)
+
+    def named_edges(self) -> Iterator[tuple[tuple[int, ...], str]]:
+        """Iterate over where each edge stands in `mask`, and its name."""
+        for at in np.argwhere(self.mask).tolist():
+            yield tuple(at), self.edge_name(*at)
+
+    def any_place(self, mask: BoolArray) -> BoolArray:
+        """Which pairs of ends a mask of edges has at any place, `[n_sources, n_destinations]`."""
+        return np.asarray(mask.any(axis=tuple(range(2, mask.ndim))), dtype=np.bool_) if mask.ndim > 2 else mask
 
     # Layout: where a layer's nodes lie on the two axes
 
@@ -214,6 +286,16 @@ class Graph:
         mask[:, self.logits] = True
         return mask
 
+    def _by_place(self, mask: BoolArray) -> BoolArray:
+        """A mask of ends with the axes of places."""
+        if not self.places:
+            return mask
+        n = len(self.places)
+        if not self.readers:
+            return np.repeat(mask[..., None], n, axis=-1)
+        here = np.eye(n, dtype=np.bool_)
+        return np.asarray(mask[..., None, None] & (self.moved[:, None, None] | here), dtype=np.bool_)
+
     def _read_mask(self) -> BoolArray:
         reads = np.zeros((self.n_sources, self.n_destinations), dtype=np.bool_)
         own = np.eye(self.spec.n_heads, dtype=np.bool_)
@@ -235,6 +317,18 @@ class Graph:
         inputs = [self.destinations[j] for j in np.flatnonzero(self.reads[row])]
         meant = [place for place in inputs if letter and place.endswith(f"<{letter.lower()}")]
         return f"; did you mean '{meant[0]}'?" if meant else f"; {head} reads at {', '.join(inputs)}"
+
+
+def _checked(places: Sequence[str]) -> tuple[str, ...]:
+    """Names of places as they can stand in the names of edges."""
+    for place in places:
+        if not place or not place.isprintable() or any(part in place for part in ("@", "->", ",", '"')):
+            raise SelectionError(
+                f"'{place}' cannot be the name of a place; use letters, digits and signs other than @ , \" and ->"
+            )
+        if places.count(place) > 1:
+            raise SelectionError(f"two places are named '{place}'; name each once")
+    return tuple(places)
 
 
 def _at(name: str, index: dict[str, int], graph: Graph) -> int | None:

@@ -23,7 +23,7 @@ __all__ = ["kv_head_view", "query_head_graph", "query_head_view"]
 
 def query_head_graph(graph: Graph) -> Graph:
     """Return the graph with one key and one value input for every query head."""
-    return Graph(replace(graph.spec, n_kv_heads=graph.spec.n_heads))
+    return replace(graph, spec=replace(graph.spec, n_kv_heads=graph.spec.n_heads))
 
 
 @overload
@@ -43,8 +43,10 @@ def query_head_view(native: Circuit | EdgeScores) -> Circuit | EdgeScores:
     if isinstance(native, Circuit):
         return Circuit(graph, native.mask[:, column])
     copies = np.bincount(column)[column].astype(native.values.dtype)
+    copies = copies.reshape(-1, *(1,) * (graph.mask.ndim - 2))
     known = {name: getattr(native, name) for name in (*ARRAYS, *MARKS) if getattr(native, name) is not None}
-    spread = {name: array[..., column] for name, array in known.items()}
+    axis = _columns(graph)
+    spread = {name: array.take(column, axis) for name, array in known.items()}
     return replace(native, graph=graph, **{n: v / copies if n in ARRAYS else v for n, v in spread.items()})
 
 
@@ -62,25 +64,25 @@ def kv_head_view(by_query: Circuit | EdgeScores, spec: GraphSpec) -> Circuit | E
     Raises:
         SelectionError: `by_query` is not on the query-head graph of `spec`.
     """
-    graph = Graph(spec)
+    graph = replace(by_query.graph, spec=spec)
     if by_query.graph != query_head_graph(graph):
         raise SelectionError(f"cannot group the heads of {by_query.graph.spec} as {spec}: the shapes differ")
     if not spec.is_grouped:
         return by_query
-    column = _native_column(graph)
+    column, axis = _native_column(graph), _columns(graph)
     if isinstance(by_query, Circuit):
-        return Circuit(graph, _join(np.logical_or, by_query.mask, column))
+        return Circuit(graph, _join(np.logical_or, by_query.mask, column, axis))
     per_prompt, resampled = by_query.per_prompt, by_query.resampled
     verified, estimated = by_query.verified, by_query.estimated
     return EdgeScores(
         graph,
-        _join(np.add, by_query.values, column),
-        per_prompt=None if per_prompt is None else _join(np.add, per_prompt, column),
-        resampled=None if resampled is None else _join(np.add, resampled, column),
+        _join(np.add, by_query.values, column, axis),
+        per_prompt=None if per_prompt is None else _join(np.add, per_prompt, column, axis),
+        resampled=None if resampled is None else _join(np.add, resampled, column, axis),
         n_prompts=by_query.n_prompts,
         allow_unscored=by_query.allow_unscored,
-        verified=None if verified is None else _join(np.logical_and, verified, column),
-        estimated=None if estimated is None else _join(np.add, estimated, column),
+        verified=None if verified is None else _join(np.logical_and, verified, column, axis),
+        estimated=None if estimated is None else _join(np.add, estimated, column, axis),
     )
 
 
@@ -95,7 +97,12 @@ def _native_column(graph: Graph) -> np.ndarray[Any, np.dtype[np.intp]]:
     return np.array([*columns, graph.logits], dtype=np.intp)
 
 
-def _join(add: np.ufunc, array: np.ndarray[Any, Any], column: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Combine along the last axis the copies of each native column."""
+def _columns(graph: Graph) -> int:
+    """The axis of destinations."""
+    return 1 - graph.mask.ndim
+
+
+def _join(add: np.ufunc, array: np.ndarray[Any, Any], column: np.ndarray[Any, Any], axis: int) -> np.ndarray[Any, Any]:
+    """Combine along the axis of destinations the copies of each native column."""
     first_copy = np.flatnonzero(np.diff(column, prepend=-1))
-    return np.asarray(add.reduceat(array, first_copy, axis=-1), dtype=array.dtype)
+    return np.asarray(add.reduceat(array, first_copy, axis=axis), dtype=array.dtype)

@@ -33,13 +33,14 @@ class EdgeScores(NamedScores):
 
     Args:
         graph: the graph the scores belong to.
-        values: mean over prompts of the signed score, `[n_sources, n_destinations]`, in units of the metric.
-            What stands where no edge exists does not matter; it becomes NaN.
+        values: mean over prompts of the signed score, in the shape of the graph's mask (`[n_sources, n_destinations]`,
+            with places `[n_sources, n_destinations, n_places]`), in units of the metric. What stands where no edge
+            exists does not matter; it becomes NaN.
         stderr: standard error of that mean, same shape; NaN where it is undefined (one prompt).
         mean_abs: mean over prompts of |score|, same shape.
-        per_prompt: `[n_prompts, n_sources, n_destinations]`.
-        resampled: means over resamples of the prompts, `[n_resamples, n_sources, n_destinations]`.
-        half_width: half of each score's 95 % interval, from these, `[n_sources, n_destinations]`; NaN where undefined.
+        per_prompt: `[n_prompts, *shape]`.
+        resampled: means over resamples of the prompts, `[n_resamples, *shape]`.
+        half_width: half of each score's 95 % interval, from these, same shape; NaN where undefined.
         n_prompts: number of prompts; taken from `per_prompt` when that is given.
         allow_unscored: accept NaN on an edge that exists, meaning "not scored".
         verified: which of the scores are exact effects that were measured, bool, same shape; None where nobody says.
@@ -87,11 +88,38 @@ class EdgeScores(NamedScores):
         """
         return ranked_by(self.values, self.mean_abs, by)
 
+    @property
+    def plain(self) -> EdgeScores:
+        """The scores of edges over all positions: sums over places, of which nothing but the values is known.
+
+        Those of single prompts are kept too; an edge without a score at some place has none.
+        """
+        if not self.graph.places:
+            return self
+        return self._summed(self.graph.plain)
+
+    @property
+    def by_place(self) -> EdgeScores:
+        """The scores of edges at their own places: sums over the places of readers, likewise."""
+        return self._summed(self.graph.at_places(self.graph.places)) if self.graph.readers else self
+
+    def _summed(self, graph: Graph) -> EdgeScores:
+        axes = tuple(range(graph.mask.ndim - self.graph.mask.ndim, 0))
+        exists = self.graph.mask
+        per_prompt = None if self.per_prompt is None else np.where(exists, self.per_prompt, 0).sum(axes)
+        return EdgeScores(
+            graph,
+            np.where(exists, self.values, 0).sum(axes),
+            per_prompt=per_prompt,
+            n_prompts=self.n_prompts,
+            allow_unscored=self.allow_unscored,
+        )
+
     def _at(self, name: str) -> tuple[int, ...]:
         return self.graph.edge(name)
 
     def name_at(self, at: tuple[int, ...]) -> str:
-        """Return the name of the edge that stands there, a source's row and a destination's column."""
+        """Return the name of the edge that stands there: a source's row, a destination's column, maybe a place."""
         return self.graph.edge_name(*at)
 
 

@@ -71,52 +71,86 @@ def greedy(scores: EdgeScores, n: int, by: Ranking = "abs") -> Circuit:
     Raises:
         SelectionError: `n` is negative or larger than the number of scored edges that lead to the logits.
     """
-    graph, ranks = scores.graph, scores.ranking(by)
+    graph, ranks = scores.graph, _by_place(scores.ranking(by), scores.graph)
     _check_count(n, ranks, "edges")
-    mask, open_columns = np.zeros_like(graph.mask), np.zeros(graph.n_destinations, dtype=np.bool_)
-    heap: list[tuple[float, int, int]] = []
-    entered = [graph.logits]
+    mask = np.zeros(ranks.shape, dtype=np.bool_)
+    reached = np.zeros(ranks.shape[1:], dtype=np.bool_)
+    heap: list[tuple[Any, ...]] = []
+    entered = [(graph.logits, *at) for at in np.ndindex(*ranks.shape[2:])]
     for step in range(n):
-        for j in entered:
-            open_columns[j] = True
-            for i in np.flatnonzero(~np.isnan(ranks[:, j])).tolist():
-                heapq.heappush(heap, (-float(ranks[i, j]), i, j))
+        for at in entered:
+            reached[at] = True
+            into = ranks.reshape(len(ranks), -1)[:, np.ravel_multi_index(at, ranks.shape[1:])]
+            for i in np.flatnonzero(~np.isnan(into)).tolist():
+                heapq.heappush(heap, (-float(into[i]), i, *at))
         if not heap:
             raise SelectionError(f"only {step} scored edges lead to logits, {n} were asked for; ask for fewer")
-        _, i, j = heapq.heappop(heap)
-        mask[i, j] = True
-        entered = np.flatnonzero(graph.reads[i] & ~open_columns).tolist()
-    return Circuit(graph, mask)
+        _, i, *best = heapq.heappop(heap)
+        mask[i][tuple(best)] = True
+        read = _read_by(graph, i, np.arange(graph.n_places) == best[1])
+        entered = [tuple(one) for one in np.argwhere(read & ~reached).tolist()]
+    return Circuit(graph, mask.reshape(graph.mask.shape))
 
 
 def prune(circuit: Circuit) -> Circuit:
     """Return a new circuit without the edges that lie on no path from ``input`` to ``logits``.
 
-    A path enters a head at its query, its key or its value input and leaves at the head's output.
+    A path enters a head at its query, its key or its value input and leaves at the head's output. Where edges are kept
+    apart by place, a path stays at its place, but for keys and values, from which it leads to any place.
     """
-    graph, mask = circuit.graph, circuit.mask
+    graph, mask = circuit.graph, _by_place(circuit.mask, circuit.graph)
     # Every node reads only from nodes that stand before it in source order: one sweep each way is enough.
-    fed = np.zeros(graph.n_sources, dtype=np.bool_)
+    fed = np.zeros((graph.n_sources, graph.n_places), dtype=np.bool_)
     fed[graph.input_source] = True
+    carries: BoolArray = np.zeros(mask.shape[1:], dtype=np.bool_)
     for k in range(graph.n_sources):
-        fed[k] |= (mask[:, graph.reads[k]].any(axis=1) & fed).any()
-    return Circuit(graph, mask & fed[:, None] & _heard(circuit)[None, :])
+        fed[k] |= _fed_by(graph, k, carries)
+        carries |= mask[k] & _at_source(fed[k], graph)
+    kept = mask & _at_source(fed, graph)[:, None] & _heard(circuit)[None]
+    return Circuit(graph, kept.reshape(graph.mask.shape))
 
 
 def leading(circuit: Circuit) -> Circuit:
     """Return a new circuit without the edges that lie on no path to ``logits``, wherever it begins."""
-    return Circuit(circuit.graph, circuit.mask & _heard(circuit)[None, :])
+    kept = _by_place(circuit.mask, circuit.graph) & _heard(circuit)[None]
+    return Circuit(circuit.graph, kept.reshape(circuit.mask.shape))
 
 
 def _heard(circuit: Circuit) -> BoolArray:
-    """The destinations from which a path leads to ``logits``."""
-    graph = circuit.graph
-    heard = np.zeros(graph.n_destinations, dtype=np.bool_)
+    """The destinations, by place, from which a path leads to ``logits``."""
+    graph, mask = circuit.graph, _by_place(circuit.mask, circuit.graph)
+    heard = np.zeros(mask.shape[1:], dtype=np.bool_)
     heard[graph.logits] = True
     for k in reversed(range(graph.n_sources)):
-        if (circuit.mask[k] & heard).any():
-            heard |= graph.reads[k]
+        heard |= _read_by(graph, k, (mask[k] & heard).any(axis=(0, 2) if graph.readers else 0))
     return heard
+
+
+def _by_place(array: np.ndarray[Any, Any], graph: Graph) -> np.ndarray[Any, Any]:
+    """An array of edges with an axis of places; one place where they are not kept apart."""
+    return array if graph.places else array[..., None]
+
+
+def _at_source(of_places: BoolArray, graph: Graph) -> BoolArray:
+    """What holds of sources at places, `[..., n_places]`, beside the places of readers where there are such."""
+    return of_places[..., None] if graph.readers else of_places
+
+
+def _fed_by(graph: Graph, source: int, carries: BoolArray) -> BoolArray:
+    """The places, `[n_places]`, at which a node reads any of what some destinations at places are fed."""
+    reads, moved = graph.reads[source], graph.moved
+    if graph.readers:
+        return np.asarray(carries[reads].any(axis=(0, 1)), dtype=np.bool_)
+    return np.asarray(carries[reads & ~moved].any(axis=0) | carries[reads & moved].any(), dtype=np.bool_)
+
+
+def _read_by(graph: Graph, source: int, at: BoolArray) -> BoolArray:
+    """What a node that writes at some places, `[n_places]`, has read: `[n_destinations, n_places]`, or by reader."""
+    reads, moved = graph.reads[source], graph.moved
+    if graph.readers:
+        here = np.eye(graph.n_places, dtype=np.bool_) & at
+        return np.asarray(reads[:, None, None] & (here | (moved[:, None, None] & at)), dtype=np.bool_)
+    return np.asarray(reads[:, None] & (at[None] | (moved & at.any())[:, None]), dtype=np.bool_)
 
 
 def has_path(circuit: Circuit) -> bool:

@@ -12,7 +12,7 @@ from edgewise.report.files import Picture, picture_png, picture_svg
 from edgewise.report.picture.choice import choose
 from edgewise.report.picture.circuit import Heading, circuit_scene
 from edgewise.report.picture.svg import svg
-from edgewise.report.scenes import run_circuit, run_scores
+from edgewise.report.scenes import run_circuit, run_places, run_scores, run_unrolled
 from edgewise.runs.store.folder import Run
 
 Format: TypeAlias = Literal["svg", "png", "png-dark"]
@@ -48,6 +48,8 @@ def picture_files(run: Run, top: int | None = None, formats: Sequence[Format] = 
             raise UnknownNameError(f"unknown format '{given}'{near} use one of {', '.join(FORMATS)}")
     files: dict[str, bytes] = {}
     pictures: dict[str, Picture] = {"circuit": run_circuit(run, top), "scores": run_scores(run)}
+    if run.circuit.graph.places:
+        pictures |= {"unrolled": run_unrolled(run, top), "places": run_places(run)}
     for name, picture in pictures.items():
         if "svg" in formats:
             files[f"{name}.svg"] = picture_svg(picture).encode()

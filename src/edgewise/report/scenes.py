@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from edgewise.graph import EdgeScores
 from edgewise.report.charts.chart import Chart
+from edgewise.report.charts.places import places_chart
 from edgewise.report.charts.scatter import Dot, scatter_chart
 from edgewise.report.charts.scores import scores_chart
 from edgewise.report.picture.choice import Choice, choose
 from edgewise.report.picture.circuit import Heading, circuit_scene
 from edgewise.report.picture.scene import Scene
+from edgewise.report.picture.unrolled import MOST_EDGES as MOST_UNROLLED
+from edgewise.report.picture.unrolled import unrolled_scene
 from edgewise.runs.store.folder import Run
 from edgewise.runs.verification import DRAWN, VERIFIED, Verification
 from edgewise.tasks.known import node_classes
@@ -34,6 +38,24 @@ def run_circuit(run: Run, top: int | None = None, heading: Heading | None = None
     above = heading or Heading(f"Circuit of {_what(run)}", (" · ".join((*sizes, *_how(run))),), run.record.metric.name)
     classes = node_classes(config.task, config.model, run.circuit.graph.spec)
     return circuit_scene(run_choice(run, top), above, classes)
+
+
+def run_unrolled(run: Run, top: int | None = None) -> Scene:
+    """Return the picture of a run's circuit of edges at places, a column for each place of the first prompt."""
+    scores = run.scores if isinstance(run.scores, EdgeScores) else None
+    above = Heading(f"Circuit of {_what(run)}, by place", (" · ".join(_how(run)),), run.record.metric.name)
+    return unrolled_scene(run.circuit, scores, above, _words_at(run), top or MOST_UNROLLED)
+
+
+def run_places(run: Run) -> Chart:
+    """Return the picture of a run's strongest edges at each place."""
+    above = Heading(f"Edges of {_what(run)}, by place", (" · ".join(_how(run)),), run.record.metric.name)
+    return places_chart(run.edge_scores, above)
+
+
+def _words_at(run: Run) -> dict[str, str]:
+    """What stands at each place in the first prompt of a run; nothing where it does not say."""
+    return dict(run.record.prompts.info.get("at_places", {}))
 
 
 def run_scores(run: Run, heading: Heading | None = None) -> Chart:

@@ -46,6 +46,8 @@ class RunConfig(MeasureSettings, BatchSettings, ScoreSettings, PromptSettings, M
         """Check what can be checked without a model, and freeze the collections."""
         super().__post_init__()
         object.__setattr__(self, "device", taken(self.device))
+        if self.positions is not None and self.level != "edge":
+            raise SettingError(f"--positions keeps edges apart by place, and not {self.level}s; leave --level out")
         object.__setattr__(self, "dtype", type_taken(self.dtype, self.device))
         if self.bootstrap and self.selection.by == "mean-abs":
             raise SettingError("resamples keep means of the signed score, not of its size; leave --by mean-abs out")

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from edgewise import processes
+from edgewise.engine.run.inputs import graph_for
 from edgewise.engine.run.metric_trial import try_metric
 from edgewise.errors import RunConflictError, ScoreError
 from edgewise.graph import Circuit, EdgeScores, Graph, NodeScores
@@ -101,7 +102,7 @@ def _found(config: RunConfig, folder: Path, execution: Execution, examples: bool
             config,
             None,
             steps,
-            check=lambda model: _require_fits(method, config, model.graph),
+            check=lambda model, prompts: _require_fits(method, config, graph_for(model, prompts)),
             read=lambda prompts: _check_prompts(method, config, prompts),
         )
         metric = method.metric(config, setup.prompts)
@@ -164,7 +165,7 @@ def record_of(
     seconds: Mapping[str, float],
 ) -> RunRecord:
     """What `run.json` says of a finished run."""
-    config, prompts, graph = setup.config, setup.prompts, setup.model.graph
+    config, prompts, graph = setup.config, setup.prompts, setup.graph
     metric = get_metric(method.metric(config, prompts))
     rounded = {step: round(spent, 3) for step, spent in seconds.items()}
     return RunRecord(

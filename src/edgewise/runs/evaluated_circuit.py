@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +28,13 @@ from edgewise.settings import described
 from edgewise.settings.model import ModelSettings
 from edgewise.settings.prompts import PromptSettings
 from edgewise.tasks import PromptSet
+from edgewise.tasks.places import kind_of
 
 HELD_OUT = "held-out"
 # What of a config decides an evaluation: the rest says how the circuit was found.
 DECIDING = (
     *(one.name for one in (*described(ModelSettings), *described(PromptSettings)) if one.name != "split"),
-    *("metric", "batch_size"),
+    *("metric", "batch_size", "positions", "readers"),
 )
 Found = tuple[Circuit, EdgeScores | NodeScores | None]
 
@@ -146,7 +147,9 @@ def circuit_of_file(path: Path, given: Mapping[str, Any]) -> EvaluatedCircuit:
     name, path = str(path), local(path, CIRCUIT)
     before: dict[str, str | None] = {"circuit": content_digest(path), "scores": None}
     # A file that is none of a circuit is refused before a model is loaded.
-    read_circuit(path)
+    found, _ = read_circuit(path)
+    if found.graph.places and config.positions is None:
+        config = replace(config, positions=kind_of(found.graph.places), readers=found.graph.readers)
 
     def read(spec: GraphSpec) -> Found:
         if content_digest(path) != before["circuit"]:

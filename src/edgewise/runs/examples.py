@@ -97,6 +97,7 @@ def strongest_heads(scores: EdgeScores | NodeScores, circuit: Circuit, n: int = 
     sizes = np.nan_to_num(np.abs(scores.values)).astype(np.float64)
     if isinstance(scores, EdgeScores):
         kept = np.where(circuit.mask, sizes, 0.0)
+        kept = kept.max(axis=tuple(range(2, kept.ndim)))
         sizes = np.maximum(kept.max(1), np.where(graph.reads, kept.max(0), 0.0).max(1))
     order = np.argsort(-sizes, kind="stable")
     member = circuit.node_mask

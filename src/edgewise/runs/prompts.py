@@ -14,10 +14,11 @@ from edgewise.errors import DataError
 from edgewise.metrics import get_metric
 from edgewise.models import Model, Reader
 from edgewise.runs.config import RunConfig
-from edgewise.tasks import PromptSet, Split, TextEncoder, Tokenizer, validate
+from edgewise.tasks import PromptPair, PromptSet, Split, TextEncoder, Tokenizer, validate
 from edgewise.tasks import files as task_files
 from edgewise.tasks.chat import ChatEncoder
 from edgewise.tasks.packed import gathered
+from edgewise.tasks.places import by_place
 from edgewise.tasks.validation import require_differences
 
 DEFAULT_N = 100
@@ -84,7 +85,7 @@ def read_prompts(
     """Read a CSV, JSON, JSONL or Parquet file of prompts, as text or as token ids, for a model.
 
     Args:
-        path: the file: fields `clean`, `corrupted`, `answers`, `wrong_answers` and optionally `positions`.
+        path: the file: fields `clean`, `corrupted`, `answers`, `wrong_answers`, and optionally `positions` and `spans`.
         model: whose tokenizer, vocabulary and context they are for; its weights are not needed.
         n: use the first `n` usable rows; None uses all.
         bos: put BOS before every prompt; None means as the tokenizer does for text, and never for ids.
@@ -127,7 +128,25 @@ def text_encoder(model: Model | Reader, bos: bool | None) -> TextEncoder:
 
 
 def prompts_of(config: RunConfig, model: Model | Reader) -> PromptSet:
-    """Make or read the prompts that a run asks for; raises as `make_task` and `read_prompts`."""
+    """Make or read the prompts that a run asks for; raises as `make_task`, `read_prompts` and `by_place`."""
+    prompts = _prompts_of(config, model)
+    if config.positions is None:
+        return prompts
+    located = by_place(prompts, config.positions, config.readers)
+    return replace(located, info={**located.info, "at_places": _words_at_places(located[0], model)})
+
+
+def _words_at_places(pair: PromptPair, model: Model | Reader) -> dict[str, str]:
+    """What stands at each place of a prompt, as far as there is a tokenizer to say it."""
+    if pair.located is None or model.tokenizer is None:
+        return {}
+    ids: dict[str, list[int]] = {}
+    for token, place in zip(pair.clean, pair.located.at, strict=True):
+        ids.setdefault(pair.located.names[place], []).append(token)
+    return {place: str(model.tokenizer.decode(some)).strip() for place, some in ids.items()}
+
+
+def _prompts_of(config: RunConfig, model: Model | Reader) -> PromptSet:
     chat = _chat(config, model) if config.in_chat else None
     if config.data is not None:
         rows = read_prompts(

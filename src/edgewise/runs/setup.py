@@ -9,8 +9,10 @@ from typing import Any
 import torch
 
 from edgewise import processes
+from edgewise.engine.run.inputs import graph_for
 from edgewise.engine.run.memory import shares
 from edgewise.errors import RunConflictError
+from edgewise.graph import Graph
 from edgewise.models import Model, Opened, open_model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.identity import changed, given_digests, model_identity
@@ -42,6 +44,11 @@ class Setup:
     identity: dict[str, str | None]
 
     @property
+    def graph(self) -> Graph:
+        """The model's graph, with edges kept apart by place where the prompts are."""
+        return graph_for(self.model, self.prompts)
+
+    @property
     def key(self) -> dict[str, Any]:
         """What an unfinished run must share to be continued: all but which edges are kept in the end."""
         return {
@@ -56,7 +63,7 @@ def prepare(
     config: RunConfig,
     expected: Mapping[str, str | None] | None,
     steps: Steps,
-    check: Callable[[Model], None] = lambda model: None,
+    check: Callable[[Model, PromptSet], None] = lambda model, prompts: None,
     read: Callable[[PromptSet], None] = lambda prompts: None,
 ) -> Setup:
     """Make or read the prompts of a config, and load the model: its weights last, which a mistake need not wait for.
@@ -65,7 +72,7 @@ def prepare(
         config: what is asked for.
         expected: the fingerprints that its files must have, those of a run that is gone on from; None for any.
         steps: told what is being done.
-        check: called with the model once it is loaded.
+        check: called with the model once it is loaded, and the prompts.
         read: called with the prompts before that.
 
     Raises:
@@ -82,7 +89,7 @@ def prepare(
         read(prompts)
     with steps.step("model", f"loading {config.model}"):
         model = opened.load()
-    check(model)
+    check(model, prompts)
     with steps.step("prompts", "selecting prompts"):
         prompts = selected(config, model, prompts)
     # Taken once the model is there: a hub model may have been fetched, or fetched anew, by loading it.

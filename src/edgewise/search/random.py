@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgewise.attribution.state import require_level
-from edgewise.engine.run.inputs import AnyMetric
+from edgewise.engine.run.inputs import AnyMetric, graph_for
 from edgewise.errors import DataError
 from edgewise.graph import EdgeScores, Graph, NodeScores
 from edgewise.models import Model
@@ -74,5 +74,5 @@ def at_random(
         MetricError: a metric that cannot be computed on these prompts.
         ScoreError: logits that are not finite.
     """
-    scores = random_scores(model.graph, seed, level)
+    scores = random_scores(graph_for(model, prompts), seed, level)
     return with_metric(model, prompts, scores, metric=metric, conditions=conditions, stored=stored)

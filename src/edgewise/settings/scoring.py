@@ -9,6 +9,7 @@ from edgewise.settings.setting import setting
 from edgewise.settings.texts import read_amount, read_goal, read_times, write_amount, write_goal, write_times
 
 Level: TypeAlias = Literal["edge", "node", "neuron"]
+Positions: TypeAlias = Literal["spans", "all"]
 WITH_EXACT = "+exact"
 """Behind the name of a method that estimates: its largest and least certain estimates are measured."""
 DEFAULT_METHOD = f"eap{WITH_EXACT}"
@@ -31,6 +32,16 @@ class ScoreSettings:
     level: Level = setting("edge", help="What is scored: edge, node, or neuron (heads and MLP neurons).")
     neuron_edges: int = setting(
         0, help="With --level neuron: score the edges into and out of so many of the best neurons too.", least=0
+    )
+    positions: Positions | None = setting(
+        None,
+        help="Keep edges apart by place in the prompt: spans (of the task, or the data file's field spans) or all"
+        " positions.",
+        shown_default="sums over positions",
+    )
+    readers: bool = setting(
+        False,
+        help="With --positions: keep edges into keys and values apart by the place of the query that reads them too.",
     )
     per_prompt: bool = setting(False, help="Store every prompt's scores too.")
     bootstrap: int = setting(0, help="Intervals from so many resamples of the prompts, e.g. 200.", least=0)

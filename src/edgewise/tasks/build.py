@@ -11,7 +11,7 @@ from edgewise.tasks.dialects import RawPrompt
 from edgewise.tasks.dialects.dialect import Prompt
 from edgewise.tasks.encode import TextEncoder
 from edgewise.tasks.problems import Remark
-from edgewise.tasks.prompts import PromptPair
+from edgewise.tasks.prompts import PromptPair, Span
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class PairBuilder:
         if self._first_token:
             _require_apart(raw, right, wrong)
             right, wrong = tuple(dict.fromkeys(right)), tuple(dict.fromkeys(wrong))
-        return Built(PromptPair(clean, corrupted, right, wrong, raw.positions, row), remarks)
+        return Built(PromptPair(clean, corrupted, right, wrong, raw.positions, row, self._spans(raw)), remarks)
 
     def _of_several_tokens(self, raw: RawPrompt) -> bool:
         """Whether answers are compared that are several tokens, and none lacks the space that would make it one."""
@@ -107,9 +107,22 @@ class PairBuilder:
             found = contrast(encoder, raw.clean if isinstance(raw.clean, str) else None, right, wrong)
         except DataError as error:
             raise DataError(f"answers: {error}") from error
-        pair = PromptPair((*clean, *found.shared), (*corrupted, *found.shared), found.right, found.wrong, (), row)
+        tokens = (*clean, *found.shared), (*corrupted, *found.shared)
+        pair = PromptPair(*tokens, found.right, found.wrong, (), row, self._spans(raw))
         remarks = self._remarks(raw, clean, corrupted, ())
         return Built(pair, (*remarks, _SEVERAL))
+
+    def _spans(self, raw: RawPrompt) -> tuple[Span, ...]:
+        """The named parts of a prompt in tokens."""
+        if not raw.spans:
+            return ()
+        if isinstance(raw.clean, str):
+            return self._text_encoder("clean").spans(raw.clean, raw.spans)
+        before = 0 if raw.clean[: len(self._id_prefix)] == self._id_prefix else len(self._id_prefix)
+        return tuple(
+            Span(name, *((start + before, stop + before) if start < stop else (start, stop)))
+            for name, (start, stop) in raw.spans.items()
+        )
 
     def _read_whole(self, raw: RawPrompt, clean: tuple[int, ...], corrupted: tuple[int, ...], row: int) -> Built:
         """A pair that is read at every token of its answer, which stands behind both prompts but for the last."""
@@ -123,6 +136,7 @@ class PairBuilder:
             tokens,
             positions=tuple(range(len(clean) - 1, len(clean) + len(before))),
             row=row,
+            spans=self._spans(raw),
         )
         remarks = self._remarks(raw, clean, corrupted, ())
         return Built(pair, (*remarks, _WRONG_UNREAD) if raw.wrong_answers else remarks)

@@ -12,7 +12,8 @@ from dataclasses import replace
 from edgewise.errors import DataError
 from edgewise.tasks.contrast import contrast
 from edgewise.tasks.encode import TextEncoder, Tokenizer
-from edgewise.tasks.prompts import PromptPair, PromptSet
+from edgewise.tasks.places import END, with_end
+from edgewise.tasks.prompts import PromptPair, PromptSet, Span
 
 
 class ChatEncoder(TextEncoder):
@@ -45,6 +46,9 @@ class ChatEncoder(TextEncoder):
             fix = "; leave --system out" if self._before else "; leave --chat out"
             raise DataError(f"--chat: the chat template refuses ({' '.join(str(error).split())[:160]}){fix}") from error
         return str(said)
+
+    def _whole(self, text: str) -> str:
+        return self.rendered(text)
 
     def prompt(self, text: str) -> list[int]:
         """Token ids of the message in its template."""
@@ -89,14 +93,24 @@ def _as_chat(pair: PromptPair, plain: TextEncoder, chat: ChatEncoder) -> PromptP
     clean, corrupted = (plain.decode(ids[len(plain.prefix) :]) for ids in (pair.clean, pair.corrupted))
     right, wrong = ([plain.decode([token]) for token in ids] for ids in (pair.answers, pair.wrong_answers))
     found = contrast(chat, clean, right, wrong)
+    ends = {span.name: _characters(span, pair.clean, plain) for span in pair.spans if span.name != END}
+    now = (*chat.prompt(clean), *found.shared)
     return replace(
         pair,
-        clean=(*chat.prompt(clean), *found.shared),
+        spans=with_end(chat.spans(clean, ends), len(now)) if ends else (),
+        clean=now,
         corrupted=(*chat.prompt(corrupted), *found.shared),
         answers=found.right,
         wrong_answers=found.wrong,
         positions=(),
     )
+
+
+def _characters(span: Span, ids: Sequence[int], plain: TextEncoder) -> tuple[int, int]:
+    """The characters of a plain prompt's text that a span's tokens are."""
+    before = len(plain.prefix)
+    start, stop = (len(plain.decode(ids[before : max(before, end)])) for end in (span.start, span.stop))
+    return start, stop
 
 
 def _replies(texts: Sequence[str]) -> list[str]:

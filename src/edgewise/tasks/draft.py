@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Protocol, TypeVar
 
 from edgewise.errors import DataError, did_you_mean
 from edgewise.tasks.encode import TextEncoder
+from edgewise.tasks.places import with_end
 from edgewise.tasks.prompts import PromptPair, PromptSet
 from edgewise.tasks.singles import Singles
 
@@ -36,12 +37,14 @@ class Draft:
         corrupted: its counterpart, equal but for single-token words.
         answers: token ids of the right continuations.
         wrong_answers: token ids they are compared with.
+        spans: parts of the clean prompt by name: the first character, and the one behind the last.
     """
 
     clean: str
     corrupted: str
     answers: tuple[int, ...]
     wrong_answers: tuple[int, ...]
+    spans: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 def random_source(task: str, seed: int, split: str) -> Random:
@@ -121,4 +124,5 @@ def _encode(task: str, encoder: TextEncoder, draft: Draft, row: int) -> PromptPa
             f"task {task!r}, row {row}, corrupted: {len(corrupted)} tokens where clean has {len(clean)}, "
             f"though every word is one token by itself; use another tokenizer. The text: {draft.clean!r}"
         )
-    return PromptPair(tuple(clean), tuple(corrupted), draft.answers, draft.wrong_answers, row=row)
+    spans = with_end(encoder.spans(draft.clean, draft.spans), len(clean)) if draft.spans else ()
+    return PromptPair(tuple(clean), tuple(corrupted), draft.answers, draft.wrong_answers, row=row, spans=spans)

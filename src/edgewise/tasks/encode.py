@@ -7,12 +7,14 @@ An answer is one token, read as the continuation of its prompt.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Protocol, runtime_checkable
 
 from edgewise.errors import DataError
 from edgewise.json_text import shown
+from edgewise.tasks.prompts import Span
 
 _PROBE = "a"
 _OR_FIRST = ", or take the first of its tokens with --first-token"
@@ -85,6 +87,39 @@ class TextEncoder:
         ids = self.plain([text])[0]
         prefix = list(self._prefix)
         return ids if prefix and ids[: len(prefix)] == prefix else prefix + ids
+
+    def spans(self, text: str, named: Mapping[str, tuple[int, int]], *, whole: bool = True) -> tuple[Span, ...]:
+        """The tokens of a prompt that named parts of its text consist of.
+
+        A token belongs to the part in which its first letter lies that is no space.
+
+        Args:
+            text: the prompt.
+            named: name -> first character and the one behind the last; an empty part has no tokens.
+            whole: refuse a part in which no token begins, rather than call it empty.
+
+        Raises:
+            DataError: a part that lies outside the text, or in which no token begins.
+        """
+        starts = self._starts(text)
+        return tuple(_span(name, start, stop, starts, len(text), whole) for name, (start, stop) in named.items())
+
+    def _starts(self, text: str) -> list[int]:
+        """Of each token of a prompt, the character at which it begins; -1 of those that are put before the text."""
+        ids, whole = self.prompt(text), self._whole(text)
+        own = self.plain([whole])[0]
+        try:
+            (ends,) = self.tokenizer([whole], add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+        except NotImplementedError:  # a tokenizer without a fast implementation does not say
+            lengths = [len(self.decode(own[:count])) for count in range(len(own) + 1)]
+            ends = list(pairwise(lengths))
+        before = whole.rfind(text)
+        starts = [_first_letter(whole, start, stop) - before for start, stop in ends]
+        return [-1] * (len(ids) - len(own)) + [max(start, -1) for start in starts]
+
+    def _whole(self, text: str) -> str:
+        """The text that the tokens of a prompt are of."""
+        return text
 
     def answer(self, prompt_text: str, answer_text: str) -> int:
         """Id of the answer as the one token that continues the prompt.
@@ -239,6 +274,26 @@ class TextEncoder:
 
     def _pieces(self, ids: list[int]) -> list[str]:
         return [self.decode([piece]) for piece in ids]
+
+
+def _first_letter(text: str, start: int, stop: int) -> int:
+    """The first character from ``start`` on that is no space; ``start`` where all are spaces."""
+    part = text[start:stop]
+    return start + len(part) - len(part.lstrip()) if part.strip() else start
+
+
+def _span(name: str, start: int, stop: int, starts: Sequence[int], length: int, whole: bool) -> Span:
+    if not 0 <= start <= stop <= length:
+        raise DataError(
+            f"spans: '{name}' is [{start}, {stop}] and lies outside the text of {length} characters; use 0 to {length},"
+            " start first"
+        )
+    mine = [at for at, first in enumerate(starts) if start <= first < stop]
+    if start == stop or not (mine or whole):
+        return Span(name, 0, 0)
+    if not mine:
+        raise DataError(f"spans: no token begins in '{name}' [{start}, {stop}]; give whole words")
+    return Span(name, mine[0], mine[-1] + 1)
 
 
 @dataclass(frozen=True)

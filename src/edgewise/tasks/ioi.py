@@ -10,13 +10,15 @@
 The task is from Wang et al. (2022), "Interpretability in the wild". `template="acdc"` is the single ABBA
 sentence of Conmy et al. (2023): 15 tokens with GPT-2's tokenizer, the answer is the 16th; the indirect object
 at 2, the subject at 4 and 10. Words and the other templates are our own. Default metric: logit difference of
-indirect object and subject.
+indirect object and subject. Spans: `IO`, `S1` and the token behind it, `S1+1`; the `scene` up to where the subject
+comes again, `S2`; what is done, `action`; and the last token, `END`.
 """
 
 from __future__ import annotations
 
 from functools import partial
 from random import Random
+from string import Formatter
 
 from edgewise.errors import DataError
 from edgewise.tasks.draft import Draft, assemble, check_option, draw_distinct, encode_drafts, random_source
@@ -91,6 +93,31 @@ def make(
     return assemble("ioi", encoder, pairs, metric="logit-diff", lists=lists, info=info)
 
 
+def spans(template: str, names: tuple[str, str, str], order: str, place: str, thing: str) -> dict[str, tuple[int, int]]:
+    """The parts of a sentence by name, in characters; arguments as of `sentence`, and the order of the names."""
+    filled, ends = {"place": place, "object": thing}, dict[str, tuple[int, int]]()
+    at = 0
+    for text, slot, _, _ in Formatter().parse(template):
+        at += len(text)
+        if slot is None:
+            continue
+        word = filled.get(slot) or dict(zip(("first", "second", "giver"), names, strict=True))[slot]
+        ends[slot] = (at, at + len(word))
+        at += len(word)
+    one, other = (ends["first"], ends["second"]) if order == "abba" else (ends["second"], ends["first"])
+    text = sentence(template, names, place, thing)
+    after = text.index(" ", other[1] + 1)
+    giver, last = ends["giver"], text.rindex(" ") + 1
+    return {
+        "IO": one,
+        "S1": other,
+        "S1+1": (other[1], after),
+        "scene": (max(after, ends["second"][1]), giver[0]),
+        "S2": giver,
+        "action": (giver[1], last),
+    }
+
+
 def sentence(template: str, names: tuple[str, str, str], place: str, thing: str) -> str:
     """Fill in a template of `TEMPLATES`: the two people in order of appearance, then who gives."""
     first, second, giver = names
@@ -125,11 +152,13 @@ def _draw(
         "second-subject": (indirect, subject, others[0]),
         "swap": (subject, indirect, indirect),
     }[corruption]
+    named = _in_order(clean, order)
     return Draft(
-        sentence(template, _in_order(clean, order), place, thing),
+        sentence(template, named, place, thing),
         sentence(template, _in_order(corrupted, order), place, thing),
         answers=(names.ids[indirect],),
         wrong_answers=(names.ids[subject],),
+        spans=spans(template, named, order, place, thing),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from edgewise.errors import DataError, did_you_mean
 from edgewise.tasks.tables import FileTable, Record, Records
 
-FIELDS = ("clean", "corrupted", "answers", "wrong_answers", "positions")
+FIELDS = ("clean", "corrupted", "answers", "wrong_answers", "positions", "spans")
 
 
 def mapped(table: FileTable, columns: Mapping[str, str], origin: str) -> FileTable:

@@ -72,7 +72,7 @@ class PackedPairs(Sequence[PromptPair]):
 
 
 def gathered(pairs: Iterable[PromptPair]) -> tuple[PromptPair, ...] | PackedPairs:
-    """Pairs as they come: in a tuple while they are few, packed once they are many."""
+    """Pairs as they come: in a tuple while they are few or have spans, packed once they are many."""
     few: list[PromptPair] = []
     packed: PackedPairs | None = None
     for pair in pairs:
@@ -80,6 +80,7 @@ def gathered(pairs: Iterable[PromptPair]) -> tuple[PromptPair, ...] | PackedPair
             packed.append(pair)
             continue
         few.append(pair)
-        if len(few) > MANY:
+        # What says where tokens are is not packed.
+        if len(few) > MANY and not (pair.spans or pair.located):
             packed, few = PackedPairs(few), []
     return tuple(few) if packed is None else packed

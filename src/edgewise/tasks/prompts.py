@@ -19,6 +19,36 @@ FIELDS = ("clean", "corrupted", "answers", "wrong_answers", "positions")
 
 
 @dataclass(frozen=True)
+class Span:
+    """Some tokens of a prompt that have a name.
+
+    Args:
+        name: such as ``"S2"``.
+        start: its first token, counted in the prompt as the model reads it (its BOS included).
+        stop: the token behind its last.
+    """
+
+    name: str
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class Located:
+    """Where in the prompt each of its tokens is.
+
+    Args:
+        names: of all places, the same for all prompts of a set.
+        at: of each token, the number of its place.
+        readers: whether keys and values are kept apart by the place of the query that reads them too.
+    """
+
+    names: tuple[str, ...]
+    at: tuple[int, ...]
+    readers: bool = False
+
+
+@dataclass(frozen=True)
 class PromptPair:
     """One clean prompt and its corrupted counterpart, with the answers that the metric compares.
 
@@ -33,6 +63,8 @@ class PromptPair:
             negative numbers count from the end; empty means the last token. A position outside the prompt is
             kept as it is, for `validate` to name.
         row: 1-based row in the file or generator the pair comes from, for messages; 0 if from neither.
+        spans: parts of the prompt that have names; see `edgewise.tasks.places`.
+        located: the place of each token, where scores are kept apart by place.
     """
 
     clean: tuple[int, ...]
@@ -41,6 +73,8 @@ class PromptPair:
     wrong_answers: tuple[int, ...] = ()
     positions: tuple[int, ...] = ()
     row: int = 0
+    spans: tuple[Span, ...] = ()
+    located: Located | None = None
 
     def __post_init__(self) -> None:
         """Make the fields tuples of int, and every position that lies inside the prompt non-negative."""

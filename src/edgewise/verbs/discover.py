@@ -15,7 +15,7 @@ from edgewise.runs.store.folder import Run
 from edgewise.settings.conditions import MemorySettings
 from edgewise.settings.methods import Rule
 from edgewise.settings.model import DeviceMap, DType, KvHeads
-from edgewise.settings.scoring import DEFAULT_METHOD, Level
+from edgewise.settings.scoring import DEFAULT_METHOD, Level, Positions
 from edgewise.settings.selection import Ranking, Selection
 from edgewise.verbs.asked import config_of, given_of, method_settings
 from edgewise.verbs.carried_out import carried_out, tell
@@ -47,6 +47,8 @@ def discover(
     metric: str | Metric | MetricFunction | None = None,
     level: Level = "edge",
     neuron_edges: int = 0,
+    positions: Positions | None = None,
+    readers: bool = False,
     per_prompt: bool = False,
     bootstrap: int = 0,
     exact: int | Literal["auto"] | None = None,

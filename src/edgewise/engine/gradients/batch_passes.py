@@ -30,12 +30,13 @@ class BatchScores:
     """What one micro-batch gives.
 
     Args:
-        edges: ``[batch, n_sources, n_destinations]``, zero where no edge exists.
+        edges: ``[batch, n_sources, n_destinations]``, zero where no edge exists; with ``n_places`` behind these where
+            the tokens of the batch have places.
         clean_logits: ``[batch, n_positions, vocab]``.
         corrupted_logits: likewise.
     """
 
-    edges: Float[Tensor, "batch source destination"]
+    edges: Float[Tensor, "batch source destination *place"]
     clean_logits: Float[Tensor, "batch n_positions vocab"]
     corrupted_logits: Float[Tensor, "batch n_positions vocab"]
 

@@ -10,6 +10,8 @@
 
 With other gradient points than the clean run (`engine.gradients.points`), 4. happens in those runs, and their scores
 are summed: the corrupted run has taps too where it is a point, and each point between the two is one more run.
+
+Where keys and values are kept apart by reader: `edgewise.engine.gradients.readers`.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from collections.abc import Sequence
 from edgewise.engine.gradients.batch_passes import BatchPasses, BatchScores, LogitGradient, backward
 from edgewise.engine.gradients.edge_sums import Tally
 from edgewise.engine.gradients.points import CLEAN, GradientPoint, between, weight_at
+from edgewise.engine.gradients.readers import reader_scores
 from edgewise.engine.run.batches import Batch
 from edgewise.engine.run.buffers import Buffers
 from edgewise.models import Model
@@ -38,6 +41,8 @@ def edge_scores(
         buffers: memory that several micro-batches use one after the other.
         points: where gradients are taken, and their weights; the clean run by default, which is EAP.
     """
+    if batch.places is not None and batch.places.readers and points is CLEAN:
+        return reader_scores(model, batch, logit_gradient, buffers)
     passes = BatchPasses(model, batch, buffers, reuse_prefix=points is not CLEAN)
     at_clean, at_corrupted = weight_at(points, 1.0), weight_at(points, 0.0)
     runs = []
@@ -55,7 +60,7 @@ def edge_scores(
     else:
         clean, clean_logits = passes.plain(batch.clean)
     embedding = corrupted.embedding
-    tally = Tally(model.graph, passes.changes(clean, corrupted))
+    tally = Tally(model.graph, passes.changes(clean, corrupted), batch.places)
     for run, weight in reversed(runs):
         backward(run, logit_gradient, clean_logits, weight, tally)
     for point in between(points):

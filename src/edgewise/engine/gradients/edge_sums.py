@@ -1,4 +1,4 @@
-"""Adding up edge scores as gradients arrive."""
+"""Adding up edge scores as gradients arrive: over all positions, or over those of each place by themselves."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from edgewise.engine.gradients.products import edge_products
+from edgewise.engine.gradients.products import edge_products, token_products
 from edgewise.engine.gradients.run import DestinationGradient
+from edgewise.engine.run.places import TokenPlaces
 from edgewise.engine.run.sources import SourceChanges
 from edgewise.errors import ModelError
 from edgewise.graph import Graph
@@ -16,9 +17,13 @@ from edgewise.graph import Graph
 class Tally:
     """The scores of one micro-batch, ``[batch, n_sources, n_destinations]``, and which destinations were reached.
 
+    Where tokens have places, scores are ``[batch, n_sources, n_destinations, n_places]``: the place of a position where
+    the source writes and the destination reads.
+
     Args:
         graph: the model's graph.
         changes: ``o'_u - o_u`` of every source.
+        places: of the tokens; None for sums over all positions.
 
     Attributes:
         scores: the sum so far, where logits are.
@@ -26,12 +31,17 @@ class Tally:
         sources: the rows that `consume` adds to; None for all.
     """
 
-    def __init__(self, graph: Graph, changes: SourceChanges) -> None:
-        like = changes.parts[0].at_answers
-        self.scores = like.new_zeros(like.shape[1], graph.n_sources, graph.n_destinations, device=changes.home)
+    def __init__(self, graph: Graph, changes: SourceChanges, places: TokenPlaces | None = None) -> None:
+        like, home = changes.parts[0].at_answers, changes.home
+        if places is None:
+            self.scores = like.new_zeros(like.shape[1], graph.n_sources, graph.n_destinations, device=home)
+        else:
+            # In the order of memory in which `TokenPlaces.sums` makes its own.
+            shape = (like.shape[1], places.n, graph.n_destinations, graph.n_sources)
+            self.scores = like.new_zeros(shape, device=home).permute(0, 3, 2, 1)
         self.factor = self.scores.new_ones(len(self.scores), 1, 1)
         self.sources: slice | None = None
-        self._graph, self._changes = graph, changes
+        self._graph, self._changes, self._places = graph, changes, places
         self._reached = torch.zeros(graph.n_destinations, dtype=torch.bool)
 
     def consume(self, at: DestinationGradient) -> None:
@@ -44,14 +54,44 @@ class Tally:
             first, last = max(wanted.start, part.first), min(wanted.stop, part.first + len(known))
             if first < last:
                 mine = known[first - part.first : last - part.first, at.rows]
-                self.add(at.rows, at.columns, edge_products(mine, at.gradient.to(mine.device)), first)
+                products = self.products(mine, at.gradient.to(mine.device), at.rows, at.at_answers)
+                self.add(at.rows, at.columns, products, first)
+
+    def products(
+        self,
+        differences: Float[Tensor, "source rows pos d_model"],
+        gradients: Float[Tensor, "destination rows pos d_model"],
+        rows: slice,
+        at_answers: bool,
+    ) -> Float[Tensor, "rows source destination *place"]:
+        """The products of differences with gradients, summed as scores are.
+
+        Args:
+            differences: of some sources.
+            gradients: at some destinations.
+            rows: which prompts of the batch these are.
+            at_answers: whether they cover the positions where logits are read, or else every position.
+        """
+        if self._places is None:
+            return edge_products(differences, gradients)
+        return self._places.sums(token_products(differences, gradients), rows, at_answers)
+
+    def sums(
+        self, by_token: Float[Tensor, "token source destination"], rows: slice, at_answers: bool
+    ) -> Float[Tensor, "rows source destination *place"]:
+        """Scores of single tokens, summed likewise."""
+        if self._places is not None:
+            return self._places.sums(by_token, rows, at_answers)
+        n_rows = len(range(len(self.scores))[rows])
+        return by_token.view(n_rows, -1, *by_token.shape[1:]).sum(1)
 
     def add(
-        self, rows: slice, columns: slice, scores: Float[Tensor, "batch source destination"], first: int = 0
+        self, rows: slice, columns: slice, scores: Float[Tensor, "batch source destination *place"], first: int = 0
     ) -> None:
         """Add the scores of some prompts' edges from consecutive sources to some destinations."""
         self._reached[columns] = True
-        scaled = scores.to(self.scores.device).mul_(self.factor[rows])
+        factor = self.factor[rows].view(-1, *(1,) * (scores.ndim - 1))
+        scaled = scores.to(self.scores.device).mul_(factor)
         self.scores[rows, first : first + scores.shape[1], columns] += scaled
 
     def require_all(self) -> None:

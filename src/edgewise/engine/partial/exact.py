@@ -14,6 +14,7 @@ Everything before a patched destination is what it was in the clean run, and eve
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from jaxtyping import Float, Int64
@@ -55,22 +56,23 @@ class SinglePatches:
         )
 
     @torch.no_grad()
-    def edges(self, edges: Sequence[tuple[int, int]]) -> Float[Tensor, "edges batch n_positions tokens"]:
+    def edges(self, edges: Sequence[tuple[int, ...]]) -> Float[Tensor, "edges batch n_positions tokens"]:
         """Logits with each of some edges patched alone; they lead into one layer's attention, or one other place.
 
         Args:
-            edges: source rows and destination columns.
+            edges: source rows and destination columns; and the place in the prompt, where edges are kept apart by it;
+                and behind it the place of the reader, to which alone the patch of a key or value then shows.
 
         Raises:
             ValueError: they lead into several places.
         """
-        places = {self._graph.reader(column) for _, column in edges}
+        places = {self._graph.reader(column) for _, column, *_ in edges}
         if len(places) != 1:
             raise ValueError("edges of one call lead into one layer's attention, one MLP, or the logits")
         ((layer, is_mlp),) = places
         if layer == self._graph.spec.n_layers:
-            return self._into_logits([source for source, _ in edges])
-        return self._into_mlp(layer, [source for source, _ in edges]) if is_mlp else self._into_attention(layer, edges)
+            return self._into_logits(edges)
+        return self._into_mlp(layer, edges) if is_mlp else self._into_attention(layer, edges)
 
     @torch.no_grad()
     def nodes(self, sources: Sequence[int]) -> Float[Tensor, "nodes batch n_positions tokens"]:
@@ -108,35 +110,62 @@ class SinglePatches:
 
     # Edges
 
-    def _into_attention(self, layer: int, edges: Sequence[tuple[int, int]]) -> Tensor:
+    def _read(self, stream: Tensor, edges: Sequence[tuple[int, ...]], at_answers: bool = False) -> Tensor:
+        """A kept stream with each of some edges patched, ``[edges * batch, pos or n_positions, d_model]``."""
+        here = self._clean.answers.read(stream) if at_answers else stream
+        return torch.cat([(here + self._change(edge, at_answers)).to(stream.dtype) for edge in edges])
+
+    def _change(self, edge: tuple[int, ...], at_answers: bool = False) -> Tensor:
+        """What an edge's patch adds to what its destination reads: at its own place alone, where it has one."""
+        change, places = self._clean.change(edge[0], at_answers), self._baseline.places
+        if len(edge) == 2:
+            return change
+        assert places is not None
+        return change * places.mask(edge[2], at_answers).to(change.device)
+
+    def _into_attention(self, layer: int, edges: Sequence[tuple[int, ...]]) -> Tensor:
         attention, graph, stream = self._wiring.blocks[layer].attention, self._graph, self._clean.entered[layer]
         given = self._clean.projected_by(layer, len(edges))
         parts = zip(attention.projections, (graph.q(layer), graph.k(layer), graph.v(layer)), strict=True)
         places = {column: (part, column - at.start) for part, at in parts for column in range(at.start, at.stop)}
         rows = len(stream)
-        for number, (source, column) in enumerate(edges):
-            part, head = places[column]
-            read = self._clean.reading(stream, [source])
+        by_reader = len(edges[0]) > 3
+        if by_reader:
+            given = self._clean.projected_by(layer, len(edges) + 1)
+        for number, edge in enumerate(edges):
+            part, head = places[edge[1]]
+            read = self._read(stream, [edge])
             output = given[part.module][number * rows : (number + 1) * rows]
             part.view.write(output, head, part.project(attention.norm(read), head))
-        return self._run(layer, len(edges), given)
+        if not by_reader:
+            return self._run(layer, len(edges), given)
+        shown = partial(self._to_readers, layer, [edge[3] for edge in edges])
+        return self._run(layer, len(edges) + 1, given, lambda hooks: hooks.before(attention.out.module, shown))[:-1]
 
-    def _into_mlp(self, layer: int, sources: Sequence[int]) -> Tensor:
+    def _to_readers(self, layer: int, readers: Sequence[int], z: Tensor) -> Tensor:
+        """What heads gather with an edge patched, at its reader's place; elsewhere that of the last, clean copy."""
+        places, last = self._baseline.places, layer == len(self._wiring.blocks) - 1
+        assert places is not None
+        copies = z.unflatten(0, (len(readers) + 1, -1))
+        masks = torch.stack([places.mask(reader, last) for reader in readers]).to(z.device)
+        return torch.cat([torch.where(masks, copies[:-1], copies[-1]), copies[-1:]]).flatten(0, 1)
+
+    def _into_mlp(self, layer: int, edges: Sequence[tuple[int, ...]]) -> Tensor:
         mlp = self._wiring.blocks[layer].mlp
         assert mlp is not None
         stream = self._clean.before_mlp[layer]
         at_answers = layer == self._graph.spec.n_layers - 1
-        read = self._clean.reading(stream, sources, at_answers)
+        read = self._read(stream, edges, at_answers)
         return self._run(
             layer,
-            len(sources),
-            self._clean.projected_by(layer, len(sources)),
+            len(edges),
+            self._clean.projected_by(layer, len(edges)),
             lambda hooks: hooks.before(mlp.module, lambda _: mlp.norm(read)),
         )
 
-    def _into_logits(self, sources: Sequence[int]) -> Tensor:
-        read = self._clean.reading(self._clean.before_logits, sources, at_answers=True)
-        return self._run(self._graph.spec.n_layers, len(sources), normed=self._wiring.final_norm(read))
+    def _into_logits(self, edges: Sequence[tuple[int, ...]]) -> Tensor:
+        read = self._read(self._clean.before_logits, edges, at_answers=True)
+        return self._run(self._graph.spec.n_layers, len(edges), normed=self._wiring.final_norm(read))
 
     # Nodes
 

@@ -65,6 +65,10 @@ class TracedMixture:
         """No module is given the replaced stream here: its columns are all made."""
         raise NotImplementedError
 
+    def choose(self, reading: Reading, wanted: Sequence[bool], replaced: Tensor, normed: Tensor) -> Tensor:
+        """Likewise."""
+        raise NotImplementedError
+
     def reads(self, reading: Reading, stream: Float[Tensor, "rows pos d_model"]) -> Iterator[Read]:
         """Every column of a place, mask by mask and a few prompts at a time."""
         self._groups = [group.to(stream.device) for group in self._groups]

@@ -9,10 +9,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from edgewise.engine.patching.changes import REPLACED, Changes
+from edgewise.engine.patching.groups import TokenGroups, by_group
 from edgewise.engine.patching.read_plan import Mask, Reading, ReadPlan
 from edgewise.engine.patching.streams import Read, streams
+from edgewise.engine.patching.token_streams import token_streams
 from edgewise.engine.run.answers import Answers
 from edgewise.engine.run.buffers import Buffers
+from edgewise.engine.run.places import TokenPlaces
 from edgewise.engine.run.replacement import Replacement
 from edgewise.engine.run.sources import accumulation_dtype
 from edgewise.graph import Graph
@@ -28,6 +31,7 @@ class Mixture:
         masks: which edges are patched, or by what share.
         replacement: what patched edges carry.
         buffers: memory to write into.
+        places: of the prompts' tokens, for masks by place.
     """
 
     def __init__(
@@ -37,10 +41,12 @@ class Mixture:
         masks: Mask,
         replacement: Replacement,
         buffers: Buffers,
+        places: TokenPlaces | None = None,
     ) -> None:
         dtype = accumulation_dtype(replacement.embedding.dtype)
         self.graph, self._buffers = graph, buffers
-        self._plan = ReadPlan(graph, masks.detach().to("cpu", dtype))
+        self._groups = TokenGroups.of(masks, places)
+        self._plan = ReadPlan(graph, by_group(masks.detach().to("cpu", dtype)), len(masks))
         self._changes = Changes(graph, answers, replacement, self._plan, buffers)
 
     def plan(
@@ -68,4 +74,15 @@ class Mixture:
     def reads(self, reading: Reading, stream: Float[Tensor, "rows pos d_model"]) -> Iterator[Read]:
         """What each column of a place reads, some rows at a time; good until the next is made."""
         table = self._changes.table(stream, reading.n_sources, reading.at_answers)
+        if self._groups is not None:
+            groups = self._groups.of_tokens(reading.at_answers).to(table.device)
+            return token_streams(reading, table, groups, self._buffers)
         return streams(reading, table, self._buffers)
+
+    def choose(self, reading: Reading, wanted: Sequence[bool], replaced: Tensor, normed: Tensor) -> Tensor:
+        """One of two streams for each token: the first where its mask (of its place) wants it."""
+        flags = torch.tensor(wanted, device=normed.device)
+        if self._groups is not None:
+            groups = self._groups.of_tokens(reading.at_answers).to(normed.device)
+            return torch.where(flags[groups][..., None], replaced, normed)
+        return torch.where(flags.repeat_interleave(len(normed) // len(wanted))[:, None, None], replaced, normed)

@@ -6,7 +6,8 @@ The stream of a patched run carries what the sources write in that run; each des
 
 with ``o_u`` the output of u in the patched run itself. So the effect of patches upstream is felt downstream, and an
 edge patched with what it carries anyway changes nothing. The mask is 1 where an edge is patched and 0 where it is not;
-between, that share of the change. A module none of whose destinations is patched is left alone, to the bit.
+between, that share of the change. A module none of whose destinations is patched is left alone, to the bit. A mask may
+say so of each place in the prompt by itself: then a token reads what the mask of its place says.
 
 1. Rows are masks times prompts, mask after mask; as many masks at a time as make the run faster.
 2. As each source writes, its change ``replacement_u - o_u`` is noted, ``d_model`` wide, if any destination reads it.
@@ -19,8 +20,10 @@ between, that share of the change. A module none of whose destinations is patche
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from edgewise.engine.patching.differentiable import TracedMixture
@@ -53,13 +56,16 @@ def patched_logits(
     Args:
         model: the model; untouched afterwards.
         baseline: the prompts and what patched edges carry.
-        masks: ``[masks, n_sources, n_destinations]``: which edges are patched, or by what share.
+        masks: ``[masks, n_sources, n_destinations]``: which edges are patched, or by what share. With one more axis,
+            of the baseline's places, at each place; with two, for each place of a reader. Such masks have no gradients.
         buffers: memory that one call after the other may use; without, each call takes its own.
     """
     if torch.is_grad_enabled() and masks.requires_grad:
         return _run(model, baseline, masks, None)
     with torch.no_grad():
         scratch = Buffers() if buffers is None else buffers
+        if masks.ndim > 4:
+            return torch.cat([_run_by_reader(model, baseline, mask, scratch) for mask in masks])
         step = masks_at_once(baseline)
         groups = (masks[first : first + step] for first in range(0, len(masks), step))
         return torch.cat([_run(model, baseline, some, scratch) for some in groups])
@@ -76,13 +82,46 @@ def _run(model: Model, baseline: Baseline, masks: Tensor, buffers: Buffers | Non
     answers = baseline.answers.repeated(n_masks)
     mixture: Mixture | TracedMixture
     if buffers is None:
+        if masks.ndim > 3:
+            raise ValueError("masks by place have no gradients")
         mixture = TracedMixture(model.graph, answers, masks, baseline.replacement)
     else:
-        mixture = Mixture(model.graph, answers, masks, baseline.replacement, buffers)
+        mixture = Mixture(model.graph, answers, masks, baseline.replacement, buffers, baseline.places)
     with borrowed(model.module) as hooks:
         _PatchedRun(hooks, model.wiring, answers, mixture)
         logits = run(model.wiring, baseline.ids.repeat(n_masks, 1), repeated_cache(baseline.cache, n_masks))
     return logits.view(n_masks, -1, *logits.shape[1:])
+
+
+def _run_by_reader(
+    model: Model, baseline: Baseline, mask: Shaped[Tensor, "source destination place reader"], buffers: Buffers
+) -> Tensor:
+    """One run of one mask, in as many copies as there are readers.
+
+    Each copy has the keys and values that its reader reads, and all have at each place what the copy of its reader
+    gathers there, so that they are otherwise the same run.
+    """
+    places = baseline.places
+    assert places is not None
+    copies = mask.permute(3, 0, 1, 2).clone()
+    still = torch.tensor(~model.graph.moved, device=mask.device)
+    copies[:, :, still] = mask[:, still].diagonal(dim1=-2, dim2=-1)
+    mixture = Mixture(model.graph, baseline.answers.repeated(places.n), copies, baseline.replacement, buffers, places)
+    with borrowed(model.module) as hooks:
+        # First, so that what is noted of the heads is what all copies have.
+        for block in model.wiring.blocks:
+            hooks.before(block.attention.out.module, partial(_gathered_by, places.everywhere, places.n))
+        _PatchedRun(hooks, model.wiring, baseline.answers.repeated(places.n), mixture)
+        logits = run(model.wiring, baseline.ids.repeat(places.n, 1), repeated_cache(baseline.cache, places.n))
+    return logits[: len(baseline.ids)][None]
+
+
+def _gathered_by(here: Int[Tensor, "batch pos"], n: int, z: Float[Tensor, "rows pos width"]) -> Tensor:
+    """At each position what the copy of its place gathered, in every copy."""
+    copies = z.unflatten(0, (n, -1))
+    index = here.to(z.device)[None, ..., None].expand(1, *copies.shape[1:])
+    gathered: Tensor = copies.gather(0, index).expand_as(copies).flatten(0, 1)
+    return gathered
 
 
 class _PatchedRun:

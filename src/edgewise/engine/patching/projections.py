@@ -51,8 +51,7 @@ def fed(
     if not any(wanted):
         return normed
     replaced = norm(mixture.replaced(reading, stream.get()).to(normed.dtype)).to(normed.device)
-    rows = torch.tensor(wanted, device=normed.device).repeat_interleave(len(normed) // len(wanted))
-    return torch.where(rows[:, None, None], replaced, normed)
+    return mixture.choose(reading, wanted, replaced, normed)
 
 
 def patch_projections(

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from edgewise.graph import Graph
 
-Mask = Bool[Tensor, "masks source destination"] | Float[Tensor, "masks source destination"]
+Mask = Bool[Tensor, "masks source destination *place"] | Float[Tensor, "masks source destination *place"]
 
 # A column begins with the replaced stream where it has this many times more patched edges than unpatched ones: that
 # stream has to be kept, by the price of one output projection a layer.
@@ -72,16 +72,19 @@ class ReadPlan:
 
     Args:
         graph: the model's graph.
-        masks: which edges are patched, or by what share, on the CPU.
+        masks: which edges are patched, or by what share, on the CPU; of masks by place, one for each place.
+        n_masks: how many masks are run together; as many as there are by default.
 
     Attributes:
-        n_masks: how many masks are run together.
+        n_masks: likewise.
         needed: the sources whose change some place reads.
         n_replaced: the replaced stream is needed as far as it carries the first so many sources.
     """
 
-    def __init__(self, graph: Graph, masks: Float[Tensor, "masks source destination"]) -> None:
-        self.n_masks = len(masks)
+    def __init__(
+        self, graph: Graph, masks: Float[Tensor, "masks source destination"], n_masks: int | None = None
+    ) -> None:
+        self.n_masks = len(masks) if n_masks is None else n_masks
         exists = torch.tensor(graph.mask)
         share = masks * exists
         patched = (share != 0).sum(1)

@@ -23,7 +23,6 @@ from torch import Tensor
 
 from edgewise.engine.gradients.edge_sums import Tally
 from edgewise.engine.gradients.heads import rows_at_once
-from edgewise.engine.gradients.products import edge_products
 from edgewise.engine.rules.run import Arrival
 from edgewise.engine.rules.statistics import NormStatistics
 from edgewise.engine.run.buffers import Buffers
@@ -100,13 +99,14 @@ class Scorer:
             gradient = _pulled(rule, here, ref and ref[rows], behind[:-1])
             for part in there:
                 mine = part.changes(at)[:, rows]
-                self._tally.add(rows, at.columns, edge_products(mine, gradient.to(mine.device)), part.first)
+                products = self._tally.products(mine, gradient.to(mine.device), rows, at.at_answers)
+                self._tally.add(rows, at.columns, products, part.first)
 
     def _exact(
         self, at: Arrival, part: Sizes, own: NormStatistics | None, rows: slice, behind: Tensor
-    ) -> Float[Tensor, "rows source destination"]:
+    ) -> Float[Tensor, "rows source destination *place"]:
         """The norm's own change, position by position; one more column of the product gives ``c . d_u``."""
-        changes, n_rows, key = part.changes(at)[:, rows], behind.shape[1], (at.columns.start, rows.start)
+        changes, key = part.changes(at)[:, rows], (at.columns.start, rows.start)
         here, behind = None if own is None else own.on(changes.device), behind.to(changes.device)
         size, patched = part.size(at, rows), part.patched.get(key)
         if here is None:
@@ -123,7 +123,7 @@ class Scorer:
             scores += base * (patched - here.scale.reshape(-1, 1, 1))
         if self._weight is not None:
             scores *= self._weight.of(self._geometry.share(at, rows, part), at.columns)
-        return scores.view(n_rows, -1, *scores.shape[1:]).sum(1)
+        return self._tally.sums(scores, rows, at.at_answers)
 
 
 class Sizes:

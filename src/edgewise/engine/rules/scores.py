@@ -53,7 +53,7 @@ def modified_scores(
     run, _ = _run(passes, rules)
     logits = run.logits.detach()
     changes = passes.changes(run.sources, corrupted)
-    tally = Tally(model.graph, changes)
+    tally = Tally(model.graph, changes, batch.places)
     _backward(run, logit_gradient(logits, logits), tally, Scorer(at, Geometry(changes), tally, buffers))
     tally.require_all()
     return BatchScores(tally.scores, logits, corrupted_logits)
@@ -87,13 +87,16 @@ def secant_scores(
         clean_logits, corrupted_logits = paired.run.logits.detach(), paired.corrupted_logits
         if tally is None:
             changes = passes.changes(paired.clean, paired.corrupted)
-            tally, gradient = Tally(model.graph, changes), metric.mean_gradient(clean_logits, corrupted_logits)
+            tally, gradient = (
+                Tally(model.graph, changes, batch.places),
+                metric.mean_gradient(clean_logits, corrupted_logits),
+            )
         _backward(paired.run, gradient, tally, Scorer(at, Geometry(changes), tally, buffers), point.weight)
     if tally is None:
         raise ValueError("no reference run")
     tally.require_all()
     profile = metric.profile(clean_logits, corrupted_logits, gradient) if profiled else None
-    scores = tally.scores if profile is None else profile.apply(tally.scores)
+    scores = tally.scores if profile is None else profile.apply(tally.scores, by_place=batch.places is not None)
     return BatchScores(scores, clean_logits, corrupted_logits)
 
 
@@ -112,7 +115,7 @@ def mixed_scores(
     paired = _paired(passes, rules, to)
     logits = paired.run.logits.detach()
     changes = passes.changes(paired.clean, paired.corrupted)
-    tally, geometry = Tally(model.graph, changes), Geometry(changes)
+    tally, geometry = Tally(model.graph, changes, batch.places), Geometry(changes)
     large, small = (
         Scorer(Destination.EXACT, geometry, tally, buffers, Weight(factor, power, model.graph.logits, of_small))
         for of_small in (False, True)
@@ -121,7 +124,7 @@ def mixed_scores(
     _backward(paired.run, difference, tally, large, again=True)
     profile = metric.profile(logits, paired.corrupted_logits, difference)
     if profile is not None:
-        tally.scores = profile.apply(tally.scores)
+        tally.scores = profile.apply(tally.scores, by_place=batch.places is not None)
     rules.exact = False
     _backward(paired.run, metric(logits, logits), tally, small)
     tally.require_all()

@@ -15,6 +15,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from edgewise.engine.run.answers import Answers
+from edgewise.engine.run.places import TokenPlaces
 from edgewise.metrics import MetricBatch
 from edgewise.tasks import PromptPair
 
@@ -35,6 +36,7 @@ class Batch:
             ablation nothing before it can matter; 0 for a bidirectional model.
         real: False at padding, and after the last position that a row of a causal model reads, ``[batch, pos]``.
         differs: from ``start`` on, False before a row's own first difference; None where all of it is True.
+        whole_places: of all tokens; None where nothing is kept apart by place.
     """
 
     clean: Int[Tensor, "batch pos"]
@@ -44,11 +46,17 @@ class Batch:
     start: int
     real: Bool[Tensor, "batch pos"]
     differs: Bool[Tensor, "batch span"] | None = None
+    whole_places: TokenPlaces | None = None
 
     @property
     def n_rows(self) -> int:
         """Number of prompts."""
         return self.clean.shape[0]
+
+    @property
+    def places(self) -> TokenPlaces | None:
+        """Of the tokens from ``start`` on."""
+        return None if self.whole_places is None else self.whole_places.behind(self.start)
 
     @property
     def answers(self) -> Answers:
@@ -62,15 +70,16 @@ class Batch:
         length = max(ends)
         reads = max(len(pair.positions) for pair in pairs)
         firsts = [pair.first_difference() if causal else 0 for pair in pairs]
-        start = _start(pairs, causal)
+        start, positions = _start(pairs, causal), _ids([pair.positions for pair in pairs], reads, device)
         return cls(
             clean=_ids([pair.clean for pair in pairs], length, device),
             corrupted=_ids([pair.corrupted for pair in pairs], length, device),
-            positions=_ids([pair.positions for pair in pairs], reads, device),
+            positions=positions,
             metric=MetricBatch.from_pairs(pairs, device),
             start=start,
             real=torch.arange(length, device=device) < torch.tensor(ends, device=device)[:, None],
             differs=_from_first(firsts, start, length, device),
+            whole_places=TokenPlaces.of(pairs, length, positions),
         )
 
 

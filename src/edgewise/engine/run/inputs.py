@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from edgewise.graph import Graph
 from edgewise.metrics import Metric, get_metric
 from edgewise.models import Model
 from edgewise.tasks import PromptPair, PromptSet, validate
@@ -16,6 +17,13 @@ def metric_for(prompts: PromptSet | Sequence[PromptPair], metric: AnyMetric | No
     """The metric that was asked for, or the prompt set's own; the logit difference for prompts that name none."""
     default = prompts.metric if isinstance(prompts, PromptSet) else "logit-diff"
     return get_metric(default if metric is None else metric)
+
+
+def graph_for(model: Model, prompts: PromptSet | Sequence[PromptPair]) -> Graph:
+    """The model's graph, with edges kept apart at the places of some prompts where their tokens have any."""
+    first = next(iter(prompts), None)
+    located = None if first is None else first.located
+    return model.graph if located is None else model.graph.at_places(located.names, located.readers)
 
 
 def usable(model: Model, prompts: PromptSet | Sequence[PromptPair], metric: Metric) -> Sequence[PromptPair]:

@@ -36,6 +36,7 @@ from edgewise.models.wiring import Mlp
 from edgewise.out_of_memory import is_out_of_memory
 from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptPair
+from edgewise.tasks.places import places_of
 
 # Prompt tokens whose per-head gradients are made at a time: they, and their products, then stay in the cache.
 TOKENS_AT_ONCE = 128
@@ -82,6 +83,7 @@ def _fits(model: Model, pairs: Sequence[PromptPair], conditions: Conditions, act
     longest = max(len(pair) for pair in pairs)
     reads = max(len(pair.positions) for pair in pairs)
     each, once = int(activations * bytes_per_prompt(model, longest, reads)), fixed_bytes(model, longest)
+    each += place_bytes(model, len(places_of(pairs)) ** (2 if pairs[0].located and pairs[0].located.readers else 1))
     _page_in(model)
     rooms = []
     for device, share in shares(model).items():
@@ -191,6 +193,11 @@ def inner_width(mlp: Mlp) -> int:
     quantised = [output_width(part) for part in mlp.module.modules() if is_quantised(part)]
     wide = [max(p.shape[-2:]) * (experts if p.ndim > 2 else 1) for p in matrices]
     return max(wide + quantised, default=0)
+
+
+def place_bytes(model: Model, n_places: int) -> int:
+    """What one prompt's scores take where they are kept apart by place, or by place and reader."""
+    return n_places * model.graph.mask.size * (2 * accumulation_dtype(model.dtype).itemsize + 8)
 
 
 def most_tokens(device: torch.device) -> int:

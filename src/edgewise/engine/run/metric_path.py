@@ -116,8 +116,16 @@ class Profile:
     values: Float[Tensor, "batch shares"]
     reach: Float[Tensor, " batch"]
 
-    def apply(self, scores: Float[Tensor, " batch *edges"]) -> Float[Tensor, " batch *edges"]:
-        """``f(S / f(1))`` of every score; the score itself where L is the same at both ends."""
+    def apply(
+        self, scores: Float[Tensor, " batch *edges"], *, by_place: bool = False
+    ) -> Float[Tensor, " batch *edges"]:
+        """``f(S / f(1))`` of every score; the score itself where L is the same at both ends.
+
+        Args:
+            scores: of edges.
+            by_place: whether the last axis is that of places: then ``S`` is the sum over it, and each place has its
+                share of ``f(S / f(1))``, or of the slope there where ``S`` is near zero.
+        """
         values = self.values.to(scores.dtype)
         grid = values.new_tensor(SHARES)
         made = torch.empty_like(scores)
@@ -126,10 +134,16 @@ class Profile:
             if abs(whole.item()) <= NO_CHANGE * reach:
                 made[row] = scores[row]
                 continue
-            share = scores[row] / whole
+            share = (scores[row].sum(-1) if by_place else scores[row]) / whole
             right = torch.bucketize(share, grid).clamp(1, len(grid) - 1)
             slope = (profile[1:] - profile[:-1]) / (grid[1:] - grid[:-1])
-            made[row] = profile[right - 1] + slope[right - 1] * (share - grid[right - 1])
+            there = profile[right - 1] + slope[right - 1] * (share - grid[right - 1])
+            if by_place:
+                near = (grid[right - 1] == 0) | (grid[right] == 0)
+                rate = torch.where(near, slope[right - 1], there / share) / whole
+                made[row] = scores[row] * rate[..., None]
+            else:
+                made[row] = there
         return made
 
 

@@ -20,6 +20,7 @@ from edgewise.engine.run.answers import Answers
 from edgewise.engine.run.batches import Batch
 from edgewise.engine.run.forward import keep_first, logits_at, run
 from edgewise.engine.run.hooks import borrowed
+from edgewise.engine.run.places import TokenPlaces
 from edgewise.engine.run.sources import SourceOutputs
 from edgewise.models import Model
 from edgewise.models.placement import device_of
@@ -62,12 +63,14 @@ class Baseline:
         answers: where logits are read, counted from the first of ``ids``.
         replacement: what patched edges carry.
         cache: keys and values of the clean tokens before ``ids``.
+        places: of ``ids``, for patches that are kept apart by place.
     """
 
     ids: Int[Tensor, "batch pos"]
     answers: Answers
     replacement: Replacement
     cache: DynamicCache | None = None
+    places: TokenPlaces | None = None
 
 
 def corrupted_run(model: Model, batch: Batch) -> tuple[SourceOutputs, Tensor, DynamicCache | None]:
@@ -113,7 +116,8 @@ def resample(model: Model, batch: Batch) -> Baseline:
 
 def resample_from(batch: Batch, outputs: SourceOutputs, cache: DynamicCache | None) -> Baseline:
     """The same from what `corrupted_run` gave."""
-    return Baseline(batch.clean[:, batch.start :], batch.answers.shifted(batch.start), Replacement.of(outputs), cache)
+    ids, answers = batch.clean[:, batch.start :], batch.answers.shifted(batch.start)
+    return Baseline(ids, answers, Replacement.of(outputs), cache, batch.places)
 
 
 def zero(model: Model, batch: Batch) -> Baseline:
@@ -125,7 +129,8 @@ def zero(model: Model, batch: Batch) -> Baseline:
 
     heads = tuple(nothing(block, block.attention.out.width) for block in wiring.blocks)
     mlps = tuple(nothing(block, width) for block in wiring.blocks if block.mlp is not None)
-    return Baseline(batch.clean, batch.answers, Replacement(nothing(wiring.blocks[0], width), heads, mlps))
+    replacement = Replacement(nothing(wiring.blocks[0], width), heads, mlps)
+    return Baseline(batch.clean, batch.answers, replacement, places=batch.whole_places)
 
 
 @torch.no_grad()
@@ -170,7 +175,8 @@ def by_mean(model: Model, batch: Batch, mean: Replacement) -> Baseline:
         return (*others, last if last.shape[1] == 1 else batch.answers.read(last.expand(n_rows, -1, -1)))
 
     mlps = read(cut.mlps) if cut.mlps else ()
-    return Baseline(batch.clean, batch.answers, Replacement(cut.embedding, read(cut.heads), mlps))
+    replacement = Replacement(cut.embedding, read(cut.heads), mlps)
+    return Baseline(batch.clean, batch.answers, replacement, places=batch.whole_places)
 
 
 def _sum_of(

@@ -89,6 +89,7 @@ def ranked(run: Run, order: Order, most: int = MOST) -> Ranked:
         kept=tuple(map(int, order.kept[shown].tolist())),
         first=int(order.kept.sum()) or None,
         by=run.config.selection.by,
+        places=tuple(scores.graph.place_name(*at[1:]) for at in rows) if scores.graph.places else None,
     )
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from edgewise.report.document import warnings
 from edgewise.report.page import said
 from edgewise.report.page.measured import bins, curves, since, verified
+from edgewise.report.page.painted import painted
 from edgewise.report.page.prompts import examples, patterns, prompts
 from edgewise.report.page.ranked import Order, ranked
 from edgewise.report.page.trace import trace
 from edgewise.report.page.values import RunPage, Shape
+from edgewise.report.scenes import run_unrolled
 from edgewise.report.sizes import size_notes
 from edgewise.runs.store.folder import Run
 from edgewise.tasks.known import node_classes
@@ -42,6 +44,7 @@ def run_page(run: Run) -> RunPage:
         reading=said.reading(run),
         since=tuple(since(run)),
         facts=tuple(said.facts(run)),
+        unrolled=painted(run_unrolled(run)) if run.circuit.graph.places else None,
         command=said.command(run),
         config=said.config_text(run),
         files=said.FILES,

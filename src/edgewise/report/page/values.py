@@ -52,7 +52,7 @@ class Ranked:
         kept: 1 where the circuit keeps it.
         first: how many at the head of the list are the circuit, where it is just these; else null.
         by: what they are ranked by.
-        places: where in the prompt each is; null where scores are not told apart by position.
+        places: where in the prompt each is; null where edges are not kept apart by place.
     """
 
     names: Words
@@ -67,7 +67,7 @@ class Ranked:
     kept: tuple[int, ...]
     first: int | None
     by: str
-    places: tuple[int, ...] | None = None
+    places: Words | None = None
 
 
 @dataclass(frozen=True)
@@ -132,6 +132,25 @@ class Patterns:
 
 
 @dataclass(frozen=True)
+class Painted:
+    """A picture as paths and texts, the lowest first; colours by name.
+
+    Args:
+        width: pixels.
+        height: likewise.
+        title: what it shows.
+        paths: of each SVG's path, fill, stroke, width of the stroke, and what a pointer over it is told.
+        texts: of each x, y, text, size, anchor, colour, and whether it is bold.
+    """
+
+    width: float
+    height: float
+    title: str
+    paths: tuple[tuple[str, str, str, float, str], ...]
+    texts: tuple[tuple[float, float, str, float, str, str, bool], ...]
+
+
+@dataclass(frozen=True)
 class RunPage:
     """One run.
 
@@ -158,6 +177,7 @@ class RunPage:
         reading: how a score is to be read, a paragraph each.
         since: what was measured since.
         facts: what was run.
+        unrolled: the circuit over the prompt; null where edges have no places.
         command: that makes the same run.
         config: as in ``run.json``.
         files: of the run folder, and what they hold.
@@ -185,6 +205,7 @@ class RunPage:
     reading: Words
     since: tuple[Named, ...]
     facts: tuple[Named, ...]
+    unrolled: Painted | None
     command: str
     config: str
     files: tuple[Named, ...]

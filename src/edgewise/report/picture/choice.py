@@ -97,18 +97,19 @@ def choose(circuit: Circuit, scores: EdgeScores | NodeScores | None = None, top:
     any. Without any scores, edges come in the graph's order.
 
     Args:
-        circuit: the edges kept.
+        circuit: the edges kept; of edges by place one line for each pair of ends.
         scores: of the circuit's graph, of edges or of nodes.
         top: number of edges at most; `MOST_EDGES` by default.
 
     Raises:
         SelectionError: scores of another graph, or `top` below one.
     """
-    graph = circuit.graph
-    if scores is not None and scores.graph != graph:
-        raise SelectionError(f"scores are of {scores.graph.spec}, the circuit is of {graph.spec}")
+    if scores is not None and scores.graph != circuit.graph:
+        raise SelectionError(f"scores are of {scores.graph.spec}, the circuit is of {circuit.graph.spec}")
     if top is not None and top < 1:
         raise SelectionError(f"top is {top}; give at least 1")
+    circuit, scores = _over_places(circuit, scores)
+    graph = circuit.graph
     values = scores.values if isinstance(scores, EdgeScores) else None
     ranks = _strength(graph, scores)
     ends = np.argwhere(circuit.mask)
@@ -122,6 +123,17 @@ def choose(circuit: Circuit, scores: EdgeScores | NodeScores | None = None, top:
     edge_scores = scores if isinstance(scores, EdgeScores) else None
     edges = tuple(_edge(graph, i, j, edge_scores, largest) for i, j in kept)
     return Choice(graph, edges, circuit.n_edges, _node_scores(scores), _verified_nodes(scores))
+
+
+def _over_places(
+    circuit: Circuit, scores: EdgeScores | NodeScores | None
+) -> tuple[Circuit, EdgeScores | NodeScores | None]:
+    """A circuit by place as one edge for each pair of ends, with the sum of the scores of what is kept there."""
+    if not circuit.graph.places or not isinstance(scores, EdgeScores):
+        return circuit.plain if circuit.graph.places else circuit, scores
+    kept = np.where(circuit.mask, np.nan_to_num(scores.values), 0.0)
+    sums = np.where(circuit.ends, kept.sum(axis=tuple(range(2, kept.ndim))), np.nan)
+    return circuit.plain, EdgeScores(circuit.graph.plain, sums, allow_unscored=True)
 
 
 def _edge(graph: Graph, i: int, j: int, scores: EdgeScores | None, largest: float) -> DrawnEdge:

@@ -39,4 +39,4 @@ def _pyarrow() -> Any:
     return pyarrow, parquet
 
 
-FORMAT = Format("a table, in columns", ".parquet", "scores, circuit", "ours", LOST, write, read)
+FORMAT = Format("a table, in columns", ".parquet", "scores, circuit", "ours", LOST, write, read, by_place=True)

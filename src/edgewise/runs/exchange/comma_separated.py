@@ -47,4 +47,6 @@ def _rows(text: str) -> Iterator[Placed]:
         raise FormatError(f"line {reader.line_num}: not CSV ({error})") from None
 
 
-FORMAT = Format("a table, one line an edge (or node)", ".csv", "scores, circuit", "ours", LOST, write, read)
+FORMAT = Format(
+    "a table, one line an edge (or node)", ".csv", "scores, circuit", "ours", LOST, write, read, by_place=True
+)

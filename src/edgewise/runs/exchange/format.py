@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from edgewise.errors import FormatError
@@ -51,6 +51,15 @@ class Exchanged:
     scores: EdgeScores | NodeScores | None
     about: About = About()
 
+    @property
+    def plain(self) -> Exchanged:
+        """The same with edges over all positions: sums of scores, and each edge that the circuit keeps at any place."""
+        if not self.graph.places:
+            return self
+        circuit = None if self.circuit is None else self.circuit.plain
+        scores = self.scores.plain if isinstance(self.scores, EdgeScores) else self.scores
+        return replace(self, graph=self.graph.plain, circuit=circuit, scores=scores)
+
     def edge_scores(self, what: str) -> EdgeScores | None:
         """The scores for a format that has scores of edges alone. Raises FormatError for scores of nodes."""
         if isinstance(self.scores, NodeScores):
@@ -74,6 +83,7 @@ class Format:
         lost: what of a result it does not keep, in one line; empty where nothing.
         write: the file's content, or the files of a folder; None where it is only read.
         read: a file's content on a model's graph; None where it is only written. Raises FormatError with the place.
+        by_place: whether it keeps edges apart by place in the prompt; else it is given their sums over places.
     """
 
     summary: str
@@ -83,6 +93,7 @@ class Format:
     lost: str
     write: Callable[[Exchanged], bytes | Files] | None
     read: Callable[[bytes, Graph], Exchanged] | None = None
+    by_place: bool = False
 
 
 def text_of(content: bytes) -> str:

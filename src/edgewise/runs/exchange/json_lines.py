@@ -40,4 +40,6 @@ def _rows(text: str) -> Iterator[Placed]:
         yield f"line {number}", row
 
 
-FORMAT = Format("a table, one JSON object a line", ".jsonl", "scores, circuit", "ours", LOST, write, read)
+FORMAT = Format(
+    "a table, one JSON object a line", ".jsonl", "scores, circuit", "ours", LOST, write, read, by_place=True
+)

@@ -56,12 +56,17 @@ def export(source: str | Path, name: str, out: str | Path) -> Written:
         raise RunError(f"--out {out}: inside the run, whose files are its own; give another place")
     if found.suffix and out.suffix != found.suffix:
         raise FormatError(f"--out {out}: a file of format {name} ends in {found.suffix}")
-    content = found.write(exchanged(source))
+    result = exchanged(source)
+    summed = bool(result.graph.places) and not found.by_place
+    content = found.write(result.plain if summed else result)
     files = {out: content} if isinstance(content, bytes) else {out / path: one for path, one in content.items()}
     for path, one in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(path, one)
-    return Written(name, tuple(map(str, files)), found.lost)
+    lost = ", ".join(
+        part for part in ("places in the prompt (their sums are written)" if summed else "", found.lost) if part
+    )
+    return Written(name, tuple(map(str, files)), lost)
 
 
 def exchanged(source: Path) -> Exchanged:

@@ -13,7 +13,7 @@ from edgewise.graph import Circuit, EdgeScores, Graph, NodeScores
 from edgewise.graph.selection import among
 from edgewise.runs.exchange.format import Exchanged
 
-KEPT = "in_circuit"
+KEPT, PLACE = "in_circuit", "place"
 # Column -> array of scores.
 NUMBERS = {
     "score": "values",
@@ -35,12 +35,15 @@ def columns_of(result: Exchanged) -> dict[str, Column]:
     columns: dict[str, Column]
     if isinstance(scores, NodeScores):
         which = np.ones(graph.n_sources, dtype=np.bool_)
-        columns, kept = {"node": list(graph.sources)}, None if circuit is None else np.asarray(circuit.mask.any(axis=1))
+        columns, kept = {"node": list(graph.sources)}, None if circuit is None else np.asarray(circuit.ends.any(axis=1))
     else:
         which, kept = graph.mask, None if circuit is None else circuit.mask
-        i, j = np.nonzero(which)
+        i, j, *where = np.nonzero(which)
         sources, ends = (np.array(names, dtype=object) for names in (graph.sources, graph.destinations))
         columns = {"edge": graph.edge_names(), "source": sources[i].tolist(), "destination": ends[j].tolist()}
+        if where:
+            at = zip(j.tolist(), *(axis.tolist() for axis in where), strict=True)
+            columns[PLACE] = [graph.place_name(*one) for one in at]
     if kept is not None:
         columns[KEPT] = kept[which].tolist()
     for name, field in {} if scores is None else NUMBERS.items():
@@ -65,10 +68,17 @@ def from_rows(rows: Iterable[Placed], graph: Graph) -> Exchanged:
         FormatError: a row without a name, one of something that the model does not have, a second one of the same, a
             value of the wrong kind.
     """
-    table = _Table(graph)
+    rows = list(rows)
+    table = _Table(_graph_with(graph, [str(row[PLACE]) for _, row in rows if row.get(PLACE)]))
     for where, row in rows:
         table.put(where, row)
     return table.result()
+
+
+def _graph_with(graph: Graph, where: Iterable[str]) -> Graph:
+    """The graph with the places that rows name, and readers where a name has an arrow."""
+    places = tuple(dict.fromkeys(part for name in where for part in name.split("->")))
+    return graph.at_places(places, any("->" in name for name in where))
 
 
 class _Table:
@@ -168,7 +178,8 @@ def _named(row: Mapping[str, Any]) -> tuple[str, str]:
     if row.get("edge"):
         return "edge", str(row["edge"])
     if row.get("source") and row.get("destination"):
-        return "edge", f"{row['source']}->{row['destination']}"
+        at = f"@{row[PLACE]}" if row.get(PLACE) else ""
+        return "edge", f"{row['source']}->{row['destination']}{at}"
     if row.get("node"):
         return "node", str(row["node"])
     raise FormatError("names nothing; give a column 'edge', or 'source' and 'destination', or 'node'")

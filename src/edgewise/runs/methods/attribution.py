@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from edgewise.attribution import METHODS, AttributionState, attribute
 from edgewise.attribution.method import Method
+from edgewise.engine.run.inputs import graph_for
 from edgewise.engine.run.passes import Passes
 from edgewise.methods import estimate_of
 from edgewise.models import Model
@@ -24,6 +25,7 @@ class Estimating(RunMethod[AttributionState]):
         self._method: Method = METHODS.load(estimate_of(name))
         self.name, self.summary, self.settings = name, self._method.summary, self._method.settings
         self.no_estimates = self._method.no_estimates
+        self.by_place, self.by_reader = self._method.by_place, self._method.by_reader
         self.by_gradient = not self._method.beyond_clean
 
     def states(
@@ -32,7 +34,9 @@ class Estimating(RunMethod[AttributionState]):
         """One state a micro-batch."""
         state = None
         if stored is not None:
-            state = AttributionState.from_tensors(stored, model.graph, level=config.level, per_prompt=config.per_prompt)
+            state = AttributionState.from_tensors(
+                stored, graph_for(model, prompts), level=config.level, per_prompt=config.per_prompt
+            )
         return attribute(
             model,
             prompts,

@@ -80,6 +80,8 @@ class RunMethod(ABC, Generic[State]):
         makes_circuit: whether it finds a circuit itself, so that none is selected by its scores.
         shares_work: whether runs that differ in its settings alone take less together than one by one (`together`).
         of_all_prompts: why it has no scores of single prompts, so that none are stored or resampled; None where it has.
+        by_place: whether it can keep edges apart by place in the prompt.
+        by_reader: whether those into keys and values by the place of the query that reads them too.
         no_estimates: why its scores are no estimates of exact effects, so that none is checked; None where they are.
         by_gradient: whether it takes the metric's slope at the clean run, and has nothing without.
     """
@@ -93,6 +95,8 @@ class RunMethod(ABC, Generic[State]):
     makes_circuit: ClassVar[bool] = False
     shares_work: ClassVar[bool] = False
     of_all_prompts: ClassVar[str | None] = None
+    by_place: bool = False
+    by_reader: bool = False
     no_estimates: str | None = None
     by_gradient: bool = False
 
@@ -120,6 +124,18 @@ class RunMethod(ABC, Generic[State]):
         if self.of_all_prompts and (config.per_prompt or config.bootstrap):
             option = "--per-prompt" if config.per_prompt else "--bootstrap"
             raise RunError(f"method '{self.name}' {self.of_all_prompts}; leave {option} out")
+        if config.positions is not None and not self.by_place:
+            raise RunError(
+                f"method '{self.name}' does not keep edges apart by place; leave --positions out, or take eap+exact,"
+                " another method of attribution that sums over positions, or activation-patching"
+            )
+        if config.readers and config.positions is None:
+            raise RunError("--readers keeps edges at places apart; give --positions spans or all too")
+        if config.readers and not self.by_reader:
+            raise RunError(
+                f"method '{self.name}' does not keep edges apart by reader; leave --readers out, or take eap, eap+exact"
+                " or activation-patching"
+            )
         options = {"--exact": config.exact, "--budget": config.budget, "--until": config.until}
         asked = next((name for name, value in options.items() if value), None)
         if self.no_estimates and asked:

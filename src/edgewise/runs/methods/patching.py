@@ -25,6 +25,8 @@ class ActivationPatching(RunMethod[PatchingState]):
     summary = "the exact effect of every edge (or node): one patched run each, begun where the edge ends"
     settings = PatchingSettings
     is_exact = True
+    by_place = True
+    by_reader = True
     no_estimates = "measures exact effects itself"
 
     def states(

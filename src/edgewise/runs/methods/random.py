@@ -23,6 +23,8 @@ class Random(RunMethod[GivenState]):
     name = "random"
     summary = "scores drawn at random from a seed: the baseline of every method"
     settings = RandomSettings
+    by_place = True
+    by_reader = True
     no_estimates = "draws its scores, and they are no estimates of exact effects"
     of_all_prompts = "draws its scores whatever the prompts"
 

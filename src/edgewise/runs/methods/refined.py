@@ -42,6 +42,7 @@ class Refined(RunMethod[RefiningState]):
         if self.first.no_estimates:
             raise RunError(f"method '{self.first.name}' {self.first.no_estimates}; leave --exact and +exact out")
         self.name, self.settings, self.by_gradient = name, self.first.settings, self.first.by_gradient
+        self.by_place, self.by_reader = self.first.by_place, self.first.by_reader
         self.summary = f"{estimate_of(name)}, then exact effects of the edges that matter most and are least certain"
 
     def states(

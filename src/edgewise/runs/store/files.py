@@ -91,7 +91,8 @@ def write_scores(path: str | Path, scores: EdgeScores | NodeScores) -> None:
     Tensor `scores`, and beside it `stderr`, `mean_abs`, `per_prompt`, `resampled`, `half_width`, `estimated`, `doubt`,
     `verified` (bool: where `scores` are exact effects) and `drawn` (bool: which of these a lot chose), where there are
     such. The metadata hold `sources` and
-    `destinations` (JSON lists of names), `graph` (its shape), `level` and `n_prompts`.
+    `destinations` (JSON lists of names), `graph` (its shape), `level` and `n_prompts`, and `places` where edges are
+    kept apart by place, which is then the last axis; `readers` says whether that of readers stands behind it.
     """
     write_through(Path(path), scores_content(scores))
 
@@ -107,6 +108,11 @@ def scores_content(scores: EdgeScores | NodeScores) -> Callable[[Path], None]:
         "sources": json.dumps(scores.graph.sources),
         "destinations": json.dumps(scores.graph.destinations),
         "graph": json.dumps(asdict(scores.graph.spec)),
+        **(
+            {"places": json.dumps(scores.graph.places), "readers": json.dumps(scores.graph.readers)}
+            if scores.graph.places
+            else {}
+        ),
         "n_prompts": json.dumps(scores.n_prompts),
     }
     return tensors_content(tensors, metadata)
@@ -125,7 +131,10 @@ def read_scores(path: str | Path) -> EdgeScores | NodeScores:
     if metadata.get("format") != _FORMAT or "scores" not in tensors:
         raise FormatError(f"{path}: no scores of edgewise (metadata 'format' or tensor 'scores' is missing)")
     try:
-        graph = Graph(GraphSpec(**parse_json(metadata["graph"])))
+        places, readers = (
+            parse_json(metadata.get(name, left)) for name, left in (("places", "[]"), ("readers", "false"))
+        )
+        graph = Graph(GraphSpec(**parse_json(metadata["graph"])), tuple(places), readers is True)
         n_prompts = parse_json(metadata["n_prompts"])
         same = parse_json(metadata["sources"]) == list(graph.sources)
     except (KeyError, TypeError, ValueError) as error:

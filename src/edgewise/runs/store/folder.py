@@ -30,7 +30,10 @@ from edgewise.runs.store.record import RunRecord
 
 RUN, SCORES, CIRCUIT, TRACE = "run.json", "scores.safetensors", "circuit.json", "trace.jsonl"
 PICTURES, PAGE = ("circuit.svg", "circuit.png", "scores.svg", "scores.png"), "report.html"
-ON_REQUEST = ("circuit-dark.png", "scores-dark.png")
+ON_REQUEST = (
+    *("circuit-dark.png", "scores-dark.png"),
+    *(f"{name}{end}" for name in ("unrolled", "places") for end in (".svg", ".png", "-dark.png")),
+)
 # Results of several runs that speak of this one.
 BESIDE = "beside.json"
 # What `discover` measures of the circuit that it found, beside the run.

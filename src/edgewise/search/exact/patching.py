@@ -20,7 +20,7 @@ from edgewise.attribution.resamples import Resamples
 from edgewise.attribution.state import require_level
 from edgewise.engine.partial.exact import SinglePatches
 from edgewise.engine.run.batches import Batch
-from edgewise.engine.run.inputs import AnyMetric, metric_for, usable
+from edgewise.engine.run.inputs import AnyMetric, graph_for, metric_for, usable
 from edgewise.engine.run.metric_gradient import metric_values, require_finite
 from edgewise.engine.run.replacement import corrupted_run, resample_from
 from edgewise.errors import DataError, ScoreError
@@ -131,7 +131,7 @@ def patching(
             ``[batch]``; the prompt set's own by default. Any metric will do, ``kl`` too.
         level: ``"edge"`` or ``"node"``: a node is patched along all its edges together.
         only: names or patterns of edges (or nodes), such as ``"a0.h1->m3"`` and ``"*->logits"``, or a mask of edges
-            ``[n_sources, n_destinations]``; all by default.
+            in the shape of the graph's; all by default.
         per_prompt: keep every prompt's own effects too.
         bootstrap: keep the means over so many resamples of the prompts too.
         seed: of these resamples.
@@ -145,8 +145,8 @@ def patching(
         ScoreError: logits that are not finite.
     """
     measured = metric_for(prompts, metric)
-    targets = targets_of(model.graph, level, only)
     pairs = usable(model, prompts, measured)
+    targets = targets_of(graph_for(model, pairs), level, only)
     work = Measure(model, measured, targets, level)
     table = start(model, pairs, work, conditions, stored)
     state = PatchingState(targets, level, per_prompt, table, bootstrap, seed)
@@ -168,6 +168,8 @@ def patch_edges(last: PatchingState) -> EdgeScores | NodeScores:
 def targets_of(graph: Graph, level: str, only: Sequence[str] | BoolArray | None) -> Targets:
     """The edges or nodes that a pass patches; arguments and errors are those of `patching`."""
     require_level(level)
+    if level == "node" and graph.places:
+        raise DataError("edges are kept apart by place, and not nodes; leave --positions out, or --level node")
     if level == "node":
         if isinstance(only, np.ndarray):
             raise DataError("a mask chooses edges; give names or patterns with level 'node'")
@@ -221,7 +223,7 @@ class _EffectsOfBatch:
         if self.work.level == "node":
             logits = self.patches.nodes([row for (row,) in places])
         else:
-            logits = self.patches.edges([(place[0], place[1]) for place in places])
+            logits = self.patches.edges(places)
         values = torch.stack([self._metric(one) for one in logits])
         return {EFFECT: values.double() - self._metric(self.patches.unpatched).double()}
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from edgewise.attribution import METHODS, AttributionState, attribute, estimate_edges
-from edgewise.engine.run.inputs import AnyMetric, metric_for
+from edgewise.engine.run.inputs import AnyMetric, graph_for, metric_for
 from edgewise.engine.run.passes import Passes
 from edgewise.errors import ScoreError, SelectionError, UnsupportedModelError, VanishingGradientError
 from edgewise.graph import EdgeScores
@@ -40,6 +40,7 @@ from edgewise.settings.scoring import Level
 from edgewise.tasks import PromptPair, PromptSet
 
 REFUSES = (UnsupportedModelError, VanishingGradientError)
+NO_READERS = "exact effects are of the largest |score| alone, without second estimates, which know no readers"
 
 
 @one_at_a_time
@@ -78,10 +79,13 @@ def refining(
     if measured.flat_at_clean and not measured.flat_everywhere and not METHODS.load(method).beyond_clean:
         refusal = f"metric {measured.name!r} has no gradient at the clean run: estimates are {second_of(method)}'s"
         method, settings = second_of(method), None
+    if graph_for(model, pairs).readers and not METHODS.load(second_of(method)).by_reader:
+        refusal = refusal or NO_READERS
     count = how_many(len(pairs))
     second_cost = 0.0 if refusal else _cost(model, second_of(method), None) * count / len(pairs)
-    rounds = spending.rounds(_cost(model, method, settings), second_cost, model.graph.n_edges)
-    now = None if stored is None else stored_estimates(stored, model, level, per_prompt)
+    graph = graph_for(model, pairs)
+    rounds = spending.rounds(_cost(model, method, settings), second_cost, graph.n_edges)
+    now = None if stored is None else stored_estimates(stored, graph, level, per_prompt)
     if now is None or not now.first.finished:
         begun = None if now is None else now.first
         for first in attribute(
@@ -97,7 +101,7 @@ def refining(
     if now.second is not None:
         both, apart = both_of(now.first, now.second)
         now = replace(now, both=both)
-    unsure = doubt(now.estimates.scores(), costs_of(model.graph, level), apart, seed=seed)
+    unsure = doubt(now.estimates.scores(), costs_of(graph, level), apart, seed=seed)
     now = replace(now, unsure=unsure, goal=spending.until, method=method)
     yield from _measured(model, pairs, now, rounds, stored or {}, {**shared, **kept})
 
@@ -193,13 +197,14 @@ def refine(
     level: Level = "edge" if isinstance(scores, EdgeScores) else "node"
     if n < 1:
         raise SelectionError(f"{n} exact effects are asked for; give at least 1")
-    if scores.graph != model.graph:
-        raise ScoreError(f"scores are of {scores.graph.spec}, the model is {model.graph.spec}")
+    graph = graph_for(model, prompts)
+    if scores.graph != graph:
+        raise ScoreError(f"scores are of {scores.graph!r}, the model on these prompts has {graph!r}")
     shared: dict[str, Any] = {"metric": metric_for(prompts, metric), "level": level, "conditions": conditions}
     if isinstance(second, str):
         second = estimate_edges(model, prompts, method=second, **shared)
     apart = None if second is None else scores.values.astype(np.float64) - second.values
-    chosen = doubt(scores, costs_of(model.graph, level), apart, seed=seed).choose(n, 0, by_number=True)
+    chosen = doubt(scores, costs_of(graph, level), apart, seed=seed).choose(n, 0, by_number=True)
     exact = patch_edges(
         model,
         prompts,
@@ -221,4 +226,4 @@ def _cost(model: Model, method: str, settings: Mapping[str, Any] | None) -> floa
 
 def _only(scores: Scores | AttributionState, mask: BoolArray) -> BoolArray | tuple[str, ...]:
     """What is measured, as `patching` takes it."""
-    return mask if mask.ndim == 2 else tuple(scores.graph.sources[row] for row in np.flatnonzero(mask))
+    return mask if mask.ndim > 1 else tuple(scores.graph.sources[row] for row in np.flatnonzero(mask))

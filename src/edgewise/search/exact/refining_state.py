@@ -12,9 +12,8 @@ import numpy.typing as npt
 
 from edgewise.attribution import AttributionState
 from edgewise.errors import ScoreError
-from edgewise.graph import EdgeScores, NodeScores
+from edgewise.graph import EdgeScores, Graph, NodeScores
 from edgewise.graph.stated_error import StatedError
-from edgewise.models import Model
 from edgewise.search.exact.choice import Choice, Doubt
 from edgewise.search.exact.combined import combined
 from edgewise.search.exact.patching import PatchingState
@@ -147,12 +146,12 @@ class RefiningState:
         return recall(self.choice, self.estimates.scores().values, self._so_far.values, k)
 
 
-def stored_estimates(stored: Tensors, model: Model, level: Level, per_prompt: bool) -> RefiningState:
-    """The stored state without what was measured."""
+def stored_estimates(stored: Tensors, graph: Graph, level: Level, per_prompt: bool) -> RefiningState:
+    """The stored state, of scores of a graph, without what was measured."""
     first, second = part_of(stored, "first"), part_of(stored, "second")
     return RefiningState(
-        AttributionState.from_tensors(first, model.graph, level=level, per_prompt=per_prompt),
-        AttributionState.from_tensors(second, model.graph, level=level, per_prompt=True) if second else None,
+        AttributionState.from_tensors(first, graph, level=level, per_prompt=per_prompt),
+        AttributionState.from_tensors(second, graph, level=level, per_prompt=True) if second else None,
         refusal=bytes(stored["refusal"]).decode() if "refusal" in stored else "",
     )
 

@@ -26,7 +26,8 @@ class Targets:
 
     Args:
         graph: the model's graph.
-        places: an edge's source row and destination column; or a node's source row.
+        places: an edge's source row and destination column, and its place in the prompt where edges have one; or a
+            node's source row.
         groups: of each, a number that never falls; those of one group begin at the same place of the model.
         costs: of each, about how much of a forward pass it takes, ``[n]``.
     """
@@ -42,11 +43,11 @@ class Targets:
 
         Args:
             graph: the model's graph.
-            chosen: which ones, ``[n_sources, n_destinations]``; all by default.
+            chosen: which ones, in the shape of the graph's mask; all by default.
         """
         wanted = graph.mask if chosen is None else graph.mask & chosen
-        places = tuple((int(i), int(j)) for j, i in np.argwhere(wanted.T))
-        return cls._at(graph, places, [graph.reader(j) for _, j in places])
+        places = tuple((int(i), int(j), *at) for j, i, *at in np.argwhere(wanted.swapaxes(0, 1)).tolist())
+        return cls._at(graph, places, [graph.reader(j) for _, j, *_ in places])
 
     @classmethod
     def nodes(cls, graph: Graph, chosen: Iterable[int] | None = None) -> Targets:
@@ -72,7 +73,7 @@ class Targets:
 
     def spread(self, values: Array) -> Array:
         """Put one number a target, ``[..., n]``, into an array of the graph's shape, NaN elsewhere."""
-        shape = (self.graph.n_sources, self.graph.n_destinations)[: len(self.places[0])]
+        shape = (self.graph.n_sources,) if len(self.places[0]) == 1 else self.graph.mask.shape
         full = np.full((*values.shape[:-1], *shape), np.nan)
         at = (Ellipsis, *np.array(self.places).T)
         full[at] = values
@@ -98,10 +99,15 @@ def named_edges(graph: Graph, patterns: Sequence[str]) -> BoolArray:
 
 
 def _fitting(graph: Graph, pattern: str) -> BoolArray:
-    """The edges whose names fit a pattern: by both ends, of which a name has one arrow between."""
+    """The edges whose names fit a pattern: by both ends, of which a name has one arrow between.
+
+    Where edges have places, a pattern that names none is of all of them.
+    """
+    if graph.places and "@" not in pattern:
+        pattern = f"{pattern}@*"
     source, arrow, destination = pattern.partition("->")
     found = np.zeros(graph.mask.shape, dtype=np.bool_)
-    if arrow and "->" not in destination and "[" not in pattern:
+    if arrow and "->" not in destination and "[" not in pattern and not graph.places:
         of_source, of_destination = (
             np.array([fnmatchcase(name, part) for name in names], dtype=np.bool_)
             for names, part in ((graph.sources, source), (graph.destinations, destination))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from edgewise.errors import DataError
@@ -16,6 +16,7 @@ from edgewise.json_text import parse_json, shown
 from edgewise.tasks.dialects.dialect import Prompt
 
 _SPACED = re.compile(r"\s*\[\s*\d+(?:\s+\d+)*\s*\]\s*")
+_SPANS = 'write {"subject": [4, 8]}, from the first character to behind the last'
 _WHOLE_NUMBERS = re.compile(r"\s*\d+(?:[\s,]+\d+)*\s*")
 
 
@@ -85,6 +86,32 @@ def positions(value: Any, typed: bool) -> tuple[int, ...]:
     if value is None:
         return ()
     return whole_numbers(value if _is_list(value) else [value], "positions")
+
+
+def spans(value: Any) -> dict[str, tuple[int, int]]:
+    """Named parts of a prompt, each from its beginning to behind its end; a missing value is none.
+
+    Raises:
+        DataError: something else.
+    """
+    if isinstance(value, str) and value.strip():
+        try:
+            value = parse_json(value)
+        except ValueError as error:
+            raise DataError(f"spans: {shown(value)} is no JSON ({error}); {_SPANS}") from None
+    if value is None or value == "":
+        return {}
+    if not isinstance(value, Mapping):
+        raise DataError(f"spans: {shown(value)} is not an object of names; {_SPANS}")
+    # A table of Parquet has a column for each name that any row has.
+    return {str(name): _span(str(name), ends) for name, ends in value.items() if ends is not None}
+
+
+def _span(name: str, ends: Any) -> tuple[int, int]:
+    if not _is_list(ends) or len(ends := list(ends)) != 2:
+        raise DataError(f"spans: '{name}' is {shown(ends)}; {_SPANS}")
+    start, stop = (whole_number(end, f"spans: '{name}'") for end in ends)
+    return start, stop
 
 
 def whole_numbers(values: Any, field: str) -> tuple[int, ...]:

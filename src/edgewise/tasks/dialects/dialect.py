@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from edgewise.tasks.tables import FileTable
@@ -23,6 +23,7 @@ class RawPrompt:
         wrong_answers: those they are compared with.
         positions: where logits are read; empty for the last token.
         words: where answers are ids and the file says their words too, those of the right and of the wrong ones.
+        spans: name -> where it begins and what stands behind it, in characters of clean; in tokens where that is ids.
     """
 
     clean: Prompt
@@ -31,6 +32,7 @@ class RawPrompt:
     wrong_answers: tuple[str | int, ...] = ()
     positions: tuple[int, ...] = ()
     words: tuple[str, ...] = ()
+    spans: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

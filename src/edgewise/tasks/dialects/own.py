@@ -1,4 +1,4 @@
-"""Our own fields: clean, corrupted, answers, and where wanted wrong_answers and positions."""
+"""Our own fields: clean, corrupted, answers, and where wanted wrong_answers, positions and spans."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def _read(fields: Mapping[str, Any], typed: bool) -> RawPrompt:
         cells.answers(fields.get("answers"), "answers", typed, ids),
         cells.answers(fields.get("wrong_answers"), "wrong_answers", typed, ids),
         cells.positions(fields.get("positions"), typed),
+        spans=cells.spans(fields.get("spans")),
     )
 
 

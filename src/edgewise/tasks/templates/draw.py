@@ -22,6 +22,7 @@ from edgewise.tasks.encode import TextEncoder
 from edgewise.tasks.prompts import PromptPair
 from edgewise.tasks.templates.fit import Fitted
 from edgewise.tasks.templates.patterns import Filler
+from edgewise.tasks.templates.spans import slot_spans
 from edgewise.tasks.templates.template import Slot, Template, Variant
 
 _HELD_OUT_BYTES = 85  # of the 256 values of the hash's first byte: a third
@@ -177,11 +178,13 @@ class _Drawing:
         except DataError as error:
             self.why = str(error)
             return None
+        tokens = (*self.encoder.prompt(clean), *found.shared)
         pair = PromptPair(
-            (*self.encoder.prompt(clean), *found.shared),
+            tokens,
             (*self.encoder.prompt(corrupted), *found.shared),
             found.right,
             found.wrong,
+            spans=slot_spans(self.fitted.form, ours, chosen, self.encoder, len(tokens)),
         )
         self.why = _unusable(pair)
         fillers = {name: filler.text for name, filler in chosen.items()}

@@ -73,6 +73,23 @@ class Pattern:
         choices = [_texts(slot, clean, corrupted) for slot in self.references]
         return tuple(self._joined(chosen) for chosen in product(*choices))
 
+    @property
+    def named_slots(self) -> tuple[str, ...]:
+        """Its slots in order, as they are written; the second of a name is ``noun 2``."""
+        written = [f"{slot.slot}.{slot.field}" if slot.field else slot.slot for slot in self.references]
+        numbers = [written[: at + 1].count(name) for at, name in enumerate(written)]
+        return tuple(f"{name} {n}" if n > 1 else name for name, n in zip(written, numbers, strict=True))
+
+    def ends(self, chosen: Mapping[str, Filler]) -> tuple[tuple[int, int], ...]:
+        """The first character of each slot with these fillers, and the one behind its last."""
+        at, found = 0, list[tuple[int, int]]()
+        for literal, slot in self.parts:
+            at += len(literal)
+            if slot is not None:
+                found.append((at, at + len(_texts(slot, chosen, chosen)[0])))
+                at = found[-1][1]
+        return tuple(found)
+
     def before(self, place: int, clean: Mapping[str, Filler]) -> str:
         """What stands before its slot of that number."""
         cut = Pattern(self.text, (*self.parts[:place], (self.parts[place][0], None)))

@@ -475,6 +475,7 @@ class App {
       several && ["beside", "Beside each other", this.beside],
       several && ["run", run.title, [el("p", { class: "lead" }, run.lead), numbersOf(run), saidOf(run)]],
       ["table", `The ${run.level}s`, tableNode],
+      ["unrolled", "The circuit over the prompt", run.unrolled && paintedSection(run.unrolled)],
       ["prompts", "Prompts", promptsNode],
       ["curve", "Faithfulness by size", curves(run, this)],
       ["scores", "How large scores are", histogram(run)],

@@ -21,7 +21,7 @@ function parseNew(name) {
 }
 
 function parseEdge(name) {
-  const [source, target] = name.split("->");
+  const [source, target] = name.split("@")[0].split("->");
   const input = /^(.*)<([qkv])>$/.exec(target);
   return { source, target, node: input ? input[1] : target, letter: input ? input[2] : "" };
 }

@@ -87,3 +87,28 @@ function besideSection(models, state) {
   );
   return [grid(header, rows), matrix(["Overlap of what is drawn (Jaccard)", overlap])];
 }
+
+// A picture that was laid out beforehand: paths, and texts above them, in the page's colours.
+function paintedSection(picture) {
+  const paint = (name) => (name ? (name.startsWith("#") ? name : `var(--${name})`) : "none");
+  const shapes = picture.paths.map(([d, fill, stroke, width, title]) =>
+    draw(
+      "path",
+      { d, fill: paint(fill), stroke: paint(stroke), "stroke-width": width },
+      title ? draw("title", {}, title) : null,
+    ),
+  );
+  const texts = picture.texts.map(([x, y, text, size, anchor, colour, bold]) =>
+    draw(
+      "text",
+      { x, y, "font-size": size, "text-anchor": anchor, fill: paint(colour), "font-weight": bold ? "bold" : "normal" },
+      text,
+    ),
+  );
+  const { width, height, title } = picture;
+  return el(
+    "div",
+    { class: "scroll" },
+    draw("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": title }, shapes, texts),
+  );
+}

@@ -60,7 +60,7 @@ class Table {
       checked && ["estimate", "estimate", (item) => item.estimate, (item) => plain(item.estimate)],
       ranked.doubts && ["doubt", "doubt", (item) => item.doubt, (item) => plain(item.doubt)],
       run.verified && ["measured", "verified", (item) => item.measured, (item) => plain(item.measured)],
-      ranked.places && ["place", "position", (item) => item.place],
+      ranked.places && ["place", "place", (item) => item.place],
       ["kept", "in circuit", (item) => (item.kept ? "yes" : "no")],
     ].filter(Boolean);
   }
