@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,11 +89,13 @@ def steps(spec: GraphSpec, folder: Path) -> Iterator[tuple[str, Callable[[], Any
         )
 
 
-def measured(shape: str, profiled: str | None) -> dict[str, Any]:
+def measured(shape: str, profiled: str | None, without: Sequence[str]) -> dict[str, Any]:
     """Seconds of each step, of one shape."""
     seconds: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name, work in steps(SHAPES[shape], Path(folder)):
+            if name in without:
+                continue
             profile = cProfile.Profile() if name == profiled else None
             began = time.process_time()
             try:
@@ -113,9 +115,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shape", choices=SHAPES)
     parser.add_argument("--profile", help="a step, whose profile is printed too")
+    parser.add_argument("--without", action="append", default=[], help="a step that is left out")
     options = parser.parse_args()
     if options.shape:
-        print(json.dumps(measured(options.shape, options.profile)))
+        print(json.dumps(measured(options.shape, options.profile, options.without)))
         return
     rows = []
     for shape in SHAPES:
