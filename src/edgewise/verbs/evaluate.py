@@ -46,6 +46,7 @@ def evaluate(
     system: str | None = None,
     drop_invalid: bool = False,
     first_token: bool = False,
+    answer_tokens: Literal["differing", "all"] = "differing",
     select: Literal["all", "correct"] = "all",
     # Numbers
     ablation: Ablation = "resample",
