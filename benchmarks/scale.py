@@ -56,10 +56,9 @@ def curves() -> Iterator[str]:
 
 
 def prompts() -> Iterator[str]:
-    """Time and peak by the number of prompts."""
-    found = stored("many_prompts")
-    rows = [[f"{row['prompts']:,}", f"{row['ms_per_prompt']:.1f}", f"{row['peak_mb']:,}"] for row in found]
-    yield from lines(["prompts", "ms a prompt", "peak memory, MB"], rows)
+    """The peak by the number of prompts."""
+    rows = [[f"{row['prompts']:,}", f"{row['peak_mb']:,}"] for row in stored("many_prompts")]
+    yield from lines(["prompts", "peak memory, MB"], rows)
 
 
 def model() -> Iterator[str]:
@@ -87,7 +86,7 @@ def _seconds(value: float | None) -> str:
 
 
 def _exponent(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f}"
+    return "" if value is None else f"{value:.2f}".replace("-0.00", "0.00")
 
 
 TABLES = {"large_graphs": graphs, "cost_curves": curves, "many_prompts": prompts, "large_model": model}

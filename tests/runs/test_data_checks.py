@@ -43,12 +43,13 @@ def test_each_check_finds_what_a_hand_finds():
             "enough prompts": (20 / 3) ** 0.5 / 4**0.5 / 1,  # mean 1, squares about it 9 + 1 + 1 + 9
             "evenly spread": 8**2 / 24 / 4,
             "rows that change nothing": 1 / 4,
+            "first difference": 0.0,
             "duplicates": 1 / 4,
             "balance of answers": 3 / 4,
             "answers in the corrupted prompt": 1 / 4,
         }
     )
-    assert not any(check.good for name, check in checks.items() if name != "evenly spread")
+    assert {name for name, check in checks.items() if check.good} == {"evenly spread", "first difference"}
     assert "about 667 prompts" in checks["enough prompts"].do  # (sd / .1)² = 666.7
     assert "below zero in 50%" in checks["less on corrupted"].found
 
@@ -57,14 +58,27 @@ def test_good_prompts_are_said_to_be_in_one_line():
     pairs = [PromptPair((1, row), (1, row + 50), (row + 100,), (99,)) for row in range(20)]
     measured = Measured(np.full(20, 2.0) + np.arange(20) / 100, np.full(20, -2.0), True, 0.9)
     checks = check_data(pairs, measured)
-    assert show_in_one_line(checks) == "data: good by all 9 checks"
-    assert len(show_checks(checks).splitlines()) == 10
+    assert show_in_one_line(checks) == "data: good by all 10 checks"
+    assert len(show_checks(checks).splitlines()) == 11
+
+
+def test_where_clean_and_corrupted_first_differ():
+    """By hand: token 2 of one, token 4 of another, which is read before; equal prompts differ nowhere."""
+    pairs = [
+        PromptPair((1, 2, 3, 4), (1, 9, 3, 4), (7,)),
+        PromptPair((1, 2, 3, 4), (1, 2, 3, 9), (7,), positions=(2,)),
+        PromptPair((1, 2, 3, 4), (1, 2, 3, 4), (7,)),
+        PromptPair((1, 2, 3, 4), (1, 9, 3, 9), (7,), positions=(2, 3)),
+    ]
+    (check,) = (one for one in check_data(pairs, None) if one.name == "first difference")
+    assert (check.value, check.good) == (0.5, False)
+    assert check.found.startswith("clean and corrupted first differ at token 2 to 4 (median 2); in 50% of rows behind")
 
 
 def test_what_is_not_good_is_named_with_limit_source_and_mend():
     text = show_checks(tuple(found([3, 1, 1, -1], [-1, -1, 1, 1]).values()))
     head, *lines = text.splitlines()
-    assert head.startswith("data: 1 of 8 checks good; look at right on clean 75% (80% or more); ")
+    assert head.startswith("data: 2 of 9 checks good; look at right on clean 75% (80% or more); ")
     (line,) = (line for line in lines if "  balance of answers:" in line)
     assert line == (
         "  look  balance of answers: 2 different answers; the commonest is right in 75% of rows; 60% or less: half of"
@@ -76,6 +90,7 @@ def test_what_is_not_good_is_named_with_limit_source_and_mend():
 def test_a_metric_that_compares_nothing_is_not_held_against_zero():
     assert "right on clean" not in found([3, 1, 1, -1], [0, 0, 0, 0], compares=False)
     assert {check.name for check in check_data(FOUR, None)} == {
+        "first difference",
         "duplicates",
         "balance of answers",
         "answers in the corrupted prompt",

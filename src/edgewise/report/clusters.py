@@ -40,18 +40,20 @@ def _verdict(found: Clusters) -> str:
 
 
 def _groups(found: Clusters) -> str:
-    columns = ("group", "prompts", *(f"of {run}" for run in found.runs if len(found.runs) > 1), "alike", "which")
+    several = len(found.runs) > 1
+    last = () if several else ("which",)
+    columns = ("group", "prompts", *(f"of {run}" for run in found.runs if several), "alike", *last)
     rows = [
         (
             str(number),
             f"{one.n:,}",
-            *(f"{n:,}" for n in one.of_runs if len(found.runs) > 1),
+            *(f"{n:,}" for n in one.of_runs if several),
             f"{one.alike:.2f}",
-            _which(one) if len(found.runs) == 1 else "",
+            *(() if several else (_which(one),)),
         )
         for number, one in enumerate(found.groups, start=1)
     ]
-    return table(columns, rows, right=range(len(columns) - 1))
+    return table(columns, rows, right=range(len(columns) - len(last)))
 
 
 def _which(one: PromptGroup) -> str:

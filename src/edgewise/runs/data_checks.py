@@ -76,7 +76,7 @@ def check_data(pairs: Sequence[PromptPair], measured: Measured | None) -> tuple[
         pairs: the prompts.
         measured: the metric on them; None where the model was not asked.
     """
-    of_pairs = (_distinct, _balanced, _leaks)
+    of_pairs = (_first_difference, _distinct, _balanced, _leaks)
     found = [] if measured is None else [check(measured) for check in _OF_VALUES]
     found += [check(pairs) for check in of_pairs]
     return tuple(check for check in found if check is not None)
@@ -208,6 +208,22 @@ def check_scores(values: npt.NDArray[Any], stderr: npt.NDArray[Any] | None) -> D
 
 
 _OF_VALUES: tuple[Callable[[Measured], DataCheck | None], ...] = (_right, _turned, _top, _enough, _spread, _changed)
+
+
+def _first_difference(pairs: Sequence[PromptPair]) -> DataCheck:
+    firsts = [pair.first_difference() for pair in pairs]
+    share = sum(first > max(pair.positions) for first, pair in zip(firsts, pairs, strict=True)) / len(pairs)
+    places = [first + 1 for first, pair in zip(firsts, pairs, strict=True) if first < len(pair)]
+    where = f"token {min(places)} to {max(places)} (median {np.median(places):g})" if places else "no token"
+    return DataCheck(
+        "first difference",
+        share,
+        0.0,
+        False,
+        f"clean and corrupted first differ at {where}; in {share:.0%} of rows behind all that is read, or nowhere",
+        "what is read in a causal model does not depend on later tokens",
+        "corrupt a word in front of the place that is read",
+    )
 
 
 def _distinct(pairs: Sequence[PromptPair]) -> DataCheck:

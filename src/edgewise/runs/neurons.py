@@ -56,7 +56,7 @@ from edgewise.tasks import load_task
 
 MEASURING, EDGES = "measuring exact effects", "scoring edges of neurons"
 # What of a config has no meaning for neurons, where it is not as by default.
-_OF_EDGES = ("per_prompt", "bootstrap", "budget", "until")
+_OF_EDGES = ("per_prompt", "bootstrap", "budget", "until", "positions")
 _RULES_OF_EDGES = ("keep", "max_kl", "greedy", "prune", "stable")
 
 
@@ -91,7 +91,7 @@ def _known(config: RunConfig) -> RunConfig:
     require_scores_neurons(method)
     for owner, names in ((config, _OF_EDGES), (config.selection, _RULES_OF_EDGES)):
         for name in names:
-            if getattr(owner, name):
+            if getattr(owner, name, None):
                 raise RunError(f"{flag(name)} is of edges and nodes; leave it out with --level neuron")
     require_amount(config.method, config.exact)
     if config.metric is not None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from edgewise.graph.selection import has_path
+from edgewise.report.data_checks import show_in_one_line
 from edgewise.report.numbers import plain, share
 from edgewise.report.page.columns import Named, Words
 from edgewise.report.page.command import command_line
@@ -16,7 +17,7 @@ from edgewise.report.text import describe_exact, describe_stability, faithfulnes
 from edgewise.runs.evaluated import Evaluated
 from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.folder import Run
-from edgewise.runs.store.record import RunRecord
+from edgewise.runs.store.record import PromptSummary, RunRecord
 
 FILES: tuple[Named, ...] = (
     ("run.json", "config, versions, counts, the metric's values, timing"),
@@ -95,6 +96,7 @@ def facts(run: Run) -> Iterator[Named]:
     seconds = ", ".join(f"{step} {spent:.1f} s" for step, spent in record.timing.items() if step != "total")
     yield "model", f"{config.model} ({record.model.get('architecture', 'unknown architecture')})"
     yield "prompts", f"{prompts.n:,} of {prompts.name}{dropped}{f' ({options})' if options else ''}"
+    yield from _data(prompts)
     yield "method", f"{config.method}, {config.level}s"
     yield "metric", record.metric.name
     yield "kept", f"{record.rule}{path_words(has_path(run.circuit))}"
@@ -111,6 +113,16 @@ def facts(run: Run) -> Iterator[Named]:
     yield "versions", ", ".join(f"{name} {version}" for name, version in record.versions.items())
     yield "model files", f"SHA-256 {record.identity.get('model') or 'not known'}"
     yield "prompt ids", f"SHA-256 {prompts.fingerprint}"
+
+
+def _data(prompts: PromptSummary) -> Iterator[Named]:
+    """Whether the prompts are any good: all in one line, and of each check what was found."""
+    checks = () if prompts.shown is None else prompts.shown.checks
+    if not checks:
+        return
+    yield "data", show_in_one_line(checks).removeprefix("data: ")
+    for check in checks:
+        yield f"data: {check.name}", check.found if check.good else f"{check.found}; {check.do}"
 
 
 def command(run: Run) -> str:
