@@ -27,6 +27,7 @@ SCHEMAS = {
     "made-prompts": 1,
     "mib": 1,
     "names": 1,
+    "plan": 1,
     "prompts": 1,
     "report": 1,
     "roc": 1,

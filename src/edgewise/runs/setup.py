@@ -98,10 +98,10 @@ def prepare(
     return setup
 
 
-def opened_model(config: RunConfig) -> Opened:
-    """The model of a config, its weights not read yet; raises as `open_model`."""
+def opened_model(config: RunConfig, *, weights: bool = True) -> Opened:
+    """The model of a config, its weights not read yet; arguments and errors are those of `open_model`."""
     asked = {one.name: getattr(config, one.name) for one in described(ModelSettings)}
-    return open_model(asked.pop("model"), **asked)
+    return open_model(asked.pop("model"), **asked, weights=weights)
 
 
 def describe_model(model: Model) -> dict[str, Any]:

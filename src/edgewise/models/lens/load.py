@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -54,7 +55,12 @@ def open_lens(
         module = module.eval().to(device)
         return Model(name, wire_lens(module), reader.tokenizer, bos=reader.bos)
 
-    return Opened(reader, load)
+    def outline(layers: int | None) -> Model:
+        with torch.device("meta"):
+            module = LensTransformer(config if layers is None else replace(config, n_layers=layers))
+        return Model(name, wire_lens(module.eval().to(dtype)), reader.tokenizer, bos=reader.bos)
+
+    return Opened(reader, load, outline)
 
 
 def _tokenizer(name: str, source: Source, config: LensConfig) -> Any | None:

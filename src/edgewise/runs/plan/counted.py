@@ -1,0 +1,100 @@
+"""Dry runs of a model in a few depths, and what they say of all its layers.
+
+What is done in a model of n layers is a polynomial in n of second degree: every layer does the same, and its edges come
+from all layers before. Three depths tell the whole; a model that is not deep is run whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from edgewise.engine.dry.stand_in import without_values
+from edgewise.engine.dry.watch import PARTS, Operation, Seen, watched
+from edgewise.engine.run.at_once import planned_for
+from edgewise.models import Model
+
+DEPTHS = (4, 8, 12)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What was counted of a piece of work, of the whole model.
+
+    Args:
+        flops: floating-point operations, by type.
+        seconds: how long they take on the machine asked about.
+        held: bytes at the peak, by part.
+        left: bytes that are held at the end.
+    """
+
+    flops: Mapping[torch.dtype, float]
+    seconds: float
+    held: Mapping[str, float]
+    left: float
+
+
+@dataclass(frozen=True, eq=False)
+class DryRuns:
+    """A model in a few depths.
+
+    Args:
+        layers: how many the whole model has.
+        models: without weights, by depth.
+        seconds: how long an operation takes.
+        kind: of the device that is planned for.
+    """
+
+    layers: int
+    models: Mapping[int, Model]
+    seconds: Callable[[Operation], float]
+    kind: str
+
+    @classmethod
+    def of(
+        cls, outline: Callable[[int | None], Model], whole: Model, seconds: Callable[[Operation], float], kind: str
+    ) -> DryRuns:
+        """Of a model that can be had in any depth."""
+        layers = whole.graph.spec.n_layers
+        models = {layers: whole} if layers <= DEPTHS[-1] else {depth: outline(depth) for depth in DEPTHS}
+        return cls(layers, models, seconds, kind)
+
+    def __call__(self, work: Callable[[Model], object], *, alike: bool = True) -> Counted:
+        """Count a piece of work.
+
+        Args:
+            work: what is done with a model.
+            alike: what is said where two tensors are compared.
+        """
+        return _joined(self.layers, {depth: self._seen(model, work, alike) for depth, model in self.models.items()})
+
+    def _seen(self, model: Model, work: Callable[[Model], object], alike: bool) -> Seen:
+        with without_values(model), planned_for(self.kind), watched(model, self.seconds, alike=alike) as seen:
+            work(model)
+        return seen
+
+
+def _joined(layers: int, found: Mapping[int, Seen]) -> Counted:
+    depths, every = list(found), list(found.values())
+
+    def whole(values: Sequence[float]) -> float:
+        return max(0.0, _polynomial(depths, values, layers))
+
+    return Counted(
+        {dtype: whole([seen.flops[dtype] for seen in every]) for dtype in every[0].flops},
+        whole([seen.seconds for seen in every]),
+        {part: whole([seen.held.get(part, 0) for seen in every]) for part in PARTS},
+        whole([seen.left for seen in every]),
+    )
+
+
+def _polynomial(places: Sequence[int], values: Sequence[float], at: int) -> float:
+    """The polynomial through some points, by Lagrange."""
+    total = 0.0
+    for place, value in zip(places, values, strict=True):
+        for other in places:
+            value *= 1.0 if other == place else (at - other) / (place - other)
+        total += value
+    return total
