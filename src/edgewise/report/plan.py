@@ -8,7 +8,6 @@ from typing import Any
 
 from edgewise.engine.run.memory import shown
 from edgewise.runs.plan import Plan
-from edgewise.runs.steps import duration
 from edgewise.runs.store.codec import to_json
 
 _PARTS = {
@@ -28,18 +27,12 @@ def plan_document(plan: Plan) -> dict[str, Any]:
     return values
 
 
-def plan_line(plan: Plan) -> str:
-    """The plan in one line."""
-    parts = [f"{plan.size.edges:,} edges", *_time(plan), f"{shown(plan.memory.peak)} of memory"]
-    return f"{', '.join(parts)}, {plan.batch_size:,} prompts at a time"
-
-
 def show_plan(plan: Plan) -> str:
     """The plan in some lines."""
     prompts = plan.prompts
     head = (
-        f"{plan.model}, {plan.method}: {prompts.number:,} prompts ({prompts.name}) of {prompts.longest:,} tokens at most,"
-        f" {prompts.metric}, {plan.dtype}"
+        f"{plan.model}, {plan.method}: {prompts.number:,} prompts ({prompts.name}) of {prompts.longest:,} tokens at"
+        f" most, {prompts.metric}, {plan.dtype}"
     )
     rows = dict(_rows(plan))
     width = max(map(len, rows))
@@ -55,7 +48,7 @@ def _rows(plan: Plan) -> Iterator[tuple[str, str]]:
         most = "at most " if plan.at_most else ""
         yield "passes", f"{most}{plan.passes.forward:,.1f} forward and {plan.passes.backward:,.1f} backward"
         yield "operations", f"{plan.flops:.2g}, floating point"
-    yield "time", next(_time(plan), "not known: the method has not said what it does")
+    yield "time", plan.time() or "not known: the method has not said what it does"
     yield "at a time", f"{plan.batch_size:,} prompts"
     yield "memory", f"{shown(memory.peak)} at the peak, of {shown(plan.room)}{_while(plan)}"
     for part in fields(memory):
@@ -67,12 +60,6 @@ def _rows(plan: Plan) -> Iterator[tuple[str, str]]:
 def _while(plan: Plan) -> str:
     memory = plan.memory
     return f", while the model is read; then {shown(memory.scoring)}" if memory.loading > memory.scoring else ""
-
-
-def _time(plan: Plan) -> Iterator[str]:
-    if plan.seconds is not None:
-        shared = f" with {plan.processes} processes" if plan.processes > 1 else ""
-        yield f"{'at most' if plan.at_most else 'about'} {duration(plan.seconds)} on {plan.where}{shared}"
 
 
 def _verdict(plan: Plan) -> tuple[str, ...]:

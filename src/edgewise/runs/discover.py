@@ -31,6 +31,7 @@ from edgewise.runs.examples import examples_of
 from edgewise.runs.faithfulness import with_faithfulness
 from edgewise.runs.methods import RunMethod, ScoringState, method_of, settled
 from edgewise.runs.notes import notes
+from edgewise.runs.plan.say import say_plan
 from edgewise.runs.reselect import select_anew
 from edgewise.runs.resume import run_to_end
 from edgewise.runs.selection import require_fits, require_spread, stability_of
@@ -97,6 +98,7 @@ def _found(config: RunConfig, folder: Path, execution: Execution, examples: bool
             steps,
             check=lambda model: _require_fits(method, config, model.graph),
             read=lambda prompts: _check_prompts(method, config, prompts),
+            opened_with=lambda opened, prompts: say_plan(config, opened, prompts, execution),
         )
         moving = Moving(steps.report)
         conditions = replace(execution.conditions(config.batch_size), during=moving.during)

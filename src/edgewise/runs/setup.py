@@ -57,6 +57,7 @@ def prepare(
     steps: Steps,
     check: Callable[[Model], None] = lambda model: None,
     read: Callable[[PromptSet], None] = lambda prompts: None,
+    opened_with: Callable[[Opened, PromptSet], None] = lambda opened, prompts: None,
 ) -> Setup:
     """Make or read the prompts of a config, and load the model: its weights last, which a mistake need not wait for.
 
@@ -66,6 +67,7 @@ def prepare(
         steps: told what is being done.
         check: called with the model once it is loaded.
         read: called with the prompts before that.
+        opened_with: called after that, with the model before its weights are read.
 
     Raises:
         RunConflictError: the model that was loaded, or the data, are not those expected.
@@ -79,6 +81,7 @@ def prepare(
     with steps.step("prompts", "preparing prompts"):
         prompts = prompts_of(config, opened.reader)
         read(prompts)
+        opened_with(opened, prompts)
     with steps.step("model", f"loading {config.model}"):
         model = opened.load()
     check(model)

@@ -112,7 +112,7 @@ class Acdc(RunMethod[AcdcState]):
 
     def tests(self, n_edges: int) -> Patches:
         """So many tests at most."""
-        return Patches(2.0 + SHARE_OF_A_PASS * n_edges, at_most=True, keeps=True)
+        return Patches(n_edges, SHARE_OF_A_PASS * n_edges, at_most=True, keeps=True)
 
     def pace(self, config: RunConfig, model: Model, prompts: PromptSet) -> Callable[[AcdcState], float]:
         """Seconds that the runs of one edge take at most, were every edge tested, by a run of a few prompts."""

@@ -48,7 +48,8 @@ class ActivationPatching(RunMethod[PatchingState]):
 
     def work(self, config: RunConfig, graph: Graph, prompts: PromptSet) -> tuple[Work, ...]:
         """The clean and the corrupted run, and each patched one from where its patch acts."""
-        return (Patches(2 + cost_of(graph, self.scored(config, graph))),)
+        chosen = self.scored(config, graph)
+        return (Patches(float(chosen.sum()), cost_of(graph, chosen)),)
 
     def passes(self, config: RunConfig, state: PatchingState) -> Passes:
         """The clean and the corrupted run, and each patched one from where its patch acts."""

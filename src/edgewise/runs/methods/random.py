@@ -50,7 +50,7 @@ class Random(RunMethod[RandomState]):
 
     def work(self, config: RunConfig, graph: Graph, prompts: PromptSet) -> tuple[Work, ...]:
         """The clean and the corrupted run."""
-        return (Patches(2.0),)
+        return (Patches(0.0, 0.0),)
 
     def passes(self, config: RunConfig, state: RandomState) -> Passes:
         """The clean and the corrupted run."""

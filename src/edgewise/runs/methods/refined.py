@@ -99,9 +99,10 @@ class Refined(RunMethod[RefiningState]):
         seconds = () if flat else (Estimate(self.second, how_many(len(prompts))),)
         costs = [_cost(one, graph, len(prompts)) for one in (first, *seconds)]
         last = spending.rounds(costs[0], sum(costs[1:]), graph.n_edges)[-1]
-        mean = cost_of(graph, self.scored(config, graph)) / self.scored(config, graph).sum() if last.by_number else 1.0
-        spent = float((last.certain + last.drawn) * mean)
-        return (first, *seconds, Patches(2.0 + spent, at_most=spending.until is not None))
+        every = self.scored(config, graph)
+        mean, spent = cost_of(graph, every) / every.sum(), last.certain + last.drawn
+        runs, passed = (spent, spent * mean) if last.by_number else (spent / mean, spent)
+        return (first, *seconds, Patches(float(runs), float(passed), at_most=spending.until is not None))
 
     def exact(self, state: RefiningState, scores: EdgeScores | NodeScores) -> ExactSummary | None:
         """How many are measured, how their estimates compare, and how wrong the others can be."""

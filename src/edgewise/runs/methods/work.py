@@ -26,14 +26,16 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Patches:
-    """Patched runs of all prompts.
+    """The clean and the corrupted run of all prompts, and patched runs.
 
     Args:
-        passes: forward passes that every prompt takes.
+        runs: patched ones of every prompt.
+        passes: forward passes that they take.
         at_most: whether it may be less.
         keeps: whether something of every prompt stays in memory to the end.
     """
 
+    runs: float
     passes: float
     at_most: bool = False
     keeps: bool = False

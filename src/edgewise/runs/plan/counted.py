@@ -16,7 +16,9 @@ from edgewise.engine.dry.watch import PARTS, Operation, Seen, watched
 from edgewise.engine.run.at_once import planned_for
 from edgewise.models import Model
 
-DEPTHS = (4, 8, 12)
+DEPTHS = (3, 5, 7)
+# So deep a model is run whole: the three depths take as long.
+WHOLE = 14
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class DryRuns:
     ) -> DryRuns:
         """Of a model that can be had in any depth."""
         layers = whole.graph.spec.n_layers
-        models = {layers: whole} if layers <= DEPTHS[-1] else {depth: outline(depth) for depth in DEPTHS}
+        models = {layers: whole} if layers <= WHOLE else {depth: outline(depth) for depth in DEPTHS}
         return cls(layers, models, seconds, kind)
 
     def __call__(self, work: Callable[[Model], object], *, alike: bool = True) -> Counted:

@@ -22,7 +22,7 @@ import torch
 
 from edgewise.attribution import METHODS
 from edgewise.engine.dry.machine import Machine, this_machine
-from edgewise.engine.run.at_once import most_tokens, planned_for
+from edgewise.engine.run.at_once import planned_for
 from edgewise.engine.run.batches import arrange, taken
 from edgewise.engine.run.memory import Need, Room
 from edgewise.engine.run.passes import Passes
@@ -233,18 +233,33 @@ class _Costs:
         )
 
     def _patches(self, work: Patches) -> _Cost:
-        sized = self._sized
+        sized, graph = self._sized, self._sized.whole.graph
         batches = sized.batches(sized.rows(1.0))
+        pairs = batches[0]
         kind = pieces.removed if work.keeps else pieces.patched
-        patched = self._dry(partial(kind, pairs=batches[0], metric=sized.metric))
-        kept = (len(batches) - 1) * patched.left if work.keeps else 0.0
-        seconds, flops = self._forward(batches[0])
+        opened, shortest, longest = (
+            self._dry(partial(kind, pairs=pairs, metric=sized.metric, runs=runs))
+            for runs in ((), ("shortest",), ("longest",))
+        )
+        with planned_for(sized.place.kind):
+            times = 1 if work.keeps else pieces.at_once(pairs)
+
+        def whole(of: Callable[[Counted], float]) -> float:
+            """Of all runs: a run takes something whatever it runs, and more by its share of a pass."""
+            start, short, long = of(opened), of(shortest), of(longest)
+            low, high = (pieces.share_of(graph, run) for run in ("shortest", "longest"))
+            more = (long - short) / (high - low)
+            each = len(sized.pairs) / (len(pairs) * times)
+            own = max(0.0, short - start - more * low)
+            return len(batches) * start + each * (work.runs * own + work.passes * more)
+
+        kept = (len(batches) - 1) * opened.left if work.keeps else 0.0
         return _Cost(
-            Passes(work.passes, at_most=work.at_most),
-            work.passes * len(sized.pairs) * flops,
-            work.passes * len(sized.pairs) * seconds,
-            len(batches[0]),
-            {**patched.held, "engine": patched.held["engine"] + kept},
+            Passes(2.0 + work.passes, at_most=work.at_most),
+            whole(lambda counted: sum(counted.flops.values())),
+            whole(lambda counted: counted.seconds),
+            len(pairs),
+            {**longest.held, "engine": longest.held["engine"] + kept},
             at_most=work.at_most,
         )
 
@@ -255,14 +270,6 @@ class _Costs:
         counted = self._from_eap(batches[0], replace(passes, backward=max(passes.backward, 0.0)), work.activations)
         times = _times(batches) * work.dearer
         return _Cost(passes, times * sum(counted.flops.values()), times * counted.seconds, rows, counted.held)
-
-    def _forward(self, pairs: Sequence[PromptPair]) -> tuple[float, float]:
-        """Seconds and operations of a plain pass of one prompt, in runs of as many as patched ones are."""
-        with planned_for(self._sized.place.kind):
-            times = max(1, most_tokens(pieces.CPU) // _tokens(pairs))
-        run = self._dry(partial(pieces.forward, pairs=[*pairs] * times))
-        n = times * len(pairs)
-        return run.seconds / n, sum(run.flops.values()) / n
 
 
 def _times(batches: Sequence[Sequence[PromptPair]]) -> float:

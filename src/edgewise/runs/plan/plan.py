@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edgewise.engine.run.memory import shown
 from edgewise.engine.run.passes import Passes
+from edgewise.runs.steps import duration
 
 
 @dataclass(frozen=True)
@@ -122,3 +124,17 @@ class Plan:
     disk: int
     fits: bool
     advice: tuple[str, ...]
+
+    def line(self) -> str:
+        """The plan in one line."""
+        time = [self.time()] if self.seconds is not None else []
+        parts = [f"{self.size.edges:,} edges", *time, f"{shown(self.memory.peak)} of memory"]
+        short = "" if self.fits else f"; there are {shown(self.room)}: `edgewise plan` says what would make it fit"
+        return f"{', '.join(parts)}, {self.batch_size:,} prompts at a time{short}"
+
+    def time(self) -> str:
+        """Seconds in words; nothing where they are not known."""
+        if self.seconds is None:
+            return ""
+        shared = f" with {self.processes} processes" if self.processes > 1 else ""
+        return f"{'at most' if self.at_most else 'about'} {duration(self.seconds)} on {self.where}{shared}"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from edgewise.attribution import METHODS
-from edgewise.engine.partial.exact import SinglePatches
 from edgewise.engine.partial.incremental import RunningCircuit
 from edgewise.engine.run.at_once import most_tokens
 from edgewise.engine.run.batches import Batch
@@ -17,12 +18,18 @@ from edgewise.engine.run.forward import logits_at
 from edgewise.engine.run.hooks import borrowed
 from edgewise.engine.run.metric_path import MetricPath
 from edgewise.engine.run.replacement import corrupted_run, resample_from
+from edgewise.graph import Graph
 from edgewise.metrics import Metric
 from edgewise.models import Model
+from edgewise.search.exact.patching import Measure
+from edgewise.search.exact.targets import Targets, cost_of
 from edgewise.tasks import PromptPair
 
 CPU = torch.device("cpu")
 Pairs = Sequence[PromptPair]
+# Of patched runs, those that begin in layer 0 and those of the unembedding alone.
+Run = Literal["longest", "shortest"]
+Runs = Sequence[Run]
 
 
 def estimate(model: Model, pairs: Pairs, method: str, settings: Mapping[str, Any], metric: Metric) -> object:
@@ -39,26 +46,46 @@ def forward(model: Model, pairs: Pairs) -> object:
 
 
 @torch.no_grad()
-def patched(model: Model, pairs: Pairs, metric: Metric) -> object:
-    """The clean and the corrupted run, and as many edges patched at once as are, where a run is longest."""
-    batch, graph = _batch(model, pairs), model.graph
-    outputs, _, cache = corrupted_run(model, batch)
-    tokens = batch.metric.of_answers()[0] if metric.answers_alone else None
-    patches = SinglePatches(model, resample_from(batch, outputs, cache), tokens)
-    return patches.edges([(graph.input_source, graph.v(0).start)] * _at_once(batch)), outputs
+def patched(model: Model, pairs: Pairs, metric: Metric, runs: Runs = ()) -> object:
+    """The clean and the corrupted run, and runs of as many patched edges as are run at a time."""
+    graph, columns = model.graph, {run: _column(model.graph, run) for run in get_args(Run)}
+    chosen = np.zeros_like(graph.mask)
+    chosen[graph.input_source, list(columns.values())] = True
+    targets = Targets.edges(graph, chosen)
+    opened = Measure(model, metric, targets, "edge").open(_batch(model, pairs))
+    for run in runs:
+        opened.measure([targets.places.index((graph.input_source, columns[run]))] * at_once(pairs))
+    return opened
 
 
 @torch.no_grad()
-def removed(model: Model, pairs: Pairs, metric: Metric) -> object:
-    """A circuit at hand, and trials of removals from it; what is kept of the prompts is given back."""
+def removed(model: Model, pairs: Pairs, metric: Metric, runs: Runs = ()) -> object:
+    """A circuit at hand, and tests of an edge; what is kept of the prompts is given back."""
     batch, graph = _batch(model, pairs), model.graph
     outputs, _, cache = corrupted_run(model, batch)
-    tokens = batch.metric.of_answers()[0] if metric.answers_alone else None
-    running = RunningCircuit(model, resample_from(batch, outputs, cache), tokens)
+    running = RunningCircuit(model, resample_from(batch, outputs, cache), _tokens(batch, metric))
     del outputs
     running.begin(graph.mask)
-    running.trial(graph.v(0).start, [], [graph.input_source] * _at_once(batch))
+    for run in runs:
+        running.trial(_column(graph, run), [], [graph.input_source])
     return running
+
+
+def share_of(graph: Graph, run: Run) -> float:
+    """How much of a forward pass such a run takes, by its layers."""
+    chosen = np.zeros_like(graph.mask)
+    chosen[graph.input_source, _column(graph, run)] = True
+    return cost_of(graph, chosen)
+
+
+def _column(graph: Graph, run: Run) -> int:
+    return graph.v(0).start if run == "longest" else graph.logits
+
+
+def at_once(pairs: Pairs) -> int:
+    """How many patched edges are run at a time."""
+    first = min(min(pair.first_difference(), *pair.positions) for pair in pairs)
+    return max(1, most_tokens(CPU) // (len(pairs) * (max(max(pair.positions) for pair in pairs) + 1 - first)))
 
 
 def is_straight(metric: Metric, model: Model, pairs: Pairs) -> bool:
@@ -73,5 +100,5 @@ def _batch(model: Model, pairs: Pairs) -> Batch:
     return Batch.of(pairs, CPU, causal=model.wiring.causal)
 
 
-def _at_once(batch: Batch) -> int:
-    return max(1, most_tokens(CPU) // (batch.n_rows * (batch.clean.shape[1] - batch.start)))
+def _tokens(batch: Batch, metric: Metric) -> Tensor | None:
+    return batch.metric.of_answers()[0] if metric.answers_alone else None
