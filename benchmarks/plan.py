@@ -27,7 +27,8 @@ from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig, Pretrain
 from edgewise.models import Model, load_model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.methods import method_of, settled
-from edgewise.runs.plan.ask import Rows, ask
+from edgewise.runs.plan.ask import ask
+from edgewise.runs.plan.rows import Rows
 from edgewise.runs.prompts import make_task
 from edgewise.runs.setup import opened_model
 from edgewise.settings.conditions import Conditions
@@ -152,6 +153,18 @@ def row(pair: Pair, folder: Path) -> dict[str, Any]:
     told, so = forked(planned, pair, folder), forked(measured, pair, folder)
     asked = {"model": pair.name, "method": pair.method, "prompts": pair.n, **pair.settings}
     return {**asked, "planned": told, "measured": so}
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The rows as docs/scale.md has them."""
+    head = "| model | method | prompts | seconds, planned | measured | GB at the peak, planned | measured |"
+    return "\n".join((head, "| --- | --- | --- | --- | --- | --- | --- |", *map(_line, rows)))
+
+
+def _line(one: dict[str, Any]) -> str:
+    seconds, peak = ([one[which][what] for which in ("planned", "measured")] for what in ("seconds", "peak"))
+    numbers = [*(f"{value:.2g}" for value in seconds), *(f"{value / 1e9:.2f}" for value in peak)]
+    return f"| {one['model']} | `{one['method']}` | {one['prompts']} | {' | '.join(numbers)} |"
 
 
 def main() -> None:

@@ -48,7 +48,8 @@ def plan(
     if rows is None:
         refuse_unreadable(given)
     from edgewise.report.plan import plan_document, show_plan
-    from edgewise.runs.plan.ask import Rows, ask
+    from edgewise.runs.plan.ask import ask
+    from edgewise.runs.plan.rows import Rows
     from edgewise.verbs.asked import config_of
 
     n_processes, stand_in = given.pop("processes", 1), Rows.asked(given, rows, length)
