@@ -5,6 +5,7 @@ Each size is a fresh process that reads the file and scores it, as `edgewise dis
     python benchmarks/many_prompts.py
     python benchmarks/many_prompts.py --bootstrap 200
     python benchmarks/many_prompts.py --sizes 32 512 --tokens 64
+    python benchmarks/many_prompts.py --tiny --sizes 1000 10000 100000 --threads 1     # and many_prompts.json anew
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from edgewise import load_model, read_prompts, score_edges
 from edgewise.settings.conditions import Conditions
 
+RESULTS = Path(__file__).with_suffix(".json")
 VOCABULARY = 5_000
+# Layers, heads and width; prompts a micro-batch.
+SHAPES = {"small": (6, 8, 512, 32), "tiny": (2, 4, 64, 256)}
 
 
 def write_file(path: Path, n: int, tokens: int) -> None:
@@ -36,15 +40,17 @@ def write_file(path: Path, n: int, tokens: int) -> None:
             file.write(json.dumps(row) + "\n")
 
 
-def score(path: Path, bootstrap: int) -> dict[str, float]:
+def score(path: Path, bootstrap: int, shape: str) -> dict[str, float]:
     """Read and score the file in this process."""
     torch.manual_seed(0)
-    config = GPT2Config(n_layer=6, n_head=8, n_embd=512, vocab_size=VOCABULARY, bos_token_id=0, eos_token_id=0)
+    layers, heads, width, batch_size = SHAPES[shape]
+    ends = {"vocab_size": VOCABULARY, "bos_token_id": 0, "eos_token_id": 0}
+    config = GPT2Config(n_layer=layers, n_head=heads, n_embd=width, **ends)
     model = load_model(GPT2LMHeadModel(config).eval())
     began = time.perf_counter()
     prompts = read_prompts(path, model)
     read = time.perf_counter()
-    score_edges(model, prompts, conditions=Conditions(batch_size=32), bootstrap=bootstrap, method="eap")
+    score_edges(model, prompts, conditions=Conditions(batch_size=batch_size), bootstrap=bootstrap, method="eap")
     done = time.perf_counter()
     peak = int(Path("/proc/self/status").read_text(encoding="ascii").split("VmHWM:")[1].split()[0]) / 1024
     return {
@@ -63,11 +69,12 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=15)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--bootstrap", type=int, default=0, help="resamples whose means are kept too")
+    parser.add_argument("--tiny", action="store_true", help="a model so small that the prompts' own memory shows")
     parser.add_argument("--score", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     if options.score:
-        print(json.dumps(score(options.score, options.bootstrap)))
+        print(json.dumps(score(options.score, options.bootstrap, "tiny" if options.tiny else "small")))
         return
     rows = []
     with tempfile.TemporaryDirectory() as folder:
@@ -75,7 +82,7 @@ def main() -> None:
             path = Path(folder) / f"{size}.jsonl"
             write_file(path, size, options.tokens)
             command = [sys.executable, __file__, "--score", str(path), "--threads", str(options.threads)]
-            command += ["--bootstrap", str(options.bootstrap)]
+            command += ["--bootstrap", str(options.bootstrap), *(["--tiny"] if options.tiny else [])]
             done = subprocess.run(command, check=True, capture_output=True, text=True)
             rows.append(json.loads(done.stdout))
             print(json.dumps(rows[-1]), flush=True)

@@ -25,12 +25,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from edgewise.attribution.neuron_edges import score_neuron_edges
     from edgewise.engine.check import check_model
     from edgewise.errors import EdgewiseError
     from edgewise.evaluation.agreement import agreement
     from edgewise.evaluation.evaluate import evaluate_circuit
+    from edgewise.evaluation.neurons import NeuronEvaluation, evaluate_neurons
     from edgewise.evaluation.result import Evaluation
     from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, NodeScores
+    from edgewise.graph.neurons import NeuronCircuit, NeuronScores
     from edgewise.graph.selection import (
         greedy,
         prune,
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     )
     from edgewise.metrics import Metric, MetricBatch, get_metric
     from edgewise.models import Model, load_model
+    from edgewise.models.hook_names import hook_names
     from edgewise.report.pictures import draw_circuit
     from edgewise.report.text import show
     from edgewise.runs.config import RunConfig
@@ -50,25 +54,32 @@ if TYPE_CHECKING:
     from edgewise.runs.prompts import make_task, read_prompts
     from edgewise.runs.store.files import write_circuit, write_scores
     from edgewise.runs.store.folder import Run, load_run
+    from edgewise.runs.store.neurons import NeuronRun, load_neuron_run
     from edgewise.runs.store.read import read_circuit, read_scores
     from edgewise.runs.verification import Verification
     from edgewise.search import patch_edges, refine, score_edges
+    from edgewise.search.exact.neuron_scores import score_neurons
+    from edgewise.search.exact.neurons import patch_neurons
     from edgewise.settings.conditions import Conditions
     from edgewise.tasks import PromptPair, PromptSet, TextEncoder
     from edgewise.verbs.compare import compare
     from edgewise.verbs.discover import discover
     from edgewise.verbs.evaluate import evaluate
+    from edgewise.verbs.neurons import discover_neurons
     from edgewise.verbs.verify import verify
 
     __version__: str
 
 _HOMES = {
+    "edgewise.attribution.neuron_edges": ("score_neuron_edges",),
     "edgewise.engine.check": ("check_model",),
     "edgewise.errors": ("EdgewiseError",),
     "edgewise.evaluation.agreement": ("agreement",),
     "edgewise.evaluation.evaluate": ("evaluate_circuit",),
+    "edgewise.evaluation.neurons": ("NeuronEvaluation", "evaluate_neurons"),
     "edgewise.evaluation.result": ("Evaluation",),
     "edgewise.graph": ("Circuit", "EdgeScores", "Graph", "GraphSpec", "NodeScores"),
+    "edgewise.graph.neurons": ("NeuronCircuit", "NeuronScores"),
     "edgewise.graph.selection": (
         "greedy",
         "prune",
@@ -80,6 +91,7 @@ _HOMES = {
     ),
     "edgewise.metrics": ("Metric", "MetricBatch", "get_metric"),
     "edgewise.models": ("Model", "load_model"),
+    "edgewise.models.hook_names": ("hook_names",),
     "edgewise.report.pictures": ("draw_circuit",),
     "edgewise.report.text": ("show",),
     "edgewise.runs.config": ("RunConfig",),
@@ -87,15 +99,19 @@ _HOMES = {
     "edgewise.runs.evaluated": ("Evaluated",),
     "edgewise.runs.store.files": ("write_circuit", "write_scores"),
     "edgewise.runs.store.folder": ("Run", "load_run"),
+    "edgewise.runs.store.neurons": ("NeuronRun", "load_neuron_run"),
     "edgewise.runs.store.read": ("read_circuit", "read_scores"),
     "edgewise.runs.prompts": ("make_task", "read_prompts"),
     "edgewise.runs.verification": ("Verification",),
     "edgewise.settings.conditions": ("Conditions",),
     "edgewise.search": ("patch_edges", "refine", "score_edges"),
+    "edgewise.search.exact.neuron_scores": ("score_neurons",),
+    "edgewise.search.exact.neurons": ("patch_neurons",),
     "edgewise.tasks": ("PromptPair", "PromptSet", "TextEncoder"),
     "edgewise.verbs.compare": ("compare",),
     "edgewise.verbs.discover": ("discover",),
     "edgewise.verbs.evaluate": ("evaluate",),
+    "edgewise.verbs.neurons": ("discover_neurons",),
     "edgewise.verbs.verify": ("verify",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -113,6 +129,10 @@ __all__ = [
     "Metric",
     "MetricBatch",
     "Model",
+    "NeuronCircuit",
+    "NeuronEvaluation",
+    "NeuronRun",
+    "NeuronScores",
     "NodeScores",
     "PromptPair",
     "PromptSet",
@@ -125,21 +145,28 @@ __all__ = [
     "check_model",
     "compare",
     "discover",
+    "discover_neurons",
     "draw_circuit",
     "evaluate",
     "evaluate_circuit",
+    "evaluate_neurons",
     "get_metric",
     "greedy",
+    "hook_names",
     "load_model",
+    "load_neuron_run",
     "load_run",
     "make_task",
     "patch_edges",
+    "patch_neurons",
     "prune",
     "read_circuit",
     "read_prompts",
     "read_scores",
     "refine",
     "score_edges",
+    "score_neuron_edges",
+    "score_neurons",
     "show",
     "threshold",
     "threshold_nodes",

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import sys
 
+from edgewise.cli.launch import leave
 from edgewise.cli.main import run
+from edgewise.processes import launched
 
 if __name__ == "__main__":
-    sys.exit(run())
+    code = run()
+    if launched():
+        leave(code)
+    sys.exit(code)

@@ -49,6 +49,9 @@ SEARCHES = Registry(
     },
     plugins="edgewise.methods",
 )
+# How scores came about that `discover` did not make; no method of its own, and in no list.
+IMPORTED = "imported"
+OTHERS = Registry("method", {IMPORTED: ("edgewise.runs.methods.imported:METHOD", f"{_S}:ImportSettings")})
 
 
 def method_names() -> tuple[str, ...]:
@@ -68,5 +71,5 @@ def settings_class(name: str) -> type[Any]:
         UnknownNameError: no such method.
     """
     name = estimate_of(name)
-    registry = ESTIMATES if name in ESTIMATES else SEARCHES
+    registry = next((rows for rows in (ESTIMATES, OTHERS) if name in rows), SEARCHES)
     return registry.settings(name) or NoSettings

@@ -18,6 +18,8 @@ VIEWS = Registry(
         "RankedScores": f"{_R}.scores:ranked_html",
         "EdgeScores": f"{_R}.scores:scores_html",
         "NodeScores": f"{_R}.scores:scores_html",
+        "NeuronScores": f"{_R}.neurons:neuron_scores_html",
+        "NeuronRun": f"{_R}.neurons:neuron_run_html",
         "Circuit": f"{_R}.circuit:circuit_html",
         "Drawing": f"{_R}.drawing:drawing_html",
         "PromptSet": f"{_R}.prompts:prompts_html",

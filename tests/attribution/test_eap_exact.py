@@ -13,7 +13,7 @@ from torch import Tensor
 
 from bruteforce import scores as oracle
 from bruteforce.from_hf import from_hf
-from bruteforce.transformer import Transformer
+from bruteforce.transformer import Transformer, run
 from edgewise.metrics import MetricBatch
 from edgewise.models import load_model
 from edgewise.search import score_edges
@@ -158,3 +158,36 @@ def test_the_comparison_is_not_of_one_large_score_alone() -> None:
     sizes = np.sort(np.abs(values[~np.isnan(values)]))[::-1]
     assert sizes[len(sizes) // 2] > 1e-3 * sizes[0] > 0
     assert 0.2 < np.mean(values[~np.isnan(values)] > 0) < 0.8
+
+
+def divergence(p: Tensor, q: Tensor) -> Tensor:
+    """KL(p || q) by its definition."""
+    return (p * (p.log() - q.log())).sum(-1)
+
+
+@pytest.mark.parametrize("metric", ["kl-from-corrupted", "js-from-corrupted", "entropy"])
+def test_metrics_on_the_distribution(metric: str) -> None:
+    """One that compares with the corrupted run has a slope at the clean one, and the oracle's own corrupted run."""
+    oracle_model = twin("gpt2")
+
+    def by_definition(logits: Tensor, prompt: PromptPair) -> Tensor:
+        q = logits.softmax(-1)
+        if metric == "entropy":
+            return -(q * q.log()).sum(-1).mean(-1)
+        with torch.no_grad():
+            there = run(oracle_model, torch.tensor([prompt.corrupted])).logits[:, list(prompt.positions)]
+        p = there.softmax(-1)
+        halfway = (p + q) / 2
+        found = divergence(p, q) if metric.startswith("kl") else (divergence(p, halfway) + divergence(q, halfway)) / 2
+        return found.mean(-1)
+
+    truth = oracle.edge_scores(oracle_model, PROMPTS, by_definition).numpy()
+    scores = score_edges(
+        load_model(FAMILIES["gpt2"]()),
+        PROMPTS,
+        metric=metric,
+        conditions=Conditions(batch_size=3),
+        per_prompt=True,
+        method="eap",
+    )
+    assert error(scores.per_prompt, truth) <= 1e-10

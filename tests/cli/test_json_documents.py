@@ -15,6 +15,7 @@ from typer.main import get_command
 
 from edgewise.cli.main import app, run
 from edgewise.cli.output import SCHEMAS
+from fake_hub import FakeHub
 
 pytestmark = pytest.mark.slow
 
@@ -29,6 +30,7 @@ PLANTED = "--model planted:0 --task planted --n 8"
 COMMANDS = (
     f"discover {PLANTED} --top 16 --no-pictures --out run",
     f"discover {PLANTED} --level node --top 3 --no-pictures --out nodes",
+    f"discover {PLANTED} --level neuron --top 9 --out neurons",
     f"discover {PLANTED} --method acdc --tau 0.1,1 --no-pictures --out sweep",
     "show run",
     "select run --top 5 --out five.json",
@@ -36,6 +38,8 @@ COMMANDS = (
     "import run.csv --graph run --out taken",
     "evaluate run --random 1",
     "evaluate run --protocol mib",
+    "push run me/circuit",
+    "evaluate neurons --random 1",
     "verify run --edges all",
     "compare run sweep/tau-0.1 --random 0 --out compared",
     f"roc {PLANTED} --methods eap --out roc",
@@ -44,6 +48,7 @@ COMMANDS = (
     f"plan {PLANTED} --on h100",
     "make-prompts mine.toml --model demo --n 2 --out made.jsonl",
     "specificity run --tasks planted --prompts 4",
+    "shared run sweep/tau-0.1 --out shared",
     "check planted:0",
     "draw run --format svg",
     "report run nodes --out both.html",
@@ -62,11 +67,14 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, A
     found = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("json"))
+        hub = FakeHub()
+        hub.put_in_force(patch)
         Path("mine.toml").write_text(TEMPLATE, encoding="utf-8")
         for command in COMMANDS:
             with redirect_stdout(StringIO()) as said:
                 assert run([*command.split(), "--json"]) == 0, command
             found[command] = json.loads(said.getvalue())
+        hub.close()
     return found
 
 

@@ -38,7 +38,14 @@ BLOCK = re.compile(r"^(<!-- not run: [^\n]+ -->\n)?```(\w*)\n(.*?)^```$", re.MUL
 # Languages of blocks that are shown and never run.
 SHOWN = ("text", "json", "csv", "toml", "bibtex")
 # Page -> how many of its blocks are marked as not run.
-NOT_RUN = {"docs/data.md": 2, "docs/evaluation.md": 1, "docs/models.md": 1, "docs/results.md": 2, "docs/scale.md": 2}
+NOT_RUN = {
+    "docs/data.md": 2,
+    "docs/evaluation.md": 1,
+    "docs/exchange.md": 1,
+    "docs/models.md": 1,
+    "docs/results.md": 2,
+    "docs/scale.md": 2,
+}
 # Models that are fetched: a folder of that name comes before the hub.
 OF_THE_HUB = ("gpt2", "attn-only-4l", "EleutherAI/pythia-160m")
 # How a command begins -> what is added to it, and why. Of an option that is given twice the last one counts.
@@ -118,6 +125,8 @@ def stand_ins(tmp_path_factory: pytest.TempPathFactory) -> Path:
     checkpoint(hub()).write(folder, "weights.pth")
     write_rows(folder / "prompts.jsonl", id_rows())
     blocks = BLOCK.finditer((ROOT / "docs/prompts.md").read_text(encoding="utf-8"))
+    own = BLOCK.finditer((ROOT / "docs/behaviours.md").read_text(encoding="utf-8"))
+    (folder / "my.py").write_text(next(block[3] for block in own if block[2] == "python"), encoding="utf-8")
     (folder / "mine.toml").write_text(next(block[3] for block in blocks if block[2] == "toml"), encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()):
         patch.chdir(folder)

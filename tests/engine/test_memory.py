@@ -115,6 +115,21 @@ def test_the_budget_sets_the_micro_batch(monkeypatch: pytest.MonkeyPatch) -> Non
     assert budget(None) == 1
 
 
+def test_of_several_devices_the_one_that_is_full_first_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, here, there = load_model(gpt2()), torch.device("cpu"), torch.device("meta")
+    used = {here: 1_000_000, there: 5_000_000}
+    monkeypatch.setattr(memory, "_used", used.__getitem__)
+    monkeypatch.setattr(memory, "shares", lambda model: {here: 0.75, there: 0.25})
+    each, once = memory.bytes_per_prompt(model, 9, 2), memory.fixed_bytes(model, 9)
+    # Room for 4 and a half prompts of a quarter of the layers there, and for many more of the rest here.
+    limit = 5_000_000 + once + int(4.5 * each / 4)
+    assert memory.micro_batch(model, PROMPTS.pairs, Conditions(max_memory=limit)) == 4
+
+
+def test_a_model_on_one_device_has_all_of_its_layers_there() -> None:
+    assert memory.shares(load_model(gpt2())) == {torch.device("cpu"): 1.0}
+
+
 class Exhausted:
     """A method that has memory for a few prompts only."""
 

@@ -118,9 +118,9 @@ def test_a_module_most_of_whose_heads_are_made_one_by_one_is_given_one_token() -
 def test_a_module_all_of_whose_edges_are_patched_runs_on_the_replaced_stream_and_no_head_is_made() -> None:
     model, _ = prepared("gpt2")
     everything = torch.tensor(model.graph.mask)[None]
-    plan = ReadPlan(model.graph, everything.double(), everything.device)
+    plan = ReadPlan(model.graph, everything.double())
     for layer in range(3):
-        read = plan.read([model.graph.attention(layer)], model.graph.sources_before_attention(layer))
+        read = plan.read([model.graph.attention(layer)], model.graph.sources_before_attention(layer), None)
         assert read.given == (Given(patched=True, replaced=(True,), instead=False),)
         assert read.columns.tolist() == []
     assert not any(plan.needed)
@@ -131,11 +131,11 @@ def test_only_sources_that_are_read_are_noted() -> None:
     mask = torch.zeros(1, *model.graph.mask.shape, dtype=torch.float64)
     edge = model.graph.edge("a0.h1->a2.h3<k>")
     mask[0, edge[0], edge[1]] = 0.5
-    plan = ReadPlan(model.graph, mask, mask.device)
-    read = plan.read([model.graph.attention(2)], model.graph.sources_before_attention(2))
+    plan = ReadPlan(model.graph, mask)
+    read = plan.read([model.graph.attention(2)], model.graph.sources_before_attention(2), None)
     assert [source for source, needed in enumerate(plan.needed) if needed] == [edge[0]]
     assert (read.columns.tolist(), plan.n_replaced) == ([edge[1]], 0)
-    assert plan.read([model.graph.attention(1)], model.graph.sources_before_attention(1)) is None
+    assert plan.read([model.graph.attention(1)], model.graph.sources_before_attention(1), None) is None
 
 
 @pytest.mark.parametrize("dense", [True, False])

@@ -56,6 +56,16 @@ def test_the_file_written_by_hand_is_read() -> None:
         np.testing.assert_array_equal(getattr(scores, name), getattr(wanted, name), err_msg=name)
 
 
+def test_of_very_many_scores_those_of_the_circuit_are_in_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edgewise.graph.circuit_file.MOST_LISTED", 1)
+    kept = {name: known for name, known in BY_HAND["edges"].items() if known["in_circuit"]}
+    assert to_dict(*by_hand()) == BY_HAND | {"edges": kept}
+    circuit, scores = from_dict(to_dict(*by_hand()))
+    assert circuit == by_hand()[0]
+    assert scores is not None
+    assert dict(scores.items()) == {"input->a0.kv0<k>": -0.5}
+
+
 @given(results())
 def test_what_is_written_comes_back(result: tuple[Circuit, EdgeScores | NodeScores | None]) -> None:
     circuit, scores = result

@@ -127,6 +127,11 @@ def test_sizes_and_round_trip_of_names(graph: Graph) -> None:
 
 
 @given(graphs())
+def test_all_names_at_once_are_those_one_by_one(graph: Graph) -> None:
+    assert graph.edge_names() == [graph.edge_name(i, j) for i, j in np.argwhere(graph.mask)]
+
+
+@given(graphs())
 def test_every_node_reads_only_from_earlier_sources(graph: Graph) -> None:
     """Source order is a topological order: what pruning relies on."""
     for k in range(graph.n_sources):

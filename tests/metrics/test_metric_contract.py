@@ -18,7 +18,15 @@ class Row:
 
 
 def test_the_names_and_their_order():
-    assert METRICS.names() == ("logit-diff", "logit-diff-max", "prob-diff", "log-prob", "kl", "accuracy")
+    assert METRICS.names() == (
+        *("logit-diff", "logit-diff-max", "logit-diff-best", "logit-diff-mass"),
+        *("prob-diff", "prob-diff-best", "log-prob", "log-prob-best", "kl", "kl-from-corrupted"),
+        *("js", "js-from-corrupted", "entropy", "accuracy", "top1-change"),
+    )
+
+
+DISTANCES = ("kl", "js", "top1-change")
+"""From the clean run: 0 there, and never below."""
 
 
 @pytest.mark.parametrize("name", METRICS.names())
@@ -26,8 +34,8 @@ def test_every_row_is_a_metric_that_knows_its_name(name):
     metric = get_metric(name)
     assert metric.name == name
     assert METRICS.describe(name) == metric.summary
-    assert metric.higher_is_better is (name != "kl")
-    assert (metric.flat_at_clean is not None) is (name in ("kl", "accuracy"))
+    assert metric.higher_is_better is (name not in (*DISTANCES, "entropy"))
+    assert (metric.flat_at_clean is not None) is (name in (*DISTANCES, "accuracy"))
 
 
 def test_a_misspelt_name_is_answered_with_the_near_one():
@@ -57,12 +65,14 @@ def test_a_batch_may_have_no_wrong_answers_at_all():
 def test_batches_are_values():
     batch = MetricBatch.from_pairs([Row()])
     logits = torch.zeros(1, 1, 4, requires_grad=True)
-    filled = batch.with_clean_logits(logits)
+    filled = batch.with_clean_logits(logits).with_corrupted_logits(logits)
     assert batch.clean_logits is None
     assert filled.clean_logits is not None
     assert not filled.clean_logits.requires_grad
+    assert not filled.corrupted_logits.requires_grad
     moved = filled.to("meta")
-    assert {moved.answers.device.type, moved.position_mask.device.type, moved.clean_logits.device.type} == {"meta"}
+    kept = (moved.answers, moved.position_mask, moved.clean_logits, moved.corrupted_logits)
+    assert {tensor.device.type for tensor in kept} == {"meta"}
     assert filled.answers.device.type == "cpu"
 
 
@@ -100,6 +110,13 @@ def test_a_row_without_wrong_answers_cannot_pass_for_a_number():
 def test_kl_without_clean_logits_is_refused():
     with pytest.raises(MetricError, match=r"metric 'kl' compares with the clean run; fill MetricBatch\.clean_logits"):
         get_metric("kl")(torch.zeros(1, 1, 4), MetricBatch.from_pairs([Row()]))
+
+
+@pytest.mark.parametrize("name", ["kl-from-corrupted", "js-from-corrupted"])
+def test_distances_from_the_corrupted_run_are_refused_without_it(name):
+    batch = MetricBatch.from_pairs([Row()]).with_clean_logits(torch.zeros(1, 1, 4))
+    with pytest.raises(MetricError, match=rf"'{name}' compares with the corrupted run; fill .*\.corrupted_logits"):
+        get_metric(name)(torch.zeros(1, 1, 4), batch)
 
 
 def test_a_users_function_is_a_metric():
@@ -151,7 +168,7 @@ def test_metrics_say_whether_they_look_at_the_logits_of_answers_alone(name: str)
     metric = get_metric(name)
     rows = [Row((1,), (2, 5), (0,)), Row((3, 4), (0,), (1, 2))]
     logits = torch.randn(2, 2, 9, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    batch = MetricBatch.from_pairs(rows).with_clean_logits(logits.flip(-1))
+    batch = MetricBatch.from_pairs(rows).with_clean_logits(logits.flip(-1)).with_corrupted_logits(logits.flip(-1))
     tokens, named = batch.of_answers()
     assert tokens.tolist() == [[1, 0, 2, 5], [3, 4, 0, 0]]
     few = logits.gather(-1, tokens[:, None].expand(-1, 2, -1))
@@ -159,5 +176,5 @@ def test_metrics_say_whether_they_look_at_the_logits_of_answers_alone(name: str)
         assert torch.equal(metric(few, named), metric(logits, batch))
     else:
         louder = logits.clone()
-        louder[..., 6:] += 5.0
+        louder[..., 6:8] += 5.0
         assert not torch.equal(metric(louder, batch), metric(logits, batch))

@@ -69,7 +69,9 @@ def test_filters_leave_out_by_entry_sign_and_certainty(show: Show, run: Run) -> 
 
 
 def test_of_a_distance_what_raises_it_helps(show: Show, run: Run) -> None:
-    shown = show(replace(run, record=replace(run.record, metric=replace(run.record.metric, name="kl"))))
+    shown = show(
+        replace(run, record=replace(run.record, metric=replace(run.record.metric, name="kl", lower_is_better=True)))
+    )
     graph = run.circuit.graph
     rising = [name for name in strongest(run)[:50] if run.scores.values[graph.edge(name)] > 0]
     assert shown.count(f"{EDGES}.helps") == len(rising)

@@ -66,3 +66,18 @@ def test_a_death_ends_all_with_one_line(tmp_path: Path, monkeypatch: pytest.Monk
 def test_no_number_of_processes(number: str) -> None:
     said = edgewise("discover", *DEMO, "--out", "nowhere", f"--processes={number}", ok=False).stderr
     assert said.startswith(f"edgewise: error: --processes is '{number}'")
+
+
+def test_a_launched_process_ends_without_the_interpreters_own_end(tmp_path: Path) -> None:
+    program = """
+import atexit, builtins, os, sys
+from edgewise.cli.launch import leave
+class Held:
+    def __del__(self): os.abort()
+builtins.held = Held()
+atexit.register(lambda: print("tidied"))
+print("said", end=" ")
+leave(3)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=WITHIN)
+    assert (done.returncode, done.stdout) == (3, "said tidied\n")

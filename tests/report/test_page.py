@@ -140,7 +140,7 @@ def test_the_bins_count_every_score() -> None:
 
 def test_of_a_distance_what_raises_it_helps() -> None:
     run = make_run(top=9)
-    other = replace(run, record=replace(run.record, metric=replace(run.record.metric, name="kl")))
+    other = replace(run, record=replace(run.record, metric=replace(run.record.metric, name="kl", lower_is_better=True)))
     plain, turned = of(run), of(other)
     assert (plain["lower_is_better"], turned["lower_is_better"]) == (False, True)
     assert plain["bins"]["helping"] == turned["bins"]["harming"] != turned["bins"]["helping"]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edgewise.metrics import get_metric
 from edgewise.runs.cautions import cautions
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
@@ -22,7 +23,7 @@ def said(clean: list[float], corrupted: list[float], metric: str = "logit-diff")
     state: Any = SimpleNamespace(
         clean_metric=np.array(clean), corrupted_metric=np.array(corrupted), batch_size=1, planned_batch_size=1
     )
-    return cautions(SETUP, metric, state)
+    return cautions(SETUP, get_metric(metric), state)
 
 
 def test_the_difference_is_counted_in_its_standard_errors() -> None:

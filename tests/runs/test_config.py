@@ -115,7 +115,7 @@ def test_rules_that_make_no_sense_are_refused(
 def test_a_config_shows_what_is_not_as_by_default() -> None:
     asked = RunConfig("demo", task="ioi", n=7, options={"order": "abba"}, selection=Selection(top=5, prune=True))
     assert repr(asked) == (
-        "RunConfig(model='demo', device='cpu', task='ioi', options={'order': 'abba'}, n=7,"
+        "RunConfig(model='demo', dtype='float32', device='cpu', task='ioi', options={'order': 'abba'}, n=7,"
         " selection=Selection(top=5, prune=True))"
     )
     assert repr(Selection()) == "Selection()"

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from edgewise.errors import RunError, SettingError
 from edgewise.models import load_model
@@ -150,3 +151,21 @@ def test_the_seed_of_the_run_or_one_of_its_own(config: RunConfig, tmp_path: Path
     first = values("first", settings={"method_seed": 5})
     assert values("second", seed=5) == first
     assert values("third", seed=5, settings={"method_seed": 6}) != first
+
+
+@pytest.mark.parametrize("name", method_names())
+def test_a_metric_that_compares_with_the_corrupted_run_is_nothing_there(name: str, config: RunConfig) -> None:
+    """Patched wholly, a model says what the corrupted prompt says; unpatched, it is as far from that as KL says."""
+    config = replace(config, method=name, settings=SETTINGS.get(name, {}), n=3, metric="kl-from-corrupted")
+    method, model = get_method(name), load_model(config.model)
+    prompts = prompts_of(config, model)
+    *_, last = method.states(settled(config), model, prompts, Conditions(config.batch_size), None)
+    expected = []
+    for pair in prompts:
+        clean, corrupted = (
+            model.module(torch.tensor([ids])).logits[0, list(pair.positions)].log_softmax(-1)
+            for ids in (pair.clean, pair.corrupted)
+        )
+        expected.append((corrupted.exp() * (corrupted - clean)).sum(-1).mean().item())
+    np.testing.assert_allclose(last.corrupted_metric, 0.0, atol=1e-6)
+    np.testing.assert_allclose(last.clean_metric, expected, rtol=1e-4)

@@ -17,6 +17,8 @@ from stored_values import PROMPTS, SPREAD, a_comparison, a_record, a_verificatio
 from edgewise.evaluation.result import Evaluation
 from edgewise.evaluation.smallest.target import SizePoint, Target
 from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, NodeScores
+from edgewise.graph.neuron_graph import NeuronGraph
+from edgewise.graph.neurons import NeuronScores
 from edgewise.graph.selection import top_n
 from edgewise.notebook import VIEWS, ShownInNotebook
 from edgewise.report.pictures import draw_circuit
@@ -24,6 +26,7 @@ from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
 from edgewise.runs.sized import Sized, sized
 from edgewise.runs.store.folder import Run
+from edgewise.runs.store.neurons import NeuronCounts, NeuronRecord, NeuronRun
 from edgewise.tasks import PromptPair, PromptSet
 
 HOSTILE = '<img src=x onerror="alert(1)">\x1b[31m\u202e'
@@ -96,6 +99,30 @@ def a_run(folder: Path) -> Run:
     return Run(folder / HOSTILE, hostile, scores(), circuit)
 
 
+def neuron_scores() -> NeuronScores:
+    graph = NeuronGraph(GRAPH.spec, (5,) * GRAPH.spec.n_layers)
+    return NeuronScores(graph, np.arange(graph.n_nodes, dtype=float))
+
+
+def a_neuron_run(folder: Path) -> NeuronRun:
+    said, scores = a_record(), neuron_scores()
+    circuit = scores.best(3)
+    counts = NeuronCounts(scores.graph.n_heads, scores.graph.n_neurons, circuit.n_heads, circuit.n_neurons)
+    same = {name: getattr(said, name) for name in ("identity", "versions", "model", "metric", "timing", "finished")}
+    record = NeuronRecord(
+        config=replace(said.config, model=HOSTILE, level="neuron"),
+        prompts=replace(said.prompts, name=HOSTILE),
+        counts=counts,
+        rule=HOSTILE,
+        exact=None,
+        circuit=tuple(circuit),
+        batch_size=2,
+        warnings=(HOSTILE,),
+        **same,
+    )
+    return NeuronRun(folder / HOSTILE, record, scores, circuit)
+
+
 def everything(folder: Path) -> list[ShownInNotebook]:
     """A value of every kind, with hostile text wherever somebody else's text goes."""
     evaluated = an_evaluation()
@@ -123,6 +150,8 @@ def everything(folder: Path) -> list[ShownInNotebook]:
         replace(comparison, model=HOSTILE, metric=HOSTILE, runs=runs, notes=(HOSTILE,)),
         replace(a_sized(), metric=HOSTILE, counted=HOSTILE),
         a_run(folder),
+        neuron_scores(),
+        a_neuron_run(folder),
     ]
 
 
@@ -141,7 +170,7 @@ def test_text_of_other_people_is_text(at: int, tmp_path: Path) -> None:
     assert re.search(r"<img(?! src=\"data:image/svg)", html) is None
     assert "\x1b" not in html
     assert "\u202e" not in html
-    if type(value).__name__ not in ("EdgeScores", "NodeScores", "RankedScores", "Circuit", "Drawing"):
+    if type(value).__name__ not in ("EdgeScores", "NodeScores", "NeuronScores", "RankedScores", "Circuit", "Drawing"):
         assert "onerror" in tags.text  # it is there, as text
 
 

@@ -28,6 +28,7 @@ from edgewise.engine.run.layers import layers_told
 from edgewise.engine.run.memory import micro_batch, release
 from edgewise.engine.run.metric_gradient import metric_values
 from edgewise.engine.run.metric_path import MetricPath
+from edgewise.engine.run.references import with_references
 from edgewise.errors import DataError, EdgewiseWarning, VanishingGradientError
 from edgewise.generators import at_the_end_of
 from edgewise.graph import EdgeScores, NodeScores
@@ -88,14 +89,14 @@ def attribute(
         MetricError: a metric that cannot be computed on these prompts, or whose gradient vanishes.
         ScoreError: logits or scores that are not finite.
     """
-    chosen, measured, pairs = _checked(model, prompts, method, metric, level)
+    chosen, measured, pairs = checked(model, prompts, method, metric, level)
     score = chosen.with_settings(settings or {})
     steps = _layers(chosen, settings or {}, model) if conditions.during is not unheard else 0
     if state is None:
         state = AttributionState.start(
             model.graph,
             level=level,
-            batch_size=_rows(model, pairs, conditions, chosen.activations),
+            batch_size=rows_at_first(model, pairs, conditions, chosen.activations),
             total=len(pairs),
             per_prompt=per_prompt,
             bootstrap=_resamples(bootstrap),
@@ -127,12 +128,12 @@ def attribute(
             for part in scored:
                 state = state if part is None else state.after(*part)
             if state.finished:
-                _refuse_flat(measured, state.steepest)
+                refuse_flat(measured, state.steepest)
             yield state
             continue
         # Only here, where the exception and what it holds are gone, can the memory be given back.
         release(model.device)
-        _say_halved(most, state.batch_size)
+        say_halved(most, state.batch_size)
 
 
 @at_the_end_of(attribute)
@@ -147,7 +148,7 @@ def estimate_edges(last: AttributionState) -> EdgeScores | NodeScores:
     return last.scores()
 
 
-def _rows(model: Model, pairs: Sequence[PromptPair], conditions: Conditions, activations: float) -> int:
+def rows_at_first(model: Model, pairs: Sequence[PromptPair], conditions: Conditions, activations: float) -> int:
     """Prompts a micro-batch: where nobody says, so many that every process has some."""
     fitting = micro_batch(model, pairs, conditions, activations)
     n = processes.size()
@@ -166,13 +167,14 @@ def _resamples(count: int) -> int:
     return count
 
 
-def _checked(
+def checked(
     model: Model,
     prompts: PromptSet | Sequence[PromptPair],
     method: str,
     metric: AnyMetric | None,
-    level: str,
-) -> tuple[Method, Metric, tuple[PromptPair, ...]]:
+    level: str = "edge",
+) -> tuple[Method, Metric, Sequence[PromptPair]]:
+    """The method, the metric and the prompts, all fit for each other; raises as `attribute`."""
     chosen: Method = METHODS.load(method)
     measured = metric_for(prompts, metric)
     if measured.flat_at_clean and (measured.flat_everywhere or not chosen.beyond_clean):
@@ -210,6 +212,7 @@ def _step(
     if not rows:
         return None
     batch = Batch.of([pairs[i] for i in rows], model.device, causal=model.wiring.causal)
+    batch = with_references(model, batch, metric)
     path = MetricPath(metric, batch.metric)
     scored = score(model, batch, path, buffers)
     known = path.known(scored.clean_logits)
@@ -219,13 +222,15 @@ def _step(
     return rows, scored.edges.cpu().numpy(), *metrics, path.steepest
 
 
-def _say_halved(before: int, now: int) -> None:
+def say_halved(before: int, now: int) -> None:
+    """Warn that fewer prompts are run at a time from here on."""
     warnings.warn(
         f"out of memory with {before} prompts at a time; going on with {now}, and no score changes", stacklevel=3
     )
 
 
-def _refuse_flat(metric: Metric, steepest: float) -> None:
+def refuse_flat(metric: Metric, steepest: float) -> None:
+    """Refuse a metric whose gradient vanished on all prompts. Raises VanishingGradientError."""
     if steepest < FLAT:
         raise VanishingGradientError(
             f"metric {metric.name!r} is flat at the clean run: its largest |dL/dlogits| over all prompts is"

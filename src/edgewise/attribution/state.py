@@ -19,6 +19,8 @@ from edgewise.settings.scoring import Level
 
 def require_level(level: str) -> None:
     """Refuse what is no level. Raises DataError."""
+    if level == "neuron":
+        raise DataError("level 'neuron' is scored by score_neurons; edges and nodes are scored here")
     if level not in get_args(Level):
         raise DataError(f"level {level!r} is not known; use 'edge' or 'node'")
 

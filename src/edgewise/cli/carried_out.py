@@ -19,13 +19,17 @@ if TYPE_CHECKING:
 def carried_out(given: Given, overwrite: bool, stop: str = STOP) -> Iterator[Execution]:
     """Show progress within; `stop` as of `ShownProgress`.
 
-    What is no part of the work is taken out of what was given: the memory to use, and what the launcher has read.
+    What is no part of the work is taken out of what was given: the memory to use, and what the launcher has read. A
+    metric that the command names may run from here on, also where it is code of a file.
     """
     from edgewise.cli.quiet import quiet_transformers
+    from edgewise.metrics.own import give
     from edgewise.runs.steps import Execution
 
     quiet_transformers()
     given.pop("processes", None)
+    if "metric" in given:
+        given["metric"] = give(given["metric"])
     with ShownProgress(stop) as shown:
         yield Execution(overwrite, given.pop("max_memory", None), shown)
 

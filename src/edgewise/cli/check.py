@@ -51,7 +51,7 @@ def check(
     from edgewise.runs.steps import Progress
 
     quiet_transformers()
-    dtype = given.pop("dtype", "float32")
+    asked = given.pop("dtype", AUTO)
     given.setdefault("device", AUTO)
     load = partial(load_model, model, **given)
     with ShownProgress("nothing is kept") as shown:
@@ -60,10 +60,11 @@ def check(
             shown(Progress(f"{model}: {step}", done, total))
 
         note("loading")
-        loaded = load(dtype=dtype)
+        loaded = load(dtype=asked)
         rows = check_model(loaded, reference=partial(load, dtype="float32"), note=note)
         note("asking for next tokens")
         says = language(loaded)
+    dtype = str(loaded.dtype).removeprefix("torch.")
     if as_json:
         output.document("check", check_document(model, dtype, rows, says))
     else:

@@ -12,6 +12,10 @@ from edgewise.cli.carried_out import carried_out
 from edgewise.cli.data import refuse_unreadable
 from edgewise.cli.groups import BATCH, CIRCUIT, MEASURE, MEMORY, METHOD_SETTINGS, MODEL, PROCESSES, PROMPTS, SCORES
 from edgewise.cli.options import AsJson, Given, Overwrite, takes
+from edgewise.cli.sets import discover_sets, sets_of
+from edgewise.cli.shared import WAYS, Way
+from edgewise.errors import RunError
+from edgewise.settings import flag
 
 EXAMPLES = """Examples:
 
@@ -24,6 +28,8 @@ edgewise discover --model gpt2 --task ioi --option order=abba --dtype float64 --
 edgewise discover --model ./my-model --data prompts.csv --metric prob-diff --out runs/mine
 
 edgewise discover --model gpt2 --data prompts.jsonl --level node --json --out runs/nodes
+
+edgewise discover --model demo --task ioi --level neuron --top 50 --out runs/neurons
 
 edgewise discover --model demo --task ioi --method activation-patching --n 20 --out runs/exact
 
@@ -41,6 +47,8 @@ edgewise discover --model demo --task ioi --method acdc --tau 0.02,0.05,0.2 --ou
 
 edgewise discover --model demo --task ioi --method eap-acdc --eap-threshold 0.01 --tau 0.05 --out runs/both
 
+edgewise discover --model gpt2 --data a.jsonl --data b.jsonl --top 200 --out runs/sets
+
 edgewise discover --model gpt2-xl --task ioi --top 2000 --no-evaluate --out runs/xl
 
 edgewise discover --model demo --task ioi --keep 0.9 --out runs/smallest
@@ -49,11 +57,15 @@ edgewise discover --model weights.pth --config config.json --data ids.jsonl --ou
 """
 
 
-@takes(MODEL.only("model"), PROMPTS, SCORES, METHOD_SETTINGS, CIRCUIT, MEASURE, MODEL, BATCH, MEMORY, PROCESSES)
+_PROMPTS = PROMPTS.repeatable("task", "data", what="several are sets of prompts, each a run")
+
+
+@takes(MODEL.only("model"), _PROMPTS, SCORES, METHOD_SETTINGS, CIRCUIT, MEASURE, MODEL, BATCH, MEMORY, PROCESSES)
 def discover(
     given: Given,
     out: Annotated[Path, typer.Option("--out", help="Folder for the result; made if need be.")],
     overwrite: Overwrite = False,
+    together: Way = WAYS[0],
     no_pictures: Annotated[bool, typer.Option("--no-pictures", help="Leave out report.html; for sweeps.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -62,8 +74,21 @@ def discover(
     The result goes to a folder: run.json, scores.safetensors, circuit.json, how much of the behaviour the circuit
     keeps, faithfulness.json, example prompts, and then a page that explores it, report.html. A finished run of the same
     command is shown again; a run that was stopped goes on where it was.
+
+    With --level neuron every head and every MLP neuron is scored instead, and the best are kept: neurons.json,
+    neurons.safetensors and neurons.csv.
+
+    Several --data or --task are sets of prompts: each is a run of its own within the folder, and what they share and
+    what is specific to each is told as by `edgewise shared`.
     """
-    refuse_unreadable(given)
+    sets, given = sets_of(given)
+    if len(sets) > 1:
+        discover_sets(sets, given, out, together, overwrite=overwrite, pictures=not no_pictures, as_json=as_json)
+        return
+    refuse_unreadable(given := {**given, **sets[0]} if sets else given)
+    if given.get("level") == "neuron":
+        _neurons(given, out, overwrite, as_json)
+        return
     from edgewise.report.contest.sweep import show_sweep
     from edgewise.report.document import run_document, warnings
     from edgewise.report.text import show_run
@@ -102,3 +127,22 @@ def asked_of(given: Given) -> tuple[Given, dict[str, tuple[Any, ...]]]:
     swept = {name: values for name, values in given.items() if name in several and len(values) > 1}
     left = {name: value for name, value in given.items() if name not in swept}
     return {name: value[0] if name in several else value for name, value in left.items()}, swept
+
+
+def _neurons(given: Given, out: Path, overwrite: bool, as_json: bool) -> None:
+    """Score heads and neurons, and keep the best."""
+    from edgewise.report.neurons import neuron_warnings, neurons_document, show_neurons
+    from edgewise.runs.neurons import find_neurons
+    from edgewise.verbs.asked import config_of
+
+    with carried_out(given, overwrite) as execution:
+        asked, swept = asked_of(given)
+        if swept:
+            raise RunError(f"{flag(next(iter(swept)))} has several values; give one with --level neuron")
+        run = find_neurons(config_of(asked), out, execution)
+    output.warn(neuron_warnings(run))
+    if as_json:
+        output.document("neurons", neurons_document(run))
+        return
+    output.result(show_neurons(run))
+    output.result(f"\n{'Found the finished run in' if run.reused else 'Wrote'} {out}")

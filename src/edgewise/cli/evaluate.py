@@ -13,7 +13,7 @@ from edgewise.cli.data import refuse_unreadable
 from edgewise.cli.groups import BATCH, MEMORY, MODEL, NUMBERS, PROCESSES, PROMPTS, SCORES
 from edgewise.cli.options import AsJson, Given, Overwrite, takes
 from edgewise.cli.progress import STOP
-from edgewise.errors import UnknownNameError, did_you_mean
+from edgewise.errors import RunError, UnknownNameError, did_you_mean
 
 EXAMPLES = """Examples:
 
@@ -34,7 +34,9 @@ edgewise evaluate --circuit circuit.pt --model ./my-model --data prompts.csv --m
 PROTOCOLS = ("edgewise", "mib")
 _AS_IN_RUN = "as in the run"
 _PROMPTS = PROMPTS.without("split").default(n=_AS_IN_RUN, seed=_AS_IN_RUN, bos=_AS_IN_RUN)
-_MODEL = MODEL.default(model=_AS_IN_RUN, dtype=_AS_IN_RUN, device=_AS_IN_RUN, kv_heads=_AS_IN_RUN)
+_MODEL = MODEL.default(
+    model=_AS_IN_RUN, dtype=_AS_IN_RUN, device=_AS_IN_RUN, device_map=_AS_IN_RUN, kv_heads=_AS_IN_RUN
+)
 
 
 @takes(_PROMPTS, NUMBERS, SCORES.only("metric"), _MODEL, BATCH, MEMORY, PROCESSES)
@@ -45,7 +47,8 @@ def evaluate(
         typer.Argument(help="The --out of a finished run; what is not given below is as in it.", metavar="[DIR]"),
     ] = None,
     circuit: Annotated[
-        Path | None, typer.Option("--circuit", help="A circuit file (.json or .pt) instead of DIR, with --model.")
+        Path | None,
+        typer.Option("--circuit", help="A circuit file (.json or .pt), or hub:REPO, instead of DIR, with --model."),
     ] = None,
     out: Annotated[
         Path | None,
@@ -61,12 +64,17 @@ def evaluate(
 
     Four circuits are run on held-out prompts: the whole model, nothing, the circuit, and all but the circuit. A run's
     scores add a curve over circuit sizes beside random circuits. The numbers go to DIR/evaluation-ABLATION.json: the
-    same command shows them again, and one that was stopped goes on where it was.
+    same command shows them again, and one that was stopped goes on where it was. Of a run of neurons, all heads and
+    neurons outside the circuit are patched.
     """
     refuse_unreadable(given)
     from edgewise.report.evaluation import evaluation_document, show_evaluation
+    from edgewise.runs.store.neurons import holds_neurons
     from edgewise.verbs.evaluate import measure
 
+    if folder is not None and holds_neurons(folder):
+        _neurons(folder, circuit, out, protocol, given, overwrite, as_json)
+        return
     if _is_mib(protocol):
         _mib(folder, circuit, out, given, overwrite, as_json)
         return
@@ -101,3 +109,29 @@ def _mib(
         output.document("mib", mib_document(found))
         return
     output.result(show_mib(found))
+
+
+def _neurons(
+    folder: Path,
+    circuit: Path | None,
+    out: Path | None,
+    protocol: str,
+    given: Given,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    from edgewise.report.neurons import neuron_evaluation_document, show_neuron_evaluation
+    from edgewise.verbs.neurons import measure_neurons
+
+    own = {"--circuit": circuit, "--out": out, "--protocol": _is_mib(protocol), "--model": given.get("model")}
+    wrong = next((name for name, value in own.items() if value), None)
+    if wrong is not None:
+        raise RunError(f"{folder}: holds a run of neurons, evaluated with its own model and circuit; leave {wrong} out")
+    with carried_out(given, overwrite) as execution:
+        stored = measure_neurons(folder, given, execution)
+    output.warn(stored.results.warnings)
+    if as_json:
+        output.document("neuron-evaluation", neuron_evaluation_document(stored))
+        return
+    output.result(show_neuron_evaluation(stored.results))
+    output.result(f"\n{'Found the finished evaluation in' if stored.reused else 'Wrote'} {stored.path}")

@@ -15,6 +15,8 @@ MODEL = group(ModelSettings)
 MACHINE = MODEL.without("model", "config", "gguf_file", "adapter")
 PROMPTS = group(PromptSettings)
 SCORES = group(ScoreSettings)
+# Its code is run only where it is named with the command, also that of a run.
+METRIC_OF_RUN = SCORES.only("metric").default(metric="that of the run; one of a file is named again")
 CIRCUIT = group(Selection)
 MEASURE = group(MeasureSettings)
 BATCH = group(BatchSettings)

@@ -29,9 +29,11 @@ from edgewise.cli import (
     paper,
     plan,
     prompts,
+    push,
     report,
     roc,
     select,
+    shared,
     show,
     specificity,
     verify,
@@ -74,9 +76,11 @@ _add("open", open_page.open_page, open_page.EXAMPLES)
 _add("paper", paper.paper, paper.EXAMPLES)
 _add("plan", plan.plan, plan.EXAMPLES)
 _add("prompts", prompts.prompts, prompts.EXAMPLES)
+_add("push", push.push, push.EXAMPLES)
 _add("report", report.report, report.EXAMPLES)
 _add("roc", roc.roc, roc.EXAMPLES)
 _add("select", select.select, select.EXAMPLES)
+_add("shared", shared.shared, shared.EXAMPLES)
 _add("show", show.show, show.EXAMPLES)
 _add("specificity", specificity.specificity, specificity.EXAMPLES)
 _add("verify", verify.verify, verify.EXAMPLES)

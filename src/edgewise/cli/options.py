@@ -60,6 +60,12 @@ class OptionGroup:
             raise ValueError(f"group {self.title!r} has no {missing[0]!r}")
         return replace(self, settings=tuple(one for one in self.settings if one.name not in names))
 
+    def repeatable(self, *names: str, what: str) -> OptionGroup:
+        """With some that may be given several times: `what` is said of that."""
+        return replace(
+            self, settings=tuple(_repeatable(one, what) if one.name in names else one for one in self.settings)
+        )
+
     def default(self, **values: Any) -> OptionGroup:
         """With other defaults: a value, or words in the place of one."""
         return replace(self, settings=tuple(_with_default(one, values) for one in self.settings))
@@ -70,6 +76,11 @@ def _with_default(one: Described, values: Mapping[str, Any]) -> Described:
         return one
     words = values[one.name]
     return replace(one, default=None, setting=replace(one.setting, shown_default=None if words is None else str(words)))
+
+
+def _repeatable(one: Described, what: str) -> Described:
+    told = replace(one.setting, help=f"{one.setting.help.removesuffix('.')}; {what}.")
+    return replace(one, many=True, setting=told)
 
 
 def group(kind: Any) -> OptionGroup:

@@ -9,7 +9,7 @@ import typer
 
 from edgewise.cli import output
 from edgewise.cli.carried_out import carried_out
-from edgewise.cli.groups import CIRCUIT, MEMORY, MODEL
+from edgewise.cli.groups import CIRCUIT, MEMORY, METRIC_OF_RUN, MODEL
 from edgewise.cli.options import AsJson, Given, Rows, split, takes
 
 EXAMPLES = """Examples:
@@ -26,7 +26,7 @@ edgewise select runs/demo --threshold 0.1 --prune --out strong.json
 """
 
 
-@takes(CIRCUIT, MODEL.only("trust_remote_code"), MEMORY)
+@takes(CIRCUIT, METRIC_OF_RUN, MODEL.only("trust_remote_code"), MEMORY)
 def select(
     given: Given,
     folder: Annotated[Path, typer.Argument(help="The --out of a finished run.", metavar="DIR")],
@@ -54,7 +54,8 @@ def select(
     asked, given = split(given, CIRCUIT.names)
     rule = Selection(**asked)
     with carried_out(given, overwrite=False) as execution:
-        found = reselect(folder, rule, out, execution, trust=bool(given.get("trust_remote_code")))
+        trust, metric = bool(given.get("trust_remote_code")), given.get("metric")
+        found = reselect(folder, rule, out, execution, trust=trust, metric=metric)
         if found.sized is not None:
             show_on_page(found.run, execution.report)
     level = found.run.config.level

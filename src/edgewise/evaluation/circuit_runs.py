@@ -87,8 +87,7 @@ class CircuitRuns:
         clean: Float[Tensor, "batch n_positions vocab"],
     ) -> dict[str, Tensor]:
         """What is measured of one run, ``[batch]`` each."""
-        metrics = {METRIC: self.metric, KL: METRICS.load("kl"), CORRECT: METRICS.load("accuracy")}
-        return {name: metric_values(metrics[name], logits, batch.metric, clean) for name in self.names}
+        return values_of(self.metric, self.names, logits, batch, clean)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,11 +114,36 @@ class CircuitRunsOfBatch:
         return {name: torch.stack([values[name] for values in measured]) for name in work.names}
 
     def _finite(self, number: int, values: dict[str, Tensor]) -> dict[str, Tensor]:
-        for name, of_prompts in values.items():
-            if not torch.isfinite(of_prompts).all():
-                circuits, what = self.work.circuits, self.work.metric.name if name == METRIC else name
-                raise ScoreError(
-                    f"'{what}' of a prompt is not finite with {circuits.words(number)} kept;"
-                    " try --dtype float32, or another --ablation"
-                )
-        return values
+        return finite(self.work.metric, values, self.work.circuits.words(number))
+
+
+def values_of(
+    metric: Metric,
+    names: Sequence[str],
+    logits: Float[Tensor, "batch n_positions vocab"],
+    batch: Batch,
+    clean: Float[Tensor, "batch n_positions vocab"],
+) -> dict[str, Tensor]:
+    """Some of metric, KL and correct answers of one run, ``[batch]`` each."""
+    metrics = {METRIC: metric, KL: METRICS.load("kl"), CORRECT: METRICS.load("accuracy")}
+    return {name: metric_values(metrics[name], logits, batch.metric, clean) for name in names}
+
+
+def finite(metric: Metric, values: dict[str, Tensor], kept: str) -> dict[str, Tensor]:
+    """The same values; refuses what is not finite.
+
+    Args:
+        metric: what stands under ``METRIC``.
+        values: of one run.
+        kept: what it kept, in words.
+
+    Raises:
+        ScoreError: naming both.
+    """
+    for name, of_prompts in values.items():
+        if not torch.isfinite(of_prompts).all():
+            what = metric.name if name == METRIC else name
+            raise ScoreError(
+                f"'{what}' of a prompt is not finite with {kept} kept; try --dtype float32, or another --ablation"
+            )
+    return values

@@ -68,7 +68,9 @@ def overlap(one: Circuit, other: Circuit) -> float | None:
 
 
 def _pairs(given: Sequence[Given], compare: Callable[[Given, Given], float | None]) -> Matrix:
-    return tuple(tuple(compare(one, other) for other in given) for one in given)
+    """Of every pair; both orders of a pair are one."""
+    half = {(i, j): compare(given[i], given[j]) for i in range(len(given)) for j in range(i, len(given))}
+    return tuple(tuple(half[min(i, j), max(i, j)] for j in range(len(given))) for i in range(len(given)))
 
 
 def _correlation(one: Scores, other: Scores, of: Callable[[FloatArray], FloatArray]) -> float | None:

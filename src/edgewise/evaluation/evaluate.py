@@ -23,6 +23,7 @@ import torch
 from edgewise.engine.run.batches import divide
 from edgewise.engine.run.inputs import AnyMetric, metric_for, usable
 from edgewise.engine.run.memory import halving
+from edgewise.engine.run.references import with_references
 from edgewise.errors import SelectionError
 from edgewise.evaluation.ablation import baselines
 from edgewise.evaluation.circuit_runs import KL, CircuitRuns
@@ -117,7 +118,7 @@ class Evaluator:
     def _seconds(self, work: CircuitRuns, size: int) -> float:
         with torch.no_grad():
             rows, batch = next(divide(self._pairs, size, self._model.device, causal=self._model.wiring.causal))
-            opened = work.open(batch)
+            opened = work.open(with_references(self._model, batch, self.metric))
             begun = time.perf_counter()
             opened.measure([self.circuits.numbers[EMPTY]])[KL].cpu()
         return (time.perf_counter() - begun) / len(rows)

@@ -10,7 +10,7 @@ many edges say how much any circuit of that size would keep.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,8 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from edgewise.engine.run.batches import divide
-from edgewise.engine.run.inputs import metric_for, usable
+from edgewise.engine.run.inputs import AnyMetric, metric_for, usable
 from edgewise.engine.run.memory import halving, micro_batch
+from edgewise.engine.run.references import with_references
 from edgewise.engine.run.replacement import resample
 from edgewise.evaluation.circuit_runs import METRIC, CircuitRuns
 from edgewise.evaluation.measures import Values, faithfulness
@@ -51,7 +52,7 @@ class Carried:
 
 @dataclass(frozen=True)
 class _Masks:
-    """Nothing, the circuit, and random circuits of its size."""
+    """Nothing, and circuits."""
 
     masks: tuple[BoolArray, ...]
 
@@ -64,7 +65,7 @@ class _Masks:
 
     def words(self, number: int) -> str:
         """A circuit in words."""
-        return ("nothing", "the circuit")[number] if number < 2 else "a random circuit"
+        return "a circuit" if number else "nothing"
 
 
 def random_circuits(circuit: Circuit, n: int, seed: int) -> tuple[BoolArray, ...]:
@@ -98,25 +99,54 @@ def carried(
     Raises:
         EdgewiseError: prompts or a metric that cannot be used.
     """
-    metric = metric_for(prompts, None)
-    pairs = usable(model, prompts, metric)
-    metric.check(pairs)
-    masks = (np.zeros_like(circuit.mask), circuit.mask, *random_circuits(circuit, random, seed))
-    runs = CircuitRuns(model, metric, _Masks(masks), partial(resample, model), False)
-    size = micro_batch(model, pairs, conditions, float(len(masks)))
-    full, (empty, *others) = halving(size, model.device, partial(_measured, runs, pairs, report))
+    masks = (circuit.mask, *random_circuits(circuit, random, seed))
+    full, empty, *others = kept_values(model, prompts, masks, conditions=conditions, report=report)
     found = [faithfulness(values, full, empty) for values in others]
     return Carried(*found[0], tuple(f for f, _ in found[1:]), float(full.mean()), float(empty.mean()))
 
 
+def kept_values(
+    model: Model,
+    prompts: PromptSet,
+    circuits: Sequence[BoolArray],
+    *,
+    metric: AnyMetric | None = None,
+    conditions: Conditions = Conditions(),
+    report: Callable[[int], None] = lambda done: None,
+) -> Values:
+    """The metric of each prompt with no edge patched, with every edge patched, and with each circuit kept.
+
+    Args:
+        model: the model.
+        prompts: with answers, as the metric asks.
+        circuits: masks of the edges kept.
+        metric: what is measured; the prompts' own by default.
+        conditions: how many prompts are run at a time.
+        report: told how many prompts are done.
+
+    Returns:
+        ``[2 + circuits, n_prompts]``.
+
+    Raises:
+        EdgewiseError: prompts or a metric that cannot be used.
+    """
+    measured = metric_for(prompts, metric)
+    pairs = usable(model, prompts, measured)
+    masks = (np.zeros_like(model.graph.mask), *circuits)
+    runs = CircuitRuns(model, measured, _Masks(masks), partial(resample, model), False)
+    size = micro_batch(model, pairs, conditions, float(len(masks)))
+    full, kept = halving(size, model.device, partial(_measured, runs, pairs, report))
+    return np.stack([full, *kept])
+
+
 def _measured(
-    runs: CircuitRuns, pairs: tuple[PromptPair, ...], report: Callable[[int], None], size: int
+    runs: CircuitRuns, pairs: Sequence[PromptPair], report: Callable[[int], None], size: int
 ) -> tuple[Values, list[Values]]:
     """The metric of each prompt with nothing patched, and with each circuit kept."""
     model, n, done = runs.model, len(runs.circuits), 0
     full, kept = np.zeros(len(pairs)), np.zeros((n, len(pairs)))
     for rows, batch in divide(pairs, size, model.device, causal=model.wiring.causal):
-        opened = runs.open(batch)
+        opened = runs.open(with_references(model, batch, runs.metric))
         full[rows] = opened.of_prompts[METRIC].double().cpu().numpy()
         kept[:, rows] = opened.measure(range(n))[METRIC].double().cpu().numpy()
         done += len(rows)

@@ -51,7 +51,9 @@ def mid_ranks(x: FloatArray, w: FloatArray) -> FloatArray:
         w: ``[..., n]``.
     """
     order = np.argsort(x, kind="stable")
-    _, first, count = np.unique(x[order], return_index=True, return_counts=True)
+    ascending = x[order]
+    first = np.flatnonzero(np.concatenate([[True], ascending[1:] != ascending[:-1]])[: len(x)])
+    count = np.diff(first, append=len(x))
     below = np.concatenate([np.zeros((*w.shape[:-1], 1)), np.cumsum(w[..., order], axis=-1)], axis=-1)
     start, end = below[..., first], below[..., first + count]
     ranks = np.empty(w.shape)

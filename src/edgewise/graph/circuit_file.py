@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from edgewise.errors import FormatError, ModelError, SelectionError
-from edgewise.graph.arrays import FloatArray
+from edgewise.graph.arrays import BoolArray, FloatArray
 from edgewise.graph.circuit import Circuit
 from edgewise.graph.fields import entry, section
 from edgewise.graph.graph import Graph
@@ -29,6 +29,8 @@ from edgewise.graph.spec import GraphSpec
 __all__ = ["FORMAT", "VERSION", "from_dict", "on_graph_of", "to_dict"]
 
 FORMAT, VERSION = "edgewise-circuit", 1
+# Of more scored edges a file would be gigabytes of text; all scores are in scores.safetensors anyway.
+MOST_LISTED = 200_000
 Found = tuple[Circuit, EdgeScores | NodeScores | None]
 # Score, whether it is exact where that is said, and the estimate; NaN for what there is not.
 Known = tuple[float, bool | None, float]
@@ -49,13 +51,11 @@ def to_dict(circuit: Circuit, scores: EdgeScores | NodeScores | None = None) -> 
     if scores is not None and scores.graph != graph:
         raise SelectionError(f"scores are of {scores.graph.spec}, the circuit is of {graph.spec}")
     level = None if scores is None else scores.what
-    said = _said(scores)
+    listed, said = _listed(circuit, scores)
     of_edges = said if level == "edge" else {}
-    kept, names = circuit.mask.tolist(), graph.edges()
     edges = {
-        name: {"in_circuit": kept[i][j], **of_edges.get((i, j), {})}
-        for i, j, name in names
-        if kept[i][j] or (i, j) in of_edges
+        graph.edge_name(i, j): {"in_circuit": bool(circuit.mask[i, j]), **of_edges.get((i, j), {})}
+        for i, j in map(tuple, np.argwhere(listed).tolist())
     }
     top = {"format": FORMAT, "format_version": VERSION, "graph": asdict(graph.spec), "level": level, "edges": edges}
     return top | ({"nodes": {graph.sources[at[0]]: known for at, known in said.items()}} if level == "node" else {})
@@ -127,13 +127,27 @@ def on_graph_of(spec: GraphSpec, circuit: Circuit, scores: EdgeScores | NodeScor
     return query_head_view(circuit) if own.is_grouped else kv_head_view(circuit, spec), moved
 
 
-def _said(scores: EdgeScores | NodeScores | None) -> dict[tuple[int, ...], dict[str, Any]]:
-    """What is said of each scored edge or node, by its place."""
+def _listed(
+    circuit: Circuit, scores: EdgeScores | NodeScores | None
+) -> tuple[BoolArray, dict[tuple[int, ...], dict[str, Any]]]:
+    """The edges of the file, and what is said of those and of nodes that are scored.
+
+    Of scores of more edges than `MOST_LISTED`, those in the circuit alone are in the file.
+    """
     if scores is None:
-        return {}
+        return circuit.mask, {}
+    scored = ~np.isnan(scores.values)
+    if scores.what == "node":
+        return circuit.mask, _said(scores, scored)
+    few = int(scored.sum()) <= MOST_LISTED
+    return (circuit.mask | scored if few else circuit.mask), _said(scores, scored if few else scored & circuit.mask)
+
+
+def _said(scores: EdgeScores | NodeScores, which: BoolArray) -> dict[tuple[int, ...], dict[str, Any]]:
+    """What is said of some edges or nodes, by place."""
     values, verified, estimated = scores.values, scores.verified, scores.estimated
     said: dict[tuple[int, ...], dict[str, Any]] = {}
-    for place in np.argwhere(~np.isnan(values)).tolist():
+    for place in np.argwhere(which).tolist():
         at = tuple(place)
         said[at] = {"score": float(values[at])}
         if verified is not None:

@@ -67,8 +67,8 @@ def to_json_dict(
         for name, score in zip(graph.sources, _turned(node_scores.values).tolist(), strict=True):
             nodes[name]["score"] = score
     nodes["logits"] = {"in_graph": True}
-    kept, score_of = written.mask.tolist(), values.tolist()
-    edges = {name: {"score": score_of[i][j], "in_graph": kept[i][j]} for i, j, name in graph.edges()}
+    told = zip(graph.edge_names(), values[graph.mask].tolist(), written.mask[graph.mask].tolist(), strict=True)
+    edges = {name: {"score": score, "in_graph": kept} for name, score, kept in told}
     return {"cfg": write_cfg(circuit.graph.spec), "nodes": nodes, "edges": edges}
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from edgewise.errors import SelectionError, did_you_mean
 from edgewise.graph.arrays import BoolArray, read_only
+from edgewise.graph.hook_names import own_name
 from edgewise.graph.spec import GraphSpec
 
 __all__ = ["Graph"]
@@ -74,15 +75,19 @@ class Graph:
         return len(self.destinations)
 
     def source_index(self, name: str) -> int:
-        """Return the row of a source. Raises SelectionError when there is no such source."""
-        index = self._source_index.get(name)
+        """Return the row of a source, by our name or by TransformerLens's or nnterp's, see `hook_names`.
+
+        Raises:
+            SelectionError: there is no such source.
+        """
+        index = _at(name, self._source_index, self)
         if index is None:
             raise SelectionError(f"unknown source '{name}'{did_you_mean(name, self.sources)}")
         return index
 
     def destination_index(self, name: str) -> int:
-        """Return the column of a destination. Raises SelectionError when there is no such destination."""
-        index = self._destination_index.get(name)
+        """Return the column of a destination, by our name or another's, as `source_index`."""
+        index = _at(name, self._destination_index, self)
         if index is None:
             raise SelectionError(f"unknown destination '{name}'{self._destination_hint(name)}")
         return index
@@ -107,6 +112,11 @@ class Graph:
     def edge_name(self, i: int, j: int) -> str:
         """Return the name of the edge from source row `i` to destination column `j`."""
         return f"{self.sources[i]}->{self.destinations[j]}"
+
+    def edge_names(self) -> list[str]:
+        """Return the names of all edges, source after source: the order of ``values[graph.mask]``."""
+        into, ends = self.mask, np.array([f"->{name}" for name in self.destinations], dtype=object)
+        return [name + end for name, row in zip(self.sources, into, strict=True) for end in ends[row].tolist()]
 
     def edges(self) -> Iterator[tuple[int, int, str]]:
         """Iterate over (row, column, name) of every edge, source after source."""
@@ -225,6 +235,10 @@ class Graph:
         inputs = [self.destinations[j] for j in np.flatnonzero(self.reads[row])]
         meant = [place for place in inputs if letter and place.endswith(f"<{letter.lower()}")]
         return f"; did you mean '{meant[0]}'?" if meant else f"; {head} reads at {', '.join(inputs)}"
+
+
+def _at(name: str, index: dict[str, int], graph: Graph) -> int | None:
+    return index[name] if name in index else index.get(own_name(name, graph) or "")
 
 
 def _source_names(spec: GraphSpec) -> tuple[str, ...]:

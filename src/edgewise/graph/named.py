@@ -16,6 +16,7 @@ import numpy as np
 from edgewise.errors import ScoreError
 from edgewise.graph.arrays import BoolArray, FloatArray
 from edgewise.graph.graph import Graph
+from edgewise.graph.neuron_graph import NeuronGraph
 from edgewise.graph.ranked import RankedScore, RankedScores
 from edgewise.notebook import ShownInNotebook
 from edgewise.settings.selection import Ranking
@@ -36,9 +37,10 @@ class NamedScores(ShownInNotebook):
     """
 
     what: ClassVar[str]
-    graph: Graph
+    graph: Graph | NeuronGraph
     values: FloatArray
     stderr: FloatArray | None
+    per_prompt: FloatArray | None
     n_prompts: int | None
     allow_unscored: bool
     verified: BoolArray | None

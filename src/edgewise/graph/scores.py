@@ -73,7 +73,7 @@ class EdgeScores(NamedScores):
 
     def __post_init__(self) -> None:
         """Copy, check and freeze the arrays."""
-        _freeze(self, self.graph.mask)
+        freeze(self, self.graph.mask)
 
     def ranking(self, by: Ranking = "abs") -> FloatArray:
         """Return what edges are ranked by, highest first: `[n_sources, n_destinations]`, NaN where unscored.
@@ -85,7 +85,7 @@ class EdgeScores(NamedScores):
             UnknownNameError: no such ranking.
             ScoreError: ``mean-abs`` of scores that were computed without it.
         """
-        return _ranking(self.values, self.mean_abs, by)
+        return ranked_by(self.values, self.mean_abs, by)
 
     def _at(self, name: str) -> tuple[int, ...]:
         return self.graph.edge(name)
@@ -136,11 +136,11 @@ class NodeScores(NamedScores):
 
     def __post_init__(self) -> None:
         """Copy, check and freeze the arrays."""
-        _freeze(self, np.ones(self.graph.n_sources, dtype=np.bool_))
+        freeze(self, np.ones(self.graph.n_sources, dtype=np.bool_))
 
     def ranking(self, by: Ranking = "abs") -> FloatArray:
         """Return what nodes are ranked by, highest first: `[n_sources]`; see `EdgeScores.ranking`."""
-        return _ranking(self.values, self.mean_abs, by)
+        return ranked_by(self.values, self.mean_abs, by)
 
     def _at(self, name: str) -> tuple[int, ...]:
         return (self.graph.source_index(name),)
@@ -150,7 +150,7 @@ class NodeScores(NamedScores):
         return self.graph.sources[at[0]]
 
 
-def _freeze(scores: EdgeScores | NodeScores, exists: BoolArray) -> None:
+def freeze(scores: NamedScores, exists: BoolArray) -> None:
     """Replace every array of `scores` by a checked, read-only copy that is NaN outside `exists`."""
     for field in ARRAYS:
         given = getattr(scores, field)
@@ -190,7 +190,7 @@ def _copy(field: str, given: Any, exists: BoolArray, *, leading: str | None) -> 
     return array
 
 
-def _check(scores: EdgeScores | NodeScores, field: str, array: FloatArray, exists: BoolArray) -> None:
+def _check(scores: NamedScores, field: str, array: FloatArray, exists: BoolArray) -> None:
     """Refuse the first entry that is not finite, or negative where only a size makes sense."""
     nan_is_fine = scores.allow_unscored or field in ("stderr", "half_width", "doubt")
     wrong = np.isinf(array) if nan_is_fine else ~np.isfinite(array)
@@ -211,7 +211,7 @@ def _check(scores: EdgeScores | NodeScores, field: str, array: FloatArray, exist
     )
 
 
-def _ranking(values: FloatArray, mean_abs: FloatArray | None, by: Ranking) -> FloatArray:
+def ranked_by(values: FloatArray, mean_abs: FloatArray | None, by: Ranking) -> FloatArray:
     if by not in RANKINGS:
         listed = ", ".join(RANKINGS)
         raise UnknownNameError(f"unknown ranking '{by}'{did_you_mean(by, RANKINGS) or '.'} Known rankings: {listed}.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol, runtime_checkable
@@ -10,6 +10,9 @@ from typing import Protocol, runtime_checkable
 import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
+
+from edgewise.errors import MetricError
+from edgewise.metrics.distribution import Distribution
 
 
 @runtime_checkable
@@ -37,7 +40,8 @@ class MetricBatch:
     """The answers of a batch of prompts, right-padded; a mask is True where an entry is real.
 
     `n_wrong` may be 0. `n_positions` is the largest number of positions that a prompt of the batch reads.
-    `clean_logits` is filled, detached, for metrics that say they need it.
+    `clean_logits` and `corrupted_logits`, those of both prompts with nothing patched, are filled, detached, for metrics
+    that say they need them.
     """
 
     answers: Int64[Tensor, "batch n_answers"]
@@ -46,6 +50,7 @@ class MetricBatch:
     wrong_answers_mask: Bool[Tensor, "batch n_wrong"]
     position_mask: Bool[Tensor, "batch n_positions"]
     clean_logits: Float[Tensor, "batch n_positions vocab"] | None = None
+    corrupted_logits: Float[Tensor, "batch n_positions vocab"] | None = None
 
     def __repr__(self) -> str:
         """Show how many prompts it holds."""
@@ -66,52 +71,79 @@ class MetricBatch:
 
     def to(self, device: torch.device | str) -> MetricBatch:
         """Return the same batch on a device."""
+        return self._each(lambda tensor: tensor.to(device))
+
+    def row(self, number: int) -> MetricBatch:
+        """Return one prompt of the batch, padded as it is here."""
+        return self._each(lambda tensor: tensor[number : number + 1])
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> MetricBatch:
         return MetricBatch(
-            self.answers.to(device),
-            self.answers_mask.to(device),
-            self.wrong_answers.to(device),
-            self.wrong_answers_mask.to(device),
-            self.position_mask.to(device),
-            None if self.clean_logits is None else self.clean_logits.to(device),
+            change(self.answers),
+            change(self.answers_mask),
+            change(self.wrong_answers),
+            change(self.wrong_answers_mask),
+            change(self.position_mask),
+            None if self.clean_logits is None else change(self.clean_logits),
+            None if self.corrupted_logits is None else change(self.corrupted_logits),
         )
 
     def with_clean_logits(self, logits: Float[Tensor, "batch n_positions vocab"]) -> MetricBatch:
         """Return the same batch with the clean run's logits, detached."""
         return replace(self, clean_logits=logits.detach())
 
-    @cached_property
-    def clean_log_probabilities(self) -> Float[Tensor, "batch n_positions vocab"] | None:
-        """Logarithm of the clean run's softmax, at least in float32; made once, for a metric that is called often."""
+    def with_corrupted_logits(self, logits: Float[Tensor, "batch n_positions vocab"]) -> MetricBatch:
+        """Return the same batch with the corrupted run's logits, detached."""
+        return replace(self, corrupted_logits=logits.detach())
+
+    def of_clean(self, metric: str) -> Distribution:
+        """What the clean run says comes next, for a metric of that name; raises MetricError where it is not filled."""
+        self.require_clean(metric)
+        return self._clean
+
+    def of_corrupted(self, metric: str) -> Distribution:
+        """What the corrupted run says, likewise."""
+        self.require_corrupted(metric)
+        return self._corrupted
+
+    def require_clean(self, metric: str) -> None:
+        """Refuse to be without clean logits, for a metric of that name. Raises MetricError."""
         if self.clean_logits is None:
-            return None
-        return torch.log_softmax(_precise(self.clean_logits), -1)
+            raise MetricError(f"metric '{metric}' compares with the clean run; fill MetricBatch.clean_logits")
+
+    def require_corrupted(self, metric: str) -> None:
+        """Refuse to be without corrupted logits, likewise."""
+        if self.corrupted_logits is None:
+            raise MetricError(f"metric '{metric}' compares with the corrupted run; fill MetricBatch.corrupted_logits")
+
+    # Made once, for a metric that is called often.
 
     @cached_property
-    def clean_probabilities(self) -> Float[Tensor, "batch n_positions vocab"] | None:
-        """The clean run's softmax, likewise."""
-        log_p = self.clean_log_probabilities
-        return None if log_p is None else log_p.exp()
+    def _clean(self) -> Distribution:
+        assert self.clean_logits is not None
+        return Distribution.of(self.clean_logits)
 
     @cached_property
-    def rules_out(self) -> bool:
-        """Whether the clean run gives some token no probability at all."""
-        p = self.clean_probabilities
-        return p is not None and not bool((p > 0).all())
+    def _corrupted(self) -> Distribution:
+        assert self.corrupted_logits is not None
+        return Distribution.of(self.corrupted_logits)
 
     def of_answers(self) -> tuple[Int64[Tensor, "batch n_tokens"], MetricBatch]:
         """The tokens that each prompt names, answers first, and the same batch with these tokens for a vocabulary."""
         n_answers, n_wrong = self.answers.shape[1], self.wrong_answers.shape[1]
         places = torch.arange(n_answers + n_wrong, device=self.answers.device).expand(len(self), -1)
-        named = replace(self, answers=places[:, :n_answers], wrong_answers=places[:, n_answers:], clean_logits=None)
+        named = replace(
+            self,
+            answers=places[:, :n_answers],
+            wrong_answers=places[:, n_answers:],
+            clean_logits=None,
+            corrupted_logits=None,
+        )
         return torch.cat([self.answers, self.wrong_answers], 1), named
 
     def __len__(self) -> int:
         """Number of prompts."""
         return int(self.answers.shape[0])
-
-
-def _precise(logits: Tensor) -> Tensor:
-    return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
 def _padded(

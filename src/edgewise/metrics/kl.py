@@ -1,19 +1,14 @@
-"""Kullback-Leibler divergence from the clean run."""
+"""Kullback-Leibler divergence from the clean run, and from the corrupted one."""
 
 from __future__ import annotations
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from edgewise.errors import MetricError
-from edgewise.metric_names import LOWER_IS_BETTER
 from edgewise.metrics.batch import MetricBatch
+from edgewise.metrics.distribution import from_target, relative_entropy
 from edgewise.metrics.metric import Metric
 from edgewise.metrics.reduce import mean_over_positions
-
-# On a CPU, numbers that are worked on at a time: what lies in between then stays in the cache.
-AT_ONCE = 2**18
 
 
 def kl(logits: Float[Tensor, "batch n_positions vocab"], batch: MetricBatch) -> Float[Tensor, " batch"]:
@@ -25,26 +20,20 @@ def kl(logits: Float[Tensor, "batch n_positions vocab"], batch: MetricBatch) -> 
     Raises:
         MetricError: the batch holds no clean logits.
     """
-    log_p, p = batch.clean_log_probabilities, batch.clean_probabilities
-    if log_p is None or p is None:
-        raise MetricError("metric 'kl' compares with the clean run; fill MetricBatch.clean_logits")
-    rows = len(logits) if logits.is_cuda else max(1, AT_ONCE // logits[0].numel())
-    parts = zip(log_p.split(rows), p.split(rows), logits.split(rows), strict=True)
-    return mean_over_positions(torch.cat([_divergence(*part, batch.rules_out) for part in parts]), batch.position_mask)
+    return mean_over_positions(from_target(relative_entropy, batch.of_clean("kl"), logits), batch.position_mask)
 
 
-def _divergence(
-    log_p: Float[Tensor, "batch n_positions vocab"],
-    p: Float[Tensor, "batch n_positions vocab"],
-    logits: Float[Tensor, "batch n_positions vocab"],
-    some_ruled_out: bool,
-) -> Float[Tensor, "batch n_positions"]:
-    difference = log_p - torch.log_softmax(logits, -1)
-    if some_ruled_out:
-        # Such a token (logit -inf) contributes nothing, where 0 * inf would make NaN.
-        difference = torch.where(p > 0, difference, 0.0)
-    total: Tensor = torch.linalg.vecdot(p.to(difference.dtype), difference)
-    return total
+def kl_from_corrupted(logits: Float[Tensor, "batch n_positions vocab"], batch: MetricBatch) -> Float[Tensor, " batch"]:
+    """KL(corrupted || patched) over the full vocabulary, in nats: 0 where all of the behaviour is gone.
+
+    As `kl`, with p of the run on the corrupted prompt. Its slope by the logits at the clean run is q - p, which is not
+    zero, so that gradients say something there; no answers are needed.
+
+    Raises:
+        MetricError: the batch holds no corrupted logits.
+    """
+    target = batch.of_corrupted("kl-from-corrupted")
+    return mean_over_positions(from_target(relative_entropy, target, logits), batch.position_mask)
 
 
 KL = Metric(
@@ -53,5 +42,13 @@ KL = Metric(
     summary="KL(clean || patched) over the full vocabulary; lower is better",
     needs_clean_logits=True,
     flat_at_clean=("KL(clean || patched) is at its minimum where nothing is patched, so its gradient there is zero"),
-    higher_is_better="kl" not in LOWER_IS_BETTER,
+    higher_is_better=False,
+)
+
+KL_FROM_CORRUPTED = Metric(
+    name="kl-from-corrupted",
+    fn=kl_from_corrupted,
+    summary="KL(corrupted || patched) over the full vocabulary: how far what is said is from what the corrupted prompt"
+    " says; needs no answers",
+    needs_corrupted_logits=True,
 )

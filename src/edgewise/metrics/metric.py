@@ -25,6 +25,7 @@ class Metric:
         summary: one line for lists.
         needs: the fields of a prompt that must not be empty, of "answers" and "wrong_answers".
         needs_clean_logits: whether `MetricBatch.clean_logits` must be filled.
+        needs_corrupted_logits: whether `MetricBatch.corrupted_logits` must be.
         flat_at_clean: why its gradient vanishes at the clean run, where gradient methods need it; None if it
             does not.
         flat_everywhere: whether it vanishes at any other run too.
@@ -37,6 +38,7 @@ class Metric:
     summary: str
     needs: tuple[str, ...] = ()
     needs_clean_logits: bool = False
+    needs_corrupted_logits: bool = False
     flat_at_clean: str | None = None
     flat_everywhere: bool = False
     higher_is_better: bool = True
@@ -69,10 +71,12 @@ class Metric:
             batch: the answers.
 
         Raises:
-            MetricError: clean logits are needed and absent, or the function's result is not `[batch]` floats.
+            MetricError: logits of another run are needed and absent, or the result is not `[batch]` floats.
         """
-        if self.needs_clean_logits and batch.clean_logits is None:
-            raise MetricError(f"metric '{self.name}' compares with the clean run; fill MetricBatch.clean_logits")
+        if self.needs_clean_logits:
+            batch.require_clean(self.name)
+        if self.needs_corrupted_logits:
+            batch.require_corrupted(self.name)
         values = self.fn(logits.to(torch.promote_types(logits.dtype, torch.float32)), batch)
         self._check_result(values, logits)
         return values

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from edgewise.metrics.batch import MetricBatch
 from edgewise.metrics.metric import Metric
-from edgewise.metrics.reduce import log_probabilities, mean_over_positions
+from edgewise.metrics.reduce import log_probabilities, masked_max, mean_over_positions
 
 
 def prob_diff(logits: Float[Tensor, "batch n_positions vocab"], batch: MetricBatch) -> Float[Tensor, " batch"]:
@@ -23,9 +23,27 @@ def prob_diff(logits: Float[Tensor, "batch n_positions vocab"], batch: MetricBat
     return mean_over_positions(gain - loss, batch.position_mask)
 
 
+def prob_diff_best(logits: Float[Tensor, "batch n_positions vocab"], batch: MetricBatch) -> Float[Tensor, " batch"]:
+    """Probability of the likeliest answer minus that of the likeliest wrong answer.
+
+    max over a in A of p(a) - max over w in W of p(w), p the softmax over the full vocabulary, averaged over the
+    positions read.
+    """
+    right = masked_max(log_probabilities(logits, batch.answers), batch.answers_mask).exp()
+    wrong = masked_max(log_probabilities(logits, batch.wrong_answers), batch.wrong_answers_mask).exp()
+    return mean_over_positions(right - wrong, batch.position_mask)
+
+
 PROB_DIFF = Metric(
     name="prob-diff",
     fn=prob_diff,
     summary="summed probability of the answers minus that of the wrong answers",
+    needs=("answers", "wrong_answers"),
+)
+
+PROB_DIFF_BEST = Metric(
+    name="prob-diff-best",
+    fn=prob_diff_best,
+    summary="probability of the likeliest answer minus that of the likeliest wrong answer",
     needs=("answers", "wrong_answers"),
 )

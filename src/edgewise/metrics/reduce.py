@@ -23,6 +23,20 @@ def masked_mean(
     return total / mask.sum(-1, dtype=values.dtype)[:, None]
 
 
+def masked_max(
+    values: Float[Tensor, "batch n_positions n_tokens"], mask: Bool[Tensor, "batch n_tokens"]
+) -> Float[Tensor, "batch n_positions"]:
+    """The largest over a prompt's real tokens."""
+    return values.masked_fill(~mask[:, None, :], float("-inf")).amax(-1)
+
+
+def masked_mass(
+    values: Float[Tensor, "batch n_positions n_tokens"], mask: Bool[Tensor, "batch n_tokens"]
+) -> Float[Tensor, "batch n_positions"]:
+    """Log of the sum of exponentials over a prompt's real tokens: of logits, their mass but for a common factor."""
+    return torch.logsumexp(values.masked_fill(~mask[:, None, :], float("-inf")), -1)
+
+
 def mean_over_positions(
     values: Float[Tensor, "batch n_positions"], mask: Bool[Tensor, "batch n_positions"]
 ) -> Float[Tensor, " batch"]:

@@ -50,6 +50,7 @@ KNOWN = {
     "planted:SEED": "made on the spot; 50 to 800 edges, and the circuit of the task planted is known",
     "compiled:PROGRAM": "made on the spot, for the task compiled; circuit known: two-back, induction, two-hops, "
     "successor, seen, agreement",
+    "interpbench:CASE": "InterpBench's trained models by case, such as interpbench:11; circuit known, by whole heads",
     "gpt2": "GPT-2 small, 32,491 edges",
     "gpt2-medium": "GPT-2 medium",
     "gpt2-large": "GPT-2 large",

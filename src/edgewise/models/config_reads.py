@@ -42,6 +42,8 @@ LOADING = "transformers.modeling_utils"
 FILING = frozenset({"to_dict", "to_diff_dict", "to_json_string", "to_json_file", "save_pretrained"})
 LIBRARIES = frozenset({"transformers", "torch", "builtins", "typing", "abc"})
 
+# Where the code of a method lies that `dataclasses` made, which assigns and compares fields and computes nothing.
+_GENERATED = "<string>"
 _NO_DEFAULT = object()  # ``config.name``: reached where the attribute is there, or known to be
 _ASKED = object()  # ``hasattr``, or a word somewhere: whether it is there may matter
 
@@ -104,7 +106,7 @@ def _add_own(found: Reads, config_class: type | None) -> None:
     while waiting:
         own = inspect.getattr_static(config_class, waiting.pop(), None)
         own = inspect.unwrap(own.fget) if isinstance(own, property) and own.fget else own
-        if inspect.isfunction(own):
+        if inspect.isfunction(own) and inspect.unwrap(own).__code__.co_filename != _GENERATED:
             search = _Search({}, configs=("self",))
             search.visit(ast.parse(textwrap.dedent(inspect.getsource(own))))
             found.add(search.found)

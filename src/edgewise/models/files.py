@@ -18,7 +18,7 @@ from huggingface_hub.errors import HFValidationError
 
 from edgewise.json_text import json_bytes, parse_json
 from edgewise.models import catalogue
-from edgewise.models.lens import sources
+from edgewise.models.lens import interpbench, sources
 from edgewise.models.pretrained import adapters
 from edgewise.models.pretrained.files import INDEX, chosen_weights
 from edgewise.models.weight_file import SUFFIXES
@@ -41,6 +41,8 @@ def local(name: str) -> Path | None:
     """The folder or file of this machine that a model's name stands for; None for a hub name."""
     if name in catalogue.BUNDLED:
         return Path(catalogue.__file__).parent / catalogue.BUNDLED[name]
+    if name.startswith(interpbench.PREFIX):
+        return interpbench.cached_folder(name)
     return Path(name) if Path(name).exists() else None
 
 
@@ -61,7 +63,7 @@ def model_files(place: Path, config: str | None = None, gguf_file: str | None = 
     if not bundled and (place.is_dir() or config is not None or place.suffix in SUFFIXES):
         source = sources.find(str(place), config)
         if source is not None:
-            own = [] if config is not None else [source.folder / CONFIG]
+            own = [one for one in (source.config, source.circuit) if config is None and one is not None]
             return _named([*own, source.weights, *_tokenizer(source.folder)], source.folder)
     if place.is_file():
         return {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,15 +11,16 @@ from typing import Any, get_args
 import torch
 from torch import nn
 
+from edgewise import processes
 from edgewise.errors import ModelError, did_you_mean
 from edgewise.models.adapted import within
 from edgewise.models.built import kind_of, load_built
 from edgewise.models.catalogue import BUNDLED
-from edgewise.models.lens import LensTransformer, sources
+from edgewise.models.lens import LensTransformer, hooked, sources
 from edgewise.models.lens.load import open_lens
 from edgewise.models.model import Model
 from edgewise.models.outline import outlined
-from edgewise.models.placement import require_finite, require_present
+from edgewise.models.placement import require_finite, require_present, require_whole_blocks
 from edgewise.models.pretrained.adapters import merged, refuse_unmerged, require_adapter
 from edgewise.models.pretrained.config import read_config, require_understood
 from edgewise.models.pretrained.find import find, is_config_file
@@ -30,10 +31,11 @@ from edgewise.models.pretrained.tokenizer import read_tokenizer
 from edgewise.models.pretrained.weights import read_module
 from edgewise.models.reader import Opened, Reader
 from edgewise.models.recognise import wire
-from edgewise.settings.device import taken
+from edgewise.models.wiring import Wiring
+from edgewise.settings.device import AUTO, taken, type_taken
 from edgewise.settings.model import DType, KvHeads
 
-DTYPES: dict[str, torch.dtype] = {name: getattr(torch, name) for name in get_args(DType)}
+DTYPES: dict[str, torch.dtype] = {name: getattr(torch, name) for name in get_args(DType) if name != AUTO}
 KV_HEADS: tuple[str, ...] = get_args(KvHeads)
 
 
@@ -43,6 +45,7 @@ def load_model(
     config: str | Path | None = None,
     dtype: str | torch.dtype | None = None,
     device: str | torch.device | None = None,
+    device_map: str | Mapping[str, Any] | None = None,
     tokenizer: Any | None = None,
     ignore_config: Collection[str] = (),
     trust_remote_code: bool = False,
@@ -59,10 +62,13 @@ def load_model(
     Args:
         model: a bundled name (``"demo"``), one built by hand (``"planted:3"``, ``"compiled:induction"``), a hub name
             (``"gpt2"``, ``"attn-only-4l"``), a folder, a GGUF file, a weights file in TransformerLens's format, or a
-            loaded module.
+            loaded module: of ``transformers``, or TransformerLens's ``HookedTransformer`` or ``TransformerBridge`` with
+            the weights it has, folded or not, whose logits the model taken over must give.
         config: the ``config.json`` of a weights file or folder in TransformerLens's format, where it lies elsewhere.
-        dtype: its floating-point type; float32 by default, a loaded module's own.
+        dtype: its floating-point type; by default (``"auto"``) bfloat16 on CUDA, else float32; a loaded module's own.
         device: where it runs, ``"auto"`` for CUDA where there is one; the CPU by default, a loaded module's own.
+        device_map: spread its layers over devices in the place of one, as accelerate does: ``"auto"`` or another of its
+            rules, or from names of modules to devices. A loaded module may be spread so, each layer on one device.
         tokenizer: a Hugging Face tokenizer; by default the one stored with the model, if there is one.
         ignore_config: config attributes that are not understood but that you know to change nothing.
         trust_remote_code: run code that the folder or hub repository carries, and kernels of the hub; off by default.
@@ -84,13 +90,16 @@ def load_model(
     if isinstance(model, nn.Module):
         _require_kv_heads(kv_heads)
         model = within(model)
-        _require_no_settings(model, adapter, attention, (dtype, device, config, gguf_file))
+        _require_no_settings(model, adapter, attention, (dtype, device, device_map, config, gguf_file))
+        if hooked.kind_of(model) is not None:
+            return _from_transformer_lens(hooked.take(model), tokenizer, ignore_config, kv_heads)
         return _taken(model, tokenizer, ignore_config, kv_heads)
     return open_model(
         model,
         config=config,
         dtype=dtype,
         device=device,
+        device_map=device_map,
         tokenizer=tokenizer,
         ignore_config=ignore_config,
         trust_remote_code=trust_remote_code,
@@ -107,6 +116,7 @@ def open_model(
     config: str | Path | None = None,
     dtype: str | torch.dtype | None = None,
     device: str | torch.device | None = None,
+    device_map: str | Mapping[str, Any] | None = None,
     tokenizer: Any | None = None,
     ignore_config: Collection[str] = (),
     trust_remote_code: bool = False,
@@ -131,14 +141,17 @@ def open_model(
             " (--trust-remote-code) to run it, or another attention"
         )
     name = str(model)
-    kind, place = _dtype(dtype) or torch.float32, _device(device)
+    place = _device(device if device_map is None else _mapped(device))
+    kind = _dtype(AUTO if dtype is None else dtype, place)
     if gguf_file is not None and (name in BUNDLED or (kind_of(name) and config is None)):
         raise ModelError(f"model {name!r} is in no GGUF file; leave gguf_file {gguf_file!r} (--gguf-file) out")
     if kind_of(name) and config is None:
-        _require_no_choice(name, attention, adapter)
+        _require_no_choice(name, attention, adapter, device_map)
         made = load_built(name, kind, place, tokenizer)
         return Opened(made.reader, lambda: made, lambda _: made)
-    choices = _Choices(kind, place, tokenizer, ignore_config, trust_remote_code, kv_heads, attention, weights)
+    choices = _Choices(
+        kind, place, device_map, tokenizer, ignore_config, trust_remote_code, kv_heads, attention, weights
+    )
     if adapter is None and (name in BUNDLED or Path(name).exists()):
         return _open_stored(name, config, gguf_file, choices, adapter)
     with asked_where_reachable():
@@ -155,7 +168,7 @@ def _open_stored(
     none = file is not None or (plain and config is None)
     checkpoint = None if none else sources.find(name, config, weights=chosen.weights)
     if checkpoint is not None:
-        _require_no_choice(name, chosen.attention, adapter)
+        _require_no_choice(name, chosen.attention, adapter, chosen.device_map)
         lens = open_lens(
             name,
             checkpoint,
@@ -174,6 +187,7 @@ class _Choices:
 
     dtype: torch.dtype
     device: torch.device
+    device_map: str | Mapping[str, Any] | None
     tokenizer: Any | None
     ignore_config: Collection[str]
     trust_remote_code: bool
@@ -184,7 +198,10 @@ class _Choices:
 
 def _open_pretrained(name: str, file: Path | None, chosen: _Choices, adapter: str | None) -> Opened:
     """Open a GGUF file, or where there is none, a folder or hub name with a Hugging Face checkpoint."""
-    weights: dict[str, Any] = {"dtype": chosen.dtype, "attention": chosen.attention}
+    spread = chosen.device_map
+    if spread is not None and adapter is not None:
+        raise ModelError(f"adapter {adapter!r} is merged on one device; leave device_map out, or merge it beforehand")
+    weights: dict[str, Any] = {"dtype": chosen.dtype, "attention": chosen.attention, "device_map": spread}
     read: Callable[[], nn.Module]
     if file is not None:
         merging = None if adapter is None else require_adapter(adapter)
@@ -201,13 +218,21 @@ def _open_pretrained(name: str, file: Path | None, chosen: _Choices, adapter: st
 
     def load() -> Model:
         module = read()
-        module = (module if merging is None else merged(module, merging)).to(chosen.device)
-        return _finite(Model(name, wire(module, chosen.ignore_config, chosen.kv_heads), reader.tokenizer))
+        if spread is None:
+            module = (module if merging is None else merged(module, merging)).to(chosen.device)
+        require_present(name, module)
+        return _finite(Model(name, _wired(name, module, chosen.ignore_config, chosen.kv_heads), reader.tokenizer))
 
     def outline(layers: int | None) -> Model:
         if file is None:
             require_understood(name, source, config, ignore_config=chosen.ignore_config, **trusted)
-        module = outlined(config, layers, **weights, trust_remote_code=chosen.trust_remote_code)
+        module = outlined(
+            config,
+            layers,
+            dtype=chosen.dtype,
+            attention=chosen.attention,
+            trust_remote_code=chosen.trust_remote_code,
+        )
         return Model(name, wire(module, chosen.ignore_config, chosen.kv_heads), reader.tokenizer)
 
     return Opened(reader, load, outline, file)
@@ -223,6 +248,12 @@ def _understood(
 ) -> nn.Module:
     require_understood(name, source, config, ignore_config=ignore_config, **trusted)
     return read_module(name, source, config, **weights, **trusted)
+
+
+def _wired(name: str, module: nn.Module, ignore_config: Collection[str], kv_heads: str) -> Wiring:
+    wiring = wire(module, ignore_config, kv_heads)
+    require_whole_blocks(name, [block.module for block in wiring.blocks])
+    return wiring
 
 
 def _finite(model: Model) -> Model:
@@ -249,10 +280,14 @@ def _require_no_settings(
     if attention is not None:
         raise ModelError(f"{loaded}: attention is its own; call set_attn_implementation")
     if any(one is not None for one in others):
-        raise ModelError(f"{loaded}: dtype, device, config and file are its own; call model.to(...) yourself")
+        raise ModelError(f"{loaded}: dtype, devices, config and file are its own; call model.to(...) yourself")
 
 
-def _require_no_choice(name: str, attention: str | None, adapter: str | Path | None) -> None:
+def _require_no_choice(name: str, attention: str | None, adapter: str | Path | None, device_map: object) -> None:
+    if device_map is not None:
+        raise ModelError(
+            f"model {name!r} is none of Hugging Face's, and those alone are spread over devices; leave device_map out"
+        )
     if adapter is not None:
         raise ModelError(
             f"model {name!r} is none of Hugging Face's, and adapters are merged into those alone; leave adapter"
@@ -268,9 +303,17 @@ def _taken(module: nn.Module, tokenizer: Any | None, ignore_config: Collection[s
     require_present(_own_name(module), module)
     require_finite(_own_name(module), module)
     bos = module.config.prepend_bos if isinstance(module, LensTransformer) else None
-    model = Model(_own_name(module), wire(module, ignore_config, kv_heads), tokenizer, bos)
+    name = _own_name(module)
+    model = Model(name, _wired(name, module, ignore_config, kv_heads), tokenizer, bos)
     model.require_eval()
     return model
+
+
+def _from_transformer_lens(
+    taken: hooked.Taken, tokenizer: Any | None, ignore_config: Collection[str], kv_heads: str
+) -> Model:
+    model = _taken(taken.module, tokenizer or taken.tokenizer, ignore_config, kv_heads)
+    return replace(model, name=taken.name, bos=taken.bos)
 
 
 def _own_name(module: nn.Module) -> str:
@@ -278,12 +321,23 @@ def _own_name(module: nn.Module) -> str:
     return named or type(module).__name__
 
 
-def _dtype(dtype: str | torch.dtype | None) -> torch.dtype | None:
-    if dtype is None or isinstance(dtype, torch.dtype):
+def _dtype(dtype: str | torch.dtype, device: torch.device) -> torch.dtype:
+    if isinstance(dtype, torch.dtype):
         return dtype
-    if dtype not in DTYPES:
+    named = type_taken(dtype, str(device))
+    if named not in DTYPES:
         raise ModelError(f"dtype {dtype!r} is not known{did_you_mean(dtype, DTYPES)}; use one of {', '.join(DTYPES)}")
-    return DTYPES[dtype]
+    return DTYPES[named]
+
+
+def _mapped(device: str | torch.device | None) -> str:
+    """The kind of device that a map spreads over: the best one here, which alone may be named beside it."""
+    best = taken(AUTO)
+    if device is not None and str(device) not in (AUTO, best):
+        raise ModelError(f"device {str(device)!r} and device_map both say where the model goes; give one of them")
+    if processes.size() > 1:
+        raise ModelError("device_map spreads one process over all devices; leave device_map or the processes out")
+    return best
 
 
 def _device(device: str | torch.device | None) -> torch.device:

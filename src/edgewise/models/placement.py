@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import chain
 
 import torch
@@ -12,6 +12,12 @@ from edgewise.errors import ModelError
 from edgewise.models.weight_names import listed
 
 ELSEWHERE = ("cpu", "disk")
+
+
+def device_of(module: nn.Module) -> torch.device | None:
+    """Where a module's weights live, the first of them counting for all; None for a module that has none."""
+    first = next(chain(module.parameters(), module.buffers()), None)
+    return None if first is None else first.device
 
 
 def require_present(name: str, module: nn.Module) -> None:
@@ -30,13 +36,32 @@ def require_present(name: str, module: nn.Module) -> None:
         what = listed(absent or offloaded)
         raise ModelError(
             f"model {name!r}: {len(absent or offloaded)} of its {'weights' if absent else 'parts'} are offloaded"
-            f" ({what}); load it whole, without device_map or offloading, in a smaller dtype where memory is short"
+            f" ({what}), and gradients need all of them in memory; use more or larger devices, or a smaller dtype"
         )
     if absent:
         raise ModelError(
             f"model {name!r}: {len(absent)} of its weights are on the meta device, without values ({listed(absent)});"
             " load them with from_pretrained, or load_state_dict(..., assign=True)"
         )
+
+
+def require_whole_blocks(name: str, blocks: Sequence[nn.Module]) -> None:
+    """Refuse a model some of whose layers lie on several devices: what is made of a layer lives where the layer does.
+
+    Args:
+        name: what the user called it.
+        blocks: its layers.
+
+    Raises:
+        ModelError: naming the first such layer and its devices, and what to do.
+    """
+    for layer, block in enumerate(blocks):
+        devices = sorted({str(x.device) for x in chain(block.parameters(), block.buffers())})
+        if len(devices) > 1:
+            raise ModelError(
+                f"model {name!r}: layer {layer} is on several devices ({', '.join(devices)}); give each layer one, as"
+                " device_map='auto' does"
+            )
 
 
 def require_finite(name: str, module: nn.Module) -> None:

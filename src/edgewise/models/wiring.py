@@ -7,6 +7,7 @@ into heads. The engine needs nothing else to know about an architecture.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float
@@ -16,6 +17,7 @@ from transformers.pytorch_utils import Conv1D
 from edgewise.errors import UnsupportedModelError
 from edgewise.graph import GraphSpec
 from edgewise.models.norms import Norm
+from edgewise.models.placement import device_of
 from edgewise.models.quantised import is_quantised, weight_of
 
 
@@ -265,6 +267,12 @@ class Wiring:
     def __repr__(self) -> str:
         """Show the model's class and shape."""
         return f"Wiring({type(self.module).__name__}, {self.spec})"
+
+    def by_device(self) -> tuple[range, ...]:
+        """The layers, first to last, parted where the next one is on another device; nearly always one part."""
+        devices = [device_of(block.module) for block in self.blocks]
+        starts = [layer for layer, device in enumerate(devices) if layer == 0 or device != devices[layer - 1]]
+        return tuple(range(first, stop) for first, stop in pairwise([*starts, len(devices)]))
 
 
 def separate_heads(n_heads: int) -> HeadView:

@@ -11,7 +11,7 @@ from edgewise.errors import SettingError
 from edgewise.runs.store.codec import to_json
 from edgewise.settings import changed, described
 from edgewise.settings.conditions import BatchSettings
-from edgewise.settings.device import taken
+from edgewise.settings.device import taken, type_taken
 from edgewise.settings.evaluation import MeasureSettings
 from edgewise.settings.model import ModelSettings
 from edgewise.settings.prompts import PromptSettings, json_values
@@ -28,8 +28,8 @@ HELD_BACK = 0.5
 class RunConfig(MeasureSettings, BatchSettings, ScoreSettings, PromptSettings, ModelSettings):
     """Everything that decides a run's result, apart from the contents of the files it names, and what is done with it.
 
-    Its fields are those of the groups it is made of (`edgewise.settings`), ``device="auto"`` with what it stands for
-    here in its place, and:
+    Its fields are those of the groups it is made of (`edgewise.settings`), ``"auto"`` of device and dtype with what it
+    stands for here in its place, and:
 
     Args:
         settings: the method's own settings, JSON values by name.
@@ -46,6 +46,7 @@ class RunConfig(MeasureSettings, BatchSettings, ScoreSettings, PromptSettings, M
         """Check what can be checked without a model, and freeze the collections."""
         super().__post_init__()
         object.__setattr__(self, "device", taken(self.device))
+        object.__setattr__(self, "dtype", type_taken(self.dtype, self.device))
         if self.bootstrap and self.selection.by == "mean-abs":
             raise SettingError("resamples keep means of the signed score, not of its size; leave --by mean-abs out")
         if self.data is not None and self.hold_out is None and self.selection.measured:

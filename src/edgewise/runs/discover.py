@@ -2,7 +2,8 @@
 
 1. A finished run of the same config, model files and data is read and handed back; where only the selection is another,
    the circuit is selected anew from its scores. Anything else in the folder is refused, unless the user overwrites it.
-2. Load the model, check that the selection can be made of what will be scored, make or read the prompts.
+2. Load the model, check that the selection can be made of what will be scored, make or read the prompts; try a metric
+   of the user's own on a first batch.
 3. Score; the state goes to the disk now and then, and a run that was killed goes on from there.
 4. Select the circuit from the scores as they are stored, look at example prompts while the model is there, and write
    everything in one step.
@@ -21,10 +22,12 @@ from typing import Any
 import numpy as np
 
 from edgewise import processes
-from edgewise.errors import ScoreError
+from edgewise.engine.run.metric_trial import try_metric
+from edgewise.errors import RunConflictError, ScoreError
 from edgewise.graph import Circuit, EdgeScores, Graph, NodeScores
 from edgewise.metrics import Metric, get_metric
-from edgewise.runs.cautions import cautions
+from edgewise.metrics.own import is_own
+from edgewise.runs.cautions import OfPrompts, cautions
 from edgewise.runs.config import RunConfig
 from edgewise.runs.data_checks import Measured, check_data, check_scores, compares
 from edgewise.runs.examples import examples_of
@@ -41,6 +44,7 @@ from edgewise.runs.sizing import with_size
 from edgewise.runs.steps import SCORING, Execution, Moving, Steps
 from edgewise.runs.store.folder import Run, as_stored, read_record, read_run, refuse_other, require_free, write_run
 from edgewise.runs.store.lock import writing
+from edgewise.runs.store.neurons import holds_neurons
 from edgewise.runs.store.record import Counts, MetricSummary, RunRecord, differences, versions
 from edgewise.tasks import PromptSet, load_task
 
@@ -83,6 +87,8 @@ def _found(config: RunConfig, folder: Path, execution: Execution, examples: bool
     config = known(config)
     method = method_of(config)
     with writing(folder):
+        if holds_neurons(folder):
+            raise RunConflictError(f"{folder}: holds a run of neurons; choose another folder")
         if not execution.overwrite:
             require_free(folder, config)
             record = read_record(folder)
@@ -100,6 +106,9 @@ def _found(config: RunConfig, folder: Path, execution: Execution, examples: bool
             read=lambda prompts: _check_prompts(method, config, prompts),
             opened_with=lambda opened, prompts: say_plan(config, opened, prompts, execution),
         )
+        metric = method.metric(config, setup.prompts)
+        if is_own(metric):
+            try_metric(setup.model, setup.prompts.pairs, get_metric(metric), by_gradient=method.by_gradient)
         moving = Moving(steps.report)
         conditions = replace(execution.conditions(config.batch_size), during=moving.during)
         with steps.step("scoring", SCORING):
@@ -121,8 +130,7 @@ def _found(config: RunConfig, folder: Path, execution: Execution, examples: bool
         kept = None
         if examples:
             with steps.step("examples", "looking at example prompts"):
-                name = get_metric(method.metric(config, setup.prompts)).name
-                kept = examples_of(setup.model, setup.prompts, name, state, scores, circuit, conditions)
+                kept = examples_of(setup.model, setup.prompts, get_metric(metric), state, scores, circuit, conditions)
         record = record_of(setup, method, state, scores, circuit, steps.seconds)
         write_run(folder, record, scores, circuit, method.trace(state), kept)
         return read_run(folder), setup
@@ -159,15 +167,15 @@ def record_of(
 ) -> RunRecord:
     """What `run.json` says of a finished run."""
     config, prompts, graph = setup.config, setup.prompts, setup.model.graph
-    metric = method.metric(config, prompts)
+    metric = get_metric(method.metric(config, prompts))
     rounded = {step: round(spent, 3) for step, spent in seconds.items()}
     return RunRecord(
         config=config,
         identity=setup.identity,
         versions=versions(),
         model=describe_model(setup.model),
-        prompts=describe_prompts(prompts, _shown(setup, get_metric(metric), state, scores)),
-        metric=_metric(metric, state),
+        prompts=describe_prompts(prompts, _shown(setup, metric, state, scores)),
+        metric=metric_summary(metric, state),
         counts=Counts(graph.n_edges, graph.n_sources, graph.n_destinations, circuit.n_edges, len(circuit.nodes())),
         rule=method.rule(config),
         stability=stability_of(config, scores, circuit),
@@ -196,10 +204,13 @@ def _shown(setup: Setup, metric: Metric, state: ScoringState, scores: EdgeScores
     return replace(shown, against=against)
 
 
-def _metric(name: str, state: ScoringState) -> MetricSummary:
-    clean, clean_stderr = _mean(name, "clean", state.clean_metric)
-    corrupted, corrupted_stderr = _mean(name, "corrupted", state.corrupted_metric)
-    return MetricSummary(name, clean, clean_stderr, corrupted, corrupted_stderr)
+def metric_summary(metric: Metric, state: OfPrompts) -> MetricSummary:
+    """What `run.json` says of a metric. Raises ScoreError where it is not finite."""
+    clean, clean_stderr = _mean(metric.name, "clean", state.clean_metric)
+    corrupted, corrupted_stderr = _mean(metric.name, "corrupted", state.corrupted_metric)
+    return MetricSummary(
+        metric.name, clean, clean_stderr, corrupted, corrupted_stderr, lower_is_better=not metric.higher_is_better
+    )
 
 
 def _mean(name: str, which: str, values: np.ndarray[Any, Any]) -> tuple[float, float | None]:

@@ -14,10 +14,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from edgewise.engine.run.metric_trial import try_metric
 from edgewise.evaluation.evaluate import Evaluator
 from edgewise.evaluation.result import Evaluation
 from edgewise.graph.selection import has_path
 from edgewise.metrics import get_metric
+from edgewise.metrics.own import is_own
 from edgewise.runs.evaluated import Evaluated, EvaluatedPrompts, evaluated
 from edgewise.runs.evaluated_circuit import EvaluatedCircuit
 from edgewise.runs.identity import changed
@@ -121,6 +123,9 @@ def _measure(
     conditions: Conditions,
     steps: Steps,
 ) -> Evaluated:
+    metric = get_metric(setup.config.metric or setup.prompts.metric)
+    if is_own(metric.name):
+        try_metric(setup.model, setup.prompts.pairs, metric, by_gradient=False)
     circuit, scores = subject.read(setup.model.graph.spec)
     evaluator = Evaluator(
         setup.model, setup.prompts, circuit, wanted, metric=setup.config.metric, scores=scores, by=subject.by

@@ -22,6 +22,7 @@ from edgewise.runs.store.analysis import FILES
 from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.files import read_circuit
 from edgewise.runs.store.folder import CIRCUIT, SCORES, Run, load_run, read_run
+from edgewise.runs.store.hub_file import local
 from edgewise.runs.trust import require_trust
 from edgewise.settings import described
 from edgewise.settings.model import ModelSettings
@@ -30,7 +31,7 @@ from edgewise.tasks import PromptSet
 
 HELD_OUT = "held-out"
 # What of a config decides an evaluation: the rest says how the circuit was found.
-_FIELDS = (
+DECIDING = (
     *(one.name for one in (*described(ModelSettings), *described(PromptSettings)) if one.name != "split"),
     *("metric", "batch_size"),
 )
@@ -63,7 +64,7 @@ class EvaluatedCircuit:
     def asked(self) -> dict[str, Any]:
         """All of it that decides the numbers, as JSON values."""
         config = to_json(self.config)
-        plain = {name: config[name] for name in _FIELDS} | {"by": self.by} | dict(self.digests)
+        plain = {name: config[name] for name in DECIDING} | {"by": self.by} | dict(self.digests)
         return plain | {FILES: dict(self.identity)}
 
     def note(self, prompts: PromptSet) -> str | None:
@@ -110,7 +111,7 @@ def circuit_of_run(
         )
     run = load_run(folder)
     require_trust(str(folder), run.config, bool(given.get("trust_remote_code")))
-    config = _config_after(run.config, given, split)
+    config = config_after(run.config, given, split)
     now = identity(config) if files is None else dict(files)
     _refuse_changed(run, config, now)
     if now["model"] is None and config.model == run.config.model:  # a hub model that the local cache has lost
@@ -134,14 +135,15 @@ def circuit_of_file(path: Path, given: Mapping[str, Any]) -> EvaluatedCircuit:
     """The circuit of a file, ours or in EAP-IG's format, with the scores in it.
 
     Args:
-        path: a `.json` or `.pt` file.
+        path: a `.json` or `.pt` file, or ``hub:OWNER/NAME[@REVISION]``.
         given: fields of the config: the model, and a task or a data file.
 
     Raises:
         OSError: the file cannot be read.
-        EdgewiseError: settings that do not go together.
+        EdgewiseError: settings that do not go together, or a repository of the hub that cannot be had.
     """
     config = RunConfig(**{"split": HELD_OUT, **given})
+    name, path = str(path), local(path, CIRCUIT)
     before: dict[str, str | None] = {"circuit": content_digest(path), "scores": None}
     # A file that is none of a circuit is refused before a model is loaded.
     read_circuit(path)
@@ -151,19 +153,21 @@ def circuit_of_file(path: Path, given: Mapping[str, Any]) -> EvaluatedCircuit:
             raise RunConflictError(f"{path}: changed meanwhile; start the same command again")
         return read_circuit(path, spec)
 
-    return EvaluatedCircuit(str(path), config, "abs", identity(config), before, read)
+    return EvaluatedCircuit(name, config, "abs", identity(config), before, read)
 
 
-def _config_after(found: RunConfig, given: Mapping[str, Any], split: str) -> RunConfig:
+def config_after(found: RunConfig, given: Mapping[str, Any], split: str) -> RunConfig:
     """The config of an evaluation: the run's, but for what is given; other prompts bring their own settings."""
-    of_run = {entry.name: getattr(found, entry.name) for entry in fields(found) if entry.name in _FIELDS}
+    of_run = {entry.name: getattr(found, entry.name) for entry in fields(found) if entry.name in DECIDING}
     if any(name in given and given[name] != of_run[name] for name in ("task", "data")):
         of_run |= {one.name: one.default for one in described(PromptSettings) if one.name not in ("seed", "split")}
     return RunConfig(**{**of_run, **given, "split": split})
 
 
 def _refuse_changed(run: Run, config: RunConfig, now: Mapping[str, str | None]) -> None:
-    same = {name for name in ("model", "config", "data") if getattr(config, name) == getattr(run.config, name)}
+    same = {
+        name for name in ("model", "config", "data", "metric") if getattr(config, name) == getattr(run.config, name)
+    }
     same |= {"template"} if config.task == run.config.task else set()
     other = changed(run.record.identity, {name: digest for name, digest in now.items() if name.split("/")[0] in same})
     if other:

@@ -24,7 +24,7 @@ from edgewise.engine.run.hooks import borrowed
 from edgewise.engine.run.memory import halving, micro_batch
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.graph.arrays import FloatArray
-from edgewise.metric_names import LOWER_IS_BETTER
+from edgewise.metrics import Metric
 from edgewise.models import Model
 from edgewise.runs.methods import ScoringState
 from edgewise.runs.shown_prompts import show_row, tokens
@@ -43,7 +43,7 @@ _DIGITS = 6
 def examples_of(
     model: Model,
     prompts: PromptSet,
-    metric: str,
+    metric: Metric,
     state: ScoringState,
     scores: EdgeScores | NodeScores,
     circuit: Circuit,
@@ -54,21 +54,21 @@ def examples_of(
     Args:
         model: loaded.
         prompts: those that were scored.
-        metric: its name.
+        metric: the run's.
         state: the method's, at the end.
         scores: the run's.
         circuit: the run's, whose heads are looked at.
         conditions: how many prompts are run at a time.
     """
     clean, corrupted = state.clean_metric, state.corrupted_metric
-    rising = np.argsort(corrupted if metric in LOWER_IS_BETTER else clean, kind="stable").tolist()
+    rising = np.argsort(clean if metric.higher_is_better else corrupted, kind="stable").tolist()
     # Those with a number, by their places in the set; in what is kept, a place is one in this list.
     listed = sorted({*range(len(prompts))[:NUMBERED], *rising[:LOWEST]})
     asked = few_enough([*rising[:LOWEST], *range(len(prompts))[:ASKED]], prompts)
     shown = few_enough([*asked, *range(len(prompts))[:KEPT]], prompts)
     likely = dict(zip(asked, _likeliest(model, [prompts[place] for place in asked], conditions), strict=True))
     return Examples(
-        metric,
+        metric.name,
         tuple(prompts[place].row or place + 1 for place in listed),
         _rounded(clean[listed]),
         _rounded(corrupted[listed]),

@@ -7,12 +7,13 @@ whole: a file's size and times say nothing of a weight in its middle.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 
 from edgewise.errors import DataError, ModelError
+from edgewise.metrics.own import is_own, own_digest
 from edgewise.runs.config import RunConfig
 from edgewise.tasks.hub import hub_digest, is_hub
 from edgewise.tasks.templates import is_template
@@ -42,7 +43,15 @@ def given_digests(config: RunConfig) -> Identity:
     return {
         "config": None if config.config is None else config_digest(config.config),
         "data": None if config.data is None else data_digest(config.data),
-    } | ({"template": TemplateTask(Path(config.task)).digest} if config.task and is_template(config.task) else {})
+    } | dict(_more_digests(config))
+
+
+def _more_digests(config: RunConfig) -> Iterator[tuple[str, str | None]]:
+    """Of what only some configs name: a template's file, and code of a metric."""
+    if config.task and is_template(config.task):
+        yield "template", TemplateTask(Path(config.task)).digest
+    if config.metric and is_own(config.metric):
+        yield "metric", own_digest(config.metric)
 
 
 def model_identity(config: RunConfig) -> Identity:

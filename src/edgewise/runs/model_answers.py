@@ -72,7 +72,8 @@ def _all(
     model: Model, prompts: PromptSet, metric: Metric, report: Callable[[int], None], size: int
 ) -> tuple[RowAnswer, ...]:
     found: dict[int, RowAnswer] = {}
-    usable = not metric.needs_clean_logits and all(getattr(pair, name) for pair in prompts for name in metric.needs)
+    alone = not (metric.needs_clean_logits or metric.needs_corrupted_logits)
+    usable = alone and all(getattr(pair, name) for pair in prompts for name in metric.needs)
     for rows, batch in divide(prompts.pairs, size, model.device, causal=model.wiring.causal):
         compared = [bool(prompts[i].wrong_answers) for i in rows]
         found.update(zip(rows, _answers(model, batch, compared, metric if usable else None), strict=True))

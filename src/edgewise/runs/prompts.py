@@ -17,6 +17,7 @@ from edgewise.runs.config import RunConfig
 from edgewise.tasks import PromptSet, Split, TextEncoder, Tokenizer, validate
 from edgewise.tasks import files as task_files
 from edgewise.tasks.chat import ChatEncoder
+from edgewise.tasks.packed import gathered
 from edgewise.tasks.validation import require_differences
 
 DEFAULT_N = 100
@@ -167,7 +168,7 @@ def _side(rows: PromptSet, config: RunConfig, share: float) -> PromptSet:
         )
     order = np.random.default_rng(abs(config.seed)).permutation(len(rows))
     chosen = order[:held] if config.split == "held-out" else order[held:]
-    return replace(rows, pairs=tuple(rows.pairs[i] for i in sorted(chosen.tolist())))
+    return replace(rows, pairs=gathered(rows.pairs[i] for i in sorted(chosen.tolist())))
 
 
 def require_data(config: RunConfig) -> None:

@@ -14,6 +14,7 @@ from edgewise.runs.sizing import measure_size
 from edgewise.runs.steps import Execution
 from edgewise.runs.store.files import circuit_suffix, write_circuit
 from edgewise.runs.store.folder import Run
+from edgewise.runs.trust import require_same_metric
 from edgewise.settings.selection import Selection
 
 
@@ -43,6 +44,7 @@ def reselect(
     execution: Execution = Execution(),
     *,
     trust: bool = False,
+    metric: str | None = None,
 ) -> Reselected:
     """Select a circuit from a finished run's scores by another rule, and write it to a file, or as a run of its own.
 
@@ -56,6 +58,7 @@ def reselect(
             the new circuit.
         execution: how sizes are measured, `Execution`.
         trust: whether code that the model carries may be run for that.
+        metric: the run's, named again where it is code of a file, which is not run otherwise.
 
     Raises:
         RunConflictError: a folder that holds something already.
@@ -65,6 +68,7 @@ def reselect(
         FormatError: another suffix.
     """
     run = reselectable(folder, selection, Path(path))
+    require_same_metric(str(folder), run.config.metric, run.record.metric.name, metric)
     is_run = not Path(path).suffix
     if not is_run:
         circuit_suffix(Path(path))  # refuses another before anything is measured

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from edgewise import processes
+from edgewise.engine.run.memory import shares
 from edgewise.errors import RunConflictError
 from edgewise.models import Model, Opened, open_model
 from edgewise.runs.config import RunConfig
@@ -114,7 +115,7 @@ def describe_model(model: Model) -> dict[str, Any]:
         "attention": getattr(model.config, "_attn_implementation", None),
         "graph": asdict(model.graph.spec),
         "dtype": str(model.dtype).removeprefix("torch."),
-        "device": str(model.device),
+        "device": ", ".join(map(str, shares(model))),
         "threads": torch.get_num_threads(),
     }
 

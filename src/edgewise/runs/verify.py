@@ -32,7 +32,7 @@ from edgewise.runs.store.analysis import Analysis, measured
 from edgewise.runs.store.folder import Run, load_run
 from edgewise.runs.store.record import differences, versions
 from edgewise.runs.to_verify import Question, doubts_of, kept_of, question_of
-from edgewise.runs.trust import require_trust
+from edgewise.runs.trust import require_same_metric, require_trust
 from edgewise.runs.verification import DRAWN, LARGEST, NAME, VERIFIED, Effect, Verification
 from edgewise.search import PatchingState, patching
 from edgewise.search.exact.stated import stated
@@ -52,6 +52,7 @@ def verify(
     seed: int = 0,
     batch_size: int | None = None,
     trust_remote_code: bool = False,
+    metric: str | None = None,
     execution: Execution = Execution(),
 ) -> Verification:
     """Measure the exact effect of some of a run's edges (or nodes) and compare it with their scores.
@@ -66,6 +67,7 @@ def verify(
         seed: of the draw.
         batch_size: prompts a micro-batch; that of the run by default.
         trust_remote_code: run code that the run's model carries.
+        metric: the run's, named again where it is code of a file, which is not run otherwise.
         execution: how it is carried out, `Execution`.
 
     Raises:
@@ -76,6 +78,7 @@ def verify(
     """
     run = load_run(folder)
     require_trust(str(folder), run.config, trust_remote_code)
+    require_same_metric(str(folder), run.config.metric, run.record.metric.name, metric)
     _require_estimates(run)
     _require_same_files(run)
     question = question_of(run, edges, top, top_k, seed, batch_size)
@@ -92,6 +95,11 @@ def verify(
 
 def _require_estimates(run: Run) -> None:
     method = get_method(run.config.method)
+    if not len(run.scores):
+        raise RunError(
+            f"{run.folder}: has a circuit and no scores, so there is nothing to verify; see how good its circuit is"
+            " with `edgewise evaluate`"
+        )
     if method.is_exact:
         raise RunError(
             f"{run.folder}: its scores are exact already (method '{method.name}'); verify a run that estimates"

@@ -117,6 +117,16 @@ class RandomSettings:
 
 
 @dataclass(frozen=True)
+class ImportSettings:
+    """A file of another program."""
+
+    file: str = setting(help="the file")
+    format: str = setting(help="its format")
+    sha256: str = setting(help="SHA-256 of its content")
+    own_circuit: bool = setting(False, help="keep the file's circuit, where no rule is given")
+
+
+@dataclass(frozen=True)
 class InputPathSettings:
     """The points on the way from the corrupted to the clean embedding."""
 

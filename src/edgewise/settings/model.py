@@ -8,7 +8,8 @@ from typing import ClassVar, Literal, TypeAlias
 from edgewise.settings.device import AUTO
 from edgewise.settings.setting import setting
 
-DType: TypeAlias = Literal["float32", "float64", "bfloat16", "float16"]
+DType: TypeAlias = Literal["auto", "float32", "float64", "bfloat16", "float16"]
+DeviceMap: TypeAlias = Literal["auto", "balanced", "balanced_low_0", "sequential"]
 KvHeads: TypeAlias = Literal["native", "query"]
 
 
@@ -26,8 +27,13 @@ class ModelSettings:
     adapter: str | None = setting(
         None, help="PEFT adapter to merge into the model: a folder or hub name.", metavar="FOLDER"
     )
-    dtype: DType = setting("float32", help="Floating-point type: float32, float64, bfloat16 or float16.")
+    dtype: DType = setting(
+        AUTO, help="Type of its weights: auto (bfloat16 on CUDA, else float32), float32, float64, bfloat16, float16."
+    )
     device: str = setting(AUTO, help="Where it runs: auto (cuda where there is one, else cpu), cpu, cuda, cuda:1, mps.")
+    device_map: DeviceMap | None = setting(
+        None, help="Spread its layers over all GPUs, as accelerate does.", shown_default="one device"
+    )
     kv_heads: KvHeads = setting(
         "native", help="native, or query: a k and a v of every query head where several share one."
     )

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, TypeAlias
 from edgewise.settings.setting import setting
 from edgewise.settings.texts import read_amount, read_goal, read_times, write_amount, write_goal, write_times
 
-Level: TypeAlias = Literal["edge", "node"]
+Level: TypeAlias = Literal["edge", "node", "neuron"]
 WITH_EXACT = "+exact"
 """Behind the name of a method that estimates: its largest and least certain estimates are measured."""
 DEFAULT_METHOD = f"eap{WITH_EXACT}"
@@ -24,9 +24,14 @@ class ScoreSettings:
 
     method: str = setting(DEFAULT_METHOD, help="How to score; see `edgewise list methods`.")
     metric: str | None = setting(
-        None, help="What is measured; see `edgewise list metrics`.", shown_default="that of the prompts or the method"
+        None,
+        help="What is measured; see `edgewise list metrics`; or my.py:function, which is run.",
+        shown_default="that of the prompts or the method",
     )
-    level: Level = setting("edge", help="What is scored: edge or node.")
+    level: Level = setting("edge", help="What is scored: edge, node, or neuron (heads and MLP neurons).")
+    neuron_edges: int = setting(
+        0, help="With --level neuron: score the edges into and out of so many of the best neurons too.", least=0
+    )
     per_prompt: bool = setting(False, help="Store every prompt's scores too.")
     bootstrap: int = setting(0, help="Intervals from so many resamples of the prompts, e.g. 200.", least=0)
     exact: int | None = setting(

@@ -12,8 +12,8 @@ from edgewise.settings.setting import flag, setting
 
 Ranking: TypeAlias = Literal["abs", "signed", "helpful", "mean-abs"]
 # Where nobody says how many: this share, but at least so many, for of a small graph a share holds no circuit.
-DEFAULT_FRACTION = {"edge": 0.01, "node": 0.1}
-DEFAULT_LEAST = {"edge": 100, "node": 10}
+DEFAULT_FRACTION = {"edge": 0.01, "node": 0.1, "neuron": 0.01}
+DEFAULT_LEAST = {"edge": 100, "node": 10, "neuron": 100}
 _RULES = ("top", "threshold", "fraction", "keep", "max_kl")
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from edgewise.settings.described import Described, described
 
 
-def words(settings: Any) -> Iterator[str]:
-    """Options and values, as `edgewise discover` reads them; what is as by default is left out."""
+def words(settings: Any, without: Collection[str] = ()) -> Iterator[str]:
+    """Options and values, as `edgewise discover` reads them; what is as by default, or named, is left out."""
     for one in described(type(settings)):
         value = getattr(settings, one.name)
-        if value != one.default and value is not None:
+        if value != one.default and value is not None and one.name not in without:
             yield from _words(one, value)
 
 

@@ -8,7 +8,7 @@ recognised by theirs. Rows are numbered from 1 without the header; in JSON lines
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from edgewise.tasks.dialects import OWN, Dialect, RawPrompt, recognise
 from edgewise.tasks.encode import TextEncoder
 from edgewise.tasks.hub import is_hub, read_hub, read_name
 from edgewise.tasks.mapped import mapped
+from edgewise.tasks.packed import gathered
 from edgewise.tasks.problems import Problem, Remark, remark_lines
 from edgewise.tasks.prompts import PromptPair, PromptSet
 from edgewise.tasks.tables import FileTable, Record, read_table
@@ -76,7 +77,7 @@ def read_prompts(
     problems = sorted((*rows.problems, *unusable), key=lambda problem: problem.row)
     checked = settle(kept, problems, drop_invalid=drop_invalid, origin=str(path))
     notes = _notes(path, dialect, rows, could_be_text=encoder is not None and not table.typed)
-    left = {pair.row for pair in kept}
+    left = {pair.row for pair in kept} if rows.remarks else set()
     remarks = remark_lines(str(path), ((row, remark) for row, remark in rows.remarks if row in left))
     return PromptSet(
         name=_name(str(path)),
@@ -132,7 +133,7 @@ def _understood(
 class _Rows:
     """What became of the rows: pairs, what is wrong or remarkable, and whether prompts are ids and begin with BOS."""
 
-    pairs: tuple[PromptPair, ...]
+    pairs: Sequence[PromptPair]
     problems: tuple[Problem, ...]
     remarks: tuple[tuple[int, Remark], ...]
     are_ids: bool
@@ -160,23 +161,27 @@ def _some(columns: Sequence[str]) -> str:
 
 
 def _build_rows(table: FileTable, dialect: Dialect, required: Sequence[str], builder: PairBuilder) -> _Rows:
-    pairs: list[PromptPair] = []
     problems: list[Problem] = []
     remarks: list[tuple[int, Remark]] = []
     first: RawPrompt | None = None
-    for record in table.records:
-        try:
-            raw = _meaning(record, dialect, required, table.typed)
-            first = first or raw
-            _check_alike(raw, first)
-            built = builder.build(raw, record.row)
-        except DataError as error:
-            problems.append(Problem(record.row, str(error)))
-            continue
-        pairs.append(built.pair)
-        remarks += [(record.row, remark) for remark in built.remarks]
+
+    def built() -> Iterator[PromptPair]:
+        nonlocal first
+        for record in table.records:
+            try:
+                raw = _meaning(record, dialect, required, table.typed)
+                first = first or raw
+                _check_alike(raw, first)
+                made = builder.build(raw, record.row)
+            except DataError as error:
+                problems.append(Problem(record.row, str(error)))
+                continue
+            remarks.extend((record.row, remark) for remark in made.remarks)
+            yield made.pair
+
+    pairs = gathered(built())
     are_ids = first is not None and not isinstance(first.clean, str)
-    return _Rows(tuple(pairs), tuple(problems), tuple(remarks), are_ids, first is not None and builder.bos(first))
+    return _Rows(pairs, tuple(problems), tuple(remarks), are_ids, first is not None and builder.bos(first))
 
 
 def _meaning(record: Record, dialect: Dialect, required: Sequence[str], typed: bool) -> RawPrompt:

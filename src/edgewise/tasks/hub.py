@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any
 
 from edgewise.errors import DataError, did_you_mean
-from edgewise.tasks.tables import FileTable, Record
+from edgewise.tasks.tables import FileTable, Record, Records
 
 HUB, MIB = "hub:", "mib/"
 MIB_NAMES = {
@@ -58,7 +58,7 @@ def read_hub(source: str, most: int | None = None) -> FileTable:
     records = tuple(Record(row, dict(fields)) for row, fields in enumerate(islice(rows, most), start=1))
     if not records:
         raise DataError(f"{source}: no rows; name another split")
-    return FileTable(records, typed=True, whole=most is None or len(rows) <= most)
+    return FileTable(Records(lambda: records), typed=True, whole=most is None or len(rows) <= most)
 
 
 def hub_digest(source: str) -> str:

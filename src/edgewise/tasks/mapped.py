@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from edgewise.errors import DataError, did_you_mean
-from edgewise.tasks.tables import FileTable, Record
+from edgewise.tasks.tables import FileTable, Record, Records
 
 FIELDS = ("clean", "corrupted", "answers", "wrong_answers", "positions")
 
@@ -31,7 +31,7 @@ def mapped(table: FileTable, columns: Mapping[str, str], origin: str) -> FileTab
             near = did_you_mean(column, table.columns)
             shown = ", ".join(table.columns[:20])
             raise DataError(f"{origin}: --map {field}={column}, but there is no such column{near}; it has {shown}")
-    return replace(table, records=tuple(_mapped(record, columns) for record in table.records))
+    return replace(table, records=Records(lambda: (_mapped(record, columns) for record in table.records)))
 
 
 def _mapped(record: Record, columns: Mapping[str, str]) -> Record:

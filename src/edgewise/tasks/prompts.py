@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, overload
 
 from edgewise.errors import DataError
 from edgewise.notebook import ShownInNotebook
+
+# Those of a pair that are numbers side by side.
+FIELDS = ("clean", "corrupted", "answers", "wrong_answers", "positions")
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,19 @@ class PromptPair:
 
     def __post_init__(self) -> None:
         """Make the fields tuples of int, and every position that lies inside the prompt non-negative."""
-        for name in ("clean", "corrupted", "answers", "wrong_answers", "positions"):
+        for name in FIELDS:
             object.__setattr__(self, name, _whole_numbers(getattr(self, name), name, self.row))
         length = len(self.clean)
         positions = self.positions or ((-1,) if length else ())
         inside = tuple(p + length if -length <= p < 0 else p for p in positions)
         object.__setattr__(self, "positions", inside)
+
+    @classmethod
+    def checked(cls, *fields: tuple[int, ...], row: int) -> PromptPair:
+        """A pair of fields, in their order, that are known to be as they must be."""
+        made = object.__new__(cls)
+        made.__dict__.update(zip(FIELDS, fields, strict=True), row=row)
+        return made
 
     def __len__(self) -> int:
         """Number of tokens of the clean prompt."""
@@ -68,7 +78,7 @@ class PromptSet(ShownInNotebook):
 
     Args:
         name: the task's name, or the file's.
-        pairs: the prompts.
+        pairs: the prompts; a collection that cannot be changed is kept as it is, any other as a tuple.
         metric: the metric meant for them when the user names none.
         bos: whether a beginning-of-sequence token was put before every prompt.
         dropped: how many rows were left out as unusable.
@@ -78,7 +88,7 @@ class PromptSet(ShownInNotebook):
     """
 
     name: str
-    pairs: tuple[PromptPair, ...]
+    pairs: Sequence[PromptPair]
     metric: str = "logit-diff"
     bos: bool = False
     dropped: int = 0
@@ -88,7 +98,9 @@ class PromptSet(ShownInNotebook):
 
     def __post_init__(self) -> None:
         """Own the collections, so that a later edit of the caller's list or dict changes nothing here."""
-        object.__setattr__(self, "pairs", tuple(self.pairs))
+        given: object = self.pairs
+        if not (isinstance(given, Hashable) and isinstance(given, Sequence)):
+            object.__setattr__(self, "pairs", tuple(self.pairs))
         object.__setattr__(self, "warnings", tuple(self.warnings))
         object.__setattr__(self, "info", dict(self.info))
 
@@ -118,8 +130,13 @@ class PromptSet(ShownInNotebook):
 
     def fingerprint(self) -> str:
         """SHA-256 of all ids and positions in order, in hexadecimal: equal prompts have equal ones."""
-        rows = [(p.clean, p.corrupted, p.answers, p.wrong_answers, p.positions) for p in self.pairs]
-        return hashlib.sha256(json.dumps(rows, separators=(",", ":")).encode()).hexdigest()
+        digest, before = hashlib.sha256(), b"["
+        for pair in self.pairs:
+            row = [getattr(pair, name) for name in FIELDS]
+            digest.update(before + json.dumps(row, separators=(",", ":")).encode())
+            before = b","
+        digest.update(b"]" if self.pairs else b"[]")
+        return digest.hexdigest()
 
 
 def _whole_numbers(values: Any, name: str, row: int) -> tuple[int, ...]:

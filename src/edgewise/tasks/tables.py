@@ -10,6 +10,7 @@ import csv
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,36 @@ class Record:
     fields: Mapping[str, Any]
 
 
+# Reads the rows of a file, at least as many as are wanted; None for all.
+Rows = Callable[[int | None], Iterable[Record]]
+
+
+class Records:
+    """The rows of a file, read anew by whoever goes through them: however many there are, one is in memory.
+
+    Args:
+        read: the rows.
+
+    Attributes:
+        columns: every field name of any row, in the order of first appearance.
+    """
+
+    def __init__(self, read: Callable[[], Iterable[Record]]) -> None:
+        self._read, self._n, columns = read, 0, dict[str, None]()
+        for record in read():
+            columns.update(dict.fromkeys(record.fields))
+            self._n += 1
+        self.columns = tuple(columns)
+
+    def __iter__(self) -> Iterator[Record]:
+        """Read them."""
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return self._n
+
+
 @dataclass(frozen=True)
 class FileTable:
     """The rows of a file.
@@ -44,14 +75,14 @@ class FileTable:
         whole: whether there are no others in the file.
     """
 
-    records: tuple[Record, ...]
+    records: Records
     typed: bool
     whole: bool = True
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Every field name of any row, in the order of first appearance."""
-        return tuple(dict.fromkeys(name for record in self.records for name in record.fields))
+        return self.records.columns
 
 
 def read_table(path: Path, most: int | None = None) -> FileTable:
@@ -73,14 +104,15 @@ def read_table(path: Path, most: int | None = None) -> FileTable:
         )
     try:
         _refuse_large(path, MOST_BYTES)
-        # One more than is asked for says whether there are more.
-        records = tuple(islice(reader(path, None if most is None else most + 1), None if most is None else most + 1))
+        rows = reader(path)
+        records = Records(lambda: islice(rows(most), most))
+        whole = most is None or next(islice(rows(most + 1), most, None), None) is None
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise DataError(f"{path}: cannot be read ({reason}); check the path (--data)") from error
     if not records:
         raise DataError(f"{path}: no rows; give at least one prompt")
-    return FileTable(records[:most], path.suffix.lower() != ".csv", most is None or len(records) <= most)
+    return FileTable(records, path.suffix.lower() != ".csv", whole)
 
 
 def _refuse_large(path: Path, most: int) -> None:
@@ -92,7 +124,11 @@ def _refuse_large(path: Path, most: int) -> None:
         )
 
 
-def _csv(path: Path, most: int | None) -> Iterator[Record]:
+def _csv(path: Path) -> Rows:
+    return lambda most: _csv_rows(path)
+
+
+def _csv_rows(path: Path) -> Iterator[Record]:
     rows = csv.reader((part for _, line in _lines(path) for part in _LINE.findall(line)), strict=True)
     filled = _filled(path, rows)
     header = [name.strip() for name in next(filled, ())]
@@ -124,14 +160,15 @@ def _csv_record(path: Path, row: int, header: Sequence[str], cells: Sequence[str
     return Record(row, dict(zip(header, cells, strict=True)))
 
 
-def _json(path: Path, most: int | None) -> Iterable[Record]:
+def _json(path: Path) -> Rows:
     """JSON rows, one a line or in one document: which of the two is told by the content, not by the name."""
     filled = ((number, line) for number, line in _lines(path) if line.strip())
     first, second = next(filled, None), next(filled, None)
     if first is not None and second is not None and _is_json(first[1]):
-        return _json_lines(path)
+        return lambda most: _json_lines(path)
     _refuse_large(path, MOST_OF_A_DOCUMENT)
-    return _json_document(path, "".join(line for _, line in _lines(path)))
+    document = _json_document(path, "".join(line for _, line in _lines(path)))
+    return lambda most: document() if callable(document) else document
 
 
 def _is_json(text: str) -> bool:
@@ -142,16 +179,17 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _json_document(path: Path, text: str) -> Iterable[Record]:
+def _json_document(path: Path, text: str) -> tuple[Record, ...] | Callable[[], Iterable[Record]]:
+    """The rows of one document, or what reads those of lines."""
     try:
         document = parse_json(text)
     except ValueError as error:
         if str(error).startswith("Extra data") or path.suffix.lower() == ".jsonl":
-            return _json_lines(path)
+            return partial(_json_lines, path)
         raise DataError(f"{path}: invalid JSON ({error}); write a list of rows") from None
     rows = document.get("prompts", document) if isinstance(document, dict) else document
     if isinstance(rows, dict) and _FIELDS & set(rows):
-        return _json_lines(path) if path.suffix.lower() == ".jsonl" else (Record(1, rows),)
+        return partial(_json_lines, path) if path.suffix.lower() == ".jsonl" else (Record(1, rows),)
     if not isinstance(rows, list):
         raise DataError(f'{path}: neither a list of rows nor {{"prompts": [rows]}}; write one of them')
     return tuple(Record(row, _an_object(value, f"{path}, row {row}")) for row, value in enumerate(rows, start=1))
@@ -178,8 +216,9 @@ def _an_object(value: object, where: str) -> dict[str, Any]:
     return value
 
 
-def _parquet(path: Path, most: int | None) -> Iterable[Record]:
-    return (Record(row, fields) for row, fields in enumerate(read_rows(path, most), start=1))
+def _parquet(path: Path) -> Rows:
+    """Unpacked once, since that is most of the work, and kept."""
+    return cache(lambda most: tuple(Record(row, fields) for row, fields in enumerate(read_rows(path, most), start=1)))
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -197,8 +236,8 @@ def _text(path: Path, number: int, line: bytes) -> str:
         ) from error
 
 
-# By the ending: from the file, and how many rows are wanted of it, to its rows.
-_READERS: Mapping[str, Callable[[Path, int | None], Iterable[Record]]] = {
+# By the ending: from the file to what reads its rows, given how many are wanted.
+_READERS: Mapping[str, Callable[[Path], Rows]] = {
     ".csv": _csv,
     ".jsonl": _json,
     ".json": _json,

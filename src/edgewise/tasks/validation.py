@@ -5,10 +5,11 @@ Nothing here knows a tokenizer or a model: what a model requires (its vocabulary
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from edgewise.errors import DataError
+from edgewise.tasks.packed import gathered
 from edgewise.tasks.problems import Problem, dropped, none_left, refusal, rows_named
 from edgewise.tasks.prompts import PromptPair
 
@@ -17,7 +18,7 @@ from edgewise.tasks.prompts import PromptPair
 class Validated:
     """What `validate` found: the usable pairs, how many were dropped, and one line for each warning."""
 
-    pairs: tuple[PromptPair, ...]
+    pairs: Sequence[PromptPair]
     dropped: int = 0
     warnings: tuple[str, ...] = ()
 
@@ -71,13 +72,19 @@ def validate(
     return settle(kept, problems, drop_invalid=drop_invalid, origin=origin)
 
 
-def sort_out(pairs: Sequence[PromptPair], limits: Limits) -> tuple[tuple[PromptPair, ...], tuple[Problem, ...]]:
+def sort_out(pairs: Iterable[PromptPair], limits: Limits) -> tuple[Sequence[PromptPair], tuple[Problem, ...]]:
     """The pairs that can be used, and what is wrong with the others."""
-    found = [(pair, find_problem(pair, limits)) for pair in pairs]
-    problems = tuple(
-        Problem(pair.row or index, what) for index, (pair, what) in enumerate(found, start=1) if what is not None
-    )
-    return tuple(pair for pair, what in found if what is None), problems
+    problems: list[Problem] = []
+
+    def usable() -> Iterator[PromptPair]:
+        for index, pair in enumerate(pairs, start=1):
+            what = find_problem(pair, limits)
+            if what is None:
+                yield pair
+            else:
+                problems.append(Problem(pair.row or index, what))
+
+    return gathered(usable()), tuple(problems)
 
 
 def settle(kept: Sequence[PromptPair], problems: Sequence[Problem], *, drop_invalid: bool, origin: str) -> Validated:
@@ -91,7 +98,7 @@ def settle(kept: Sequence[PromptPair], problems: Sequence[Problem], *, drop_inva
     equal = [pair.row or index for index, pair in enumerate(kept, start=1) if pair.clean == pair.corrupted]
     if equal:
         warnings.append(_equal(origin, equal))
-    return Validated(tuple(kept), len(problems), tuple(warnings))
+    return Validated(kept, len(problems), tuple(warnings))
 
 
 def require_differences(pairs: Sequence[PromptPair], origin: str) -> None:

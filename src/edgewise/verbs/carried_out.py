@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from edgewise.errors import EdgewiseWarning
+from edgewise.metrics.own import give
 from edgewise.runs.steps import Execution
 from edgewise.verbs.progress import ShownProgress
 
@@ -16,7 +17,7 @@ STOP = "stop it at any time, the same call goes on"
 
 @contextmanager
 def carried_out(given: dict[str, Any], *, overwrite: bool, progress: bool, stop: str = STOP) -> Iterator[Execution]:
-    """Yield the execution, and take the memory to use out of what was given.
+    """Yield the execution, and take the memory to use out of what was given; a metric in it is one that may run.
 
     Args:
         given: settings by their fields.
@@ -24,6 +25,8 @@ def carried_out(given: dict[str, Any], *, overwrite: bool, progress: bool, stop:
         progress: show it.
         stop: what to say, before a long step, of stopping it.
     """
+    if "metric" in given:
+        given["metric"] = give(given["metric"])
     memory = given.pop("max_memory", None)
     if not progress:
         yield Execution(overwrite, memory)

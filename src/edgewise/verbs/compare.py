@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from edgewise.metrics import Metric, MetricFunction
 from edgewise.runs.config import RunConfig
 from edgewise.runs.contest.comparison import compare as compare_runs
 from edgewise.runs.contest.comparison_result import Comparison
@@ -27,7 +28,7 @@ def compare(
     out: str | Path,
     n: int | None = None,
     seed: int | None = None,
-    metric: str | None = None,
+    metric: str | Metric | MetricFunction | None = None,
     ablation: Ablation = "resample",
     random: int = 3,
     trust_remote_code: bool = False,

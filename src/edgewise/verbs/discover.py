@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from edgewise.metrics import Metric, MetricFunction
 from edgewise.report.document import warnings
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover as discover_run
@@ -13,7 +14,7 @@ from edgewise.runs.steps import Execution
 from edgewise.runs.store.folder import Run
 from edgewise.settings.conditions import MemorySettings
 from edgewise.settings.methods import Rule
-from edgewise.settings.model import DType, KvHeads
+from edgewise.settings.model import DeviceMap, DType, KvHeads
 from edgewise.settings.scoring import DEFAULT_METHOD, Level
 from edgewise.settings.selection import Ranking, Selection
 from edgewise.verbs.asked import config_of, given_of, method_settings
@@ -42,8 +43,9 @@ def discover(
     select: Literal["all", "correct"] = "all",
     # Scores
     method: str = DEFAULT_METHOD,
-    metric: str | None = None,
+    metric: str | Metric | MetricFunction | None = None,
     level: Level = "edge",
+    neuron_edges: int = 0,
     per_prompt: bool = False,
     bootstrap: int = 0,
     exact: int | Literal["auto"] | None = None,
@@ -83,8 +85,9 @@ def discover(
     config: str | Path | None = None,
     gguf_file: str | None = None,
     adapter: str | None = None,
-    dtype: DType = "float32",
+    dtype: DType = "auto",
     device: str = "auto",
+    device_map: DeviceMap | None = None,
     kv_heads: KvHeads = "native",
     attention: str | None = None,
     ignore_config: str | Sequence[str] = (),

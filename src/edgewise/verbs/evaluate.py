@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from edgewise.errors import RunError, SettingError
+from edgewise.metrics import Metric, MetricFunction
 from edgewise.runs.config import RunConfig
 from edgewise.runs.evaluate import evaluate as evaluate_subject
 from edgewise.runs.evaluated import Evaluated
@@ -18,7 +19,7 @@ from edgewise.runs.store.folder import Run
 from edgewise.settings import described, flag
 from edgewise.settings.conditions import MemorySettings
 from edgewise.settings.evaluation import Ablation, EvaluationRequest
-from edgewise.settings.model import DType, KvHeads
+from edgewise.settings.model import DeviceMap, DType, KvHeads
 from edgewise.verbs.asked import folder_of, given_of
 from edgewise.verbs.carried_out import STOP, carried_out, tell
 from edgewise.verbs.pictures import show_on_page
@@ -52,7 +53,7 @@ def evaluate(
     random: int = 3,
     minimality: bool = False,
     pruned: bool = False,
-    metric: str | None = None,
+    metric: str | Metric | MetricFunction | None = None,
     # Model and machine
     model: str | Path | None = None,
     config: str | Path | None = None,
@@ -60,6 +61,7 @@ def evaluate(
     adapter: str | None = None,
     dtype: DType | None = None,
     device: str | None = None,
+    device_map: DeviceMap | None = None,
     kv_heads: KvHeads | None = None,
     attention: str | None = None,
     ignore_config: str | Sequence[str] = (),
@@ -78,7 +80,7 @@ def evaluate(
 
     Args:
         run: a finished run, or its folder; prompts and model are as in it where they are not given.
-        circuit: a circuit file (.json or .pt) instead of a run, with ``model``.
+        circuit: a circuit file (.json or .pt), or ``hub:OWNER/NAME[@REVISION]``, instead of a run, with ``model``.
         out: with ``circuit``: folder for the result, which makes it resumable.
         ablation: what patched edges carry.
         curve: evaluate the best edges at ten sizes, if scored.

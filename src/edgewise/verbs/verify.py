@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from edgewise import processes
+from edgewise.metrics import Metric, MetricFunction
 from edgewise.runs.config import RunConfig
 from edgewise.runs.steps import Execution, Progress
 from edgewise.runs.store.folder import VERIFICATION_PICTURES, Run, load_run
@@ -27,6 +28,7 @@ def verify(
     largest: int | None = None,
     top_k: int | None = None,
     seed: int = 0,
+    metric: str | Metric | MetricFunction | None = None,
     trust_remote_code: bool = False,
     batch_size: int | None = None,
     max_memory: int | str | None = None,
@@ -45,6 +47,7 @@ def verify(
         largest: how many of these are the most in doubt; half of them by default.
         top_k: how many of the largest are to be found; as the circuit by default.
         seed: of the draw.
+        metric: the run's, named again where it is code of a file or a function of yours.
         trust_remote_code: run code that the run's model carries.
         batch_size: prompts at a time; as in the run by default.
         max_memory: memory to use in all, bytes or words such as ``"8GB"``; what is free by default.

@@ -105,7 +105,7 @@ def test_a_config_that_is_given_stands_for_that_of_the_folder(given: LensCheckpo
         ("{folder}/none.pth", None, "there is no such weights file; check the path"),
         ("{folder}", "{folder}/none.json", r"none.json' cannot be read \(No such file"),
         ("{folder}", "{folder}/hf.json", "is not in TransformerLens's format, which has d_model and n_layers"),
-        ("{folder}", "{folder}/cfg.pkl", "is not JSON .*; write the config out as JSON"),
+        ("{folder}", "{folder}/cfg.pkl", "is not in TransformerLens's format, which has d_model and n_layers"),
         ("{folder}/notes.txt", "{folder}/config.json", "weights are a file in .safetensors, .pth, .pt"),
         ("{folder}/notes.txt", None, "is a file; give the folder that holds config.json"),
     ],

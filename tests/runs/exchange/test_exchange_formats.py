@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import pickle
 from contextlib import suppress
 from pathlib import Path
 
@@ -34,6 +35,13 @@ EDGES = (
 KEPT = Circuit.from_edges(TINY, ["input->a0.h0<v>", "a0.h0->m0", "m0->logits"])
 
 
+# The same circuit as InterpBench lists one.
+PAIRS = [
+    ("blocks.0.hook_resid_pre", "blocks.0.hook_v_input[0]"), ("blocks.0.hook_v_input[0]", "blocks.0.attn.hook_v[0]"),
+    ("blocks.0.attn.hook_result[0]", "blocks.0.hook_mlp_in"), ("blocks.0.hook_mlp_out", "blocks.0.hook_resid_post"),
+]  # fmt: skip
+
+
 def tiny_scores() -> EdgeScores:
     """Edge number n scores n + 1, signs alternating from plus."""
     values = np.full(TINY.mask.shape, np.nan)
@@ -44,6 +52,7 @@ def tiny_scores() -> EdgeScores:
 
 def written(name: str, circuit: Circuit | None, scores: EdgeScores | NodeScores | None, graph: Graph = TINY) -> bytes:
     found: Format = FORMATS.load(name)
+    assert found.write is not None
     content = found.write(Exchanged(graph, circuit, scores))
     assert isinstance(content, bytes)
     return content
@@ -67,7 +76,7 @@ def same(found: EdgeScores | NodeScores | None, wanted: EdgeScores | NodeScores 
 
 
 def test_every_format_that_is_read_is_tested_here() -> None:
-    assert {*TABLES, *EAP_IG, *OF_CIRCUIT, "auto-circuit"} == set(READABLE)
+    assert {*TABLES, *EAP_IG, *OF_CIRCUIT, "auto-circuit", "interpbench"} == set(READABLE)
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -142,6 +151,13 @@ def test_auto_circuit_keeps_scores(result: Result) -> None:
     assert found.scores is not None
     exists = scores.graph.mask
     np.testing.assert_allclose(found.scores.values[exists], np.nan_to_num(scores.values)[exists], rtol=1e-12)
+
+
+def test_interpbenchs_list_is_the_circuit() -> None:
+    found = read("interpbench", pickle.dumps(PAIRS))
+    assert (found.circuit, found.scores) == (KEPT, None)
+    with pytest.raises(FormatError, match="that could run code"):
+        read("interpbench", pickle.dumps([print]))
 
 
 def test_csv_as_another_program_reads_it() -> None:
@@ -276,7 +292,8 @@ def test_tensors_of_another_shape_are_refused() -> None:
 
 @pytest.mark.parametrize("name", READABLE)
 def test_cut_and_changed_files_are_refused_or_read_but_never_crash(name: str) -> None:
-    whole, rng = written(name, KEPT, tiny_scores()), np.random.default_rng(0)
+    whole = pickle.dumps(PAIRS) if name == "interpbench" else written(name, KEPT, tiny_scores())
+    rng = np.random.default_rng(0)
     for _ in range(60):
         damaged = bytearray(whole[: int(rng.integers(1, len(whole) + 1))])
         damaged[int(rng.integers(len(damaged)))] = int(rng.integers(256))
@@ -288,6 +305,6 @@ def test_the_page_lists_every_format() -> None:
     page = (Path(__file__).resolve().parents[3] / "docs/exchange.md").read_text(encoding="utf-8")
     for name in FORMATS:
         found: Format = FORMATS.load(name)
-        direction = "both" if found.read is not None else "out"
+        direction = "out" if found.read is None else "both" if found.write is not None else "in"
         row = f"| `{name}` | {found.summary} | {f'`{found.suffix}`' if found.suffix else 'folder'} | {direction} |"
         assert f"{row} {found.holds} | {found.sign} | {found.lost} |" in page

@@ -19,6 +19,7 @@ from edgewise.engine.run.hooks import Hooks, borrowed
 from edgewise.engine.run.sources import accumulation_dtype
 from edgewise.models import Model
 from edgewise.models.norms import Norm
+from edgewise.models.placement import device_of
 from edgewise.models.wiring import Attention, Projection
 
 N_VECTORS = 8
@@ -33,7 +34,7 @@ def norms_row(model: Model) -> CheckRow:
     worst, where = 0.0, "none"
     draw = torch.randn(N_VECTORS, model.graph.spec.d_model, generator=torch.Generator().manual_seed(0))
     for name, norm in _norms(model):
-        unit = (0.5 + draw).to(model.device, model.dtype)
+        unit = (0.5 + draw).to(device_of(norm.module) or model.device, model.dtype)
         for x in [unit, unit * norm.eps**0.5] if norm.scaled and norm.eps else [unit]:
             error = deviation(norm(x).detach(), _closed_form(norm, x))
             if not error <= worst:

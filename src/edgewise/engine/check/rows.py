@@ -42,5 +42,6 @@ class CheckRow:
 
 def deviation(measured: Tensor, expected: Tensor) -> float:
     """The largest difference of two tensors, relative to the largest value expected."""
-    scale = expected.double().abs().max().clamp_min(1e-30)
-    return float((measured.double() - expected.double()).abs().max() / scale)
+    wanted = expected.double()
+    scale = wanted.abs().max().clamp_min(1e-30)
+    return float((measured.double().to(wanted.device) - wanted).abs().max() / scale)

@@ -127,7 +127,7 @@ def _fix(
             for sources, gathered in patched.gathered(part, heads):
                 moved = attention.out.heads(gathered.to(dtype) - z.to(dtype))
                 effect = torch.einsum("sbphd,nbphd->nbsh", moved, by_head)
-                found = (effect * factor[:, None, None]).unflatten(-1, (len(heads), -1)).sum(-1)
+                found = (effect * factor.to(effect.device)[:, None, None]).unflatten(-1, (len(heads), -1)).sum(-1)
                 scores[:, :, sources, columns.start + heads[0] : columns.start + heads[-1] + 1] = found
 
 

@@ -21,35 +21,38 @@ class Tally:
         changes: ``o'_u - o_u`` of every source.
 
     Attributes:
-        scores: the sum so far.
+        scores: the sum so far, where logits are.
         factor: what is multiplied to the scores that are added, one a prompt, ``[batch, 1, 1]``.
         sources: the rows that `consume` adds to; None for all.
     """
 
     def __init__(self, graph: Graph, changes: SourceChanges) -> None:
-        batch = changes.everywhere.shape[1]
-        self.scores = changes.everywhere.new_zeros(batch, graph.n_sources, graph.n_destinations)
-        self.factor = changes.everywhere.new_ones(batch, 1, 1)
+        like = changes.parts[0].at_answers
+        self.scores = like.new_zeros(like.shape[1], graph.n_sources, graph.n_destinations, device=changes.home)
+        self.factor = self.scores.new_ones(len(self.scores), 1, 1)
         self.sources: slice | None = None
         self._graph, self._changes = graph, changes
         self._reached = torch.zeros(graph.n_destinations, dtype=torch.bool)
 
     def consume(self, at: DestinationGradient) -> None:
         """Add what a destination's gradient gives with the changes of the sources that precede it."""
-        known = self._changes.at_answers if at.at_answers else self._changes.everywhere
-        first, last = 0, at.n_sources
+        wanted = slice(0, at.n_sources)
         if self.sources is not None:
-            first, last = self.sources.start, min(self.sources.stop, last)
-        if first >= last:
-            return
-        self.add(at.rows, at.columns, edge_products(known[first:last, at.rows], at.gradient), first)
+            wanted = slice(self.sources.start, min(self.sources.stop, at.n_sources))
+        for part in self._changes.parts:
+            known = part.of(at.at_answers)
+            first, last = max(wanted.start, part.first), min(wanted.stop, part.first + len(known))
+            if first < last:
+                mine = known[first - part.first : last - part.first, at.rows]
+                self.add(at.rows, at.columns, edge_products(mine, at.gradient.to(mine.device)), first)
 
     def add(
         self, rows: slice, columns: slice, scores: Float[Tensor, "batch source destination"], first: int = 0
     ) -> None:
         """Add the scores of some prompts' edges from consecutive sources to some destinations."""
         self._reached[columns] = True
-        self.scores[rows, first : first + scores.shape[1], columns] += scores.mul_(self.factor[rows])
+        scaled = scores.to(self.scores.device).mul_(self.factor[rows])
+        self.scores[rows, first : first + scores.shape[1], columns] += scaled
 
     def require_all(self) -> None:
         """Refuse scores that lack a destination: the model is no longer the one that was wired."""

@@ -73,7 +73,7 @@ def _importance(
     stream: Float[Tensor, "batch pos d_model"],
     real: Bool[Tensor, "batch pos"],
 ) -> Float[Tensor, "batch source"]:
-    stream = stream.to(sources.dtype)
+    stream, real = stream.to(sources.device, sources.dtype), real.to(sources.device)
     whole = stream.abs().sum(-1)
     prox = torch.stack([whole - (stream - source).abs().sum(-1) for source in sources]).clamp_min(EPSILON)
     share = prox / prox.sum(0)

@@ -28,7 +28,7 @@ class Columns:
     def __call__(self, normed: Float[Tensor, "rows n_positions d_model"]) -> Float[Tensor, "rows n_positions n_tokens"]:
         """The logits, of the batch once or several times over."""
         times = len(normed) // len(self.weight)
-        apart = normed.unflatten(0, (times, len(self.weight)))
+        apart = normed.to(self.weight.device).unflatten(0, (times, len(self.weight)))
         logits: Tensor = apart @ self.weight if self.bias is None else apart @ self.weight + self.bias
         return logits.flatten(0, 1)
 
@@ -45,10 +45,11 @@ def columns_of(clean: CleanRun, tokens: Int64[Tensor, "batch n_tokens"]) -> Colu
         return None
     bias = linear_bias(module)
     # Each prompt's columns, d_model second.
-    weight = input_major(module).T[tokens].transpose(1, 2).contiguous()
-    columns = Columns(weight, None if bias is None else bias[tokens][:, None])
-    normed = clean.normed_at_answers
+    whole, normed = input_major(module).T, clean.normed_at_answers
+    there = tokens.to(whole.device)
+    weight = whole[there].transpose(1, 2).contiguous()
+    columns = Columns(weight, None if bias is None else bias[there][:, None])
     known = clean.logits.gather(-1, tokens[:, None].expand(-1, clean.logits.shape[1], -1))
     near = 1e-4 * known.abs().max() + 1e-6
-    same = (columns(normed.to(weight.dtype)) - known).abs().max() <= near
+    same = (columns(normed.to(weight.dtype)).to(known.device) - known).abs().max() <= near
     return columns if bool(same) else None

@@ -44,7 +44,9 @@ class CircuitValues:
         self.projected: dict[nn.Module, Tensor] = dict(clean.projected)
         self.z = list(clean.outputs.heads)
         self.mlps = list(clean.outputs.mlps)
-        self.logits = clean.logits if columns is None else columns(self.normed(self.reading(self.graph.logits)))
+        self.logits = clean.logits
+        if columns is not None:
+            self.logits = columns(self.normed(self.reading(self.graph.logits))).to(clean.logits.device)
 
     def copied(self) -> CircuitValues:
         """The same values in tables of their own; tensors are shared, and never written to."""
@@ -75,6 +77,10 @@ class CircuitValues:
             stream = clean.before_mlp[layer] if is_mlp else clean.entered[layer]
         stream = stream.to(clean.dtype)
         return clean.answers.read(stream) if self.at_answers(column) else stream
+
+    def change(self, source: int, column: int) -> Float[Tensor, "batch read d_model"]:
+        """What a source's replacement differs by, where and on the device on which a destination reads it."""
+        return self.changes(source, self.at_answers(column)).to(self.reading(column).device)
 
     def normed(self, stream: Float[Tensor, "rows n_positions d_model"]) -> Float[Tensor, "rows n_positions d_model"]:
         """What the unembedding is given of a stream."""

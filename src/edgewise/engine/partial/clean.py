@@ -92,7 +92,7 @@ class CleanRun:
             read_at(hooks, model.wiring, baseline.answers)
             hooks.returned(model.wiring.unembedding, last.append)
             self.logits = run(model.wiring, baseline.ids, repeated_cache(baseline.cache, 1))
-        self.unembedded_last = any(tensor is self.logits for tensor in last)
+        self.unembedded_last = any(_same(tensor, self.logits) for tensor in last)
         self.outputs = Replacement.of(recorded)
         self.changes = self.changes_from(self.outputs)
 
@@ -127,7 +127,8 @@ class CleanRun:
     def reading(self, stream: Tensor, sources: Iterable[int], at_answers: bool = False) -> Tensor:
         """A kept stream with each of some sources replaced, ``[sources * batch, pos or n_positions, d_model]``."""
         here = self.answers.read(stream) if at_answers else stream
-        return torch.cat([(here + self.change(source, at_answers)).to(stream.dtype) for source in sources])
+        changes = (self.change(source, at_answers).to(here.device) for source in sources)
+        return torch.cat([(here + change).to(stream.dtype) for change in changes])
 
     def projected_by(self, layer: int, times: int) -> dict[nn.Module, Tensor]:
         """What the q, k and v modules of a layer returned, so many times one after the other."""
@@ -179,6 +180,13 @@ class CleanRun:
             tuple(change(then, now) for then, now in zip(patched.heads, clean.heads, strict=True)),
             tuple(change(then, now) for then, now in zip(patched.mlps, clean.mlps, strict=True)),
         )
+
+
+def _same(made: object, logits: Tensor) -> bool:
+    """Whether a tensor is the logits, or what they were before they were taken home from another device."""
+    if made is logits or not isinstance(made, Tensor):
+        return made is logits
+    return made.device != logits.device and torch.equal(made.to(logits.device), logits)
 
 
 def _nothing(width: int, in_tuple: bool, x: Tensor, *_: object, **__: object) -> object:

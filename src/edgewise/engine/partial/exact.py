@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from edgewise.engine.partial.answer_logits import columns_of
 from edgewise.engine.partial.clean import CleanRun
 from edgewise.engine.run.forward import read_at, repeated_cache, run
-from edgewise.engine.run.hooks import Hooks, borrowed
+from edgewise.engine.run.hooks import Hooks, Watch, borrowed
 from edgewise.engine.run.replacement import Baseline
 from edgewise.models import Model
 
@@ -48,7 +48,11 @@ class SinglePatches:
         self._clean = CleanRun(model, baseline)
         self._columns = None if tokens is None else columns_of(self._clean, tokens)
         self.clean_logits, self.narrowed = self._clean.logits, self._columns is not None
-        self.unpatched = self.clean_logits if self._columns is None else self._columns(self._clean.normed_at_answers)
+        self.unpatched = (
+            self.clean_logits
+            if self._columns is None
+            else self._columns(self._clean.normed_at_answers).to(self.clean_logits.device)
+        )
 
     @torch.no_grad()
     def edges(self, edges: Sequence[tuple[int, int]]) -> Float[Tensor, "edges batch n_positions tokens"]:
@@ -87,6 +91,21 @@ class SinglePatches:
         (layer,) = layers
         return self._with_heads(layer, heads) if heads else self._with_mlp(layer)
 
+    @torch.no_grad()
+    def given(
+        self, layer: int, times: int, module: nn.Module, change: Watch
+    ) -> Float[Tensor, "times batch n_positions tokens"]:
+        """Logits when a module behind a layer's projections is given something else, in each of some copies.
+
+        Args:
+            layer: the module's.
+            times: how many copies of the prompts are run.
+            module: the module.
+            change: from what it is given, copy after copy, to what it is given instead.
+        """
+        known = self._clean.projected_by(layer, times)
+        return self._run(layer, times, known, lambda hooks: hooks.before(module, change))
+
     # Edges
 
     def _into_attention(self, layer: int, edges: Sequence[tuple[int, int]]) -> Tensor:
@@ -97,7 +116,7 @@ class SinglePatches:
         rows = len(stream)
         for number, (source, column) in enumerate(edges):
             part, head = places[column]
-            read = (stream + self._clean.change(source)).to(stream.dtype)
+            read = self._clean.reading(stream, [source])
             output = given[part.module][number * rows : (number + 1) * rows]
             part.view.write(output, head, part.project(attention.norm(read), head))
         return self._run(layer, len(edges), given)

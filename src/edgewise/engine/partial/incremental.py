@@ -106,7 +106,7 @@ class RunningCircuit:
         read = self._without(column, removed)
         variants, reads = [tuple(removed)], [read]
         for source in more:
-            read = read + self._values.changes(source, self._values.at_answers(column))
+            read = read + self._values.change(source, column)
             variants.append((*variants[-1], source))
             reads.append(read)
         if more:
@@ -148,6 +148,6 @@ class RunningCircuit:
             if at == column and tuple(removed[: len(sources)]) == sources:
                 known, read = len(sources), summed
         for source in removed[known:]:
-            read = read + self._values.changes(source, self._values.at_answers(column))
+            read = read + self._values.change(source, column)
         self._summed = (column, tuple(removed), read)
         return read

@@ -180,9 +180,9 @@ class Propagation:
             change = self._written[source]
             if self._now.at_answers(column) and self._graph.writer(source)[0] < self._now.last:
                 change = self._answers.read(change)
-            read += change
+            read += change.to(read.device)
         for source in [] if self._removed is None else np.flatnonzero(self._removed[:, column]).tolist():
-            read += self._now.changes(source, self._now.at_answers(column))
+            read += self._now.change(source, column)
         self._trial.reads[column] = read
         return read
 

@@ -58,6 +58,7 @@ class Changes:
 
     def note_heads(self, layer: int, out: OutputProjection, z: Float[Tensor, "rows pos width"]) -> None:
         """Note what a layer's heads write, from what they write in front of their slices."""
+        self._follow(z)
         sources = self._graph.head_sources(layer)
         wanted = [source for source in range(sources.start, sources.stop) if self._plan.needed[source]]
         in_sum = sources.start < self._plan.n_replaced
@@ -74,6 +75,7 @@ class Changes:
 
     def note_mlp(self, layer: int, out: Float[Tensor, "rows pos d_model"]) -> None:
         """Note what a layer's MLP writes."""
+        self._follow(out)
         source = self._graph.mlp_source(layer)
         if self._plan.needed[source] or source < self._plan.n_replaced:
             self._note(source, self._change(out, self._replacement.mlps[layer]), layer)
@@ -85,11 +87,22 @@ class Changes:
 
         Rows of sources that are not needed hold anything.
         """
+        self._follow(stream)
         table = self._answers_table() if at_answers else self._everywhere
         table[STREAM] = self._answers.read(stream) if at_answers else stream
         if n_sources <= self._plan.n_replaced:
             torch.add(table[STREAM], self._first_sum(n_sources, at_answers), out=table[REPLACED])
         return table[: SOURCES + n_sources]
+
+    def _follow(self, run: Tensor) -> None:
+        """Take all that is known to the device that the run has come to."""
+        here, device = self._everywhere, run.device
+        if here.device == device:
+            return
+        self._everywhere = self._buffers.take("changes", here.shape, run, self._dtype).copy_(here)
+        self._at_answers = None if self._at_answers is None else self._at_answers.to(device)
+        self._sum = self._sum.to(device)
+        self._pending = [(source, change.to(device)) for source, change in self._pending]
 
     def _note(self, source: int, change: Tensor, layer: int) -> None:
         if self._plan.needed[source]:

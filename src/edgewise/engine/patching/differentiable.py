@@ -38,11 +38,12 @@ class TracedMixture:
         self._groups: list[Tensor] = []
         self._at_answers: list[Tensor] = []
 
-    def plan(self, modules: Sequence[slice], n_sources: int, *, at_answers: bool = False) -> Reading:
+    def plan(
+        self, modules: Sequence[slice], n_sources: int, device: torch.device | None, *, at_answers: bool = False
+    ) -> Reading:
         """Every column of a place, patched or not: an entry that is zero has a gradient too."""
-        device = self._masks.device
         columns = torch.cat([torch.arange(at.start, at.stop, device=device) for at in modules])
-        weights = self._masks[:, :n_sources, columns].mT
+        weights = torch.cat([self._masks[:, :n_sources, at] for at in modules], -1).mT.to(device)
         given = Given(patched=True, replaced=(False,) * len(weights), instead=False)
         return Reading(columns, n_sources, at_answers, weights, dense=True, given=(given,) * len(modules))
 
@@ -66,10 +67,11 @@ class TracedMixture:
 
     def reads(self, reading: Reading, stream: Float[Tensor, "rows pos d_model"]) -> Iterator[Read]:
         """Every column of a place, mask by mask and a few prompts at a time."""
+        self._groups = [group.to(stream.device) for group in self._groups]
         changes = torch.cat(self._groups)
         if reading.at_answers:
-            each = torch.arange(changes.shape[1], device=changes.device)[:, None]
-            changes = torch.cat([changes[:, each, self._answers.positions], *self._at_answers])
+            at_answers = [group.to(stream.device) for group in self._at_answers]
+            changes = torch.cat([self._answers.read_each(changes), *at_answers])
             stream = self._answers.read(stream)
         changes, per_mask = changes[: reading.n_sources], len(stream) // len(self._masks)
         at_once = rows_at_once(stream)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -39,12 +40,14 @@ class Mixture:
     ) -> None:
         dtype = accumulation_dtype(replacement.embedding.dtype)
         self.graph, self._buffers = graph, buffers
-        self._plan = ReadPlan(graph, masks.detach().to("cpu", dtype), masks.device)
+        self._plan = ReadPlan(graph, masks.detach().to("cpu", dtype))
         self._changes = Changes(graph, answers, replacement, self._plan, buffers)
 
-    def plan(self, modules: Sequence[slice], n_sources: int, *, at_answers: bool = False) -> Reading | None:
+    def plan(
+        self, modules: Sequence[slice], n_sources: int, device: torch.device | None, *, at_answers: bool = False
+    ) -> Reading | None:
         """How a place's destinations are made; None where none is patched. All are planned before the run begins."""
-        return self._plan.read(modules, n_sources, at_answers=at_answers)
+        return self._plan.read(modules, n_sources, device, at_answers=at_answers)
 
     def note_input(self, stream: Float[Tensor, "rows pos d_model"]) -> None:
         """Note what enters block 0."""

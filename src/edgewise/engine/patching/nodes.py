@@ -102,7 +102,7 @@ def masked_logits(
 
 def _mixed(share: Float[Tensor, "rows 1 slots 1"], other: Tensor, output: Float[Tensor, "batch pos width"]) -> Tensor:
     """The share of an output and the rest of the corrupted one: exactly either where the share is 1 or 0."""
-    n_slots = share.shape[2]
+    share, n_slots = share.to(output.device), share.shape[2]
     own, theirs = (x.to(share.dtype).unflatten(-1, (n_slots, -1)) for x in (output, other))
     mixed: Tensor = (share * own + (1 - share) * theirs).flatten(2)
     return mixed.to(output.dtype)

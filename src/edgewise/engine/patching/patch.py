@@ -36,7 +36,10 @@ from edgewise.engine.run.replacement import Baseline
 from edgewise.engine.run.sources import watch_heads
 from edgewise.models import Model, Wiring
 from edgewise.models.norms import Norm
+from edgewise.models.placement import device_of
 from edgewise.models.wiring import Attention, Block, Mlp
+
+Place = torch.device | None
 
 
 def patched_logits(
@@ -100,34 +103,36 @@ class _PatchedRun:
 
     def _patch_block(self, hooks: Hooks, layer: int, block: Block, is_last: bool) -> None:
         attention, mlp = block.attention, block.mlp
-        self._patch_attention(hooks, layer, attention)
+        device = device_of(block.module)
+        self._patch_attention(hooks, layer, attention, device)
         watch_heads(hooks, attention.out, lambda z: self._mixture.note_heads(layer, attention.out, z))
         if mlp is not None:
-            self._patch_mlp(hooks, layer, mlp, is_last)
+            self._patch_mlp(hooks, layer, mlp, device, is_last)
             hooks.after(mlp.out, lambda out: self._mixture.note_mlp(layer, out))
 
-    def _patch_attention(self, hooks: Hooks, layer: int, attention: Attention) -> None:
+    def _patch_attention(self, hooks: Hooks, layer: int, attention: Attention, device: Place) -> None:
         columns = (self._graph.q(layer), self._graph.k(layer), self._graph.v(layer))
         modules: dict[nn.Module, list[Part]] = {}
         for projection, at in zip(attention.projections, columns, strict=True):
             modules.setdefault(projection.module, []).append(Part(projection, at))
         places = [slice(parts[0].at.start, parts[-1].at.stop) for parts in modules.values()]
-        reading = self._mixture.plan(places, self._graph.sources_before_attention(layer))
+        reading = self._mixture.plan(places, self._graph.sources_before_attention(layer), device)
         if reading is not None:
             patch_projections(hooks, self._mixture, attention.norm, modules, reading)
 
-    def _patch_mlp(self, hooks: Hooks, layer: int, mlp: Mlp, at_answers: bool) -> None:
+    def _patch_mlp(self, hooks: Hooks, layer: int, mlp: Mlp, device: Place, at_answers: bool) -> None:
         stream, column = self._before_mlp[layer], self._graph.mlp(layer)
         assert stream is not None
         n_sources = self._graph.sources_before_mlp(layer)
-        reading = self._mixture.plan([slice(column, column + 1)], n_sources, at_answers=at_answers)
+        reading = self._mixture.plan([slice(column, column + 1)], n_sources, device, at_answers=at_answers)
         if reading is not None:
             hooks.before(mlp.module, lambda normed: self._replace(normed, mlp.norm, reading, stream))
 
     def _patch_logits(self, hooks: Hooks, wiring: Wiring) -> None:
         stream, norm = Latest(hooks, wiring.final_norm), wiring.final_norm
         column, n_sources = self._graph.logits, self._graph.n_sources
-        reading = self._mixture.plan([slice(column, column + 1)], n_sources, at_answers=True)
+        device = device_of(norm.module) or device_of(wiring.unembedding)
+        reading = self._mixture.plan([slice(column, column + 1)], n_sources, device, at_answers=True)
         if reading is None:
             read_at(hooks, wiring, self._answers)
         else:

@@ -50,7 +50,7 @@ def fed(
     wanted = reading.given[number].replaced
     if not any(wanted):
         return normed
-    replaced = norm(mixture.replaced(reading, stream.get()).to(normed.dtype))
+    replaced = norm(mixture.replaced(reading, stream.get()).to(normed.dtype)).to(normed.device)
     rows = torch.tensor(wanted, device=normed.device).repeat_interleave(len(normed) // len(wanted))
     return torch.where(rows[:, None, None], replaced, normed)
 

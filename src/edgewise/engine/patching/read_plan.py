@@ -73,7 +73,6 @@ class ReadPlan:
     Args:
         graph: the model's graph.
         masks: which edges are patched, or by what share, on the CPU.
-        device: where the run is.
 
     Attributes:
         n_masks: how many masks are run together.
@@ -81,8 +80,8 @@ class ReadPlan:
         n_replaced: the replaced stream is needed as far as it carries the first so many sources.
     """
 
-    def __init__(self, graph: Graph, masks: Float[Tensor, "masks source destination"], device: torch.device) -> None:
-        self.n_masks, self._device = len(masks), device
+    def __init__(self, graph: Graph, masks: Float[Tensor, "masks source destination"]) -> None:
+        self.n_masks = len(masks)
         exists = torch.tensor(graph.mask)
         share = masks * exists
         patched = (share != 0).sum(1)
@@ -92,12 +91,15 @@ class ReadPlan:
         self.needed = [False] * graph.n_sources
         self.n_replaced = 0
 
-    def read(self, modules: Sequence[slice], n_sources: int, *, at_answers: bool = False) -> Reading | None:
+    def read(
+        self, modules: Sequence[slice], n_sources: int, device: torch.device | None, *, at_answers: bool = False
+    ) -> Reading | None:
         """How the destinations of one place are made; None where none of them is patched.
 
         Args:
             modules: the columns of each module that reads there.
             n_sources: how many sources precede it.
+            device: where it is; None for where masks are.
             at_answers: whether it reads where logits are wanted alone.
         """
         given, columns = zip(*(self._give(module) for module in modules), strict=True)
@@ -113,7 +115,7 @@ class ReadPlan:
             self.n_replaced = max(self.n_replaced, n_sources)
         begun = replaced.to(rest.dtype)
         weights = torch.cat([1 - begun, begun, rest], 1).mT.contiguous()
-        return Reading(chosen, n_sources, at_answers, weights.to(self._device), dense, given)
+        return Reading(chosen.to(device), n_sources, at_answers, weights.to(device), dense, given)
 
     def _give(self, module: slice) -> tuple[Given, Int[Tensor, " n"]]:
         """What a module is given, and its columns that are made one by one."""

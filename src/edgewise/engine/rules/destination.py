@@ -27,7 +27,7 @@ from edgewise.engine.gradients.products import edge_products
 from edgewise.engine.rules.run import Arrival
 from edgewise.engine.rules.statistics import NormStatistics
 from edgewise.engine.run.buffers import Buffers
-from edgewise.engine.run.sources import SourceChanges
+from edgewise.engine.run.sources import ChangesThere, SourceChanges
 from edgewise.models.norms import Norm
 
 
@@ -83,36 +83,38 @@ class Scorer:
 
     def receive(self, at: Arrival) -> None:
         """Add the scores of one arrival's edges."""
-        known = self._geometry.changes.at_answers if at.at_answers else self._geometry.changes.everywhere
-        changes = known[: at.n_sources]
-        own = _statistics(at.norm, at.stream, changes.dtype)
-        ref = None if at.reference is None else _statistics(at.norm, at.reference, changes.dtype)
+        dtype, there = self._geometry.dtype, self._geometry.read_by(at)
+        own = _statistics(at.norm, at.stream, dtype)
+        ref = None if at.reference is None else _statistics(at.norm, at.reference, dtype)
         if own is None and self._weight is None:  # a model without norms reads the stream itself
-            own, rule = _unscaled(at.stream.to(changes.dtype)), Destination.FROZEN
+            own, rule = _unscaled(at.stream.to(dtype)), Destination.FROZEN
         else:
             rule = self._rule
-        for rows, behind in _behind(at, changes.dtype, self._buffers):
+        for rows, behind in _behind(at, dtype, self._buffers):
+            here = None if own is None else own[rows]
             if rule is Destination.EXACT:
-                scores = self._exact(at, own, rows, behind, changes[:, rows])
-            else:
-                assert own is not None
-                scores = edge_products(changes[:, rows], _pulled(rule, own[rows], ref and ref[rows], behind[:-1]))
-            self._tally.add(rows, at.columns, scores)
+                for part in there:
+                    self._tally.add(rows, at.columns, self._exact(at, part, here, rows, behind), part.first)
+                continue
+            assert here is not None
+            gradient = _pulled(rule, here, ref and ref[rows], behind[:-1])
+            for part in there:
+                mine = part.changes(at)[:, rows]
+                self._tally.add(rows, at.columns, edge_products(mine, gradient.to(mine.device)), part.first)
 
     def _exact(
-        self, at: Arrival, own: NormStatistics | None, rows: slice, behind: Tensor, changes: Tensor
+        self, at: Arrival, part: Sizes, own: NormStatistics | None, rows: slice, behind: Tensor
     ) -> Float[Tensor, "rows source destination"]:
         """The norm's own change, position by position; one more column of the product gives ``c . d_u``."""
-        n_rows, key = behind.shape[1], (at.columns.start, rows.start)
-        here = None if own is None else own[rows]
-        size = self._geometry.size(at, rows)
-        patched = self._geometry.patched.get(key)
+        changes, n_rows, key = part.changes(at)[:, rows], behind.shape[1], (at.columns.start, rows.start)
+        here, behind = None if own is None else own.on(changes.device), behind.to(changes.device)
+        size, patched = part.size(at, rows), part.patched.get(key)
         if here is None:
             scores = _by_token(changes, behind[:-1])
         elif patched is None:
             behind[-1] = here.centred
             products = _by_token(changes, behind)
-            patched = self._geometry.patched[key] = _patched_scale(here, products[..., -1:], size)
+            patched = part.patched[key] = _patched_scale(here, products[..., -1:], size)
             scores = products[..., :-1] * patched
         else:
             scores = _by_token(changes, behind[:-1]) * patched
@@ -120,44 +122,70 @@ class Scorer:
             base = (behind[:-1] * here.centred).sum(-1).flatten(1).T[:, None]
             scores += base * (patched - here.scale.reshape(-1, 1, 1))
         if self._weight is not None:
-            scores *= self._weight.of(self._geometry.share(at, rows, changes, size), at.columns)
+            scores *= self._weight.of(self._geometry.share(at, rows, part), at.columns)
         return scores.view(n_rows, -1, *scores.shape[1:]).sum(1)
 
 
-class Geometry:
-    """How large the sources' changes are, kept between backward passes.
+class Sizes:
+    """How large the changes of one device's sources are, kept between backward passes.
 
     Args:
-        changes: ``o'_u - o_u`` of every source.
+        there: these changes.
 
     Attributes:
+        first: the first of the sources.
         patched: the scales of norms with each source patched, ``[token, source, 1]``, by column and first prompt.
+        shares: ``|d_u| / |d|``, likewise.
     """
 
-    def __init__(self, changes: SourceChanges) -> None:
-        self.changes = changes
+    def __init__(self, there: ChangesThere) -> None:
+        self.first = there.first
         self.patched: dict[tuple[int, int | None], Tensor] = {}
-        self._shares: dict[tuple[int, int | None], Tensor] = {}
+        self.shares: dict[tuple[int, int | None], Tensor] = {}
+        self._there = there
         self._sizes: dict[tuple[bool, bool], Tensor] = {}
+
+    def changes(self, at: Arrival) -> Float[Tensor, "source batch read d_model"]:
+        """Of the sources that an arrival's destinations read; of none, if all of them come later."""
+        return self._there.of(at.at_answers)[: max(0, at.n_sources - self.first)]
 
     def size(self, at: Arrival, rows: slice) -> Float[Tensor, "token source one"]:
         """``|d_u|^2``, without the mean where the norm removes it."""
         key = at.at_answers, at.norm.scaled and at.norm.centred
         if key not in self._sizes:
-            known = self.changes.at_answers if at.at_answers else self.changes.everywhere
-            self._sizes[key] = _squares(known, centred=key[1])
-        return self._sizes[key][: at.n_sources, rows].flatten(1).T[..., None]
+            self._sizes[key] = _squares(self._there.of(at.at_answers), centred=key[1])
+        return self._sizes[key][: len(self.changes(at)), rows].flatten(1).T[..., None]
 
-    def share(
-        self, at: Arrival, rows: slice, changes: Float[Tensor, "source rows pos d_model"], size: Tensor
-    ) -> Float[Tensor, "token source one"]:
+
+class Geometry:
+    """How large the sources' changes are, each device's on that device.
+
+    Args:
+        changes: ``o'_u - o_u`` of every source.
+
+    Attributes:
+        dtype: the accumulation type.
+    """
+
+    def __init__(self, changes: SourceChanges) -> None:
+        self.dtype = changes.parts[0].at_answers.dtype
+        self._parts = [Sizes(there) for there in changes.parts]
+
+    def read_by(self, at: Arrival) -> list[Sizes]:
+        """Those with sources that an arrival's destinations read."""
+        return [part for part in self._parts if len(part.changes(at))]
+
+    def share(self, at: Arrival, rows: slice, part: Sizes) -> Float[Tensor, "token source one"]:
         """``|d_u| / |d|``, d the sum of all changes that the destination reads."""
         key = at.columns.start, rows.start
-        if key not in self._shares:
-            whole = _squares(changes.sum(0), centred=at.norm.scaled and at.norm.centred).reshape(-1, 1, 1)
+        if key not in part.shares:
+            size = part.size(at, rows)
+            sums = [other.changes(at)[:, rows].sum(0).to(size.device) for other in self.read_by(at)]
+            change = sums[0] if len(sums) == 1 else torch.stack(sums).sum(0)
+            whole = _squares(change, centred=at.norm.scaled and at.norm.centred).reshape(-1, 1, 1)
             least = torch.finfo(whole.dtype).tiny
-            self._shares[key] = (size / whole.clamp_min(least)).sqrt()
-        return self._shares[key]
+            part.shares[key] = (size / whole.clamp_min(least)).sqrt()
+        return part.shares[key]
 
 
 def _squares(x: Float[Tensor, "*lead d_model"], *, centred: bool) -> Float[Tensor, "*lead"]:
@@ -197,7 +225,7 @@ def _behind(
     Behind the last destination there is room for one more.
     """
     if at.direct is not None:
-        gain, gradient = at.norm.gain(), at.direct.to(dtype)
+        gain, gradient = at.norm.gain(), at.direct.to(at.stream.device, dtype)
         gradient = gradient if gain is None else gradient * gain.to(dtype)
         behind = buffers.take("gradients", (2, *gradient.shape), gradient, dtype)
         behind[0] = gradient - gradient.mean(-1, keepdim=True) if at.norm.centred else gradient

@@ -43,6 +43,10 @@ class NormStatistics:
         """Those of some prompts."""
         return NormStatistics(self.centred[rows], self.scale[rows], self.removes_mean)
 
+    def on(self, device: torch.device) -> NormStatistics:
+        """The same on a device."""
+        return NormStatistics(self.centred.to(device), self.scale.to(device), self.removes_mean)
+
     def centre(self, x: Float[Tensor, "*lead d_model"]) -> Float[Tensor, "*lead d_model"]:
         """A gradient with the mean removed, where the norm removes it."""
         return x - x.mean(-1, keepdim=True) if self.removes_mean else x

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import torch
@@ -30,6 +30,15 @@ class Answers:
 
     positions: Int[Tensor, "batch n_positions"]
     real: Bool[Tensor, "batch n_positions"]
+    _elsewhere: dict[torch.device, Answers] = field(default_factory=dict, repr=False, compare=False)
+
+    def on(self, device: torch.device) -> Answers:
+        """The same positions for tensors that live on a device; each is taken there once."""
+        if device == self.positions.device:
+            return self
+        if device not in self._elsewhere:
+            self._elsewhere[device] = Answers(self.positions.to(device), self.real.to(device))
+        return self._elsewhere[device]
 
     def shifted(self, start: int) -> Answers:
         """The same positions for a run that begins ``start`` tokens later."""
@@ -41,17 +50,23 @@ class Answers:
 
     def read(self, x: Shaped[Tensor, "batch pos d"]) -> Shaped[Tensor, "batch n_positions d"]:
         """The vectors at each row's own positions."""
-        return x[self._rows(), self.positions]
+        here = self.on(x.device)
+        return x[here._rows(), here.positions]
+
+    def read_each(self, x: Shaped[Tensor, "each batch pos d"]) -> Shaped[Tensor, "each batch n_positions d"]:
+        """The same of several tensors side by side."""
+        here = self.on(x.device)
+        return x[:, here._rows(), here.positions]
 
     def read_once(self, x: Float[Tensor, "batch pos d"]) -> Float[Tensor, "batch n_positions d"]:
         """The same, zero at padding: for what is summed over positions."""
-        return self.read(x) * self.real[..., None]
+        return self.read(x) * self.on(x.device).real[..., None]
 
     def spread(self, values: Float[Tensor, "batch n_positions d"], length: int) -> Float[Tensor, "batch pos d"]:
         """Put values back at their positions, zero elsewhere."""
-        full = values.new_zeros(values.shape[0], length, values.shape[-1])
-        once = values * self.real[..., None]
-        return full.index_put((self._rows(), self.positions), once, accumulate=True)
+        here, full = self.on(values.device), values.new_zeros(values.shape[0], length, values.shape[-1])
+        once = values * here.real[..., None]
+        return full.index_put((here._rows(), here.positions), once, accumulate=True)
 
     def narrow(self, hooks: Hooks, module: nn.Module) -> list[int]:
         """Let a module, and what follows it, see these positions only; the full length is noted for `widen`."""

@@ -11,15 +11,18 @@ from torch import Tensor
 
 @dataclass
 class Buffers:
-    """Named blocks of memory that grow to the largest use; a tensor is good until its name is taken again."""
+    """Named blocks of memory, on each device its own, that grow to the largest use.
 
-    blocks: dict[str, Tensor] = field(default_factory=dict)
+    A tensor is good until its name is taken again there.
+    """
+
+    blocks: dict[tuple[str, torch.device], Tensor] = field(default_factory=dict)
 
     def take(self, name: str, shape: tuple[int, ...], like: Tensor, dtype: torch.dtype) -> Tensor:
         """An uninitialised tensor of the given shape and type, on the device of ``like``."""
-        size = math.prod(shape)
-        block = self.blocks.get(name)
-        if block is None or block.numel() < size or block.dtype != dtype or block.device != like.device:
-            self.blocks.pop(name, None)
-            block = self.blocks[name] = torch.empty(size, dtype=dtype, device=like.device)
+        size, place = math.prod(shape), (name, like.device)
+        block = self.blocks.get(place)
+        if block is None or block.numel() < size or block.dtype != dtype:
+            self.blocks.pop(place, None)
+            block = self.blocks[place] = like.new_empty(size, dtype=dtype)
         return block[:size].view(shape)

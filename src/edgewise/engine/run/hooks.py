@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from edgewise.models.alone import alone
+from edgewise.models.placement import device_of
 
 Watch = Callable[[Tensor], Tensor | None]
 
@@ -19,7 +21,8 @@ class Hooks:
     """Hooks on modules, taken off together. A hook sees one tensor and may return another to stand in for it.
 
     Tensors are ``[batch, pos, width]`` to a hook, also where a model lays all tokens in one row for some modules, as
-    OPT does for its MLP.
+    OPT does for its MLP. What a hook sees before a module is on the module's own device, whichever device the stream
+    comes from.
 
     Args:
         model: the model that the modules are of.
@@ -33,7 +36,7 @@ class Hooks:
 
     def before(self, module: nn.Module, watch: Watch) -> None:
         """Call ``watch`` with the module's first argument (or its keyword ``hidden_states``) before it runs."""
-        call = partial(_call_before, partial(_by_row, watch, self._batch))
+        call = partial(_call_before, partial(_by_row, watch, self._batch), device_of(module))
         self._handles.append(module.register_forward_pre_hook(call, with_kwargs=True))
 
     def after(self, module: nn.Module, watch: Watch) -> None:
@@ -75,12 +78,18 @@ def _by_row(watch: Watch, batch: list[int], seen: Tensor) -> Tensor | None:
     return None if replaced is None else replaced.flatten(0, 1)
 
 
-def _call_before(watch: Watch, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    if args:
-        replaced = watch(args[0])
-        return None if replaced is None else ((replaced, *args[1:]), kwargs)
-    replaced = watch(kwargs["hidden_states"])
-    return None if replaced is None else (args, {**kwargs, "hidden_states": replaced})
+def _call_before(
+    watch: Watch, device: torch.device | None, _: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    given: Tensor = args[0] if args else kwargs["hidden_states"]
+    here = given if device is None else given.to(device)
+    replaced = watch(here)
+    if replaced is None:
+        # What was watched is what goes on: a mark on it, or a view of it, is not to be lost in another move.
+        if here is given:
+            return None
+        replaced = here
+    return ((replaced, *args[1:]), kwargs) if args else (args, {**kwargs, "hidden_states": replaced})
 
 
 def _call_after(watch: Watch, _: nn.Module, __: Any, output: Any) -> Any:

@@ -18,7 +18,7 @@ def metric_for(prompts: PromptSet | Sequence[PromptPair], metric: AnyMetric | No
     return get_metric(default if metric is None else metric)
 
 
-def usable(model: Model, prompts: PromptSet | Sequence[PromptPair], metric: Metric) -> tuple[PromptPair, ...]:
+def usable(model: Model, prompts: PromptSet | Sequence[PromptPair], metric: Metric) -> Sequence[PromptPair]:
     """Return the pairs of some prompts that a model can be run on and a metric computed of.
 
     Raises:
@@ -27,7 +27,7 @@ def usable(model: Model, prompts: PromptSet | Sequence[PromptPair], metric: Metr
         MetricError: a metric that cannot be computed on these prompts.
     """
     model.require_eval()
-    pairs = tuple(prompts)
+    pairs = prompts.pairs if isinstance(prompts, PromptSet) else tuple(prompts)
     validate(
         pairs,
         vocab_size=model.vocab_size,

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import psutil
@@ -29,6 +29,7 @@ from edgewise.engine.run.at_once import gradient_tokens, most_tokens
 from edgewise.engine.run.sources import accumulation_dtype
 from edgewise.errors import MemoryLimitError
 from edgewise.models import Model
+from edgewise.models.placement import device_of
 from edgewise.models.quantised import is_quantised, output_width
 from edgewise.models.wiring import Mlp
 from edgewise.out_of_memory import is_out_of_memory
@@ -70,8 +71,10 @@ def _fits(model: Model, pairs: Sequence[PromptPair], conditions: Conditions, act
     """As many as fit in this process."""
     need = Need.of(model, pairs, activations)
     _page_in(model)
-    room = Room(_used(model.device), _free(model.device), _own_share(conditions.max_memory, model.device))
-    return need.most(room, model.device)
+    return min(
+        need.on(share).most(Room(_used(device), _free(device), _own_share(conditions.max_memory, device)), model.device)
+        for device, share in shares(model).items()
+    )
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,10 @@ class Need:
         each = int(activations * bytes_per_prompt(model, longest, reads))
         return cls(each, fixed_bytes(model, longest), longest, len(pairs))
 
+    def on(self, share: float) -> Need:
+        """What of it is on a device that has such a share of the layers."""
+        return replace(self, each=int(self.each * share))
+
     def most(self, room: Room, device: torch.device) -> int:
         """How many prompts fit, and are worth running together on a device; raises as `fits`."""
         fitting = int((room.left - self.once) // self.each)
@@ -130,9 +137,35 @@ class Need:
         return max(1, min(fitting, most_tokens(device) // self.longest, self.prompts))
 
 
+def shares(model: Model) -> dict[torch.device, float]:
+    """The devices that a model's layers are on, each with its share of them; nearly always one, with all."""
+    found, blocks = dict[torch.device, float](), model.wiring.blocks
+    for layers in model.wiring.by_device():
+        device = device_of(blocks[layers.start].module) or model.device
+        found[device] = found.get(device, 0.0) + len(layers) / len(blocks)
+    return found
+
+
+@dataclass(frozen=True)
+class Allowances:
+    """What a method may use that keeps something of every prompt, on each device of a model."""
+
+    each: tuple[Allowance, ...]
+
+    @classmethod
+    def now(cls, model: Model, conditions: Conditions) -> Allowances:
+        """Before the first prompt."""
+        return cls(tuple(Allowance.now(device, conditions) for device in shares(model)))
+
+    def require(self, done: int, total: int) -> None:
+        """Refuse, after the first prompts, what will not fit for all; raises as `Allowance.require`."""
+        for one in self.each:
+            one.require(done, total)
+
+
 @dataclass(frozen=True)
 class Allowance:
-    """What a method may use that keeps something of every prompt.
+    """The same on one device.
 
     Args:
         device: where it is kept.

@@ -22,6 +22,8 @@ from edgewise.engine.run.forward import keep_first, logits_at, run
 from edgewise.engine.run.hooks import borrowed
 from edgewise.engine.run.sources import SourceOutputs
 from edgewise.models import Model
+from edgewise.models.placement import device_of
+from edgewise.models.wiring import Block
 
 
 @dataclass(frozen=True)
@@ -116,11 +118,14 @@ def resample_from(batch: Batch, outputs: SourceOutputs, cache: DynamicCache | No
 
 def zero(model: Model, batch: Batch) -> Baseline:
     """Patched edges carry nothing."""
-    like = next(model.module.parameters())
     wiring, width = model.wiring, model.graph.spec.d_model
-    heads = tuple(like.new_zeros(1, 1, block.attention.out.width) for block in wiring.blocks)
-    mlps = tuple(like.new_zeros(1, 1, width) for block in wiring.blocks if block.mlp is not None)
-    return Baseline(batch.clean, batch.answers, Replacement(like.new_zeros(1, 1, width), heads, mlps))
+
+    def nothing(block: Block, width: int) -> Tensor:
+        return torch.zeros(1, 1, width, dtype=model.dtype, device=device_of(block.module))
+
+    heads = tuple(nothing(block, block.attention.out.width) for block in wiring.blocks)
+    mlps = tuple(nothing(block, width) for block in wiring.blocks if block.mlp is not None)
+    return Baseline(batch.clean, batch.answers, Replacement(nothing(wiring.blocks[0], width), heads, mlps))
 
 
 @torch.no_grad()
@@ -151,8 +156,8 @@ def mean_outputs(model: Model, batches: Sequence[Batch], *, positional: bool = F
     if total is None:
         raise ValueError("a mean needs at least one batch")
     if positional:
-        return total.map(lambda x: (x / count[None, :, None].clamp_min(1)).to(model.dtype))
-    return total.map(lambda x: (x.sum(1, keepdim=True) / count.sum()).to(model.dtype))
+        return total.map(lambda x: (x / count.to(x.device)[None, :, None].clamp_min(1)).to(model.dtype))
+    return total.map(lambda x: (x.sum(1, keepdim=True) / count.sum().to(x.device)).to(model.dtype))
 
 
 def by_mean(model: Model, batch: Batch, mean: Replacement) -> Baseline:
@@ -171,7 +176,7 @@ def by_mean(model: Model, batch: Batch, mean: Replacement) -> Baseline:
 def _sum_of(
     x: Float[Tensor, "batch pos width"], real: Float[Tensor, "batch pos"], length: int
 ) -> Float[Tensor, "one length width"]:
-    total = (x.to(real.dtype) * real[..., None]).sum(0, keepdim=True)
+    total = (x.to(real.dtype) * real.to(x.device)[..., None]).sum(0, keepdim=True)
     return torch.nn.functional.pad(total, (0, 0, 0, length - total.shape[1]))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -98,24 +99,45 @@ def recorded_outputs(model: Model, ids: Int[Tensor, "batch pos"]) -> Float[Tenso
     stacked[model.graph.input_source] = embedding
     for layer, block in enumerate(model.wiring.blocks):
         z = outputs.heads[layer].to(embedding.dtype)
-        head_outputs(block.attention.out, z, stacked[model.graph.head_sources(layer)])
+        wide = z.new_empty(block.attention.out.n_heads, *embedding.shape)
+        head_outputs(block.attention.out, z, wide)
+        stacked[model.graph.head_sources(layer)] = wide
         if block.mlp is not None:
             stacked[model.graph.mlp_source(layer)] = outputs.mlps[layer].to(embedding.dtype)
     return stacked
 
 
 @dataclass(frozen=True)
-class SourceChanges:
-    """``o'_u - o_u`` of every source, in the accumulation type.
+class ChangesThere:
+    """``o'_u - o_u`` of consecutive sources whose layers are on one device, in the accumulation type.
 
     Args:
-        everywhere: of the sources that feed an attention, at every position: ``[source, batch, pos, d_model]``.
-        at_answers: of all sources, where logits are read: ``[source, batch, n_positions, d_model]``. What the last
-            block writes is read nowhere else.
+        first: the first of them.
+        everywhere: of those that feed an attention, at every position: ``[source, batch, pos, d_model]``.
+        at_answers: of all, where logits are read: ``[source, batch, n_positions, d_model]``. What the last block
+            writes is read nowhere else.
     """
 
+    first: int
     everywhere: Float[Tensor, "source batch pos d_model"]
     at_answers: Float[Tensor, "all_sources batch n_positions d_model"]
+
+    def of(self, at_answers: bool) -> Float[Tensor, "source batch read d_model"]:
+        """Those that a destination reads that counts where logits are read alone, or everywhere."""
+        return self.at_answers if at_answers else self.everywhere
+
+
+@dataclass(frozen=True)
+class SourceChanges:
+    """``o'_u - o_u`` of every source, each on the device of its layer.
+
+    Args:
+        parts: the sources in their order; one part where the whole model is on one device.
+        home: where token ids and logits are.
+    """
+
+    parts: tuple[ChangesThere, ...]
+    home: torch.device
 
 
 def accumulation_dtype(dtype: torch.dtype) -> torch.dtype:
@@ -153,26 +175,44 @@ def source_changes(
         differs: False before a prompt's first difference, where the change is zero; None where it is all True.
         buffers: memory to write into.
     """
-    before_last = graph.sources_before_attention(len(wiring.blocks) - 1)
-    dtype = accumulation_dtype(clean.embedding.dtype)
+    there = partial(_changes_there, wiring, graph, clean, corrupted, answers, differs, buffers)
+    return SourceChanges(tuple(there(layers) for layers in wiring.by_device()), answers.positions.device)
+
+
+def _changes_there(
+    wiring: Wiring,
+    graph: Graph,
+    clean: SourceOutputs,
+    corrupted: SourceOutputs,
+    answers: Answers,
+    differs: Bool[Tensor, "batch pos"] | None,
+    buffers: Buffers,
+    layers: range,
+) -> ChangesThere:
+    """Those of the layers on one device, ``input`` with the first."""
+    last, dtype = len(wiring.blocks) - 1, accumulation_dtype(clean.embedding.dtype)
+    first = graph.input_source if layers.start == 0 else graph.head_sources(layers.start).start
+    stop = graph.n_sources if layers.stop > last else graph.sources_before_attention(layers.stop)
+    n_feeding = min(stop, graph.sources_before_attention(last)) - first
     batch, pos, width = clean.embedding.shape
-    everywhere = buffers.take("changes", (before_last, batch, pos, width), clean.embedding, dtype)
-    at_answers = everywhere.new_empty(graph.n_sources, batch, answers.positions.shape[1], width)
-    here = None if differs is None else answers.read(differs[..., None])
+    like = clean.embedding if layers.start == 0 else clean.heads[layers.start]
+    everywhere = buffers.take(f"changes from {first}", (n_feeding, batch, pos, width), like, dtype)
+    at_answers = everywhere.new_empty(stop - first, batch, answers.positions.shape[1], width)
+    where = None if differs is None else differs.to(everywhere.device)[..., None]
+    here = None if where is None else answers.read(where)
 
     def change(now: Tensor, then: Tensor, where: Tensor | None) -> Tensor:
         difference = then.to(dtype) - now.to(dtype)
         return difference if where is None else difference.mul_(where)
 
-    where = None if differs is None else differs[..., None]
-    everywhere[graph.input_source] = change(clean.embedding, corrupted.embedding, where)
-    for layer, block in enumerate(wiring.blocks):
-        is_last = layer == len(wiring.blocks) - 1
-        into, places = (at_answers, here) if is_last else (everywhere, where)
+    if layers.start == 0:
+        everywhere[graph.input_source] = change(clean.embedding, corrupted.embedding, where)
+    for layer in layers:
+        block, heads_at = wiring.blocks[layer], graph.head_sources(layer)
+        into, places = (at_answers, here) if layer == last else (everywhere, where)
         heads = change(clean.heads[layer], corrupted.heads[layer], places)
-        head_outputs(block.attention.out, heads, into[graph.head_sources(layer)])
+        head_outputs(block.attention.out, heads, into[heads_at.start - first : heads_at.stop - first])
         if block.mlp is not None:
-            into[graph.mlp_source(layer)] = change(clean.mlps[layer], corrupted.mlps[layer], places)
-    rows = torch.arange(batch, device=everywhere.device)[:, None]
-    at_answers[:before_last] = everywhere[:, rows, answers.positions]
-    return SourceChanges(everywhere, at_answers)
+            into[graph.mlp_source(layer) - first] = change(clean.mlps[layer], corrupted.mlps[layer], places)
+    at_answers[:n_feeding] = answers.read_each(everywhere)
+    return ChangesThere(first, everywhere, at_answers)

@@ -41,8 +41,7 @@ def read_json(path: Path) -> Any:
     except OSError as error:
         raise ModelError(f"config {str(path)!r} cannot be read ({error.strerror}); check the path") from None
     except ValueError as error:
-        hint = "write the config out as JSON" if path.suffix in (".pkl", ".pickle") else "save it again"
-        raise ModelError(f"config {str(path)!r} is not JSON ({error!s:.80}); {hint}") from None
+        raise ModelError(f"config {str(path)!r} is not JSON ({error!s:.80}); save it again") from None
 
 
 def read_config(values: Mapping[str, Any], where: str, ignore: Collection[str] = ()) -> LensConfig:

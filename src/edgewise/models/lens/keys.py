@@ -24,7 +24,8 @@ NEUTRAL = frozenset(
     use_hook_mlp_in use_attn_in use_hook_tokens ungroup_grouped_query_attention tokenizer_prepends_bos
     trust_remote_code decoder_start_token_id window_size attn_types layer_norm_folding
     NTK_by_parts_low_freq_factor NTK_by_parts_high_freq_factor NTK_by_parts_factor NTK_original_ctx_len yarn_factor
-    yarn_attention_factor yarn_beta_fast yarn_beta_slow yarn_original_max_position_embeddings norm_topk_prob""".split()
+    yarn_attention_factor yarn_beta_fast yarn_beta_slow yarn_original_max_position_embeddings yarn_truncate
+    yarn_global_attn_only train_seq_length norm_topk_prob""".split()
 )
 
 HARMLESS = TRAINING | NEUTRAL
@@ -43,6 +44,11 @@ MUST_BE_OFF = {
     "rotary_base_local": "a second rotary base",
     "use_qk_norm": "norms of queries and keys",
     "load_in_4bit": "quantised weights",
+    "quantization_method": "quantised weights",
+    "clip_qkv": "a limit on queries, keys and values",
+    "use_logn_attn": "queries scaled by the log of their position",
+    "use_dynamic_ntk_rope": "rotary frequencies that depend on the length",
+    "use_attention_sinks": "attention sinks",
     "relative_attention_max_distance": "a relative position bias",
     "relative_attention_num_buckets": "a relative position bias",
 }

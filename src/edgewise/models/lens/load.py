@@ -9,9 +9,13 @@ from typing import Any
 import torch
 from transformers import PreTrainedConfig
 
+from edgewise.errors import FormatError, ModelError
+from edgewise.graph import Circuit, Graph
+from edgewise.graph.hook_edges import circuit_of_hooks
 from edgewise.models.lens.config import LensConfig
 from edgewise.models.lens.dialects import read_config
 from edgewise.models.lens.module import LensTransformer
+from edgewise.models.lens.pickled import read_pickle
 from edgewise.models.lens.sources import Source
 from edgewise.models.lens.weights import module_state
 from edgewise.models.lens.wiring import wire_lens
@@ -53,7 +57,8 @@ def open_lens(
             module = LensTransformer(config)
         module.load_state_dict({key: tensor.to(dtype) for key, tensor in state.items()}, assign=True)
         module = module.eval().to(device)
-        return Model(name, wire_lens(module), reader.tokenizer, bos=reader.bos)
+        wiring = wire_lens(module)
+        return Model(name, wiring, reader.tokenizer, bos=reader.bos, circuit=_circuit(source, Graph(wiring.spec)))
 
     def outline(layers: int | None) -> Model:
         with torch.device("meta"):
@@ -61,6 +66,16 @@ def open_lens(
         return Model(name, wire_lens(module.eval().to(dtype)), reader.tokenizer, bos=reader.bos)
 
     return Opened(reader, load, outline)
+
+
+def _circuit(source: Source, graph: Graph) -> Circuit | None:
+    """The edges that the model is made of, where they are known."""
+    if source.circuit is None:
+        return None
+    try:
+        return circuit_of_hooks(read_pickle(source.circuit), graph)
+    except FormatError as error:
+        raise ModelError(f"circuit {str(source.circuit)!r}: {error}") from error
 
 
 def _tokenizer(name: str, source: Source, config: LensConfig) -> Any | None:

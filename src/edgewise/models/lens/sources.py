@@ -16,7 +16,10 @@ from huggingface_hub.errors import HfHubHTTPError
 
 from edgewise.errors import ModelError, UnknownNameError
 from edgewise.models.catalogue import LENS_MODELS, hub_name
+from edgewise.models.lens import interpbench
 from edgewise.models.lens.dialects import is_lens_config, read_json
+from edgewise.models.lens.pickled import SUFFIXES as PICKLES
+from edgewise.models.lens.pickled import read_pickle
 from edgewise.models.weight_file import SUFFIXES
 
 CONFIG = "config.json"
@@ -41,6 +44,8 @@ class Source:
         folder: where a tokenizer may lie.
         published: a repository of the catalogue, which TransformerLens itself loads by a few keys of its config;
             whatever else stands there has no effect.
+        config: the config's file, where it lies in the folder.
+        circuit: the file of the edges that the model is made of, where they are known.
     """
 
     values: dict[str, Any]
@@ -48,6 +53,8 @@ class Source:
     weights: Path
     folder: Path
     published: bool = False
+    config: Path | None = None
+    circuit: Path | None = None
 
     @property
     def has_tokenizer(self) -> bool:
@@ -67,6 +74,8 @@ def find(name: str, config: str | Path | None = None, *, weights: bool = True) -
         ModelError: files that are missing, or too many.
         UnknownNameError: a name of the catalogue that the hub did not give.
     """
+    if name.startswith(interpbench.PREFIX) and config is None:
+        return _from_interpbench(interpbench.folder_of(name))
     path, config = Path(name), None if config is None else Path(config)
     if path.is_file() and (config is not None or path.suffix in SUFFIXES):
         return _from_file(path, config)
@@ -88,10 +97,11 @@ def find(name: str, config: str | Path | None = None, *, weights: bool = True) -
 def _from_file(path: Path, config: Path | None) -> Source:
     if path.suffix not in SUFFIXES:
         raise ModelError(f"model {str(path)!r}: weights are a file in {', '.join(SUFFIXES)}; give one of those")
-    beside = config or path.parent / CONFIG
+    own = path.parent / CONFIG
+    beside = config or own
     if not beside.is_file() and config is None:
         raise ModelError(f"weights {str(path)!r} have no {CONFIG} beside them; say where it is: --config FILE.json")
-    return Source(_values(beside), str(beside), path, path.parent)
+    return Source(_values(beside), str(beside), path, path.parent, config=own if config is None else None)
 
 
 def _from_folder(folder: Path, config: Path | None) -> Source | None:
@@ -99,14 +109,31 @@ def _from_folder(folder: Path, config: Path | None) -> Source | None:
         return Source(_values(config), str(config), _weights(folder, str(folder)), folder)
     stored = folder / CONFIG
     if not stored.is_file():
-        return None
+        return _from_interpbench(folder)
     try:
         values = read_json(stored)
     except ModelError:
         return None  # who reads Hugging Face models says what is wrong with it
     if not is_lens_config(values):
         return None
-    return Source(values, str(stored), _weights(folder, str(folder)), folder)
+    return Source(values, str(stored), _weights(folder, str(folder)), folder, config=stored)
+
+
+def _from_interpbench(folder: Path) -> Source | None:
+    """A folder as InterpBench has one a model: weights, a pickled config, the edges of its circuit."""
+    configs = sorted(folder.glob(interpbench.CONFIG))
+    if len(configs) != 1:
+        return None
+    circuit = folder / interpbench.EDGES
+    weights = _weights(folder, str(folder))
+    return Source(
+        _values(configs[0]),
+        str(configs[0]),
+        weights,
+        folder,
+        config=configs[0],
+        circuit=circuit if circuit.is_file() else None,
+    )
 
 
 def _from_hub(name: str, weights: bool) -> Source | None:
@@ -140,7 +167,7 @@ def _not_given(name: str, repository: str, error: Exception) -> UnknownNameError
 
 
 def _values(path: Path) -> dict[str, Any]:
-    values = read_json(path)
+    values = read_pickle(path) if path.suffix in PICKLES else read_json(path)
     if not is_lens_config(values):
         raise ModelError(
             f"config {str(path)!r} is not in TransformerLens's format, which has d_model and n_layers and no"

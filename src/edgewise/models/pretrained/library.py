@@ -22,8 +22,8 @@ SAID = 300
 _IN_WORDS = (OSError, ValueError, ImportError, RuntimeError, KeyError)
 _ADVICE = ("internet connection", "local directory with the same name", "offline mode")
 _OF_THE_NETWORK = (*_ADVICE, "huggingface.co")
-REPORTER = getLogger("transformers.modeling_utils")
-JUDGED = ("LOAD REPORT", "checkpoint seem corrupted")
+REPORTERS = (getLogger("transformers.modeling_utils"), getLogger("accelerate.big_modeling"))
+JUDGED = ("LOAD REPORT", "checkpoint seem corrupted", "parameters are on the meta device")
 
 
 def from_pretrained(name: str, loader: Any, source: str, **options: Any) -> Any:
@@ -87,11 +87,13 @@ def quiet() -> Iterator[None]:
     """While in force, no bar for every tensor (downloads have their own), and no report that is judged anyway."""
     shown, silent = logging.is_progress_bar_enabled(), _WithoutReport()
     logging.disable_progress_bar()
-    REPORTER.addFilter(silent)
+    for reporter in REPORTERS:
+        reporter.addFilter(silent)
     try:
         yield
     finally:
-        REPORTER.removeFilter(silent)
+        for reporter in REPORTERS:
+            reporter.removeFilter(silent)
         if shown:
             logging.enable_progress_bar()
 

@@ -27,8 +27,9 @@ def read_module(
     attention: str | None,
     trust_remote_code: bool = False,
     gguf_file: str | None = None,
+    device_map: Any | None = None,
 ) -> nn.Module:
-    """The module with its weights, in evaluation mode, on the CPU.
+    """The module with its weights, in evaluation mode, on the CPU or over devices.
 
     Args:
         name: what the user called the model.
@@ -38,6 +39,7 @@ def read_module(
         attention: how attention is computed; None leaves it to ``transformers``.
         trust_remote_code: run code that the repository carries.
         gguf_file: the file of the folder that holds the weights, where that is a GGUF one.
+        device_map: how accelerate spreads it over devices; None leaves it on the CPU.
 
     Raises:
         ModelError: weights that cannot be read, or that are not those of the model that the config describes, or a way
@@ -57,6 +59,8 @@ def read_module(
     options = {"config": config, "dtype": dtype, "trust_remote_code": trust_remote_code, **experts, **chosen}
     if gguf_file is not None:
         options["gguf_file"] = gguf_file
+    if device_map is not None:
+        options["device_map"] = device_map
     module, info = from_pretrained(name, AutoModelForCausalLM, source, **options, **ASKED, **NO_ADAPTER)
     where = f"model folder {source!r}" if folder.is_dir() and gguf_file is None else f"model {name!r}"
     judge(info, Outline.of(module), where, config)

@@ -5,20 +5,29 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from edgewise.methods import method_names, settings_class
+from edgewise.methods import IMPORTED, method_names, settings_class
 from edgewise.runs.config import RunConfig
 from edgewise.settings import read_settings
 from edgewise.settings.words import typed, words
 
 
 def command(config: RunConfig, out: str) -> tuple[str, ...]:
-    """Return the words of the `edgewise discover` command that makes a run of this config.
+    """Return the words of the command that makes a run of this config.
 
     Args:
-        config: what was asked for; what is as by default is left out.
+        config: what was asked for; what is as by default is left out. A run that was imported is imported again.
         out: the folder to name.
     """
+    if config.method == IMPORTED:
+        return (*_of_import(config), *typed("--out", out))
     return ("edgewise", "discover", *_given(config), *typed("--out", out))
+
+
+def _of_import(config: RunConfig) -> Iterator[str]:
+    settings = config.settings
+    yield from ("edgewise", "import", settings["file"], "--format", settings["format"], "--graph", config.model)
+    yield from words(config, without=("model", "method", "level"))
+    yield from words(config.selection)
 
 
 def command_line(config: RunConfig, out: str) -> str:

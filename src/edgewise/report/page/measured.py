@@ -14,7 +14,6 @@ import numpy as np
 from edgewise.errors import FormatError
 from edgewise.evaluation.result import Point
 from edgewise.evaluation.smallest.target import SizePoint
-from edgewise.metric_names import LOWER_IS_BETTER
 from edgewise.report.numbers import share
 from edgewise.report.page.columns import Named
 from edgewise.report.page.measured_values import Bins, CurvePoint, FaithfulnessCurve, Verified
@@ -154,7 +153,7 @@ def bins(run: Run, order: Order) -> Bins:
     values = run.scores.values[order.exists].astype(np.float64)
     there = np.isfinite(values) & (values != 0)
     sizes = np.floor(np.log10(np.abs(values[there])) / _BIN + 1e-9).astype(int)
-    is_distance = run.record.metric.name in LOWER_IS_BETTER
+    is_distance = run.record.metric.lower_is_better
     low, high = (int(sizes.min()), int(sizes.max())) if len(sizes) else (0, -1)
 
     def counts(which: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> tuple[int, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from edgewise.metric_names import LOWER_IS_BETTER
 from edgewise.report.document import warnings
 from edgewise.report.page import said
 from edgewise.report.page.measured import bins, curves, since, verified
@@ -26,7 +25,7 @@ def run_page(run: Run) -> RunPage:
         lead=said.lead(record),
         level=config.level,
         metric=record.metric.name,
-        lower_is_better=record.metric.name in LOWER_IS_BETTER,
+        lower_is_better=record.metric.lower_is_better,
         numbers=tuple(said.numbers(run)),
         warnings=warnings(run),
         notes=(*(() if run.sized is None else size_notes(run.sized)), *run.notes),

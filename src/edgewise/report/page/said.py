@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from edgewise.graph.selection import has_path
-from edgewise.metric_names import LOWER_IS_BETTER
 from edgewise.report.numbers import plain, share
 from edgewise.report.page.columns import Named, Words
 from edgewise.report.page.command import command_line
@@ -69,8 +68,9 @@ def _with_error(value: float, stderr: float | None) -> tuple[str, str]:
 def reading(run: Run) -> Words:
     """Return how a score is to be read."""
     what, metric = run.config.level, run.record.metric.name
+    lower_is_better = run.record.metric.lower_is_better
     signs = (("Negative", "falls"), ("Positive", "rises"))
-    (helps, worse), (harms, better) = reversed(signs) if metric in LOWER_IS_BETTER else signs
+    (helps, worse), (harms, better) = reversed(signs) if lower_is_better else signs
     carries = "what it carries" if what == "edge" else "its output"
     return (
         f"A score estimates how much {metric} would change if the {what} were patched: if {carries} on the clean prompt"

@@ -33,7 +33,7 @@ MOST = 12
 # What the first run decides for all: the prompts, and how the model is run on them.
 _SHARED = (
     *(one.name for one in described(PromptSettings) if one.name != "split"),
-    *("dtype", "device", "batch_size"),
+    *("dtype", "device", "device_map", "batch_size"),
 )
 
 
@@ -90,11 +90,12 @@ def _runs(names: Sequence[Path], out: Path) -> list[Run]:
         raise RunError(f"--out {out} is a run folder; give a folder of its own for the comparison")
     runs = [load_run(name) for name in names]
     for run in runs[1:]:
-        _refuse_another_model(runs[0], run)
+        refuse_another_model(runs[0], run)
     return runs
 
 
-def _refuse_another_model(first: Run, run: Run) -> None:
+def refuse_another_model(first: Run, run: Run) -> None:
+    """Refuse runs of two models. Raises RunError."""
     there, here = first.circuit.graph.spec, run.circuit.graph.spec
     if there != here:
         raise RunError(

@@ -24,6 +24,7 @@ FORMATS = Registry(
         "acdc": f"{_HERE}.acdc:FORMAT",
         "mib": f"{_HERE}.mib:FORMAT",
         "mib-circuits": f"{_HERE}.mib:CIRCUITS",
+        "interpbench": f"{_HERE}.interpbench:FORMAT",
         "neuronpedia": f"{_HERE}.neuronpedia:FORMAT",
     },
 )

@@ -8,14 +8,13 @@ from typing import Any
 from edgewise.errors import FormatError
 from edgewise.graph import Graph
 from edgewise.runs.exchange.format import Exchanged, Format
-from edgewise.runs.exchange.rows import LOST, columns_of, from_rows, rows_of
+from edgewise.runs.exchange.rows import LOST, columns_of, from_rows
 
 
 def write(result: Exchanged) -> bytes:
     """The file."""
     arrow, parquet = _pyarrow()
-    rows = list(rows_of(result))
-    table = arrow.table({name: [row[name] for row in rows] for name in columns_of(result)})
+    table = arrow.table(columns_of(result))
     buffer = io.BytesIO()
     parquet.write_table(table, buffer)
     return buffer.getvalue()

@@ -9,16 +9,17 @@ from collections.abc import Iterator
 from edgewise.errors import FormatError
 from edgewise.graph import Graph
 from edgewise.runs.exchange.format import Exchanged, Format, text_of
-from edgewise.runs.exchange.rows import LOST, Placed, columns_of, from_rows, rows_of
+from edgewise.runs.exchange.rows import LOST, Column, Placed, columns_of, from_rows
+
+_TRUTH = {True: "true", False: "false"}
 
 
 def write(result: Exchanged) -> bytes:
     """The table."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns_of(result), lineterminator="\n")
-    writer.writeheader()
-    for row in rows_of(result):
-        writer.writerow({name: _cell(value) for name, value in row.items()})
+    columns, writer = columns_of(result), csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*map(_cells, columns.values()), strict=True))
     return text.getvalue().encode()
 
 
@@ -27,8 +28,9 @@ def read(content: bytes, graph: Graph) -> Exchanged:
     return from_rows(_rows(text_of(content)), graph)
 
 
-def _cell(value: object) -> object:
-    return "" if value is None else str(value).lower() if isinstance(value, bool) else value
+def _cells(column: Column) -> Column:
+    """A column as the writer takes it: None is an empty cell already."""
+    return list(map(_TRUTH.__getitem__, column)) if column and isinstance(column[0], bool) else column
 
 
 def _rows(text: str) -> Iterator[Placed]:

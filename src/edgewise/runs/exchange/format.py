@@ -9,7 +9,7 @@ from typing import Literal
 from edgewise.errors import FormatError
 from edgewise.graph import Circuit, EdgeScores, Graph, NodeScores
 
-Sign = Literal["ours", "minus ours"]
+Sign = Literal["ours", "minus ours", "-"]
 # Files by their path inside a folder, for a format that is one.
 Files = Mapping[str, bytes]
 
@@ -72,7 +72,7 @@ class Format:
         holds: what can be read back, in words; ``"-"`` where nothing can.
         sign: that of its scores.
         lost: what of a result it does not keep, in one line; empty where nothing.
-        write: the file's content, or the files of a folder.
+        write: the file's content, or the files of a folder; None where it is only read.
         read: a file's content on a model's graph; None where it is only written. Raises FormatError with the place.
     """
 
@@ -81,7 +81,7 @@ class Format:
     holds: str
     sign: Sign
     lost: str
-    write: Callable[[Exchanged], bytes | Files]
+    write: Callable[[Exchanged], bytes | Files] | None
     read: Callable[[bytes, Graph], Exchanged] | None = None
 
 

@@ -9,12 +9,17 @@ from edgewise.errors import FormatError
 from edgewise.graph import Graph
 from edgewise.json_text import parse_json
 from edgewise.runs.exchange.format import Exchanged, Format, text_of
-from edgewise.runs.exchange.rows import LOST, Placed, from_rows, rows_of
+from edgewise.runs.exchange.rows import LOST, Placed, columns_of, from_rows
 
 
 def write(result: Exchanged) -> bytes:
     """The lines."""
-    return "".join(f"{json.dumps(row, allow_nan=False)}\n" for row in rows_of(result)).encode()
+    columns = columns_of(result)
+    fields = ", ".join(f"{json.dumps(name)}: %s" for name in columns)
+    line = f"{{{fields}}}\n"
+    # A column is written at once, which is many times as fast as a row; no name of an edge has a comma in it.
+    written = (json.dumps(column, allow_nan=False)[1:-1].split(", ") for column in columns.values())
+    return "".join(map(line.__mod__, zip(*written, strict=True))).encode()
 
 
 def read(content: bytes, graph: Graph) -> Exchanged:

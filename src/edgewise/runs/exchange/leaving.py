@@ -12,7 +12,8 @@ from edgewise.runs.exchange.format import About, Exchanged, Format
 from edgewise.runs.store.atomic import write_bytes
 from edgewise.runs.store.examples import read_examples
 from edgewise.runs.store.files import read_circuit
-from edgewise.runs.store.folder import Run, load_run
+from edgewise.runs.store.folder import CIRCUIT, Run, load_run
+from edgewise.runs.store.hub_file import local
 from edgewise.tasks.known import node_classes
 
 
@@ -35,7 +36,7 @@ def export(source: str | Path, name: str, out: str | Path) -> Written:
     """Write a finished run, or the circuit of a file, in another format.
 
     Args:
-        source: a run's folder, or a circuit's ``.json`` or ``.pt``.
+        source: a run's folder, a circuit's ``.json`` or ``.pt``, or ``hub:OWNER/NAME[@REVISION]``.
         name: of the format, see ``edgewise list formats``.
         out: the file; the folder, for a format that is one.
 
@@ -46,6 +47,10 @@ def export(source: str | Path, name: str, out: str | Path) -> Written:
         OSError: the file cannot be written.
     """
     found: Format = FORMATS.load(name)
+    if found.write is None:
+        raise FormatError(
+            f"format {name} is only read, by `edgewise import`; choose another of `edgewise list formats`"
+        )
     source, out = Path(source), Path(out)
     if source.is_dir() and out.resolve().parent == source.resolve():
         raise RunError(f"--out {out}: inside the run, whose files are its own; give another place")
@@ -64,7 +69,7 @@ def exchanged(source: Path) -> Exchanged:
     if source.is_dir():
         run = load_run(source)
         return Exchanged(run.circuit.graph, run.circuit, run.scores, about(run))
-    circuit, scores = read_circuit(source)
+    circuit, scores = read_circuit(local(source, CIRCUIT))
     return Exchanged(circuit.graph, circuit, scores, About(source.stem))
 
 

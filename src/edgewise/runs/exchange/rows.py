@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -25,41 +25,33 @@ NUMBERS = {
 }
 MARKS = {"exact": "verified", "drawn": "drawn"}
 LOST = "scores of single prompts and of resamples, the number of prompts, the rest of the run"
-Row = dict[str, Any]
+Column = list[Any]
 Placed = tuple[str, Mapping[str, Any]]
 
 
-def columns_of(result: Exchanged) -> tuple[str, ...]:
-    """The names of its columns, in order."""
-    scores = result.scores
-    ends = ("node",) if isinstance(scores, NodeScores) else ("edge", "source", "destination")
-    kept = (KEPT,) if result.circuit is not None else ()
-    known = {} if scores is None else NUMBERS | MARKS
-    return (*ends, *kept, *(name for name, field in known.items() if getattr(scores, field) is not None))
-
-
-def rows_of(result: Exchanged) -> Iterator[Row]:
-    """A row for every edge (or node) of the graph; None where a number is not known."""
+def columns_of(result: Exchanged) -> dict[str, Column]:
+    """By name, a value for every edge (or node) of the graph; None where a number is not known."""
     graph, scores, circuit = result.graph, result.scores, result.circuit
-    names = columns_of(result)
+    columns: dict[str, Column]
     if isinstance(scores, NodeScores):
-        kept = None if circuit is None else np.asarray(circuit.mask.any(axis=1))
-        places: Iterable[tuple[tuple[int, ...], Row]] = (((i,), {"node": name}) for i, name in enumerate(graph.sources))
+        which = np.ones(graph.n_sources, dtype=np.bool_)
+        columns, kept = {"node": list(graph.sources)}, None if circuit is None else np.asarray(circuit.mask.any(axis=1))
     else:
-        kept = None if circuit is None else circuit.mask
-        places = (
-            ((i, j), {"edge": name, "source": graph.sources[i], "destination": graph.destinations[j]})
-            for i, j, name in graph.edges()
-        )
-    for at, row in places:
-        if kept is not None:
-            row[KEPT] = bool(kept[at])
-        for name in names:
-            if name in NUMBERS:
-                row[name] = _number(getattr(scores, NUMBERS[name])[at])
-            elif name in MARKS:
-                row[name] = bool(getattr(scores, MARKS[name])[at])
-        yield row
+        which, kept = graph.mask, None if circuit is None else circuit.mask
+        i, j = np.nonzero(which)
+        sources, ends = (np.array(names, dtype=object) for names in (graph.sources, graph.destinations))
+        columns = {"edge": graph.edge_names(), "source": sources[i].tolist(), "destination": ends[j].tolist()}
+    if kept is not None:
+        columns[KEPT] = kept[which].tolist()
+    for name, field in {} if scores is None else NUMBERS.items():
+        array = getattr(scores, field)
+        if array is not None:
+            columns[name] = _numbers(array[which])
+    for name, field in {} if scores is None else MARKS.items():
+        array = getattr(scores, field)
+        if array is not None:
+            columns[name] = array[which].tolist()
+    return columns
 
 
 def from_rows(rows: Iterable[Placed], graph: Graph) -> Exchanged:
@@ -182,5 +174,9 @@ def _named(row: Mapping[str, Any]) -> tuple[str, str]:
     raise FormatError("names nothing; give a column 'edge', or 'source' and 'destination', or 'node'")
 
 
-def _number(value: Any) -> float | None:
-    return None if np.isnan(value) else float(value)
+def _numbers(values: np.ndarray[Any, Any]) -> Column:
+    """Floats, None for NaN."""
+    numbers: Column = values.tolist()
+    for place in np.flatnonzero(np.isnan(values)).tolist():
+        numbers[place] = None
+    return numbers

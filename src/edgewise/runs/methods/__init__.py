@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from edgewise.errors import SettingError, UnknownNameError, did_you_mean
-from edgewise.methods import ESTIMATES, SEARCHES, estimate_of, method_names
+from edgewise.methods import ESTIMATES, OTHERS, SEARCHES, estimate_of, method_names
 from edgewise.runs.config import RunConfig
 from edgewise.runs.methods.attribution import Estimating
 from edgewise.runs.methods.method import RunMethod, ScoringState
@@ -27,8 +27,9 @@ def get_method(name: str) -> RunMethod[Any]:
         return Estimating(name)
     if name.endswith(WITH_EXACT) and estimate_of(name) in ESTIMATES:
         return Refined(name)
-    if name in SEARCHES:
-        method: RunMethod[Any] = SEARCHES.load(name)
+    rows = next((rows for rows in (SEARCHES, OTHERS) if name in rows), None)
+    if rows is not None:
+        method: RunMethod[Any] = rows.load(name)
         return method
     near, known = did_you_mean(name, method_names()) or ".", ", ".join(method_names())
     raise UnknownNameError(f"unknown method '{name}'{near} Known methods: {known}.")

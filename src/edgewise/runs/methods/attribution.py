@@ -26,6 +26,7 @@ class Estimating(RunMethod[AttributionState]):
         self._method: Method = METHODS.load(estimate_of(name))
         self.name, self.summary, self.settings = name, self._method.summary, self._method.settings
         self.no_estimates = self._method.no_estimates
+        self.by_gradient = not self._method.beyond_clean
 
     def states(
         self, config: RunConfig, model: Model, prompts: PromptSet, conditions: Conditions, stored: Tensors | None

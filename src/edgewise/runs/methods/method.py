@@ -82,6 +82,7 @@ class RunMethod(ABC, Generic[State]):
         shares_work: whether runs that differ in its settings alone take less together than one by one (`together`).
         of_all_prompts: why it has no scores of single prompts, so that none are stored or resampled; None where it has.
         no_estimates: why its scores are no estimates of exact effects, so that none is checked; None where they are.
+        by_gradient: whether it takes the metric's slope at the clean run, and has nothing without.
     """
 
     name: str
@@ -94,6 +95,7 @@ class RunMethod(ABC, Generic[State]):
     shares_work: ClassVar[bool] = False
     of_all_prompts: ClassVar[str | None] = None
     no_estimates: str | None = None
+    by_gradient: bool = False
 
     @abstractmethod
     def states(
@@ -109,6 +111,13 @@ class RunMethod(ABC, Generic[State]):
             RunError: anything else that does not go together.
         """
         self.own(config)
+        if config.level == "neuron":
+            raise RunError(
+                "neurons are found by `edgewise discover --level neuron`, in Python by edgewise.discover_neurons; this"
+                " takes edges or nodes"
+            )
+        if config.neuron_edges:
+            raise RunError("--neuron-edges goes with --level neuron; leave it out")
         if self.of_all_prompts and (config.per_prompt or config.bootstrap):
             option = "--per-prompt" if config.per_prompt else "--bootstrap"
             raise RunError(f"method '{self.name}' {self.of_all_prompts}; leave {option} out")

@@ -12,13 +12,14 @@ from edgewise.runs.config import RunConfig
 from edgewise.runs.methods.method import RunMethod
 from edgewise.runs.methods.work import Patches, Work
 from edgewise.runs.resume import Tensors
-from edgewise.search.random import RandomState, at_random
+from edgewise.search.given import GivenState
+from edgewise.search.random import at_random
 from edgewise.settings.conditions import Conditions
 from edgewise.settings.methods import RandomSettings
 from edgewise.tasks import PromptSet
 
 
-class Random(RunMethod[RandomState]):
+class Random(RunMethod[GivenState]):
     """Draw scores."""
 
     name = "random"
@@ -35,7 +36,7 @@ class Random(RunMethod[RandomState]):
 
     def states(
         self, config: RunConfig, model: Model, prompts: PromptSet, conditions: Conditions, stored: Tensors | None
-    ) -> Iterator[RandomState]:
+    ) -> Iterator[GivenState]:
         """One state a micro-batch, of the metric."""
         own = self.own(config).method_seed
         return at_random(
@@ -52,7 +53,7 @@ class Random(RunMethod[RandomState]):
         """The clean and the corrupted run."""
         return (Patches(0.0, 0.0),)
 
-    def passes(self, config: RunConfig, state: RandomState) -> Passes:
+    def passes(self, config: RunConfig, state: GivenState) -> Passes:
         """The clean and the corrupted run."""
         return Passes(2.0)
 

@@ -44,7 +44,7 @@ class Refined(RunMethod[RefiningState]):
         self.first, self.second = Estimating(name), second_of(estimate_of(name))
         if self.first.no_estimates:
             raise RunError(f"method '{self.first.name}' {self.first.no_estimates}; leave --exact and +exact out")
-        self.name, self.settings = name, self.first.settings
+        self.name, self.settings, self.by_gradient = name, self.first.settings, self.first.by_gradient
         self.summary = f"{estimate_of(name)}, then exact effects of the edges that matter most and are least certain"
 
     def states(

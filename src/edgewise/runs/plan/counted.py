@@ -1,19 +1,22 @@
 """Dry runs of a model in a few depths, and what they say of all its layers.
 
 What is done in a model of n layers is a polynomial in n of second degree: every layer does the same, and its edges come
-from all layers before. Three depths tell the whole; a model that is not deep is run whole.
+from all layers before. Three depths tell the whole; a model that is not deep is run whole. What is held at the peak
+grows with n, but for one number an edge and prompt.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 
 from edgewise.engine.dry.stand_in import without_values
-from edgewise.engine.dry.watch import PARTS, Operation, Seen, watched
+from edgewise.engine.dry.watch import ENGINE, PARTS, Operation, Seen, watched
 from edgewise.engine.run.at_once import planned_for
+from edgewise.graph import Graph
 from edgewise.models import Model
 
 DEPTHS = (3, 5, 7)
@@ -63,14 +66,21 @@ class DryRuns:
         models = {layers: whole} if layers <= WHOLE else {depth: outline(depth) for depth in DEPTHS}
         return cls(layers, models, seconds, kind)
 
-    def __call__(self, work: Callable[[Model], object], *, alike: bool = True) -> Counted:
+    def __call__(self, work: Callable[[Model], object], *, alike: bool = True, a_cell: int = 0) -> Counted:
         """Count a piece of work.
 
         Args:
             work: what is done with a model.
             alike: what is said where two tensors are compared.
+            a_cell: bytes that the engine holds for each source and destination.
         """
-        return _joined(self.layers, {depth: self._seen(model, work, alike) for depth, model in self.models.items()})
+        found = {depth: self._seen(model, work, alike) for depth, model in self.models.items()}
+        return _joined(self.layers, found, self._cells, a_cell)
+
+    def _cells(self, layers: int) -> int:
+        spec = replace(next(iter(self.models.values())).graph.spec, n_layers=layers)
+        graph = Graph(spec)
+        return graph.n_sources * graph.n_destinations
 
     def _seen(self, model: Model, work: Callable[[Model], object], alike: bool) -> Seen:
         with without_values(model), planned_for(self.kind), watched(model, self.seconds, alike=alike) as seen:
@@ -78,18 +88,30 @@ class DryRuns:
         return seen
 
 
-def _joined(layers: int, found: Mapping[int, Seen]) -> Counted:
+def _joined(layers: int, found: Mapping[int, Seen], cells: Callable[[int], int], a_cell: int) -> Counted:
     depths, every = list(found), list(found.values())
+    apart = {depth: a_cell * cells(depth) for depth in (*depths, layers)}
 
     def whole(values: Sequence[float]) -> float:
         return max(0.0, _polynomial(depths, values, layers))
 
+    def grown(value: Callable[[Seen], float], apart: Mapping[int, int]) -> float:
+        """By the two deepest, for what is held grows evenly."""
+        last = depths[-2:]
+        even = _polynomial(last, [value(found[depth]) - apart[depth] for depth in last], layers)
+        return max(0.0, even + apart[layers])
+
+    none = dict.fromkeys(apart, 0)
     return Counted(
         {dtype: whole([seen.flops[dtype] for seen in every]) for dtype in every[0].flops},
         whole([seen.seconds for seen in every]),
-        {part: whole([seen.held.get(part, 0) for seen in every]) for part in PARTS},
-        whole([seen.left for seen in every]),
+        {part: grown(partial(_held, part), apart if part == ENGINE else none) for part in PARTS},
+        grown(lambda seen: seen.left, none),
     )
+
+
+def _held(part: str, seen: Seen) -> float:
+    return seen.held.get(part, 0)
 
 
 def _polynomial(places: Sequence[int], values: Sequence[float], at: int) -> float:

@@ -26,6 +26,7 @@ from edgewise.engine.run.at_once import planned_for
 from edgewise.engine.run.batches import arrange, taken
 from edgewise.engine.run.memory import Need, Room
 from edgewise.engine.run.passes import Passes
+from edgewise.engine.run.sources import accumulation_dtype
 from edgewise.errors import MemoryLimitError
 from edgewise.metrics import Metric, get_metric
 from edgewise.models import Model, Opened
@@ -93,8 +94,9 @@ class _Place:
     devices: int = 1
 
     def room(self, weights: int) -> Room:
-        """What there is once the weights are."""
-        return Room(self.used + weights, self.free - weights, self.limit)
+        """What there is on each device once the weights are, spread evenly."""
+        n = self.devices
+        return Room((self.used + weights) // n, (self.free - weights) // n, self.limit)
 
     @property
     def most(self) -> int:
@@ -123,7 +125,7 @@ class _Sized:
 
     config: RunConfig
     whole: Model
-    pairs: tuple[PromptPair, ...]
+    pairs: Sequence[PromptPair]
     metric: Metric
     place: _Place
     n_processes: int
@@ -141,7 +143,7 @@ class _Sized:
         with planned_for(self.place.kind):
             need = Need.of(self.whole, self.pairs, activations)
             try:
-                most = need.most(self.place.room(self.weights), pieces.CPU)
+                most = need.on(1 / self.place.devices).most(self.place.room(self.weights), pieces.CPU)
             except MemoryLimitError:
                 most = 1
         return min(most, math.ceil(len(self.pairs) / self.n_processes))
@@ -217,9 +219,9 @@ class _Costs:
     def _counted(self, pairs: Sequence[PromptPair], method: str, settings: Mapping[str, Any]) -> Counted:
         metric = self._sized.metric
         straight = pieces.is_straight(metric, self._sized.whole, pairs)
-        return self._dry(
-            partial(pieces.estimate, pairs=pairs, method=method, settings=settings, metric=metric), alike=straight
-        )
+        kept = accumulation_dtype(self._sized.whole.dtype).itemsize * len(pairs)
+        work = partial(pieces.estimate, pairs=pairs, method=method, settings=settings, metric=metric)
+        return self._dry(work, alike=straight, a_cell=kept)
 
     def _from_eap(self, pairs: Sequence[PromptPair], passes: Passes, activations: float) -> Counted:
         """A gradient is one of EAP's, and what its runs are more or less than EAP's two are plain ones."""

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from edgewise.graph import Circuit, EdgeScores, GraphSpec, NodeScores
 from edgewise.runs.store import files
-from edgewise.runs.store.folder import load_run
+from edgewise.runs.store.folder import CIRCUIT, load_run
+from edgewise.runs.store.hub_file import local
 
 
 def read_scores(path: str | Path) -> EdgeScores | NodeScores:
@@ -28,18 +29,19 @@ def read_circuit(path: str | Path, spec: GraphSpec | None = None) -> tuple[Circu
     """Read a circuit, and the scores beside it, of a finished run or of a file, ours or EAP-IG's.
 
     Args:
-        path: a run folder, or a `.json` or `.pt` file.
+        path: a run folder, a `.json` or `.pt` file, or ``hub:OWNER/NAME[@REVISION]``, where `edgewise push` put one.
         spec: the model's shape where a file does not say how many key/value heads there are.
 
     Returns:
         The circuit, and the scores with our sign (None where there are none of edges).
 
     Raises:
-        RunError: a folder without a finished run.
+        RunError: a folder without a finished run, or a repository of the hub that cannot be had.
         FormatError: another suffix, or a file that is not in the format; it names the field.
         OSError: it cannot be read.
     """
-    if not Path(path).is_dir():
+    path = local(path, CIRCUIT)
+    if not path.is_dir():
         return files.read_circuit(path, spec)
     run = load_run(path)
     return run.circuit, run.scores if isinstance(run.scores, EdgeScores) else None

@@ -20,7 +20,7 @@ from edgewise.runs.store.codec import to_json
 class MetricSummary:
     """Mean and standard error over prompts of the metric, before anything is patched and after everything is.
 
-    A standard error is None for one prompt.
+    A standard error is None for one prompt. Lower is better of a distance from the clean run, or a loss.
     """
 
     name: str
@@ -28,6 +28,7 @@ class MetricSummary:
     clean_stderr: float | None
     corrupted: float
     corrupted_stderr: float | None
+    lower_is_better: bool = False
 
 
 @dataclass(frozen=True)

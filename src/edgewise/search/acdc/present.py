@@ -13,8 +13,9 @@ from edgewise.engine.partial.circuit_values import CircuitValues
 from edgewise.engine.partial.incremental import RunningCircuit
 from edgewise.engine.run.at_once import most_tokens
 from edgewise.engine.run.batches import Batch, divide
-from edgewise.engine.run.memory import Allowance
+from edgewise.engine.run.memory import Allowances
 from edgewise.engine.run.metric_gradient import metric_values, require_finite
+from edgewise.engine.run.references import with_references
 from edgewise.engine.run.replacement import Baseline, corrupted_run, resample_from
 from edgewise.graph.arrays import BoolArray
 from edgewise.metrics import Metric, MetricBatch
@@ -61,12 +62,13 @@ class PresentCircuit:
         Raises:
             MemoryLimitError: the runs of all prompts, which are kept, will not fit.
         """
-        allowance, done = Allowance.now(model.device, conditions), 0
+        allowance, done = Allowances.now(model, conditions), 0
         self._metric, self._parts = metric, list[_Part]()
         self.clean_metric = np.full(len(pairs), np.nan)
         self.corrupted_metric = np.full(len(pairs), np.nan)
         tokens = 1
         for taken, batch in divide(pairs, rows, model.device, causal=model.wiring.causal):
+            batch = with_references(model, batch, metric)
             outputs, corrupted, cache = corrupted_run(model, batch)
             part = self._part(model, batch, resample_from(batch, outputs, cache))
             self._parts.append(part)

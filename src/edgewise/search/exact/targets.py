@@ -58,7 +58,7 @@ class Targets:
 
     @classmethod
     def _at(cls, graph: Graph, places: tuple[tuple[int, ...], ...], starts: Sequence[tuple[int, bool]]) -> Targets:
-        costs = np.array([_share(graph, layer, is_mlp) for layer, is_mlp in starts])
+        costs = np.array([share_of_a_pass(graph, layer, is_mlp) for layer, is_mlp in starts])
         return cls(graph, places, tuple(2 * layer + is_mlp for layer, is_mlp in starts), costs)
 
     def __len__(self) -> int:
@@ -113,8 +113,14 @@ def named_nodes(graph: Graph, patterns: Sequence[str]) -> tuple[int, ...]:
     return tuple(sorted(chosen))
 
 
-def _share(graph: Graph, layer: int, is_mlp: bool) -> float:
-    """About how much of a forward pass a run takes that begins there; the last block runs at few positions."""
+def share_of_a_pass(graph: Graph, layer: int, is_mlp: bool) -> float:
+    """About how much of a forward pass a run takes that begins there; the last block runs at few positions.
+
+    Args:
+        graph: the model's.
+        layer: where it begins; as many as there are layers for the logits.
+        is_mlp: whether at its MLP.
+    """
     n_layers = graph.spec.n_layers
     inside, behind = _MLP_SHARE if is_mlp else _AFTER_PROJECTIONS, n_layers - 1 - layer
     if behind < 0:
@@ -135,7 +141,7 @@ def cost_of(graph: Graph, chosen: BoolArray) -> float:
     else:
         writers = map(graph.writer, range(graph.n_sources))
         places, counts = [(layer, head is None) for layer, head in writers], chosen
-    return float(sum(int(n) * _share(graph, *place) for n, place in zip(counts, places, strict=True) if n))
+    return float(sum(int(n) * share_of_a_pass(graph, *place) for n, place in zip(counts, places, strict=True) if n))
 
 
 def costs_of(graph: Graph, level: str) -> FloatArray:

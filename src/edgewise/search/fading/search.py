@@ -114,7 +114,7 @@ def fading(
     """
     measured = metric_for(prompts, metric)
     pairs, edges = usable(model, prompts, measured), EdgeMasks(model.graph)
-    openings = Openings(model, pairs, edges, conditions.max_memory)
+    openings = Openings(model, pairs, edges, measured, conditions.max_memory)
     work = _Work(model, pairs, measured, loss_of(measured), asked, plan(edges.n, asked.steps), openings)
     if stored is not None:
         state = FadingState.from_tensors(stored, model.graph)

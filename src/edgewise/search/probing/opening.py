@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from edgewise.engine.run.batches import Batch
-from edgewise.engine.run.metric_gradient import metric_at, metric_values, require_finite
+from edgewise.engine.run.metric_gradient import metric_at
 from edgewise.metrics import Metric
 
 
@@ -32,11 +32,10 @@ class Opening:
     n_bytes: int
 
     def values(self, metric: Metric) -> tuple[Tensor, Tensor, float]:
-        """The metric of each prompt on the clean and the corrupted run, ``[batch]``; its steepest slope there."""
-        clean = metric_values(metric, self.clean, self.batch.metric, self.clean)
-        require_finite(metric, clean)
-        there = metric_at(metric, self.corrupted, self.batch.metric, self.clean)
-        return clean, there.values, float(there.gradient.abs().max())
+        """The metric of each prompt on the clean and the corrupted run, ``[batch]``; its steepest slope in either."""
+        both = [metric_at(metric, logits, self.batch.metric, self.clean) for logits in (self.clean, self.corrupted)]
+        steepest = max(float(at.gradient.abs().max()) for at in both)
+        return both[0].values, both[1].values, steepest
 
     def slope(self, metric: Metric, kept: Tensor) -> tuple[float, Tensor]:
         """The sum over prompts of the metric with these masks, and its gradient ``[n_masks]``, in float64 on the CPU.

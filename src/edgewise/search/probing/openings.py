@@ -10,6 +10,7 @@ from torch import Tensor
 
 from edgewise.engine.run.batches import Batch
 from edgewise.engine.run.metric_gradient import require_slope
+from edgewise.engine.run.references import with_references
 from edgewise.metrics import Metric
 from edgewise.models import Model
 from edgewise.search.probing.masks import Masks
@@ -28,11 +29,14 @@ class Openings:
         model: the model; untouched whenever an opening is returned.
         pairs: the prompts.
         masks: what is masked.
+        metric: what will be measured of them.
         limit: bytes that the process may use in all, a share of which is for what is kept; None for a gigabyte of that.
     """
 
-    def __init__(self, model: Model, pairs: Sequence[PromptPair], masks: Masks, limit: int | None) -> None:
-        self._model, self._pairs, self._masks = model, pairs, masks
+    def __init__(
+        self, model: Model, pairs: Sequence[PromptPair], masks: Masks, metric: Metric, limit: int | None
+    ) -> None:
+        self._model, self._pairs, self._masks, self._metric = model, pairs, masks, metric
         self._left = MOST if limit is None else int(SHARE * limit)
         self._kept: dict[tuple[int, ...], Opening] = {}
 
@@ -78,4 +82,5 @@ class Openings:
         """Whatever the caller's context: no gradients, and products are not made in half precision."""
         pairs, model = [self._pairs[i] for i in rows], self._model
         with torch.inference_mode(False), torch.no_grad(), torch.autocast(model.device.type, enabled=False):
-            return self._masks.open(model, Batch.of(pairs, model.device, causal=model.wiring.causal))
+            batch = Batch.of(pairs, model.device, causal=model.wiring.causal)
+            return self._masks.open(model, with_references(model, batch, self._metric))

@@ -107,7 +107,8 @@ def probing(
     masks = masks_of(training.masks, model.graph)
     measured = metric_for(prompts, metric)
     pairs = usable(model, prompts, measured)
-    openings = Openings(model, pairs, masks, 0 if _draws_prompts(training, len(pairs)) else conditions.max_memory)
+    limit = 0 if _draws_prompts(training, len(pairs)) else conditions.max_memory
+    openings = Openings(model, pairs, masks, measured, limit)
     trained = _Training(model, pairs, measured, masks, training, openings)
     if stored is not None:
         state = ProbingState.from_tensors(stored, masks)

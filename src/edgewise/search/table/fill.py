@@ -19,7 +19,9 @@ from edgewise import processes
 from edgewise.engine.run.at_once import most_tokens
 from edgewise.engine.run.batches import Batch, arrange, take, tokens_a_run
 from edgewise.engine.run.memory import fits, release
+from edgewise.engine.run.references import with_references
 from edgewise.errors import DataError
+from edgewise.metrics import Metric
 from edgewise.models import Model
 from edgewise.models.alone import one_at_a_time
 from edgewise.out_of_memory import is_out_of_memory
@@ -51,6 +53,11 @@ class Measurement(Protocol):
         prompt_names: what is measured of each prompt alone.
         groups: of each target, a number that never falls; only targets of one group are run together.
     """
+
+    @property
+    def metric(self) -> Metric:
+        """What is measured of logits."""
+        ...
 
     @property
     def names(self) -> tuple[str, ...]: ...
@@ -145,7 +152,7 @@ def _micro_batch(
     model: Model, pairs: Sequence[PromptPair], rows: list[int], work: Measurement, table: Table
 ) -> Iterator[Table]:
     batch = Batch.of([pairs[i] for i in rows], model.device, causal=model.wiring.causal)
-    opened = _plainly(model, lambda: processes.agree(lambda: work.open(batch)))
+    opened = _plainly(model, lambda: processes.agree(lambda: work.open(with_references(model, batch, work.metric))))
     for name, values in opened.of_prompts.items():
         table.of_prompts[name][rows] = values.double().cpu().numpy()
     every = chunks(work.groups, table.done_targets, table.at_once)

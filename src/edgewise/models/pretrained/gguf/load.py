@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from edgewise.models.pretrained.architecture import class_of, require_language_model
@@ -35,12 +34,11 @@ class GgufModel:
     tokenizer: Any | None
     ignore_config: Collection[str] = ()
 
-    def module(self, *, dtype: torch.dtype, attention: str | None = None) -> nn.Module:
-        """The module, in evaluation mode on the CPU.
+    def module(self, **chosen: Any) -> nn.Module:
+        """The module, in evaluation mode.
 
         Args:
-            dtype: floating-point type of the weights.
-            attention: how attention is computed.
+            **chosen: type, attention and devices, as of `read_module`.
 
         Raises:
             ModelError: a file that is not a whole model.
@@ -53,9 +51,7 @@ class GgufModel:
         kind = class_of(self.name, str(path.parent), self.config, trust_remote_code=False)
         family_of(kind, self.config, self.ignore_config)
         with reading_quickly():
-            module = read_module(
-                self.name, str(path.parent), self.config, dtype=dtype, attention=attention, gguf_file=path.name
-            )
+            module = read_module(self.name, str(path.parent), self.config, gguf_file=path.name, **chosen)
         require_all_read(self.header, module)
         return module
 

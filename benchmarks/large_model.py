@@ -1,0 +1,122 @@
+"""EAP of a model of 1.2 billion parameters' shape against its bound: time and memory, in one process, alternating.
+
+The shape is Llama 3.2 1B's (16 layers of width 2048, 32 heads on 8 key/value heads, MLP of width 8192, vocabulary
+128,256), its weights random; 16 pairs of 32 tokens that differ from the first on, in one micro-batch. The bound is
+that of `eap.py`. Seconds are the processor's, of one thread; memory is what a pass adds to the model, from the kernel's
+peak, which is begun anew before each pass.
+
+    python benchmarks/large_model.py                    # float32, and large_model.json anew
+    python benchmarks/large_model.py --dtype bfloat16
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from eap import Case, bound, prompts
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from edgewise import Model, load_model, score_edges
+from edgewise.settings.conditions import Conditions
+
+RESULTS = Path(__file__).with_suffix(".json")
+SHAPE: dict[str, Any] = {
+    "num_hidden_layers": 16,
+    "hidden_size": 2048,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "intermediate_size": 8192,
+    "vocab_size": 128_256,
+    "tie_word_embeddings": True,
+}
+REPEATS = 2
+
+
+def made(dtype: torch.dtype) -> LlamaForCausalLM:
+    """The model, with weights that repeat some millions of random numbers: drawing each would take a minute."""
+    with torch.device("meta"):
+        module = LlamaForCausalLM(LlamaConfig(**SHAPE)).to(dtype)
+    module.to_empty(device="cpu")
+    module.tie_weights()
+    draw = (0.02 * torch.randn(4_194_304, generator=torch.Generator().manual_seed(0))).to(dtype)
+    for parameter in module.parameters():
+        flat = parameter.data.view(-1)
+        for first in range(0, len(flat), len(draw)):
+            flat[first : first + len(draw)] = draw[: len(flat) - first]
+        if parameter.ndim == 1:
+            parameter.data.fill_(1.0)
+    module.model.rotary_emb = type(module.model.rotary_emb)(config=module.config)
+    return module.eval().requires_grad_(False)
+
+
+def memory(field: str) -> float:
+    """VmRSS or VmHWM of this process, in MB."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.split(f"{field}:")[1].split()[0]) / 1024
+
+
+def once(work: Callable[[], object]) -> tuple[float, float]:
+    """Processor seconds of some work, and MB of memory that it adds at its peak."""
+    gc.collect()
+    before = memory("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    began = time.process_time()
+    work()
+    return time.process_time() - began, memory("VmHWM") - before
+
+
+def measured(dtype: str) -> dict[str, Any]:
+    """Both sides, alternating."""
+    case = Case(lambda: made(getattr(torch, dtype)), pairs=16, length=32, first_difference=0, batch_size=16)
+    model: Model = load_model(case.build())
+    pairs, how = prompts(case, model.vocab_size), Conditions(batch_size=case.batch_size)
+    sides = {
+        "bound": lambda: bound(model.module, case, pairs),
+        "eap": lambda: score_edges(model, pairs, method="eap", conditions=how),
+    }
+    found: dict[str, list[tuple[float, float]]] = {side: [] for side in sides}
+    for _ in range(REPEATS):
+        for side, work in sides.items():
+            found[side].append(once(work))
+            sys.stderr.write(f"{side}: {found[side][-1]}\n")
+    ratios = [ours[0] / least[0] for ours, least in zip(found["eap"], found["bound"], strict=True)]
+    added = {side: max(peak for _, peak in rows) for side, rows in found.items()}
+    return {
+        "parameters": sum(parameter.numel() for parameter in model.module.parameters()),
+        "dtype": dtype,
+        "edges": model.graph.n_edges,
+        "ratio": round(statistics.median(ratios), 3),
+        "ratios": [round(ratio, 3) for ratio in ratios],
+        "eap_s": round(statistics.median(seconds for seconds, _ in found["eap"]), 2),
+        "bound_s": round(statistics.median(seconds for seconds, _ in found["bound"]), 2),
+        "model_mb": round(sum(p.numel() * p.element_size() for p in model.module.parameters()) / 1e6),
+        "eap_adds_mb": round(added["eap"]),
+        "bound_adds_mb": round(added["bound"]),
+        "memory_ratio": round(added["eap"] / added["bound"], 3),
+    }
+
+
+def main() -> None:
+    """Measure one type, and keep what was found of the other."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    row = measured(options.dtype)
+    print(json.dumps(row))
+    kept = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else []
+    rows = [*(one for one in kept if one["dtype"] != options.dtype), row]
+    RESULTS.write_text(json.dumps(sorted(rows, key=lambda one: one["dtype"]), indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""`edgewise shared`: what several sets of prompts have in common."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgewise.cli import output
+from edgewise.cli.carried_out import carried_out
+from edgewise.cli.groups import BATCH, CIRCUIT, MEMORY, METRIC_OF_RUN, MODEL, NUMBERS
+from edgewise.cli.options import AsJson, Given, Overwrite, split, takes
+from edgewise.errors import UnknownNameError, did_you_mean
+
+EXAMPLES = """Examples:
+
+edgewise shared runs/ioi runs/capitals --out runs/shared
+
+edgewise shared runs/a runs/b runs/c --together mean --top 200 --json --out runs/shared
+"""
+
+WAYS = ("min", "mean", "rank")
+Way = Annotated[
+    str,
+    typer.Option(
+        "--together", help="min: the least of all sets; mean; or rank: the mean rank.", metavar="min|mean|rank"
+    ),
+]
+
+
+@takes(
+    CIRCUIT.only("top", "threshold", "fraction", "greedy", "prune"),
+    METRIC_OF_RUN,
+    NUMBERS.only("random"),
+    MODEL.only("trust_remote_code"),
+    BATCH,
+    MEMORY,
+)
+def shared(
+    given: Given,
+    folders: Annotated[list[Path], typer.Argument(help="Finished runs of one model, one a set.", metavar="DIR...")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the result; made if need be.")],
+    together: Way = WAYS[0],
+    no_evaluate: Annotated[bool, typer.Option("--no-evaluate", help="Do not run the model.")] = False,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make one circuit of the runs of several sets of prompts, and say what is specific to each.
+
+    Scores are taken as parts of each set's whole effect. The shared circuit, each set's own and random ones are then
+    measured on every set's held-out prompts. The numbers go to OUT/shared.json, the circuit with its scores to
+    OUT/circuit.json; the same command shows them again, and one that was stopped goes on where it was.
+    """
+    from edgewise.report.contest.shared import shared_document, show_shared
+    from edgewise.runs.contest.shared import share
+    from edgewise.settings.evaluation import EvaluationRequest
+    from edgewise.settings.selection import Selection
+
+    require_way(together)
+    rule, given = split(given, CIRCUIT.names)
+    with carried_out(given, overwrite) as execution:
+        found = share(
+            folders,
+            out,
+            way=together,  # type: ignore[arg-type]
+            selection=Selection(**rule),
+            evaluate=not no_evaluate,
+            random=given.get("random", EvaluationRequest().random),
+            trust_remote_code=bool(given.get("trust_remote_code")),
+            batch_size=given.get("batch_size"),
+            execution=execution,
+        )
+    output.warn(found.results.warnings)
+    if as_json:
+        output.document("shared", shared_document(found))
+        return
+    output.result(show_shared(found.results))
+    output.result(f"\n{'Found the finished result in' if found.reused else 'Wrote'} {found.path}")
+
+
+def require_way(way: str) -> None:
+    """Refuse another word. Raises UnknownNameError."""
+    if way not in WAYS:
+        near = did_you_mean(way, WAYS) or "."
+        raise UnknownNameError(f"--together: unknown way '{way}'{near} Known ways: {', '.join(WAYS)}.")

@@ -1,0 +1,392 @@
+"""How much of a behaviour a circuit of heads and neurons keeps: all other heads and neurons carry their corrupted
+activations, at every position; the embedding is the clean prompt's.
+
+    f(C) = (m(C) - m(empty)) / (m(full) - m(empty))
+
+``m`` the mean over prompts of the metric, ``empty`` the run in which no head and no neuron is kept. In the curve of
+neurons alone every head is kept, and ``empty`` is the run in which all heads and no neuron is: the question of Marks et
+al. 2025 and Arora et al. 2026, of how few neurons are enough. Where heads alone keep nearly all, it has no answer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from edgewise.engine.patching.activations import kept_logits
+from edgewise.engine.run.activations import CorruptedActivations, Site, corrupted_activations, sites
+from edgewise.engine.run.batches import Batch
+from edgewise.engine.run.inputs import AnyMetric, metric_for, usable
+from edgewise.engine.run.metric_gradient import require_finite
+from edgewise.errors import ScoreError, SelectionError
+from edgewise.evaluation import measures
+from edgewise.evaluation.circuit_runs import CORRECT, KL, METRIC, finite, values_of
+from edgewise.evaluation.measures import Values
+from edgewise.evaluation.result import Measured, Spread
+from edgewise.evaluation.sizes import FRACTIONS
+from edgewise.generators import at_the_end_of
+from edgewise.graph.arrays import BoolArray
+from edgewise.graph.neurons import NeuronCircuit, NeuronScores
+from edgewise.graph.scores import Ranking
+from edgewise.metrics import Metric
+from edgewise.models import Model
+from edgewise.models.alone import one_at_a_time
+from edgewise.models.neurons import neuron_graph
+from edgewise.search.table.cells import Table
+from edgewise.search.table.fill import fill, start
+from edgewise.search.table.tabled import OnTable
+from edgewise.settings.conditions import Conditions
+from edgewise.tasks import PromptPair, PromptSet
+
+NODES, NEURONS = "nodes", "neurons"
+EMPTY, CIRCUIT, COMPLEMENT = "nothing", "the circuit", "all but the circuit"
+HEADS, WITH_HEADS = "every head", "the circuit and every head"
+
+
+@dataclass(frozen=True)
+class KeptNeurons:
+    """One circuit: what it keeps.
+
+    Args:
+        heads: number of heads kept.
+        neurons: number of neurons kept.
+        measured: metric, KL and accuracy, means over prompts.
+        faithfulness: f; None where patching everything changes nothing.
+        stderr: its standard error over prompts.
+    """
+
+    heads: int
+    neurons: int
+    measured: Measured
+    faithfulness: float | None
+    stderr: float | None
+
+
+@dataclass(frozen=True)
+class NeuronPoint:
+    """The curve at one size.
+
+    Args:
+        size: number of nodes, or of neurons.
+        kept: the best of that number.
+        random: faithfulness of random ones, as many heads and neurons each; None where none were run.
+    """
+
+    size: int
+    kept: KeptNeurons
+    random: Spread | None
+
+
+@dataclass(frozen=True)
+class NeuronCurve:
+    """Faithfulness by size.
+
+    Args:
+        what: ``"nodes"``, heads and neurons ranked together; or ``"neurons"``, every head kept.
+        empty: none of them kept.
+        points: rising sizes.
+    """
+
+    what: str
+    empty: KeptNeurons
+    points: tuple[NeuronPoint, ...]
+
+
+@dataclass(frozen=True)
+class NeuronEvaluation:
+    """How much of a behaviour a circuit of heads and neurons keeps.
+
+    Args:
+        metric: name of the metric.
+        n_prompts: number of prompts.
+        full: the whole model.
+        empty: no head and no neuron kept.
+        circuit: the circuit.
+        complement: all but the circuit.
+        heads: every head and no neuron.
+        with_heads: every head, and the circuit's neurons.
+        curves: of heads and neurons together, and of neurons alone; none where not asked for.
+    """
+
+    metric: str
+    n_prompts: int
+    full: Measured
+    empty: Measured
+    circuit: KeptNeurons
+    complement: KeptNeurons
+    heads: KeptNeurons
+    with_heads: KeptNeurons
+    curves: tuple[NeuronCurve, ...] = ()
+
+    @property
+    def faithfulness(self) -> float | None:
+        """Of the circuit."""
+        return self.circuit.faithfulness
+
+
+@dataclass(frozen=True, eq=False)
+class NeuronCircuits:
+    """The circuits of one evaluation, by number and by what they are.
+
+    Args:
+        circuit: the one that is evaluated.
+        scores: by which the curve's are chosen; None for no curve.
+        by: how.
+        random: random circuits of each size.
+        seed: of these.
+    """
+
+    circuit: NeuronCircuit
+    scores: NeuronScores | None = None
+    by: Ranking = "abs"
+    random: int = 0
+    seed: int = 0
+
+    def masks(self) -> dict[tuple[Any, ...], BoolArray]:
+        """What is kept, by what it is."""
+        graph, kept = self.circuit.graph, self.circuit.mask
+        heads = ~graph.is_neuron
+        found: dict[tuple[Any, ...], BoolArray] = {
+            (EMPTY,): np.zeros_like(kept),
+            (CIRCUIT,): kept,
+            (COMPLEMENT,): ~kept,
+            (HEADS,): heads,
+            (WITH_HEADS,): kept | heads,
+        }
+        if self.scores is None:
+            return found
+        rng = np.random.default_rng(abs(self.seed))
+        for what in (NODES, NEURONS):
+            for size in self.sizes(what):
+                best = self._best(what, size)
+                found[what, size] = best
+                for number in range(self.random if size < self._total(what) else 0):
+                    found[what, size, number] = self._like(best, rng)
+        return found
+
+    def sizes(self, what: str) -> tuple[int, ...]:
+        """Those of the curve: the fractions of the MIB benchmark, at least one node, each once."""
+        total = self._total(what)
+        return tuple(dict.fromkeys(max(1, math.floor(fraction * total + 1e-9)) for fraction in FRACTIONS))
+
+    def _total(self, what: str) -> int:
+        return self.circuit.graph.n_nodes if what == NODES else self.circuit.graph.n_neurons
+
+    def _best(self, what: str, size: int) -> BoolArray:
+        """The best of all nodes; or the best neurons, and every head."""
+        assert self.scores is not None
+        if what == NODES:
+            return self.scores.best(size, self.by).mask
+        is_neuron = self.circuit.graph.is_neuron
+        ranks = np.where(is_neuron, self.scores.ranking(self.by), -np.inf)
+        kept = ~is_neuron
+        kept[np.argsort(-ranks, kind="stable")[:size]] = True
+        return kept
+
+    def _like(self, best: BoolArray, rng: np.random.Generator) -> BoolArray:
+        """As many heads and as many neurons, each as likely as any other."""
+        is_neuron, kept = self.circuit.graph.is_neuron, np.zeros_like(best)
+        for kind in (is_neuron, ~is_neuron):
+            kept[rng.choice(np.flatnonzero(kind), int((best & kind).sum()), replace=False)] = True
+        return kept
+
+
+@dataclass(frozen=True, eq=False)
+class NeuronEvaluationState(OnTable):
+    """Where an evaluation stands, in runs of one prompt.
+
+    Args:
+        circuits: what is run.
+        metric: the metric's name.
+        table: the numbers so far.
+    """
+
+    circuits: NeuronCircuits
+    metric: str
+    table: Table
+
+    def result(self) -> NeuronEvaluation:
+        """The evaluation that a finished state holds. Raises ScoreError for an unfinished one."""
+        if not self.finished:
+            raise ScoreError(f"{self.done} of {self.total} runs are done; finish the evaluation first")
+        return _Found(self).evaluation()
+
+
+@one_at_a_time
+def evaluating_neurons(
+    model: Model,
+    prompts: PromptSet | Sequence[PromptPair],
+    circuit: NeuronCircuit,
+    *,
+    scores: NeuronScores | None = None,
+    by: Ranking = "abs",
+    random: int = 0,
+    seed: int = 0,
+    metric: AnyMetric | None = None,
+    conditions: Conditions = Conditions(),
+    stored: Mapping[str, npt.NDArray[Any]] | None = None,
+) -> Iterator[NeuronEvaluationState]:
+    """Measure a circuit of heads and neurons: yields the state before the first run and after every one.
+
+    Args:
+        model: a loaded model, in evaluation mode; it is untouched afterwards.
+        prompts: pairs of clean and corrupted prompts, best others than the circuit was found on.
+        circuit: what is kept.
+        scores: of every node: also evaluate the best ones, and the best neurons beside all heads, at ten sizes.
+        by: what they are ranked by.
+        random: number of random circuits at each of them.
+        seed: of the random circuits.
+        metric: a metric's name, a ``Metric``, or a function of (logits ``[batch, n_positions, vocab]``, batch) to
+            ``[batch]``; the prompt set's own by default.
+        conditions: how much is run at a time, `Conditions`; by default what memory allows.
+        stored: the tensors of the state at which an earlier process stopped; None to begin.
+
+    Raises:
+        SelectionError: a circuit or scores of another model.
+        UnsupportedModelError: a model without MLPs, or with experts.
+        DataError: a prompt the model cannot take.
+        MetricError: a metric that cannot be computed on these prompts.
+        ScoreError: numbers that are not finite.
+    """
+    graph = neuron_graph(model)
+    for what, given in (("circuit", circuit), ("scores", scores)):
+        if given is not None and given.graph != graph:
+            raise SelectionError(f"the {what} is of {given.graph}, the model has {graph}; give its own")
+    measured = metric_for(prompts, metric)
+    pairs = usable(model, prompts, measured)
+    circuits = NeuronCircuits(circuit, scores, by, random, seed)
+    named = tuple(circuits.masks().items())
+    work = NeuronRuns(model, measured, sites(model), named, all(pair.answers for pair in pairs))
+    table = start(model, pairs, work, conditions, stored)
+    yield NeuronEvaluationState(circuits, measured.name, table)
+    for filled in fill(model, pairs, work, table):
+        yield NeuronEvaluationState(circuits, measured.name, filled)
+
+
+@at_the_end_of(evaluating_neurons)
+def evaluate_neurons(last: NeuronEvaluationState) -> NeuronEvaluation:
+    """Measure how much of a behaviour a circuit of heads and neurons keeps, all others at corrupted activations.
+
+    Returns:
+        Means over prompts of metric, KL and accuracy, and faithfulness with its standard error.
+    """
+    return last.result()
+
+
+@dataclass(frozen=True, eq=False)
+class NeuronRuns:
+    """What a table is filled with: metric, KL and correct answers of every prompt and circuit."""
+
+    model: Model
+    metric: Metric
+    places: tuple[Site, ...]
+    circuits: tuple[tuple[tuple[Any, ...], BoolArray], ...]
+    with_accuracy: bool
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What is measured of each circuit."""
+        return (METRIC, KL, CORRECT) if self.with_accuracy else (METRIC, KL)
+
+    @property
+    def prompt_names(self) -> tuple[str, ...]:
+        """The same, of the whole model."""
+        return self.names
+
+    @property
+    def groups(self) -> Sequence[int]:
+        """All circuits may be run together."""
+        return (0,) * len(self.circuits)
+
+    def open(self, batch: Batch) -> _NeuronRunsOfBatch:
+        """Run the corrupted prompts, and the clean ones with nothing patched."""
+        corrupted = corrupted_activations(self.model, self.places, batch)
+        every = torch.ones(1, self.places[-1].nodes.stop, dtype=torch.bool, device=self.model.device)
+        clean = kept_logits(self.model, self.places, corrupted, every)[0]
+        of_prompts = values_of(self.metric, self.names, clean, batch, clean)
+        require_finite(self.metric, of_prompts[METRIC])
+        return _NeuronRunsOfBatch(self, batch, corrupted, clean, of_prompts)
+
+
+@dataclass(frozen=True, eq=False)
+class _NeuronRunsOfBatch:
+    """One micro-batch of prompts."""
+
+    work: NeuronRuns
+    batch: Batch
+    corrupted: CorruptedActivations
+    clean: Tensor
+    of_prompts: Mapping[str, Tensor]
+
+    def measure(self, targets: Sequence[int]) -> Mapping[str, Tensor]:
+        """Run the prompts with everything patched that is outside each of some circuits."""
+        work = self.work
+        kept = torch.tensor(np.stack([work.circuits[number][1] for number in targets]), device=work.model.device)
+        runs = kept_logits(work.model, work.places, self.corrupted, kept)
+        measured = [
+            finite(
+                work.metric,
+                values_of(work.metric, work.names, logits, self.batch, self.clean),
+                " ".join(map(str, work.circuits[number][0])),
+            )
+            for number, logits in zip(targets, runs, strict=True)
+        ]
+        return {name: torch.stack([values[name] for values in measured]) for name in work.names}
+
+
+class _Found:
+    """A full table read by circuit."""
+
+    def __init__(self, state: NeuronEvaluationState) -> None:
+        self._state, self._table, self._circuits = state, state.table, state.circuits
+        self._masks = self._circuits.masks()
+        self._numbers = {key: number for number, key in enumerate(self._masks)}
+
+    def evaluation(self) -> NeuronEvaluation:
+        circuits = self._circuits
+        return NeuronEvaluation(
+            self._state.metric,
+            self._table.n_prompts,
+            self._measured(None),
+            self._measured((EMPTY,)),
+            self._kept((CIRCUIT,)),
+            self._kept((COMPLEMENT,)),
+            self._kept((HEADS,)),
+            self._kept((WITH_HEADS,)),
+            () if circuits.scores is None else (self._curve(NODES, (EMPTY,)), self._curve(NEURONS, (HEADS,))),
+        )
+
+    def _values(self, key: tuple[Any, ...] | None, name: str = METRIC) -> Values:
+        if key is None:
+            return self._table.of_prompts[name]
+        return self._table.values[name][:, self._numbers[key]]
+
+    def _measured(self, key: tuple[Any, ...] | None) -> Measured:
+        accuracy = float(self._values(key, CORRECT).mean()) if CORRECT in self._table.values else None
+        return Measured(*measures.mean(self._values(key)), float(self._values(key, KL).mean()), accuracy)
+
+    def _faithfulness(self, key: tuple[Any, ...], empty: tuple[Any, ...]) -> tuple[float | None, float | None]:
+        return measures.faithfulness(self._values(key), self._values(None), self._values(empty))
+
+    def _kept(self, key: tuple[Any, ...], empty: tuple[Any, ...] = (EMPTY,)) -> KeptNeurons:
+        circuit = NeuronCircuit(self._circuits.circuit.graph, self._masks[key])
+        return KeptNeurons(circuit.n_heads, circuit.n_neurons, self._measured(key), *self._faithfulness(key, empty))
+
+    def _curve(self, what: str, empty: tuple[Any, ...]) -> NeuronCurve:
+        points = tuple(
+            NeuronPoint(size, self._kept((what, size), empty), self._random(what, size, empty))
+            for size in self._circuits.sizes(what)
+        )
+        return NeuronCurve(what, self._kept(empty, empty), points)
+
+    def _random(self, what: str, size: int, empty: tuple[Any, ...]) -> Spread | None:
+        keys = [key for key in self._masks if key[:2] == (what, size) and len(key) > 2]
+        found = [f for key in keys if (f := self._faithfulness(key, empty)[0]) is not None]
+        return Spread(sum(found) / len(found), min(found), max(found)) if found else None

@@ -1,0 +1,338 @@
+"""What several sets of prompts share: from finished runs of one model, one a set, to scores and a circuit of them all.
+
+1. Read the runs; refuse those of several models, or scores of edges beside scores of nodes.
+2. Make their scores into one (`edgewise.evaluation.shared`), and select a circuit from it: ``circuit.json``.
+3. Say what each set has for itself: the edges of its own circuit that the shared one lacks.
+4. Measure the shared circuit, each set's own, and random ones on every set's held-out prompts; the state goes to the
+   disk after each set.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgewise.errors import RunError, ScoreError
+from edgewise.evaluation.comparison import likeness
+from edgewise.evaluation.measures import Values, faithfulness
+from edgewise.evaluation.shared import Way, elsewhere, parts, shared
+from edgewise.evaluation.specificity import kept_values, random_circuits
+from edgewise.graph import Circuit, EdgeScores, NodeScores
+from edgewise.graph.arrays import FloatArray
+from edgewise.runs.contest.comparison import refuse_another_model
+from edgewise.runs.contest.shared_result import KeptOfSet, Shared, SharedEdge, SharingSet, SpecificEdge
+from edgewise.runs.evaluated_circuit import EvaluatedCircuit
+from edgewise.runs.identity import content_digest, identity
+from edgewise.runs.resume import run_to_end
+from edgewise.runs.selection import require_fits, select
+from edgewise.runs.setup import Setup, opened_model
+from edgewise.runs.steps import Execution, Progress, Steps
+from edgewise.runs.store.analysis import FILES, Analysis, StoredResults, measured
+from edgewise.runs.store.codec import to_json
+from edgewise.runs.store.files import write_circuit
+from edgewise.runs.store.folder import CIRCUIT, RUN, SCORES, Run, load_run
+from edgewise.runs.store.record import versions
+from edgewise.runs.trust import require_trust
+from edgewise.runs.unseen import on_unseen
+from edgewise.settings.selection import Selection
+from edgewise.tasks import PromptSet
+
+NAME = "shared"
+MEASURING = "measuring circuits on every set of prompts"
+N_TOP, N_SPECIFIC = 20, 20
+_SHORT = 12
+DEFAULT = Selection()
+# What `on_unseen` puts a set's own into.
+_NO_PROMPTS = PromptSet("", ())
+
+
+def set_folders(sets: Sequence[Mapping[str, str]]) -> dict[str, Mapping[str, str]]:
+    """Each set by the name of its folder: that of its task or file.
+
+    Raises:
+        RunError: a set that is given twice.
+    """
+    found: dict[str, Mapping[str, str]] = {}
+    for one in sets:
+        (value,) = one.values()
+        if one in found.values():
+            raise RunError(f"{value} is given twice; give each set of prompts once")
+        plain = re.sub(r"[^\w.-]+", "-", Path(value).stem).strip("-.") or "set"
+        taken = sum(1 for name in found if name == plain or re.fullmatch(rf"{re.escape(plain)}-\d+", name))
+        found[f"{plain}-{taken + 1}" if taken else plain] = one
+    return found
+
+
+def share(
+    folders: Sequence[str | Path],
+    out: str | Path,
+    *,
+    way: Way = "min",
+    selection: Selection = DEFAULT,
+    evaluate: bool = True,
+    random: int = 3,
+    trust_remote_code: bool = False,
+    batch_size: int | None = None,
+    execution: Execution = Execution(),
+) -> StoredResults[Shared]:
+    """Make the scores of several runs into one and select a circuit from it, or read what was found earlier.
+
+    Args:
+        folders: of finished runs of one model, each of a set of prompts.
+        out: folder for the result, made if need be.
+        way: ``"min"``, ``"mean"`` or ``"rank"``; see `edgewise.evaluation.shared`.
+        selection: which edges (or nodes) make the circuit; a rule that is measured takes as many as the sets' own
+            circuits have on average.
+        evaluate: measure circuits on every set.
+        random: how many random circuits of the size of the shared one.
+        trust_remote_code: run code that the runs' model carries.
+        batch_size: prompts at a time; as many as memory allows by default.
+        execution: how it is carried out, `Execution`.
+
+    Raises:
+        RunError: fewer than two runs, one of them twice, runs of several models or levels, or a run without an effect.
+        RunConflictError: ``out`` holds another result, another process is writing to it, or files have changed.
+        EdgewiseError: anything wrong with the model, the prompts, the metric or the selection.
+    """
+    names, out = [Path(folder) for folder in folders], Path(out)
+    runs = _runs(names, out)
+    for run in runs if evaluate else ():
+        require_trust(str(run.folder), run.config, trust_remote_code)
+    asked = _asked(runs, way, selection, evaluate, random)
+    analysis = Analysis(out, NAME)
+
+    def measure() -> Shared:
+        found, circuit, scores = _found(runs, way, _sized(selection, runs))
+        write_circuit(out / CIRCUIT, circuit, scores)
+        if not evaluate:
+            return found
+        return replace(found, kept=_kept(runs, circuit, random, batch_size, analysis, asked, execution))
+
+    return measured(analysis, asked, Shared, measure, overwrite=execution.overwrite)
+
+
+def _runs(names: Sequence[Path], out: Path) -> list[Run]:
+    if len(names) < 2:
+        raise RunError(f"{len(names)} run folder{'' if len(names) == 1 else 's'} given; give two or more")
+    places = [name.resolve() for name in names]
+    twice = [name for name, place in zip(names, places, strict=True) if places.count(place) > 1]
+    if twice:
+        raise RunError(f"{twice[0]} is given twice; give each run once")
+    if out.resolve() in places or (out / RUN).exists():
+        raise RunError(f"--out {out} is a run folder; give a folder of its own for what they share")
+    runs = [load_run(name) for name in names]
+    for run in runs[1:]:
+        refuse_another_model(runs[0], run)
+        if run.config.level != runs[0].config.level:
+            raise RunError(
+                f"{run.folder}: scores of {run.config.level}s, and {runs[0].folder} of {runs[0].config.level}s;"
+                " give runs of one --level"
+            )
+    return runs
+
+
+def _asked(runs: Sequence[Run], way: Way, selection: Selection, evaluate: bool, random: int) -> dict[str, Any]:
+    digests = {
+        f"{name} files": [content_digest(run.folder / name)[:_SHORT] for run in runs] for name in (SCORES, CIRCUIT)
+    }
+    measured_by = {"evaluate": evaluate, "random": random if evaluate else 0}
+    files = {FILES: {"model": runs[0].record.identity.get("model")}}
+    return {
+        "runs": [str(run.folder) for run in runs],
+        "way": way,
+        **to_json(selection),
+        **measured_by,
+        **digests,
+        **files,
+    }
+
+
+def _sized(selection: Selection, runs: Sequence[Run]) -> Selection:
+    """A rule for scores of which neither the best size, nor a spread, nor a mean of sizes is known."""
+    plain = replace(selection, stable=False, by="abs" if selection.by == "mean-abs" else selection.by)
+    if not plain.measured:
+        return plain
+    return plain.of_size(round(sum(_n_kept(run) for run in runs) / len(runs)))
+
+
+def _n_kept(run: Run) -> int:
+    """Edges of a run's circuit, or nodes chosen."""
+    if isinstance(run.scores, EdgeScores):
+        return run.circuit.n_edges
+    return int(run.circuit.mask.any(axis=1).sum())
+
+
+def _found(runs: Sequence[Run], way: Way, selection: Selection) -> tuple[Shared, Circuit, EdgeScores | NodeScores]:
+    of_sets = [_parts(run) for run in runs]
+    kind, graph = type(runs[0].scores), runs[0].scores.graph
+    values = shared(of_sets, way)
+    scores = kind(graph, values, allow_unscored=True)
+    scored = ~np.isnan(scores.values)
+    require_fits(selection, graph, scored)
+    circuit = select(scores, selection)
+    alike = likeness([run.circuit for run in runs], [run.scores for run in runs])
+    signs = np.sign(np.stack(of_sets))
+    sets = tuple(_set(number, run, of_sets, circuit) for number, run in enumerate(runs))
+    found = Shared(
+        model=runs[0].config.model,
+        level=runs[0].config.level,
+        way=way,
+        rule=selection.describe(runs[0].config.level),
+        edges=graph.n_edges,
+        circuit_edges=circuit.n_edges,
+        all_scored=int(scored.sum()),
+        same_sign=int((scored & (signs == signs[:1]).all(0)).sum()),
+        sets=sets,
+        overlap=alike.overlap,
+        rank_correlation=alike.rank_correlation,
+        top=_top(scores, circuit, of_sets),
+        kept=(),
+        warnings=tuple(dict.fromkeys(f"{run.folder}: {line}" for run in runs for line in run.record.warnings)),
+    )
+    return found, circuit, scores
+
+
+def _parts(run: Run) -> FloatArray:
+    metric = run.record.metric
+    try:
+        return parts(run.scores, metric.clean, metric.corrupted)
+    except ScoreError as error:
+        raise RunError(f"{run.folder}: {error}; leave it out, or see `edgewise prompts`") from error
+
+
+def _members(circuit: Circuit, scores: EdgeScores | NodeScores) -> npt.NDArray[np.bool_]:
+    """What of the scores is in a circuit, in their shape."""
+    return circuit.mask if isinstance(scores, EdgeScores) else np.asarray(circuit.mask.any(axis=1))
+
+
+def _name(scores: EdgeScores | NodeScores, at: tuple[int, ...]) -> str:
+    graph = scores.graph
+    if isinstance(scores, NodeScores):
+        return graph.sources[at[0]]
+    return f"{graph.sources[at[0]]}->{graph.destinations[at[1]]}"
+
+
+def _largest(values: FloatArray, among: npt.NDArray[np.bool_], n: int) -> list[tuple[int, ...]]:
+    """Where the largest of some values are, the largest first."""
+    places = np.argwhere(among)
+    order = np.argsort(-values[among], kind="stable")[:n]
+    return [tuple(place) for place in places[order].tolist()]
+
+
+def _top(scores: EdgeScores | NodeScores, circuit: Circuit, of_sets: Sequence[FloatArray]) -> tuple[SharedEdge, ...]:
+    among = _members(circuit, scores) & ~np.isnan(scores.values)
+    return tuple(
+        SharedEdge(_name(scores, at), float(scores.values[at]), tuple(float(one[at]) for one in of_sets))
+        for at in _largest(np.abs(scores.values), among, N_TOP)
+    )
+
+
+def _set(number: int, run: Run, of_sets: Sequence[FloatArray], circuit: Circuit) -> SharingSet:
+    own, common = _members(run.circuit, run.scores), _members(circuit, run.scores)
+    other = elsewhere(of_sets, number)
+    margin = np.abs(of_sets[number]) - other
+    among = own & ~common & ~np.isnan(margin)
+    record = run.record
+    return SharingSet(
+        folder=str(run.folder),
+        name=record.prompts.name,
+        n=record.prompts.n,
+        metric=record.metric.name,
+        effect=record.metric.corrupted - record.metric.clean,
+        circuit_edges=run.circuit.n_edges,
+        in_shared=int((run.circuit.mask & circuit.mask).sum()),
+        specific=tuple(
+            SpecificEdge(_name(run.scores, at), float(of_sets[number][at]), float(other[at]))
+            for at in _largest(margin, among, N_SPECIFIC)
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class _State:
+    """The metric of every prompt under every circuit, of the sets that are done."""
+
+    of_sets: tuple[Values, ...]
+    total: int
+
+    @property
+    def done(self) -> int:
+        return len(self.of_sets)
+
+    @property
+    def finished(self) -> bool:
+        return self.done == self.total
+
+    def tensors(self) -> dict[str, npt.NDArray[Any]]:
+        return {str(number): values for number, values in enumerate(self.of_sets)}
+
+
+def _kept(
+    runs: Sequence[Run],
+    circuit: Circuit,
+    random: int,
+    batch_size: int | None,
+    analysis: Analysis,
+    asked: Mapping[str, Any],
+    execution: Execution,
+) -> tuple[KeptOfSet, ...]:
+    steps, config = Steps(execution.report), runs[0].config
+    with steps.step("model", f"loading {config.model}"):
+        model = opened_model(config).load()
+    subjects: list[tuple[EvaluatedCircuit, Setup]] = []
+    for run in runs:
+        ready = Setup(run.config, model, _NO_PROMPTS, identity(run.config))
+        subjects.append(on_unseen(run, ready, execution, trust=True))
+    masks = [circuit.mask, *(run.circuit.mask for run in runs), *random_circuits(circuit, random, config.seed)]
+    conditions = execution.conditions(batch_size)
+
+    def states(stored: Mapping[str, npt.NDArray[Any]] | None) -> Iterator[_State]:
+        state = _State(tuple(stored[str(number)] for number in range(len(stored))) if stored else (), len(runs))
+        yield state
+        while not state.finished:
+            subject, setup = subjects[state.done]
+            before = state.done
+
+            def report(done: int, before: int = before, n: int = len(setup.prompts)) -> None:
+                steps.report(Progress(MEASURING, before, len(runs), part=done / n))
+
+            values = kept_values(
+                model, setup.prompts, masks, metric=subject.config.metric, conditions=conditions, report=report
+            )
+            state = replace(state, of_sets=(*state.of_sets, values))
+            yield state
+
+    key = {
+        "asked": dict(asked),
+        "prompts": [setup.prompts.fingerprint() for _, setup in subjects],
+        "versions": versions(),
+    }
+    with steps.step("evaluation", MEASURING):
+        state, _ = run_to_end(states, analysis.folder, key, steps.report, MEASURING, name=analysis.progress)
+    every = zip(runs, state.of_sets, subjects, strict=True)
+    return tuple(
+        _kept_of(run, values, subject.note(setup.prompts), len(runs)) for run, values, (subject, setup) in every
+    )
+
+
+def _kept_of(run: Run, values: Values, note: str | None, n_sets: int) -> KeptOfSet:
+    full, empty, common, *others = values
+    f, stderr = faithfulness(common, full, empty)
+    shares = [faithfulness(one, full, empty)[0] for one in others]
+    return KeptOfSet(
+        name=run.record.prompts.name,
+        n=len(full),
+        note=note,
+        full=float(full.mean()),
+        empty=float(empty.mean()),
+        shared=f,
+        shared_stderr=stderr,
+        own=tuple(shares[:n_sets]),
+        random=tuple(shares[n_sets:]),
+    )

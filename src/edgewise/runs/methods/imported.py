@@ -1,0 +1,113 @@
+"""Scores and a circuit of another program's file, as a run: `edgewise import` with prompts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from edgewise.engine.run.passes import Passes
+from edgewise.errors import FormatError, RunConflictError
+from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, NodeScores
+from edgewise.graph.arrays import BoolArray
+from edgewise.methods import IMPORTED
+from edgewise.models import Model
+from edgewise.runs.config import RunConfig
+from edgewise.runs.exchange import FORMATS
+from edgewise.runs.exchange.format import Exchanged, Format
+from edgewise.runs.methods.method import RunMethod
+from edgewise.runs.resume import Tensors
+from edgewise.runs.selection import select
+from edgewise.search.given import GivenState, with_metric
+from edgewise.settings.conditions import Conditions
+from edgewise.settings.methods import ImportSettings
+from edgewise.settings.selection import Selection
+from edgewise.tasks import PromptSet
+
+
+class Imported(RunMethod[GivenState]):
+    """Read scores from a file."""
+
+    name = IMPORTED
+    summary = "scores and a circuit of another program's file"
+    settings = ImportSettings
+
+    def scored(self, config: RunConfig, graph: Graph) -> BoolArray:
+        """Which edges, or nodes, the file scores."""
+        return ~np.isnan(scores_of(self._found(config, graph)).values)
+
+    def states(
+        self, config: RunConfig, model: Model, prompts: PromptSet, conditions: Conditions, stored: Tensors | None
+    ) -> Iterator[GivenState]:
+        """One state a micro-batch, of the metric."""
+        scores = scores_of(self._found(config, model.graph))
+        return with_metric(model, prompts, scores, metric=config.metric, conditions=conditions, stored=stored)
+
+    def circuit(self, config: RunConfig, state: GivenState, scores: EdgeScores | NodeScores) -> Circuit:
+        """The file's own, or one selected by its scores."""
+        own = self._found(config, scores.graph).circuit if self._keeps(config) else None
+        return select(scores, config.selection) if own is None else own
+
+    def rule(self, config: RunConfig) -> str:
+        """Which edges make the circuit, in words."""
+        own = self.own(config)
+        return f"as in {Path(own.file).name}" if self._keeps(config) else super().rule(config)
+
+    def passes(self, config: RunConfig, state: GivenState) -> Passes:
+        """The clean and the corrupted run."""
+        return Passes(2.0)
+
+    def _keeps(self, config: RunConfig) -> bool:
+        return bool(self.own(config).own_circuit) and config.selection == Selection()
+
+    def _found(self, config: RunConfig, graph: Graph) -> Exchanged:
+        own = self.own(config)
+        return _read(own.file, own.format, own.sha256, graph.spec)
+
+
+def scores_of(found: Exchanged) -> EdgeScores | NodeScores:
+    """The scores of a file; where it has none, nothing is scored."""
+    if found.scores is not None:
+        return found.scores
+    return EdgeScores(found.graph, np.full(found.graph.mask.shape, np.nan), allow_unscored=True)
+
+
+def digest(content: bytes) -> str:
+    """SHA-256 of a file's content."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def read_as(path: Path, name: str, content: bytes, graph: Graph) -> Exchanged:
+    """Read a file of another program.
+
+    Args:
+        path: it, for messages.
+        name: of its format.
+        content: what is in it.
+        graph: the model's.
+
+    Raises:
+        FormatError: it is not in the format, or the format is only written.
+    """
+    form: Format = FORMATS.load(name)
+    if form.read is None:
+        known = ", ".join(other for other in FORMATS if FORMATS.load(other).read is not None)
+        raise FormatError(f"format {name} is only written; those that are read: {known}")
+    try:
+        return form.read(content, graph)
+    except FormatError as error:
+        raise FormatError(f"{path}: {error}") from error
+
+
+@lru_cache(maxsize=2)
+def _read(file: str, name: str, sha256: str, spec: GraphSpec) -> Exchanged:
+    content = Path(file).read_bytes()
+    if digest(content) != sha256:
+        raise RunConflictError(f"{file}: has changed since it was imported; import it into another folder")
+    return read_as(Path(file), name, content, Graph(spec))
+
+
+METHOD = Imported()

@@ -1,0 +1,348 @@
+"""From a config of level neuron to a folder: scores of all heads and neurons, a circuit of the best, what it keeps.
+
+1. A finished run of the same config, model files and data is read and handed back.
+2. Load the model and the prompts, score, measure the largest; the state goes to the disk now and then, and a run that
+   was killed goes on from there.
+3. Choose the circuit from the scores as they are stored, and write everything in one step.
+4. Measure the faithfulness of the circuit on held-out prompts, unless the config says not to.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgewise.attribution import METHODS
+from edgewise.attribution.neurons import require_scores_neurons
+from edgewise.engine.run.metric_trial import try_metric
+from edgewise.errors import DataError, EdgewiseError, RunConflictError, RunError, SelectionError
+from edgewise.evaluation.agreement import agreement
+from edgewise.evaluation.neurons import evaluating_neurons
+from edgewise.graph.neurons import NeuronCircuit, NeuronScores
+from edgewise.methods import estimate_of
+from edgewise.metrics import get_metric
+from edgewise.metrics.own import is_own
+from edgewise.models import Model
+from edgewise.models.neurons import neuron_graph
+from edgewise.runs.cautions import cautions
+from edgewise.runs.config import RunConfig
+from edgewise.runs.discover import metric_summary
+from edgewise.runs.evaluated import EvaluatedPrompts
+from edgewise.runs.evaluated_circuit import DECIDING, HELD_OUT, config_after
+from edgewise.runs.identity import changed, content_digest, identity
+from edgewise.runs.model_answers import selected
+from edgewise.runs.prompts import prompts_of
+from edgewise.runs.resume import run_to_end
+from edgewise.runs.setup import Setup, describe_model, describe_prompts, prepare
+from edgewise.runs.shown_prompts import show_prompts
+from edgewise.runs.steps import SCORING, Execution, Steps
+from edgewise.runs.store.analysis import FILES, Analysis, StoredResults, measured
+from edgewise.runs.store.codec import to_json
+from edgewise.runs.store.folder import RUN, refuse_other, require_free
+from edgewise.runs.store.lock import writing
+from edgewise.runs.store.neurons import (
+    EVALUATION,
+    FAITHFULNESS,
+    RECORD,
+    NeuronCounts,
+    NeuronEvaluated,
+    NeuronExact,
+    NeuronRecord,
+    NeuronRun,
+    load_neuron_run,
+    neurons_as_stored,
+    read_neuron_record,
+    write_neuron_run,
+)
+from edgewise.runs.store.record import versions
+from edgewise.runs.trust import require_trust
+from edgewise.search.exact.neuron_scores import NeuronScoringState, require_amount, scoring_neurons
+from edgewise.settings import flag, read_settings, settings_json
+from edgewise.settings.selection import DEFAULT_FRACTION, DEFAULT_LEAST, Selection
+from edgewise.tasks import load_task
+
+MEASURING, EDGES, EVALUATING = "measuring exact effects", "scoring edges of neurons", "evaluating the circuit"
+# What of a config has no meaning for neurons, where it is not as by default.
+_OF_EDGES = ("per_prompt", "bootstrap", "budget", "until")
+_RULES_OF_EDGES = ("keep", "max_kl", "greedy", "prune", "stable")
+
+
+def find_neurons(config: RunConfig, folder: Path, execution: Execution = Execution()) -> NeuronRun:
+    """Score every head and neuron, choose a circuit, store the result, and measure the circuit's faithfulness.
+
+    Args:
+        config: what to do, ``level="neuron"``.
+        folder: where the result goes; made if need be.
+        execution: how it is carried out, `Execution`.
+
+    Raises:
+        RunConflictError: the folder holds another run, or another process is writing to it.
+        EdgewiseError: anything wrong with the model, the prompts, the metric, the scores or the selection.
+    """
+    config = _known(config)
+    run, setup = _found(config, folder, execution)
+    if not config.evaluate or run.evaluated is not None:
+        return run
+    try:
+        _evaluate(run, setup, {}, replace(execution, overwrite=False), name=FAITHFULNESS, random=None)
+    except RunConflictError:
+        raise
+    except EdgewiseError as error:
+        return replace(run, unmeasured=str(error))
+    return replace(load_neuron_run(folder), reused=run.reused)
+
+
+def evaluate_neuron_run(
+    folder: Path, given: Mapping[str, Any], execution: Execution = Execution(), *, curve: bool = True, random: int = 0
+) -> StoredResults[NeuronEvaluated]:
+    """Measure a run's circuit on held-out prompts, and circuits of ten sizes; stored beside the run.
+
+    Args:
+        folder: of a finished run of neurons.
+        given: fields of the config that are other than the run's own.
+        execution: how it is carried out, `Execution`.
+        curve: False leaves the sizes out.
+        random: random circuits of each size.
+
+    Raises:
+        RunConflictError: another evaluation is stored there, or files have changed since the run.
+        EdgewiseError: anything wrong with the model, the prompts or the metric.
+    """
+    run = load_neuron_run(folder)
+    require_trust(str(folder), run.config, bool(given.get("trust_remote_code")))
+    return _evaluate(run, None, given, execution, name=EVALUATION, random=random if curve else None)
+
+
+def _known(config: RunConfig) -> RunConfig:
+    """Refuse what neurons do not have before anything slow begins, and write the method's settings out."""
+    method = estimate_of(config.method)
+    require_scores_neurons(method)
+    for owner, names in ((config, _OF_EDGES), (config.selection, _RULES_OF_EDGES)):
+        for name in names:
+            if getattr(owner, name):
+                raise RunError(f"{flag(name)} is of edges and nodes; leave it out with --level neuron")
+    require_amount(config.method, config.exact)
+    if config.metric is not None:
+        get_metric(config.metric)
+    if config.task is not None:
+        load_task(config.task)
+    kind = METHODS.load(method).settings
+    return replace(config, settings=settings_json(read_settings(kind, config.settings, method)))
+
+
+def _found(config: RunConfig, folder: Path, execution: Execution) -> tuple[NeuronRun, Setup | None]:
+    with writing(folder):
+        if (folder / RUN).is_file():
+            raise RunConflictError(f"{folder}: holds a run of edges or nodes; choose another folder")
+        record = None if execution.overwrite else read_neuron_record(folder)
+        if record is None and not execution.overwrite:
+            require_free(folder, config)
+        if record is not None:
+            same = replace(config, selection=record.config.selection)
+            refuse_other(folder, record.config.differences(same) or changed(record.identity, identity(config)))
+            run = load_neuron_run(folder)
+            return replace(run, reused=True) if record.config.selection == config.selection else _anew(
+                run, config
+            ), None
+        steps = Steps(execution.report)
+        setup = prepare(config, None, steps, check=lambda model: _require_fits(config.selection, model))
+        conditions, metric = execution.conditions(config.batch_size), config.metric or setup.prompts.metric
+        if is_own(metric):
+            try_metric(setup.model, setup.prompts.pairs, get_metric(metric), by_gradient=True)
+        with steps.step("scoring", SCORING):
+            state, earlier = run_to_end(
+                lambda stored: scoring_neurons(
+                    setup.model,
+                    setup.prompts,
+                    method=config.method,
+                    settings=config.settings,
+                    exact=config.exact,
+                    edges=config.neuron_edges,
+                    metric=config.metric,
+                    conditions=conditions,
+                    stored=stored,
+                ),
+                folder,
+                setup.key,
+                steps.report,
+                SCORING,
+                total=len(setup.prompts),
+                stage=_stage,
+            )
+        steps.seconds["scoring"] += earlier
+        scores = neurons_as_stored(state.scores(), config.dtype)
+        circuit, edges = select_neurons(scores, config.selection), None if state.edges is None else state.edges.edges()
+        write_neuron_run(folder, _record(setup, state, scores, circuit, steps.seconds), scores, circuit, edges)
+        return load_neuron_run(folder), setup
+
+
+def _anew(run: NeuronRun, config: RunConfig) -> NeuronRun:
+    """Choose another circuit of a run's scores; what was measured of the one before goes."""
+    circuit = select_neurons(run.scores, config.selection)
+    counts = replace(run.record.counts, circuit_heads=circuit.n_heads, circuit_neurons=circuit.n_neurons)
+    rule = config.selection.describe(config.level)
+    record = replace(run.record, config=config, counts=counts, rule=rule, circuit=tuple(circuit))
+    write_neuron_run(run.folder, record, run.scores, circuit, run.edges)
+    return load_neuron_run(run.folder)
+
+
+def _stage(state: NeuronScoringState) -> str:
+    """What is being done."""
+    if state.edges is not None:
+        return EDGES
+    return SCORING if state.effects is None else MEASURING
+
+
+def select_neurons(scores: NeuronScores, selection: Selection) -> NeuronCircuit:
+    """Apply a rule to scores of heads and neurons. Raises SelectionError."""
+    if selection.threshold is not None:
+        ranks = scores.ranking(selection.by)
+        return NeuronCircuit(scores.graph, np.asarray(ranks >= selection.threshold, dtype=np.bool_))
+    return scores.best(_count(selection, len(scores)), selection.by)
+
+
+def _count(selection: Selection, total: int) -> int:
+    if selection.top is not None:
+        return selection.top
+    share = DEFAULT_FRACTION["neuron"] if selection.fraction is None else selection.fraction
+    least = DEFAULT_LEAST["neuron"] if selection.fraction is None else 1
+    return min(total, max(least, math.floor(share * total + 1e-9)))
+
+
+def _require_fits(selection: Selection, model: Model) -> None:
+    """Refuse a model without neurons, and more nodes than there are, before anything is scored."""
+    total = neuron_graph(model).n_nodes
+    if selection.top is not None and selection.top > total:
+        raise SelectionError(
+            f"--top is {selection.top}, but the model has {total} heads and neurons; give at most {total}"
+        )
+
+
+def _record(
+    setup: Setup, state: NeuronScoringState, scores: NeuronScores, circuit: NeuronCircuit, seconds: Mapping[str, float]
+) -> NeuronRecord:
+    config, prompts, graph, estimates = setup.config, setup.prompts, scores.graph, state.estimates
+    metric = get_metric(config.metric or prompts.metric)
+    rounded = {step: round(spent, 3) for step, spent in seconds.items()}
+    return NeuronRecord(
+        config=config,
+        identity=setup.identity,
+        versions=versions(),
+        model=describe_model(setup.model),
+        prompts=describe_prompts(prompts, show_prompts(prompts, setup.model.tokenizer, 3)),
+        metric=metric_summary(metric, estimates),
+        counts=NeuronCounts(graph.n_heads, graph.n_neurons, circuit.n_heads, circuit.n_neurons),
+        rule=config.selection.describe(config.level),
+        exact=_exact(scores),
+        circuit=tuple(circuit),
+        batch_size=estimates.batch_size,
+        timing=rounded | {"total": round(sum(seconds.values()), 3)},
+        warnings=(*prompts.warnings, *cautions(setup, metric, estimates)),
+        finished=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    )
+
+
+def _exact(scores: NeuronScores) -> NeuronExact | None:
+    if scores.verified is None or scores.estimated is None:
+        return None
+    n = int(scores.verified.sum())
+    found = agreement(scores.estimated[scores.verified], scores.values[scores.verified])
+    return NeuronExact(n, found.pearson.value, found.spearman.value, found.sign_agreement.value)
+
+
+def _evaluate(
+    run: NeuronRun,
+    setup: Setup | None,
+    given: Mapping[str, Any],
+    execution: Execution,
+    *,
+    name: str,
+    random: int | None,
+) -> StoredResults[NeuronEvaluated]:
+    """Measure the circuit, and with a number of random circuits the curves too."""
+    config, steps = config_after(run.config, given, HELD_OUT), Steps(execution.report)
+    now = identity(config) if setup is None else dict(setup.identity)
+    same = [
+        part for part in ("model", "config", "data", "metric") if getattr(config, part) == getattr(run.config, part)
+    ]
+    other = changed(run.record.identity, {part: now.get(part) for part in same})
+    if other:
+        raise RunConflictError(
+            f"{run.folder}: since the circuit was found, {'; '.join(other)}; put them back, or run"
+            " `edgewise discover` again with --overwrite"
+        )
+    asked = {name: to_json(config)[name] for name in DECIDING} | {
+        "circuit": content_digest(run.folder / RECORD),
+        "random": random,
+        FILES: now,
+    }
+    analysis = Analysis(run.folder, name)
+    return measured(
+        analysis,
+        asked,
+        NeuronEvaluated,
+        lambda: _measure(run, setup, config, analysis, asked, execution, steps, random),
+        overwrite=execution.overwrite,
+    )
+
+
+def _measure(
+    run: NeuronRun,
+    setup: Setup | None,
+    config: RunConfig,
+    analysis: Analysis,
+    asked: Mapping[str, Any],
+    execution: Execution,
+    steps: Steps,
+    random: int | None,
+) -> NeuronEvaluated:
+    ready = _ready(run, setup, config, steps)
+    prompts, metric = ready.prompts, config.metric or run.record.metric.name
+    with steps.step("evaluation", EVALUATING):
+        state, _ = run_to_end(
+            lambda stored: evaluating_neurons(
+                ready.model,
+                prompts,
+                run.circuit,
+                scores=None if random is None else run.scores,
+                by=run.config.selection.by,
+                random=random or 0,
+                seed=config.seed,
+                metric=metric,
+                conditions=execution.conditions(config.batch_size),
+                stored=stored,
+            ),
+            analysis.folder,
+            {"asked": asked, "prompts": prompts.fingerprint(), "versions": versions()},
+            steps.report,
+            EVALUATING,
+            name=analysis.progress,
+        )
+    seen = prompts.fingerprint() == run.record.prompts.fingerprint
+    note = "the circuit was found on these prompts, so the numbers say how well it fits them, no more" if seen else None
+    about = EvaluatedPrompts(
+        prompts.name, len(prompts), ready.config.divided, prompts.dropped, prompts.fingerprint(), note
+    )
+    return NeuronEvaluated(state.result(), about, versions(), prompts.warnings)
+
+
+def _ready(run: NeuronRun, setup: Setup | None, config: RunConfig, steps: Steps) -> Setup:
+    """The model and held-out prompts, or the run's own where there are none others."""
+    if setup is None:
+        try:
+            return prepare(config, run.record.identity, steps)
+        except DataError:
+            return prepare(replace(config, split=run.config.split), run.record.identity, steps)
+    with steps.step("prompts", "preparing prompts to measure the circuit on"):
+        try:
+            prompts = prompts_of(config, setup.model)
+        except DataError:
+            config = replace(config, split=run.config.split)
+            prompts = prompts_of(config, setup.model)
+        return replace(setup, config=config, prompts=selected(config, setup.model, prompts))

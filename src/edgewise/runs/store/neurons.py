@@ -1,0 +1,306 @@
+"""A run of neurons: `neurons.json`, `neurons.safetensors` and `neurons.csv`, which change together or not at all.
+
+Where edges of neurons were scored, they are in the second of these, and as a table in `neuron-edges.csv`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from edgewise.errors import EdgewiseError, FormatError, RunError
+from edgewise.evaluation.neurons import NeuronEvaluation
+from edgewise.graph import Graph, GraphSpec
+from edgewise.graph.neuron_edges import NeuronEdges
+from edgewise.graph.neuron_graph import NeuronGraph
+from edgewise.graph.neurons import NeuronCircuit, NeuronScores
+from edgewise.json_text import parse_json
+from edgewise.notebook import ShownInNotebook
+from edgewise.runs.config import RunConfig
+from edgewise.runs.evaluated import EvaluatedPrompts
+from edgewise.runs.store.analysis import Analysis, stored
+from edgewise.runs.store.atomic import content
+from edgewise.runs.store.checkpoint import PROGRESS
+from edgewise.runs.store.codec import from_json, read_json, to_json
+from edgewise.runs.store.commit import commit, pending
+from edgewise.runs.store.files import read_safetensors
+from edgewise.runs.store.lock import writing
+from edgewise.runs.store.record import MetricSummary, PromptSummary
+from edgewise.runs.store.tensors import tensors_content
+
+RECORD, SCORES, TABLE = "neurons.json", "neurons.safetensors", "neurons.csv"
+EDGE_TABLE = "neuron-edges.csv"
+FAITHFULNESS, EVALUATION = "neurons-faithfulness", "neurons-evaluation"
+"""What `discover` measures of the circuit that it found; and `evaluate`, with its curves."""
+_FORMAT = "edgewise-neuron-scores"
+_ARRAYS = ("stderr", "mean_abs", "estimated", "verified")
+_EDGES = ("into", "out_of", "into_stderr", "out_of_stderr")
+_COLUMNS = {"stderr": "stderr", "mean_abs": "mean_abs", "exact": "verified", "estimate": "estimated"}
+_FIX = "run again with --overwrite"
+
+
+@dataclass(frozen=True)
+class NeuronCounts:
+    """How many heads and neurons the model and the circuit have."""
+
+    heads: int
+    neurons: int
+    circuit_heads: int
+    circuit_neurons: int
+
+
+@dataclass(frozen=True)
+class NeuronExact:
+    """How many of the scores are exact effects, and how the estimates of these compare with them.
+
+    Args:
+        measured: nodes whose score is their exact effect.
+        pearson: correlation of estimate and exact effect over those; None where it is undefined.
+        spearman: their rank correlation.
+        same_sign: share of those whose estimate has the sign of the exact effect.
+    """
+
+    measured: int
+    pearson: float | None
+    spearman: float | None
+    same_sign: float | None
+
+
+@dataclass(frozen=True)
+class NeuronEvaluated:
+    """The numbers of an evaluation as they are stored.
+
+    Args:
+        evaluation: the numbers.
+        prompts: what they are means over.
+        versions: of edgewise and what the numbers depend on.
+        warnings: one line each.
+    """
+
+    evaluation: NeuronEvaluation
+    prompts: EvaluatedPrompts
+    versions: Mapping[str, str] = field(hash=False)
+    warnings: tuple[str, ...]
+
+    @property
+    def faithfulness(self) -> float | None:
+        """Of the circuit."""
+        return self.evaluation.faithfulness
+
+
+@dataclass(frozen=True, repr=False)
+class NeuronRecord:
+    """A finished run of neurons without its arrays.
+
+    Args:
+        config: what was asked for.
+        identity: fingerprints of the model's files, of its config file and of the data file.
+        versions: of edgewise, torch, transformers, numpy and python.
+        model: architecture, shape of the graph, dtype and device.
+        prompts: which prompts were run.
+        metric: its values.
+        counts: how many heads and neurons there are, and are kept.
+        rule: which nodes make the circuit, in words.
+        exact: which scores are exact effects; None where none were asked for.
+        circuit: the names of the nodes kept.
+        batch_size: the micro-batch that was used.
+        timing: seconds, by step.
+        warnings: one line each.
+        finished: when it ended, UTC.
+    """
+
+    format: ClassVar[str] = "edgewise-neurons"
+    format_version: ClassVar[int] = 1
+
+    config: RunConfig
+    identity: Mapping[str, str | None] = field(hash=False)
+    versions: Mapping[str, str] = field(hash=False)
+    model: Mapping[str, Any] = field(hash=False)
+    prompts: PromptSummary
+    metric: MetricSummary
+    counts: NeuronCounts
+    rule: str
+    exact: NeuronExact | None
+    circuit: tuple[str, ...]
+    batch_size: int
+    timing: Mapping[str, float] = field(hash=False)
+    warnings: tuple[str, ...]
+    finished: str
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class NeuronRun(ShownInNotebook):
+    """A finished run of neurons.
+
+    Args:
+        folder: where it is stored.
+        record: the content of its `neurons.json`.
+        scores: of every head and neuron.
+        circuit: those that are kept.
+        edges: of the best neurons; None where they were not asked for.
+        reused: whether it was there already and nothing was computed.
+        evaluated: what was measured of the circuit right after; None where that was not done.
+        curves: what `evaluate` measured; None where that was not done.
+        unmeasured: why the circuit could not be measured just now; None where nothing was in the way.
+    """
+
+    folder: Path
+    record: NeuronRecord
+    scores: NeuronScores
+    circuit: NeuronCircuit
+    edges: NeuronEdges | None = None
+    reused: bool = False
+    evaluated: NeuronEvaluated | None = None
+    curves: NeuronEvaluated | None = None
+    unmeasured: str | None = None
+
+    @property
+    def config(self) -> RunConfig:
+        """What was asked for."""
+        return self.record.config
+
+    def __repr__(self) -> str:
+        """Show the folder, what was run, and how good the circuit is."""
+        config, kept = self.config, None if self.evaluated is None else self.evaluated.faithfulness
+        good = "" if kept is None else f", faithfulness {kept:.3f}"
+        what = f"{config.model} on {self.record.prompts.name}, {config.method}"
+        return f"NeuronRun({str(self.folder)!r}: {what}, {self.circuit!r}{good})"
+
+
+def holds_neurons(folder: str | Path) -> bool:
+    """Whether a folder holds a finished run of neurons."""
+    return (Path(folder) / RECORD).is_file()
+
+
+def write_neuron_run(
+    folder: Path, record: NeuronRecord, scores: NeuronScores, circuit: NeuronCircuit, edges: NeuronEdges | None = None
+) -> None:
+    """Put a finished run in the place of another; the caller holds the folder's lock.
+
+    Raises:
+        OSError: the folder cannot be written; it is then as it was.
+    """
+    evaluations = [f"{name}{end}" for name in (FAITHFULNESS, EVALUATION) for end in (".json", ".progress.safetensors")]
+    commit(
+        folder,
+        {
+            SCORES: _scores_content(scores, edges),
+            TABLE: content(neurons_table(scores, circuit)),
+            **({} if edges is None else {EDGE_TABLE: content(edges_table(edges))}),
+            RECORD: content((json.dumps(to_json(record), indent=2, allow_nan=False) + "\n").encode()),
+        },
+        gone=(PROGRESS, *evaluations, *([EDGE_TABLE] if edges is None else [])),
+    )
+
+
+def read_neuron_record(folder: Path) -> NeuronRecord | None:
+    """Read `neurons.json`; None where there is none. Raises FormatError when it is not ours."""
+    path = folder / RECORD
+    return from_json(NeuronRecord, read_json(path, _FIX), str(path), _FIX) if path.is_file() else None
+
+
+def load_neuron_run(folder: str | Path) -> NeuronRun:
+    """Read a finished run of neurons.
+
+    Raises:
+        RunError: there is none in the folder.
+        FormatError: a file in it is not what `discover` writes.
+    """
+    folder = Path(folder)
+    if folder.is_dir() and pending(folder):
+        with writing(folder):  # taking the lock finishes the write
+            pass
+    record = read_neuron_record(folder)
+    if record is None:
+        raise RunError(f"{folder}: holds no run of neurons; give the --out of a finished `discover --level neuron`")
+    if not (folder / SCORES).is_file():
+        raise RunError(f"{folder}: {SCORES} is missing beside {RECORD}; {_FIX}")
+    scores, edges = _read_scores(folder / SCORES)
+    try:
+        circuit = NeuronCircuit.from_nodes(scores.graph, record.circuit)
+    except EdgewiseError as error:
+        raise FormatError(f"{folder / RECORD}: field 'circuit': {error}; {_FIX}") from error
+    return NeuronRun(
+        folder,
+        record,
+        scores,
+        circuit,
+        edges,
+        evaluated=stored(Analysis(folder, FAITHFULNESS), NeuronEvaluated),
+        curves=stored(Analysis(folder, EVALUATION), NeuronEvaluated),
+    )
+
+
+def neurons_as_stored(scores: NeuronScores, dtype: str) -> NeuronScores:
+    """Return the scores in the precision a folder keeps: float64 when the run asked for it, else float32."""
+    kind = np.float64 if dtype == "float64" else np.float32
+    names = ("values", "stderr", "mean_abs", "estimated")
+    return replace(
+        scores, **{name: array.astype(kind) for name in names if (array := getattr(scores, name)) is not None}
+    )
+
+
+def neurons_table(scores: NeuronScores, circuit: NeuronCircuit) -> bytes:
+    """Every node as a line of CSV, the largest score first; an empty cell is a number that is not known."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    known = {column: array for column, name in _COLUMNS.items() if (array := getattr(scores, name)) is not None}
+    writer.writerow(["node", "in_circuit", "score", *known])
+    for (at,) in scores.order():
+        cells = [_cell(array[at]) for array in (circuit.mask, scores.values, *known.values())]
+        writer.writerow([scores.graph.name(at), *cells])
+    return text.getvalue().encode()
+
+
+def edges_table(edges: NeuronEdges) -> bytes:
+    """Every edge of the chosen neurons as a line of CSV, the largest score first."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["edge", "source", "destination", "score", "stderr"])
+    for row in sorted(edges, key=lambda row: -abs(row.score)):
+        stderr = "" if row.stderr is None else repr(row.stderr)
+        writer.writerow([row.name, *row.name.split("->"), repr(row.score), stderr])
+    return text.getvalue().encode()
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, np.bool_):
+        return str(bool(value)).lower()
+    return "" if np.isnan(value) else repr(float(value))
+
+
+def _scores_content(scores: NeuronScores, edges: NeuronEdges | None) -> Any:
+    arrays = {name: array for name in _ARRAYS if (array := getattr(scores, name)) is not None}
+    metadata = {
+        "format": _FORMAT,
+        "graph": json.dumps(asdict(scores.graph.spec)),
+        "widths": json.dumps(scores.graph.widths),
+        "n_prompts": json.dumps(scores.n_prompts),
+    }
+    if edges is not None:
+        metadata["neurons"] = json.dumps(edges.neurons)
+        arrays |= {name: getattr(edges, name) for name in _EDGES}
+    return tensors_content({"scores": scores.values, **arrays}, metadata)
+
+
+def _read_scores(path: Path) -> tuple[NeuronScores, NeuronEdges | None]:
+    tensors, metadata = read_safetensors(path)
+    if metadata.get("format") != _FORMAT or "scores" not in tensors:
+        raise FormatError(f"{path}: no scores of neurons (metadata 'format' or tensor 'scores' is missing); {_FIX}")
+    try:
+        graph = NeuronGraph(GraphSpec(**parse_json(metadata["graph"])), tuple(parse_json(metadata["widths"])))
+        beside: dict[str, Any] = {name: tensors[name] for name in _ARRAYS if name in tensors}
+        scores = NeuronScores(graph, tensors["scores"], **beside, n_prompts=parse_json(metadata["n_prompts"]))
+        if "neurons" not in metadata:
+            return scores, None
+        named = tuple(parse_json(metadata["neurons"]))
+        return scores, NeuronEdges(Graph(graph.spec), named, *(tensors[name] for name in _EDGES))
+    except (KeyError, TypeError, ValueError, EdgewiseError) as error:
+        raise FormatError(f"{path}: cannot be read ({error}); {_FIX}") from error
