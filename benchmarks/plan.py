@@ -148,9 +148,9 @@ def forked(work: Callable[[Pair, Path], dict[str, float]], pair: Pair, folder: P
     return found
 
 
-def row(pair: Pair, folder: Path) -> dict[str, Any]:
-    """One row of the table."""
-    told, so = forked(planned, pair, folder), forked(measured, pair, folder)
+def row(pair: Pair, folder: Path, known: dict[str, Any] | None) -> dict[str, Any]:
+    """One row of the table; what was measured before is kept where it is given."""
+    told, so = forked(planned, pair, folder), known or forked(measured, pair, folder)
     asked = {"model": pair.name, "method": pair.method, "prompts": pair.n, **pair.settings}
     return {**asked, "planned": told, "measured": so}
 
@@ -173,6 +173,7 @@ def main() -> None:
     parser.add_argument("--real", type=Path, required=True, help="folder with the two GGUF files")
     parser.add_argument("--only", default="", help="measure the rows of models whose names begin so")
     parser.add_argument("--method", default="", help="of these, the rows of methods whose names begin so")
+    parser.add_argument("--plan-only", action="store_true", help="plan anew, and keep what was measured")
     parser.add_argument("--out", type=Path, default=STORED, help="the file of the table")
     asked = parser.parse_args()
     torch.set_num_threads(1)
@@ -184,10 +185,13 @@ def main() -> None:
             (folder / name).symlink_to((asked.real / name).resolve())
         for pair in PAIRS:
             if pair.name.startswith(asked.only) and pair.method.startswith(asked.method):
-                found = rows[pair.name, pair.method] = row(pair, folder)
+                key = (pair.name, pair.method)
+                known = rows[key]["measured"] if asked.plan_only and key in rows else None
+                found = rows[key] = row(pair, folder, known)
                 ratios = [found["measured"][what] / found["planned"][what] for what in ("seconds", "peak")]
                 print(pair.name, pair.method, [round(ratio, 2) for ratio in ratios], flush=True)
-                ordered = [rows[key] for key in ((one.name, one.method) for one in PAIRS) if key in rows]
+                order = [(one.name, one.method) for one in PAIRS]
+                ordered = [rows[key] for key in order if key in rows]
                 asked.out.write_text(json.dumps({"threads": 1, "rows": ordered}, indent=2) + "\n")
 
 
