@@ -70,7 +70,7 @@ class Pair:
 
 
 PAIRS = (
-    Pair("demo", "demo", "eap", 100),
+    Pair("demo", "demo", "eap", 800),
     Pair("demo", "demo", "acdc", 20, settings={"tau": 0.0, "absolute": True}),
     Pair("GPT-2's shape, 6 layers of 256", SMALL, "activation-patching", 4, 16),
     Pair("GPT-2 small's shape", GPT2, "eap", 32, 15),
