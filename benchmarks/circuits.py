@@ -7,7 +7,8 @@ python benchmarks/circuits.py --show
 
 `--methods` are rankings. `--ends` are methods that give one circuit each, `acdc:TAU`, `eap-acdc:TAU` (on the best
 quarter by EAP) and `masks:LAMBDA` (edge masks of subnetwork probing, 1,000 steps): each is measured at its own size,
-and fading's circuit of that size beside it. Every row (model, task, method) is written as soon as it is there, and rows
+and fading's circuit of that size, a rung of its own,
+beside it. Every row (model, task, method) is written as soon as it is there, and rows
 that the file has are not made again. `--show` prints the tables of `docs/circuits.md`.
 """
 
@@ -35,7 +36,7 @@ from edgewise.report.files import picture_files
 from edgewise.report.picture.circuit import Heading
 from edgewise.search.acdc.eap_acdc import first_scores
 from edgewise.search.acdc.search import acdc
-from edgewise.search.fading import fade
+from edgewise.search.fading import Fading, fade
 from edgewise.search.probing import Training, probe
 from edgewise.search.table.fill import fill, start
 from edgewise.settings.conditions import Conditions
@@ -104,7 +105,7 @@ def end(model: Model, chooses: PromptSet, held_out: PromptSet, method: str) -> d
     begun = time.process_time()
     circuit = ended(model, chooses, method)
     done = time.process_time()
-    other = top_n(fade(model, chooses), circuit.n_edges)
+    other = top_n(fade(model, chooses, Fading(rung=circuit.n_edges)), circuit.n_edges)
     seconds = {"cpu_seconds": done - begun, "fading_cpu_seconds": time.process_time() - done}
     found: dict[str, Any] = {key: round(value, 1) for key, value in seconds.items()}
     if model.circuit is not None:

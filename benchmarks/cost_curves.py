@@ -1,9 +1,9 @@
 """How cost grows with prompts, length, layers, heads and edges: processor seconds of one thread, and fitted exponents.
 
 A Llama shape with random weights (6 layers of width 256, 8 heads, MLP of width 688; 16 prompts of 32 tokens that
-differ from the first on, 8 at a time), one number changed at a time. The least of some repeats counts; an exponent is
-the slope of a line through the logarithms. Heads are changed at one width, so that the weights stay; the edges that
-follow from layers and heads are in the table too, and a number of edges is asked for where they are patched one by
+differ from the first on, 8 at a time), one number changed at a time. The least of some repeats counts; an
+exponent is the slope of a line through the logarithms. Heads are changed at one width, so that the weights stay; the
+edges that follow from layers and heads are told too, and a number of edges is asked for where they are patched one by
 one.
 
     python benchmarks/cost_curves.py                 # and cost_curves.json anew

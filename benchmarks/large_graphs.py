@@ -41,12 +41,13 @@ SHAPES = {
     "smollm2-135m": GraphSpec(30, 9, 576, n_kv_heads=3),
     "llama-8b": GraphSpec(32, 32, 4096, n_kv_heads=8),
     "qwen3-14b": GraphSpec(40, 40, 5120, n_kv_heads=8),
-    "llama-13b": GraphSpec(40, 40, 5120),
+    "qwen2.5-32b": GraphSpec(64, 40, 5120, n_kv_heads=8),
     "llama-70b": GraphSpec(80, 64, 8192, n_kv_heads=8),
 }
 TOP = 1000
-# Made for whoever reads text; a line an edge is written, so they are left out where there are many millions.
-MOST_AS_TEXT = 5_000_000
+# Formats of text have a line an edge, and MIB's circuits ten files of them: left out where there are more edges.
+MOST_AS_TEXT, MOST_OF_TEN = 2_500_000, 100_000
+AS_TENSORS = ("parquet", "eap-ig-pt", "auto-circuit")
 
 
 def steps(spec: GraphSpec, folder: Path) -> Iterator[tuple[str, Callable[[], Any]]]:
@@ -75,8 +76,9 @@ def steps(spec: GraphSpec, folder: Path) -> Iterator[tuple[str, Callable[[], Any
     yield "what discover prints", lambda: show_run(run)
     yield "page", lambda: page(run)
     for name in FORMATS:
-        # These two are of the models that they are of.
-        if name in ("mib", "acdc") or (graph.n_edges > MOST_AS_TEXT and name not in ("parquet", "eap-ig-pt")):
+        most = MOST_OF_TEN if name == "mib-circuits" else MOST_AS_TEXT
+        # These two are of models of their own.
+        if name in ("mib", "acdc") or (graph.n_edges > most and name not in AS_TENSORS):
             continue
         suffix = FORMATS.load(name).suffix or ""
         yield (

@@ -1,9 +1,9 @@
-"""EAP of a model of 1.2 billion parameters' shape against its bound: time and memory, in one process, alternating.
+"""EAP of a model of 1.2 billion parameters' shape against its bound: time and memory, in one process.
 
 The shape is Llama 3.2 1B's (16 layers of width 2048, 32 heads on 8 key/value heads, MLP of width 8192, vocabulary
-128,256), its weights random; 16 pairs of 32 tokens that differ from the first on, in one micro-batch. The bound is
-that of `eap.py`. Seconds are the processor's, of one thread; memory is what a pass adds to the model, from the kernel's
-peak, which is begun anew before each pass.
+128,256), its weights random; 16 pairs of 32 tokens that differ from the first on. The bound is that of
+`eap.py`, all prompts in one batch; EAP is run in micro-batches of 16 and of 6. Seconds are the processor's, of one
+thread; memory is what a pass adds to the model, from the kernel's peak, which is begun anew before each pass.
 
     python benchmarks/large_model.py                    # float32, and large_model.json anew
     python benchmarks/large_model.py --dtype bfloat16
@@ -12,12 +12,13 @@ peak, which is begun anew before each pass.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import gc
 import json
-import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,8 @@ SHAPE: dict[str, Any] = {
     "vocab_size": 128_256,
     "tie_word_embeddings": True,
 }
-REPEATS = 2
+# Micro-batches of EAP, one after the other; 0 is the bound, all prompts in one.
+ORDER = (0, 6, 0, 6, 16)
 
 
 def made(dtype: torch.dtype) -> LlamaForCausalLM:
@@ -64,44 +66,50 @@ def memory(field: str) -> float:
     return int(status.split(f"{field}:")[1].split()[0]) / 1024
 
 
-def once(work: Callable[[], object]) -> tuple[float, float]:
-    """Processor seconds of some work, and MB of memory that it adds at its peak."""
+def once(work: Callable[[], object], model_mb: float) -> tuple[float, float]:
+    """Processor seconds of some work, and MB of memory above the model's at its peak."""
     gc.collect()
-    before = memory("VmRSS")
+    ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     began = time.process_time()
     work()
-    return time.process_time() - began, memory("VmHWM") - before
+    return time.process_time() - began, memory("VmHWM") - model_mb
 
 
 def measured(dtype: str) -> dict[str, Any]:
-    """Both sides, alternating."""
+    """The bound in one batch, and EAP in micro-batches, alternating."""
     case = Case(lambda: made(getattr(torch, dtype)), pairs=16, length=32, first_difference=0, batch_size=16)
     model: Model = load_model(case.build())
-    pairs, how = prompts(case, model.vocab_size), Conditions(batch_size=case.batch_size)
-    sides = {
-        "bound": lambda: bound(model.module, case, pairs),
-        "eap": lambda: score_edges(model, pairs, method="eap", conditions=how),
-    }
-    found: dict[str, list[tuple[float, float]]] = {side: [] for side in sides}
-    for _ in range(REPEATS):
-        for side, work in sides.items():
-            found[side].append(once(work))
-            sys.stderr.write(f"{side}: {found[side][-1]}\n")
-    ratios = [ours[0] / least[0] for ours, least in zip(found["eap"], found["bound"], strict=True)]
-    added = {side: max(peak for _, peak in rows) for side, rows in found.items()}
+    pairs, model_mb = prompts(case, model.vocab_size), memory("VmRSS")
+
+    def eap(batch_size: int) -> None:
+        score_edges(model, pairs, method="eap", conditions=Conditions(batch_size=batch_size))
+
+    found: dict[str, list[tuple[float, float]]] = {}
+    for size in ORDER:
+        side = f"eap by {size}" if size else "bound"
+        work = partial(eap, size) if size else partial(bound, model.module, case, pairs)
+        found.setdefault(side, []).append(once(work, model_mb))
+        sys.stderr.write(f"{side}: {found[side][-1]}\n")
+    least, adds = (min(column) for column in zip(*found.pop("bound"), strict=True))
+    rows = {side: [min(column) for column in zip(*values, strict=True)] for side, values in found.items()}
     return {
         "parameters": sum(parameter.numel() for parameter in model.module.parameters()),
         "dtype": dtype,
         "edges": model.graph.n_edges,
-        "ratio": round(statistics.median(ratios), 3),
-        "ratios": [round(ratio, 3) for ratio in ratios],
-        "eap_s": round(statistics.median(seconds for seconds, _ in found["eap"]), 2),
-        "bound_s": round(statistics.median(seconds for seconds, _ in found["bound"]), 2),
         "model_mb": round(sum(p.numel() * p.element_size() for p in model.module.parameters()) / 1e6),
-        "eap_adds_mb": round(added["eap"]),
-        "bound_adds_mb": round(added["bound"]),
-        "memory_ratio": round(added["eap"] / added["bound"], 3),
+        "bound_s": round(least, 2),
+        "bound_adds_mb": round(adds),
+        "eap": [
+            {
+                "micro_batch": int(side.rpartition(" ")[2]),
+                "s": round(seconds, 2),
+                "ratio": round(seconds / least, 3),
+                "adds_mb": round(peak),
+                "memory_ratio": round(peak / adds, 3),
+            }
+            for side, (seconds, peak) in rows.items()
+        ],
     }
 
 

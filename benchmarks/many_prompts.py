@@ -89,6 +89,8 @@ def main() -> None:
     print(f"\n{'prompts':>8} {'read s':>8} {'score s':>8} {'ms each':>8} {'peak MB':>8}")
     for row in rows:
         print(f"{row['prompts']:8} {row['read_s']:8} {row['score_s']:8} {row['ms_per_prompt']:8} {row['peak_mb']:8}")
+    if options.tiny:
+        RESULTS.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

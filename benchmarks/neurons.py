@@ -30,27 +30,22 @@ from edgewise import (
     score_neurons,
 )
 from edgewise.evaluation.agreement import agreement
-from edgewise.evaluation.neurons import NeuronCurve
+from edgewise.evaluation.neuron_result import NeuronCurve
 
 Made = TypeVar("Made")
 METHODS = ("eap", "relp")
 MEASURED, FOLLOWED = 20, 10
 """Neurons that are measured, and neurons whose edges are scored."""
+SHOWN = (0.01, 0.1, 0.2, 0.5)
 HEADER = (
     "model, task",
     "method",
     "by EAP's time",
-    "with edges of 10",
+    "with edges",
     "r of 20",
-    "every head alone",
-    "nodes: 1%",
-    "5%",
-    "10%",
-    "neurons: 1%",
-    "5%",
-    "10%",
+    "heads alone",
+    *(f"{what}{share:.0%}" for what in ("nodes ", "neurons ") for share in SHOWN),
 )
-SHOWN = (0.01, 0.05, 0.1)
 
 
 def main() -> None:

@@ -25,12 +25,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edgewise.attribution.neuron_edges import score_neuron_edges
     from edgewise.engine.check import check_model
     from edgewise.errors import EdgewiseError
     from edgewise.evaluation.agreement import agreement
     from edgewise.evaluation.evaluate import evaluate_circuit
-    from edgewise.evaluation.neurons import NeuronEvaluation, evaluate_neurons
+    from edgewise.evaluation.neuron_result import NeuronEvaluation
+    from edgewise.evaluation.neurons import evaluate_neurons
     from edgewise.evaluation.result import Evaluation
     from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, NodeScores
     from edgewise.graph.neurons import NeuronCircuit, NeuronScores
@@ -57,9 +57,7 @@ if TYPE_CHECKING:
     from edgewise.runs.store.neurons import NeuronRun, load_neuron_run
     from edgewise.runs.store.read import read_circuit, read_scores
     from edgewise.runs.verification import Verification
-    from edgewise.search import patch_edges, refine, score_edges
-    from edgewise.search.exact.neuron_scores import score_neurons
-    from edgewise.search.exact.neurons import patch_neurons
+    from edgewise.search import patch_edges, patch_neurons, refine, score_edges, score_neuron_edges, score_neurons
     from edgewise.settings.conditions import Conditions
     from edgewise.tasks import PromptPair, PromptSet, TextEncoder
     from edgewise.verbs.compare import compare
@@ -71,12 +69,12 @@ if TYPE_CHECKING:
     __version__: str
 
 _HOMES = {
-    "edgewise.attribution.neuron_edges": ("score_neuron_edges",),
     "edgewise.engine.check": ("check_model",),
     "edgewise.errors": ("EdgewiseError",),
     "edgewise.evaluation.agreement": ("agreement",),
     "edgewise.evaluation.evaluate": ("evaluate_circuit",),
-    "edgewise.evaluation.neurons": ("NeuronEvaluation", "evaluate_neurons"),
+    "edgewise.evaluation.neuron_result": ("NeuronEvaluation",),
+    "edgewise.evaluation.neurons": ("evaluate_neurons",),
     "edgewise.evaluation.result": ("Evaluation",),
     "edgewise.graph": ("Circuit", "EdgeScores", "Graph", "GraphSpec", "NodeScores"),
     "edgewise.graph.neurons": ("NeuronCircuit", "NeuronScores"),
@@ -104,9 +102,14 @@ _HOMES = {
     "edgewise.runs.prompts": ("make_task", "read_prompts"),
     "edgewise.runs.verification": ("Verification",),
     "edgewise.settings.conditions": ("Conditions",),
-    "edgewise.search": ("patch_edges", "refine", "score_edges"),
-    "edgewise.search.exact.neuron_scores": ("score_neurons",),
-    "edgewise.search.exact.neurons": ("patch_neurons",),
+    "edgewise.search": (
+        "patch_edges",
+        "patch_neurons",
+        "refine",
+        "score_edges",
+        "score_neuron_edges",
+        "score_neurons",
+    ),
     "edgewise.tasks": ("PromptPair", "PromptSet", "TextEncoder"),
     "edgewise.verbs.compare": ("compare",),
     "edgewise.verbs.discover": ("discover",),

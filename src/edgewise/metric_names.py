@@ -15,6 +15,7 @@ METRICS = Registry(
         "prob-diff-best": "edgewise.metrics.prob_diff:PROB_DIFF_BEST",
         "log-prob": "edgewise.metrics.log_prob:LOG_PROB",
         "log-prob-best": "edgewise.metrics.log_prob:LOG_PROB_BEST",
+        "answer-log-prob": "edgewise.metrics.answer_log_prob:ANSWER_LOG_PROB",
         "kl": "edgewise.metrics.kl:KL",
         "kl-from-corrupted": "edgewise.metrics.kl:KL_FROM_CORRUPTED",
         "js": "edgewise.metrics.js:JS",

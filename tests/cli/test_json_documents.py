@@ -28,7 +28,7 @@ lists.names = { words = "names" }
 ROOT = Path(__file__).resolve().parents[2]
 PLANTED = "--model planted:0 --task planted --n 8"
 COMMANDS = (
-    f"discover {PLANTED} --top 16 --no-pictures --out run",
+    f"discover {PLANTED} --top 16 --per-prompt --no-pictures --out run",
     f"discover {PLANTED} --level node --top 3 --no-pictures --out nodes",
     f"discover {PLANTED} --level neuron --top 9 --out neurons",
     f"discover {PLANTED} --method acdc --tau 0.1,1 --no-pictures --out sweep",
@@ -49,6 +49,7 @@ COMMANDS = (
     "make-prompts mine.toml --model demo --n 2 --out made.jsonl",
     "specificity run --tasks planted --prompts 4",
     "shared run sweep/tau-0.1 --out shared",
+    "clusters run --permutations 2",
     "check planted:0",
     "draw run --format svg",
     "report run nodes --out both.html",

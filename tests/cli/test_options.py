@@ -116,7 +116,7 @@ def configs() -> list[RunConfig]:
     for one in described(RunConfig):
         if one.name in {"model", "task", "data", "method"}:
             continue
-        prompts = {"data": "rows.csv"} if one.name in {"hold_out", "columns"} else {"task": "ioi"}
+        prompts = {"data": "rows.csv"} if one.name in {"hold_out", "columns", "answer_tokens"} else {"task": "ioi"}
         found += [RunConfig("demo", **prompts, **{one.name: value}) for value in other_values(one)]
     needed: dict[str, dict[str, Any]] = {
         "acdc": {"tau": 0.5},

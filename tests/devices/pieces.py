@@ -23,6 +23,7 @@ from edgewise.models import Model
 from edgewise.models.placement import device_of
 from edgewise.search import patch_edges, score_edges
 from edgewise.search.acdc.search import acdc
+from edgewise.search.exact.neuron_scores import scoring_neurons
 from edgewise.search.exact.neurons import patch_neurons
 from edgewise.search.fading.search import Fading, fade
 from edgewise.search.hisp import hisp_scores
@@ -84,6 +85,13 @@ def _faded(model: Model) -> Numbers:
     return np.array(fade(model, one_answer(), Fading(steps=3), conditions=FEW).values)
 
 
+def _neurons(method: str, model: Model) -> Numbers:
+    """Scores of neurons and heads, the largest measured, and the edges of the best."""
+    *_, last = scoring_neurons(model, PROMPTS, method=method, exact=6, edges=3, metric="logit-diff", conditions=FEW)
+    found = [array for array in last.tensors().values() if array.dtype.kind == "f"]
+    return np.concatenate([array.ravel() for array in found])
+
+
 def _places(model: Model) -> Numbers:
     """Where the sources' changes are, and where each layer's gradients arrive: with the layer, by number."""
     batch = Batch.of(list(PROMPTS), model.device)
@@ -140,6 +148,7 @@ PIECES: dict[str, Callable[[Model], Numbers]] = {
     "acdc kl": lambda model: _acdc("kl", model),
     "acdc logit-diff": lambda model: _acdc("logit-diff", model),
     "hisp": _hisp,
+    **{f"neurons {name}": (lambda model, name=name: _neurons(name, model)) for name in ("eap", "relp", "midpoint")},
     "probing of nodes": lambda model: _probed("node", model),
     "probing of edges": lambda model: _probed("edge", model),
     "fading": _faded,

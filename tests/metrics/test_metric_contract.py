@@ -20,7 +20,7 @@ class Row:
 def test_the_names_and_their_order():
     assert METRICS.names() == (
         *("logit-diff", "logit-diff-max", "logit-diff-best", "logit-diff-mass"),
-        *("prob-diff", "prob-diff-best", "log-prob", "log-prob-best", "kl", "kl-from-corrupted"),
+        *("prob-diff", "prob-diff-best", "log-prob", "log-prob-best", "answer-log-prob", "kl", "kl-from-corrupted"),
         *("js", "js-from-corrupted", "entropy", "accuracy", "top1-change"),
     )
 

@@ -11,9 +11,12 @@ from scipy.spatial.distance import jensenshannon
 from scipy.special import log_softmax, softmax
 from scipy.stats import entropy
 
+from edgewise.errors import MetricError
 from edgewise.metrics import METRICS, MetricBatch, get_metric
 
-GRADIENT_METRICS = [name for name in METRICS.names() if name not in ("accuracy", "top1-change")]
+OF_SETS = [name for name in METRICS.names() if not get_metric(name).one_a_position]
+"""Those of which answers are a set; the one that reads an answer a position has tests of its own."""
+GRADIENT_METRICS = [name for name in OF_SETS if name not in ("accuracy", "top1-change")]
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def by_numpy(name, row, logits, clean, corrupted):
     }[name]
 
 
-@pytest.mark.parametrize("name", METRICS.names())
+@pytest.mark.parametrize("name", OF_SETS)
 def test_values_agree_with_numpy_and_scipy_over_padded_answers_and_positions(name):
     for seed in range(5):
         logits, batch = random_case(seed)
@@ -126,7 +129,7 @@ def test_gradients_agree_with_finite_differences_and_vanish_at_padding(name):
     assert gradient[0, 1:].abs().max() == 0, "row 0 reads one position; the others are padding"
 
 
-@pytest.mark.parametrize("name", METRICS.names())
+@pytest.mark.parametrize("name", OF_SETS)
 def test_padding_cannot_reach_a_value(name):
     logits, batch = random_case(1)
     metric = get_metric(name)
@@ -144,7 +147,7 @@ def test_padding_cannot_reach_a_value(name):
     torch.testing.assert_close(metric(logits, batch), torch.cat(alone), rtol=1e-14, atol=1e-14)
 
 
-@pytest.mark.parametrize("name", METRICS.names())
+@pytest.mark.parametrize("name", OF_SETS)
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
 def test_half_precision_logits_are_computed_in_float32(name, dtype):
     logits, batch = random_case(2)
@@ -157,7 +160,7 @@ def test_half_precision_logits_are_computed_in_float32(name, dtype):
     torch.testing.assert_close(values.double(), exact, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", METRICS.names())
+@pytest.mark.parametrize("name", OF_SETS)
 def test_a_constant_added_to_all_logits_changes_nothing(name):
     logits, batch = random_case(3)
     metric = get_metric(name)
@@ -196,7 +199,7 @@ def test_kl_ignores_tokens_that_both_runs_rule_out():
     assert get_metric("kl")(logits, batch).item() == 0.0
 
 
-@pytest.mark.parametrize("name", METRICS.names())
+@pytest.mark.parametrize("name", OF_SETS)
 def test_metrics_that_say_they_are_flat_are_and_the_others_are_not(name):
     logits, batch = random_case(4)
     batch = batch.with_clean_logits(logits)
@@ -205,3 +208,31 @@ def test_metrics_that_say_they_are_flat_are_and_the_others_are_not(name):
     values = metric(at, batch)
     size = torch.autograd.grad(values.sum(), at)[0].abs().max().item() if values.requires_grad else 0.0
     assert (size < 1e-6) is (metric.flat_at_clean is not None)
+
+
+WHOLE = (Row((5,), (), (2,)), Row((2, 3, 2), (), (2, 3, 4)), Row((6, 0), (), (1, 2)))
+"""Answers of one, three and two tokens, one of them named twice."""
+
+
+def test_the_log_probability_of_a_whole_answer_is_the_sum_over_its_tokens():
+    logits = 3 * torch.randn(3, 3, 7, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+    logits.requires_grad_()
+    metric, batch = get_metric("answer-log-prob"), MetricBatch.from_pairs(WHOLE)
+    metric.check(WHOLE)
+    values = metric(logits, batch)
+    expected = [
+        sum(log_softmax(logits[i, place].detach().numpy())[token] for place, token in enumerate(row.answers))
+        for i, row in enumerate(WHOLE)
+    ]
+    np.testing.assert_allclose(values.detach().numpy(), expected, rtol=1e-12)
+    (slope,) = torch.autograd.grad(values.sum(), logits, retain_graph=True)
+    assert slope[0, 1:].abs().max() == 0, "the first row reads one position"
+    assert torch.autograd.gradcheck(lambda z: metric(z, batch), logits)
+    torch.testing.assert_close(metric(logits + 5, batch), values)
+
+
+def test_a_set_of_answers_is_no_whole_answer():
+    with pytest.raises(
+        MetricError, match=r"reads an answer a position, and row 2 has 2 of 1; read .* --answer-tokens all"
+    ):
+        get_metric("answer-log-prob").check([WHOLE[0], Row((1, 2), (), (4,))])

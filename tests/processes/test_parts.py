@@ -27,6 +27,9 @@ from edgewise.runs.store.checkpoint import PROGRESS
 from edgewise.runs.store.folder import SCORES, load_run
 from edgewise.runs.verify import verify
 from edgewise.search import patch_edges, score_edges
+from edgewise.search.fading.search import Fading, fade
+from edgewise.search.probing.openings import Openings
+from edgewise.search.probing.probe import Training, probe
 from edgewise.settings.conditions import Conditions
 from edgewise.settings.selection import Selection
 from edgewise.verbs.evaluate import evaluate
@@ -147,3 +150,28 @@ def test_one_process_is_free() -> None:
     assert processes.gather(4) == [4]
     with pytest.raises(ProcessError, match="was not begun by torchrun"):
         processes.join()
+
+
+def trained() -> dict[str, Any]:
+    """Masks that are trained, and edges that fade, with how many micro-batches this process ran of its own."""
+    torch.set_num_threads(1)
+    model, prompts = load_model(tiny.gpt2(n_layer=2)), tiny.prompts(7, several_positions=False)
+    few, opened = Conditions(batch_size=2), []
+    with pytest.MonkeyPatch.context() as patched:
+        before = Openings._open
+        patched.setattr(Openings, "_open", lambda self, rows: opened.append(rows) or before(self, rows))
+        masks = probe(model, prompts, Training(0.1, masks="edge", steps=3, rate=0.1), conditions=few)
+        nodes = probe(model, prompts, Training(0.1, steps=3, rate=0.1), metric="logit-diff", conditions=few)
+        own = set(opened)
+        faded = fade(model, prompts, Fading(steps=4), conditions=few)
+    return {"masks": masks.losses, "nodes": nodes.losses, "faded": faded.values, "own": own}
+
+
+def test_prompts_of_trainings_are_shared_out(tmp_path: Path) -> None:
+    alone, (first, second) = trained(), together(2, trained, tmp_path)
+    for name in ("masks", "nodes", "faded"):
+        np.testing.assert_array_equal(first[name], second[name], err_msg=name)
+        np.testing.assert_allclose(first[name], alone[name], rtol=1e-9, atol=1e-12, err_msg=name)
+    assert len(alone["own"]) == 4
+    assert first["own"] | second["own"] == alone["own"]
+    assert (len(first["own"]), first["own"] & second["own"]) == (2, set())

@@ -9,13 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgewise.report.page.measured import curves
+from edgewise.report.contest.found import published_said
+from edgewise.report.page.measured import curves, since
 from edgewise.report.page.prompts import examples, prompts
 from edgewise.report.page.ranked import Order
 from edgewise.report.page.said import title_of
 from edgewise.report.page.trace import MOST, trace
+from edgewise.runs.contest import published as publishing
 from edgewise.runs.store.examples import EXAMPLES
 from edgewise.runs.store.folder import TRACE, Run
+from edgewise.tasks.known import KnownCircuit
 from report.conftest import make_run
 
 pytestmark = pytest.mark.slow
@@ -51,6 +54,23 @@ def test_damaged_files_are_passed_over(run: Run, text: str) -> None:
     shown = prompts(run, None)
     assert shown is not None
     assert (shown.rows, len(shown.shown)) == ((), 1)  # those that the record keeps
+
+
+def test_a_published_circuit_stands_on_the_page(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of its edges are the run's, three are not; the overlap is 2 of 20 + 3."""
+    assert "published circuit" not in dict(since(run))
+    edges = (*run.circuit.edges()[:2], *run.circuit.complement().edges()[:3])
+    nodes = {end.partition("<")[0] for edge in edges for end in edge.split("->")} - {"input", "logits"}
+    both = len(nodes & set(run.circuit.nodes()))
+    monkeypatch.setattr(publishing, "find_known", lambda task, model: KnownCircuit("known (here)", edges))
+    said = f"2 of 5 edges (overlap {2 / 23:.3f}), {both} of {len(nodes)} nodes"
+    assert dict(since(run))["published circuit"] == f"{said} of the known (here)"
+    assert list(published_said(publishing.published([run, run]))) == [
+        "against the known (here):",
+        f"1: {said}",
+        f"2: {said}",
+    ]
+    assert list(published_said(None)) == []
 
 
 def test_a_model_in_a_file_is_called_by_its_name(run: Run) -> None:

@@ -17,6 +17,7 @@ from bruteforce.scores import logit_diff
 from bruteforce.transformer import Patch, Transformer, run
 from edgewise.errors import FormatError, RunError
 from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, NodeScores
+from edgewise.report.page.run import run_page
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
 from edgewise.runs.evaluated_circuit import circuit_of_file, circuit_of_run
@@ -78,15 +79,21 @@ def areas(file: Path, twin: Transformer, graph: Graph) -> tuple[float, float]:
 def test_both_areas_equal_a_second_implementation(config: RunConfig, tmp_path: Path) -> None:
     found = discover(replace(config, dtype="float64", metric=METRIC), tmp_path / "run")
     (file,) = export(found.folder, "mib", tmp_path / "submission").files
-    ours = evaluate_mib(circuit_of_run(found.folder, {}), tmp_path / "numbers")
+    ours = evaluate_mib(circuit_of_run(found.folder, {}), found.folder)
     cpr, cmd = areas(Path(file), from_hf(tiny.gpt2()), found.circuit.graph)
     assert ours.cpr == pytest.approx(cpr, rel=1e-6)
     assert ours.cmd == pytest.approx(cmd, rel=1e-6)
-    written = sorted(path.name for path in (tmp_path / "numbers").glob("mib*.json"))
+    written = sorted(path.name for path in found.folder.glob("mib*.json"))
     assert written == ["mib-signed.json", "mib-sizes.json"]
-    again = evaluate_mib(circuit_of_run(found.folder, {}), tmp_path / "numbers")
+    again = evaluate_mib(circuit_of_run(found.folder, {}), found.folder)
     assert again.signed.reused
     assert again.sizes.reused
+    page = run_page(found)
+    said = dict(page.since)["MIB's protocol"]
+    assert said.startswith(f"CPR {ours.cpr:.4f} (by sign), CMD {ours.cmd:.4f} (by size); ")
+    drawn = {curve.name: [point.faithfulness for point in curve.points] for curve in page.curves}
+    for title, one in (("MIB, by sign, pruned", ours.signed), ("MIB, by size, pruned", ours.sizes)):
+        assert drawn[title] == pytest.approx([point.faithfulness for point in one.results.curve or ()], rel=1e-4)
 
 
 def test_a_circuit_without_scores_has_no_areas(config: RunConfig, tmp_path: Path) -> None:

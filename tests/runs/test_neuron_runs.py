@@ -28,7 +28,8 @@ from edgewise.evaluation.neurons import evaluate_neurons
 from edgewise.models import load_model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
-from edgewise.runs.neurons import evaluate_neuron_run, find_neurons
+from edgewise.runs.neuron_evaluation import evaluate_neuron_run
+from edgewise.runs.neurons import find_neurons
 from edgewise.runs.prompts import read_prompts
 from edgewise.runs.steps import Execution
 from edgewise.runs.store.folder import load_run

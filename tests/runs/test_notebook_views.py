@@ -26,7 +26,8 @@ from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
 from edgewise.runs.sized import Sized, sized
 from edgewise.runs.store.folder import Run
-from edgewise.runs.store.neurons import NeuronCounts, NeuronRecord, NeuronRun
+from edgewise.runs.store.neuron_record import NeuronCounts, NeuronRecord
+from edgewise.runs.store.neurons import NeuronRun
 from edgewise.tasks import PromptPair, PromptSet
 
 HOSTILE = '<img src=x onerror="alert(1)">\x1b[31m\u202e'

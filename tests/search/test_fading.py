@@ -101,21 +101,24 @@ def test_levels_of_an_order() -> None:
 def test_sizes_fall_to_rungs_and_stay_there() -> None:
     assert rungs(1000) == (200, 100, 50, 20, 10, 5, 2)
     assert rungs(20) == (4, 2, 1)
+    assert rungs(1000, 30) == (200, 100, 50, 30, 20, 10, 5, 2)
+    assert [step.size for step in plan(1000, 10, 30) if step.last] == [200, 100, 50, 30, 20, 10, 5, 2]
     steps = plan(1000, 10)
-    # 25 steps to the first rung and 15 to the second: three tenths of them there, rounded.
-    assert len(steps) == 25 + 15 + 5 * 10
+    # 14 steps to the first rung: three tenths of them there, rounded.
+    assert len(steps) == 14 + 6 * 10
     sizes = [step.size for step in steps]
     assert sizes == sorted(sizes, reverse=True)
-    assert [number for number, step in enumerate(steps, start=1) if step.last] == [25, 40, 50, 60, 70, 80, 90]
+    ends = [14, 24, 34, 44, 54, 64, 74]
+    assert [number for number, step in enumerate(steps, start=1) if step.last] == ends
     assert [step.size for step in steps if step.last] == [200, 100, 50, 20, 10, 5, 2]
     # From 100 to 50 in seven steps, each by the seventh root of 2.
-    assert sizes[40:50] == [round(100 / 2 ** (k / 7)) for k in range(1, 8)] + [50] * 3
-    assert [step.hard for step in steps[40:50]] == [0] * 7 + [1, 2, 3]
-    soft = [step.temperature for step in steps[40:] if not step.hard]
-    np.testing.assert_allclose(np.log(soft), math.log(0.8) * np.arange(14, 49) / 49)
-    assert steps[0].temperature == 1.0
-    assert all(math.isclose(steps[10 * k + 49].temperature, soft[7 * k + 6] / 8) for k in range(5))
-    assert [step.hard for step in plan(1000, 2)[:5]] == [0, 0, 0, 1, 2]
+    assert sizes[24:34] == [round(100 / 2 ** (k / 7)) for k in range(1, 8)] + [50] * 3
+    assert [step.hard for step in steps[24:34]] == [0] * 7 + [1, 2, 3]
+    assert {step.temperature for step in steps if not step.hard} == {0.5}
+    assert all(math.isclose(step.temperature, 0.5 / 8) for step in steps if step.last)
+    # As one over the root of the size: twice as far at a quarter of it, and five times at the most.
+    np.testing.assert_allclose([step.pace for step in steps if step.last], [1, 2**0.5, 2, 10**0.5, 20**0.5, 5, 5])
+    assert [step.hard for step in plan(1000, 2)[:5]] == [0, 0, 1, 0, 1]
 
 
 def slopes(model: Model, pairs: Sequence[PromptPair], kept: np.ndarray) -> tuple[float, np.ndarray]:
@@ -158,7 +161,7 @@ def test_a_run_is_the_rule(family: str) -> None:
         loss, slope = slopes(model, pairs, kept.detach().numpy())
         (gradient,) = torch.autograd.grad(kept, levels, torch.tensor(slope))
         own = 0.9 * own + 0.1 * gradient.numpy()
-        hard = hard - 0.3 * np.clip(own / np.sqrt((own**2).mean()), -5, 5)
+        hard = hard - 0.3 * step.pace * np.clip(own / np.sqrt((own**2).mean()), -5, 5)
         assert math.isclose(state.losses[number, 1], loss, rel_tol=1e-5)
         assert state.losses[number, 0] == step.size
         if not step.hard:
@@ -258,6 +261,15 @@ def test_a_stopped_run_goes_on_with_the_same_bits() -> None:
 
 
 @pytest.mark.slow
+def test_a_size_of_ones_own_is_settled() -> None:
+    model, pairs = load_model(FAMILIES["gpt2"]()), list(prompts(3))
+    state = last_of(fading(model, pairs, Fading(2, 3, rung=7)))
+    assert 7 in state.smallest
+    assert top_n(state.scores(), 7).mask[model.graph.mask].sum() == 7
+    assert (state.smallest[top_n(state.scores(), 7).mask[model.graph.mask]] <= 7).all()
+
+
+@pytest.mark.slow
 def test_the_noise_follows_the_seed() -> None:
     model, pairs = load_model(FAMILIES["gpt2"]()), list(prompts(4))
     one, same, other = (last_of(fading(model, pairs, Fading(2, 4, seed=seed))) for seed in (1, 1, 2))
@@ -292,6 +304,10 @@ def test_what_is_refused() -> None:
         Fading(steps=1)
     with pytest.raises(DataError, match=r"rate is 0\.0"):
         Fading(rate=0.0)
+    with pytest.raises(DataError, match="rung is 0; give a number of edges"):
+        Fading(rung=0)
+    with pytest.raises(DataError, match=r"rung is 9999, and the model has \d+ edges"):
+        next(fading(load_model(FAMILIES["gpt2"]()), list(prompts(2)), Fading(rung=9999)))
     with pytest.raises(DataError, match="seed is -1"):
         Fading(seed=-1)
     model = load_model(FAMILIES["gpt2"]())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 import tiny
 from edgewise.engine.partial.exact import SinglePatches
 from edgewise.errors import DataError, MetricError, RunError, ScoreError, SelectionError, SettingError
+from edgewise.graph import Graph, GraphSpec
 from edgewise.graph.scores import EdgeScores
 from edgewise.models import load_model
 from edgewise.runs import resume
@@ -19,6 +21,7 @@ from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
 from edgewise.runs.methods import patching as methods_patching
 from edgewise.search import PatchingState, patch_edges, patching
+from edgewise.search.exact.targets import named_edges
 from edgewise.settings.conditions import Conditions
 from edgewise.settings.selection import Selection
 from stored import id_rows, save_model, write_rows
@@ -226,3 +229,14 @@ def test_chosen_edges_alone_are_stored_and_kept(tmp_path: Path) -> None:
         )
     with pytest.raises(SettingError, match=r"--only belongs to method 'activation-patching', not to 'eap\+exact'"):
         discover(RunConfig(str(model), data=str(data), settings={"only": ["*->logits"]}), tmp_path / "no")
+
+
+@pytest.mark.parametrize(
+    "pattern", ["*->logits", "a?.h1->*", "*", "a1*", "*m*->a2*<k>", "*>m?", "a[01].h0->*", "input*logits"]
+)
+def test_a_pattern_fits_the_names_that_it_fits(pattern: str) -> None:
+    graph = Graph(GraphSpec(3, 2, 4))
+    fitting = named_edges(graph, [pattern])
+    assert [name for i, j, name in graph.edges() if fitting[i, j]] == [
+        name for _, _, name in graph.edges() if fnmatchcase(name, pattern)
+    ]

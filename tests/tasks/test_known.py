@@ -204,5 +204,14 @@ def test_a_circuit_may_be_known_by_its_heads_alone() -> None:
     assert known.class_of["a11.h4"] == "letter mover"
 
 
+def test_induction_in_redwoods_model_is_on_a_graph_of_its_edges() -> None:
+    known = KNOWN.load("induction/redwood_attn_2l")
+    assert known.spec is not None
+    graph = Graph(known.spec)
+    assert graph.n_edges == 257  # 24 into layer 0, 9 * 24 into layer 1, 17 into the logits
+    assert {graph.source_index(node) for node in known.nodes} == {1, 14, 15}
+    assert find_known("induction", "redwood_attn_2l") is known
+
+
 # Three that look back, one that carries on, four that say the letter.
 ACRONYM_HEADS = ((1, 0), (2, 2), (4, 11), (5, 8), (8, 11), (9, 9), (10, 10), (11, 4))

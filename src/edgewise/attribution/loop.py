@@ -5,7 +5,6 @@ It is a generator of states: whoever drives it shows the progress, stores the st
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -25,7 +24,7 @@ from edgewise.engine.run.batches import Batch, arrange, share
 from edgewise.engine.run.buffers import Buffers
 from edgewise.engine.run.inputs import AnyMetric, metric_for, usable
 from edgewise.engine.run.layers import layers_told
-from edgewise.engine.run.memory import micro_batch, release
+from edgewise.engine.run.memory import micro_batch, release, shared
 from edgewise.engine.run.metric_gradient import metric_values
 from edgewise.engine.run.metric_path import MetricPath
 from edgewise.engine.run.references import with_references
@@ -158,7 +157,7 @@ def rows_at_first(model: Model, pairs: Sequence[PromptPair], conditions: Conditi
             EdgewiseWarning,
             stacklevel=3,
         )
-    return fitting if conditions.batch_size else min(fitting, math.ceil(len(pairs) / n))
+    return shared(fitting, len(pairs), conditions)
 
 
 def _resamples(count: int) -> int:

@@ -16,6 +16,7 @@ import typer
 
 from edgewise.cli import (
     check,
+    clusters,
     compare,
     discover,
     draw,
@@ -63,6 +64,7 @@ def _add(name: str, verb: Callable[..., None], examples: str) -> None:
     app.command(name, help="\n\n".join(paragraphs), epilog=examples)(verb)
 
 
+_add("clusters", clusters.clusters, clusters.EXAMPLES)
 _add("compare", compare.compare, compare.EXAMPLES)
 _add("discover", discover.discover, discover.EXAMPLES)
 _add("draw", draw.draw, draw.EXAMPLES)

@@ -17,6 +17,7 @@ from edgewise.visible import visible
 SCHEMAS = {
     "check": 1,
     "circuit": 1,
+    "clusters": 1,
     "comparison": 1,
     "drawing": 1,
     "evaluation": 1,
@@ -51,8 +52,13 @@ def result(text: str) -> None:
 def document(kind: str, values: Mapping[str, Any]) -> None:
     """Print one JSON document, what it is and its version first; numbers that JSON does not have become null."""
     clear()
+    typer.echo(as_json(kind, values), nl=False)
+
+
+def as_json(kind: str, values: Mapping[str, Any]) -> str:
+    """The text of the same document."""
     named = {"schema": f"edgewise-{kind}/{SCHEMAS[kind]}", **values}
-    typer.echo(json.dumps(_finite(named), indent=2, allow_nan=False))
+    return json.dumps(_finite(named), indent=2, allow_nan=False) + "\n"
 
 
 def warn(messages: Iterable[str]) -> None:

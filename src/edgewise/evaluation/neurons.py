@@ -10,7 +10,6 @@ al. 2025 and Arora et al. 2026, of how few neurons are enough. Where heads alone
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,8 +28,18 @@ from edgewise.errors import ScoreError, SelectionError
 from edgewise.evaluation import measures
 from edgewise.evaluation.circuit_runs import CORRECT, KL, METRIC, finite, values_of
 from edgewise.evaluation.measures import Values
+from edgewise.evaluation.neuron_circuits import (
+    CIRCUIT,
+    COMPLEMENT,
+    EMPTY,
+    HEADS,
+    NEURONS,
+    NODES,
+    WITH_HEADS,
+    NeuronCircuits,
+)
+from edgewise.evaluation.neuron_result import KeptNeurons, NeuronCurve, NeuronEvaluation, NeuronPoint
 from edgewise.evaluation.result import Measured, Spread
-from edgewise.evaluation.sizes import FRACTIONS
 from edgewise.generators import at_the_end_of
 from edgewise.graph.arrays import BoolArray
 from edgewise.graph.neurons import NeuronCircuit, NeuronScores
@@ -44,158 +53,6 @@ from edgewise.search.table.fill import fill, start
 from edgewise.search.table.tabled import OnTable
 from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptPair, PromptSet
-
-NODES, NEURONS = "nodes", "neurons"
-EMPTY, CIRCUIT, COMPLEMENT = "nothing", "the circuit", "all but the circuit"
-HEADS, WITH_HEADS = "every head", "the circuit and every head"
-
-
-@dataclass(frozen=True)
-class KeptNeurons:
-    """One circuit: what it keeps.
-
-    Args:
-        heads: number of heads kept.
-        neurons: number of neurons kept.
-        measured: metric, KL and accuracy, means over prompts.
-        faithfulness: f; None where patching everything changes nothing.
-        stderr: its standard error over prompts.
-    """
-
-    heads: int
-    neurons: int
-    measured: Measured
-    faithfulness: float | None
-    stderr: float | None
-
-
-@dataclass(frozen=True)
-class NeuronPoint:
-    """The curve at one size.
-
-    Args:
-        size: number of nodes, or of neurons.
-        kept: the best of that number.
-        random: faithfulness of random ones, as many heads and neurons each; None where none were run.
-    """
-
-    size: int
-    kept: KeptNeurons
-    random: Spread | None
-
-
-@dataclass(frozen=True)
-class NeuronCurve:
-    """Faithfulness by size.
-
-    Args:
-        what: ``"nodes"``, heads and neurons ranked together; or ``"neurons"``, every head kept.
-        empty: none of them kept.
-        points: rising sizes.
-    """
-
-    what: str
-    empty: KeptNeurons
-    points: tuple[NeuronPoint, ...]
-
-
-@dataclass(frozen=True)
-class NeuronEvaluation:
-    """How much of a behaviour a circuit of heads and neurons keeps.
-
-    Args:
-        metric: name of the metric.
-        n_prompts: number of prompts.
-        full: the whole model.
-        empty: no head and no neuron kept.
-        circuit: the circuit.
-        complement: all but the circuit.
-        heads: every head and no neuron.
-        with_heads: every head, and the circuit's neurons.
-        curves: of heads and neurons together, and of neurons alone; none where not asked for.
-    """
-
-    metric: str
-    n_prompts: int
-    full: Measured
-    empty: Measured
-    circuit: KeptNeurons
-    complement: KeptNeurons
-    heads: KeptNeurons
-    with_heads: KeptNeurons
-    curves: tuple[NeuronCurve, ...] = ()
-
-    @property
-    def faithfulness(self) -> float | None:
-        """Of the circuit."""
-        return self.circuit.faithfulness
-
-
-@dataclass(frozen=True, eq=False)
-class NeuronCircuits:
-    """The circuits of one evaluation, by number and by what they are.
-
-    Args:
-        circuit: the one that is evaluated.
-        scores: by which the curve's are chosen; None for no curve.
-        by: how.
-        random: random circuits of each size.
-        seed: of these.
-    """
-
-    circuit: NeuronCircuit
-    scores: NeuronScores | None = None
-    by: Ranking = "abs"
-    random: int = 0
-    seed: int = 0
-
-    def masks(self) -> dict[tuple[Any, ...], BoolArray]:
-        """What is kept, by what it is."""
-        graph, kept = self.circuit.graph, self.circuit.mask
-        heads = ~graph.is_neuron
-        found: dict[tuple[Any, ...], BoolArray] = {
-            (EMPTY,): np.zeros_like(kept),
-            (CIRCUIT,): kept,
-            (COMPLEMENT,): ~kept,
-            (HEADS,): heads,
-            (WITH_HEADS,): kept | heads,
-        }
-        if self.scores is None:
-            return found
-        rng = np.random.default_rng(abs(self.seed))
-        for what in (NODES, NEURONS):
-            for size in self.sizes(what):
-                best = self._best(what, size)
-                found[what, size] = best
-                for number in range(self.random if size < self._total(what) else 0):
-                    found[what, size, number] = self._like(best, rng)
-        return found
-
-    def sizes(self, what: str) -> tuple[int, ...]:
-        """Those of the curve: the fractions of the MIB benchmark, at least one node, each once."""
-        total = self._total(what)
-        return tuple(dict.fromkeys(max(1, math.floor(fraction * total + 1e-9)) for fraction in FRACTIONS))
-
-    def _total(self, what: str) -> int:
-        return self.circuit.graph.n_nodes if what == NODES else self.circuit.graph.n_neurons
-
-    def _best(self, what: str, size: int) -> BoolArray:
-        """The best of all nodes; or the best neurons, and every head."""
-        assert self.scores is not None
-        if what == NODES:
-            return self.scores.best(size, self.by).mask
-        is_neuron = self.circuit.graph.is_neuron
-        ranks = np.where(is_neuron, self.scores.ranking(self.by), -np.inf)
-        kept = ~is_neuron
-        kept[np.argsort(-ranks, kind="stable")[:size]] = True
-        return kept
-
-    def _like(self, best: BoolArray, rng: np.random.Generator) -> BoolArray:
-        """As many heads and as many neurons, each as likely as any other."""
-        is_neuron, kept = self.circuit.graph.is_neuron, np.zeros_like(best)
-        for kind in (is_neuron, ~is_neuron):
-            kept[rng.choice(np.flatnonzero(kind), int((best & kind).sum()), replace=False)] = True
-        return kept
 
 
 @dataclass(frozen=True, eq=False)

@@ -31,6 +31,7 @@ class Metric:
         flat_everywhere: whether it vanishes at any other run too.
         higher_is_better: False for a distance or a loss.
         answers_alone: whether it looks at the logits of the answers and wrong answers and at no others.
+        one_a_position: whether the answers are no set, but the tokens that are right at each position read, in order.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Metric:
     flat_everywhere: bool = False
     higher_is_better: bool = True
     answers_alone: bool = False
+    one_a_position: bool = False
 
     def __repr__(self) -> str:
         """Show its name and what it is."""
@@ -55,9 +57,14 @@ class Metric:
             MetricError: naming the first such row, the field and the fix.
         """
         for index, pair in enumerate(pairs):
+            row = getattr(pair, "row", 0) or index + 1
+            if self.one_a_position and len(pair.answers) != len(pair.positions):
+                raise MetricError(
+                    f"metric '{self.name}' reads an answer a position, and row {row} has {len(pair.answers)} of"
+                    f" {len(pair.positions)}; read the file with --answer-tokens all, or use 'log-prob'"
+                )
             for field in self.needs:
                 if not getattr(pair, field):
-                    row = getattr(pair, "row", 0) or index + 1
                     raise MetricError(
                         f"metric '{self.name}' needs {field}, and row {row} has none; "
                         f"add {field} to the row or use {self._alternative(field)}"

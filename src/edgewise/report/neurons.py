@@ -7,7 +7,8 @@ from dataclasses import asdict
 from itertools import zip_longest
 from typing import Any
 
-from edgewise.evaluation.neurons import NODES, KeptNeurons, NeuronCurve, NeuronEvaluation
+from edgewise.evaluation.neuron_circuits import NODES
+from edgewise.evaluation.neuron_result import KeptNeurons, NeuronCurve, NeuronEvaluation
 from edgewise.graph.neuron_edges import NeuronEdges
 from edgewise.graph.ranked import RankedScore, RankedScores
 from edgewise.report.numbers import on_prompts, plain, share
@@ -15,7 +16,8 @@ from edgewise.report.table import Table, fixed, table
 from edgewise.report.text import DEFAULT_TOP
 from edgewise.runs.store.analysis import StoredResults
 from edgewise.runs.store.codec import to_json
-from edgewise.runs.store.neurons import NeuronEvaluated, NeuronRecord, NeuronRun
+from edgewise.runs.store.neuron_record import NeuronEvaluated, NeuronRecord
+from edgewise.runs.store.neurons import NeuronRun
 
 # Edges that are listed of each neuron, on either side.
 EDGES_EACH = 3

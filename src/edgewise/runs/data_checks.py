@@ -243,7 +243,9 @@ def _balanced(pairs: Sequence[PromptPair]) -> DataCheck | None:
 def _leaks(pairs: Sequence[PromptPair]) -> DataCheck | None:
     if not any(pair.answers for pair in pairs):
         return None
-    share = sum(bool(set(pair.answers) & set(pair.corrupted)) for pair in pairs) / len(pairs)
+    # What stands behind the first position read is the answer's own, where it is several tokens.
+    before = (set(pair.corrupted[: min(pair.positions) + 1]) for pair in pairs)
+    share = sum(bool(set(pair.answers) & seen) for pair, seen in zip(pairs, before, strict=True)) / len(pairs)
     return DataCheck(
         "answers in the corrupted prompt",
         share,

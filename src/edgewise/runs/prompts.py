@@ -76,6 +76,7 @@ def read_prompts(
     bos: bool | None = None,
     drop_invalid: bool = False,
     first_token: bool = False,
+    whole_answers: bool = False,
     require_answers: bool = True,
     chat: ChatEncoder | None = None,
     columns: Mapping[str, str] | None = None,
@@ -89,6 +90,7 @@ def read_prompts(
         bos: put BOS before every prompt; None means as the tokenizer does for text, and never for ids.
         drop_invalid: leave out unusable rows and count them, instead of refusing the file.
         first_token: of answers that are several tokens, take the first.
+        whole_answers: read every token of the right answer, behind those before it.
         require_answers: refuse rows without answers; some metrics need none.
         chat: put prompts into a chat template; None leaves them as they are.
         columns: field -> the column that has it, where the file calls it otherwise.
@@ -104,6 +106,7 @@ def read_prompts(
         n=n,
         drop_invalid=drop_invalid,
         first_token=first_token,
+        whole_answers=whole_answers,
         bos=bos,
         vocab_size=model.vocab_size,
         output_size=model.output_size,
@@ -134,6 +137,7 @@ def prompts_of(config: RunConfig, model: Model | Reader) -> PromptSet:
             bos=config.bos,
             drop_invalid=config.drop_invalid,
             first_token=config.first_token,
+            whole_answers=config.answer_tokens == "all",
             require_answers=_needs_answers(config),
             chat=chat,
             columns=config.columns,

@@ -97,7 +97,8 @@ class FadingSettings:
 
     steps: int = setting(28, help="steps for each rung (20, 10, 5, 2, 1, .5, .2 % of edges); fewer are faster", least=2)
     minibatch: int = setting(8, help="prompts a step, in turn", least=1)
-    rate: float = setting(0.1, help="how far the levels of masks move in a step", above=0)
+    rate: float = setting(0.02, help="how far the levels of masks move in a step at the first rung", above=0)
+    rung: int | None = setting(None, help="one more size at which a circuit is settled, in edges", least=1)
     method_seed: int | None = setting(None, help="seed of the noise", least=0, shown_default="--seed")
 
     def __post_init__(self) -> None:

@@ -62,6 +62,11 @@ class PromptSettings:
     drop_invalid: bool = setting(False, help="Leave out and count rows that cannot be used.")
     select: Literal["all", "correct"] = setting("all", help="all, or only the rows that the model gets right: correct.")
     first_token: bool = setting(False, help="Of a data file's answers that are several tokens, take the first.")
+    answer_tokens: Literal["differing", "all"] = setting(
+        "differing",
+        help="Of a data file's answers of several tokens: differing, where right and wrong ones first differ; or all,"
+        " the log probability of the whole right one.",
+    )
 
     def __post_init__(self) -> None:
         """Check what can be checked without a model, and freeze the options."""
@@ -75,6 +80,10 @@ class PromptSettings:
             raise SettingError("--map names columns of --data; a task has none, so leave it out")
         if self.hold_out is not None and self.task is not None:
             raise SettingError("--hold-out is of a data file; a task has held-out prompts of its own, so leave it out")
+        if self.answer_tokens == "all" and self.task is not None:
+            raise SettingError("--answer-tokens is of a data file; a task says itself what is read, so leave it out")
+        if self.answer_tokens == "all" and self.first_token:
+            raise SettingError("--first-token takes one token of an answer, --answer-tokens all takes all; give one")
         if self.bos is not None and self.in_chat:
             raise SettingError("with --chat the template says what stands in front; leave --bos and --no-bos out")
         object.__setattr__(self, "options", json_values("task options", self.options))

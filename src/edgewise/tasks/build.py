@@ -28,6 +28,12 @@ _SEVERAL = Remark(
 )
 
 
+_WRONG_UNREAD = Remark(
+    "wrong answers unread",
+    "wrong_answers are not looked at: --answer-tokens all sums over the right answer alone",
+)
+
+
 class PairBuilder:
     """Turn the rows of one file into pairs, with one tokenizer and one choice of BOS.
 
@@ -35,18 +41,21 @@ class PairBuilder:
         encoder: for text, with BOS as the user or the tokenizer has it; None where there is no tokenizer.
         bos: the user's own choice, which alone decides for token ids: only True puts BOS before them.
         first_token: of text answers that are several tokens, take the first.
+        whole: read every token of the right answer, behind those before it.
 
     Raises:
         DataError: BOS is asked for and there is no tokenizer to name it.
     """
 
-    def __init__(self, encoder: TextEncoder | None, bos: bool | None, first_token: bool = False) -> None:
+    def __init__(
+        self, encoder: TextEncoder | None, bos: bool | None, first_token: bool = False, whole: bool = False
+    ) -> None:
         """Settle what is put before ids."""
         if bos and encoder is None:
             raise DataError("BOS was asked for, but the model has no tokenizer; write its id into the prompts")
         plain = encoder is None or bos is None or not encoder.takes_ids
         self._encoder = encoder if plain or encoder is None else TextEncoder(encoder.tokenizer, bos)
-        self._first_token = first_token
+        self._first_token, self._whole = first_token, whole
         self._id_prefix = self._encoder.prefix if self._encoder and bos else ()
 
     def bos(self, raw: RawPrompt) -> bool:
@@ -65,6 +74,8 @@ class PairBuilder:
         if isinstance(raw.clean, str) != isinstance(raw.corrupted, str):
             raise DataError("corrupted: text beside token ids; give clean and corrupted alike")
         clean, corrupted = self._prompt(raw.clean, "clean"), self._prompt(raw.corrupted, "corrupted")
+        if raw.answers and self._whole:
+            return self._read_whole(raw, clean, corrupted, row)
         if raw.answers and self._of_several_tokens(raw):
             return self._contrasted(raw, clean, corrupted, row)
         right = self._answers(raw.clean, raw.answers, "answers")
@@ -99,6 +110,37 @@ class PairBuilder:
         pair = PromptPair((*clean, *found.shared), (*corrupted, *found.shared), found.right, found.wrong, (), row)
         remarks = self._remarks(raw, clean, corrupted, ())
         return Built(pair, (*remarks, _SEVERAL))
+
+    def _read_whole(self, raw: RawPrompt, clean: tuple[int, ...], corrupted: tuple[int, ...], row: int) -> Built:
+        """A pair that is read at every token of its answer, which stands behind both prompts but for the last."""
+        if raw.positions:
+            raise DataError("positions: with --answer-tokens all the answer's own are read; leave the field out")
+        tokens = self._whole_answer(raw)
+        before = tokens[:-1]
+        pair = PromptPair(
+            (*clean, *before),
+            (*corrupted, *before),
+            tokens,
+            positions=tuple(range(len(clean) - 1, len(clean) + len(before))),
+            row=row,
+        )
+        remarks = self._remarks(raw, clean, corrupted, ())
+        return Built(pair, (*remarks, _WRONG_UNREAD) if raw.wrong_answers else remarks)
+
+    def _whole_answer(self, raw: RawPrompt) -> tuple[int, ...]:
+        """The tokens of the one right answer, in order."""
+        if all(not isinstance(answer, str) for answer in raw.answers):
+            return tuple(int(answer) for answer in raw.answers)
+        if len(raw.answers) > 1:
+            raise DataError(
+                f"answers: {len(raw.answers)} of them, and --answer-tokens all sums over one; give one a row"
+            )
+        try:
+            after = raw.clean if isinstance(raw.clean, str) else None
+            (found,) = self._text_encoder("answers").continuations(after, [str(raw.answers[0])])
+        except DataError as error:
+            raise DataError(f"answers: {error}") from error
+        return tuple(found)
 
     def _prompt(self, prompt: Prompt, field: str) -> tuple[int, ...]:
         if isinstance(prompt, str):

@@ -39,6 +39,7 @@ def read_prompts(
     drop_invalid: bool = False,
     bos: bool | None = None,
     first_token: bool = False,
+    whole_answers: bool = False,
     require_answers: bool = True,
     columns: Mapping[str, str] | None = None,
 ) -> PromptSet:
@@ -55,6 +56,7 @@ def read_prompts(
         bos: put BOS before every prompt; None does as the tokenizer does by default for text, and puts none
             before ids.
         first_token: of text answers that are several tokens, take the first.
+        whole_answers: read every token of the right answer, behind those before it; ids are its tokens in order.
         require_answers: refuse rows without answers; metrics such as `kl` need none.
         columns: field of ours -> the column of the file that has it, with dots between the names of nested ones.
 
@@ -69,7 +71,7 @@ def read_prompts(
     most = n
     while True:
         table, dialect, required = _understood(path, require_answers, most, columns)
-        rows = _build_rows(table, dialect, required, PairBuilder(encoder, bos, first_token))
+        rows = _build_rows(table, dialect, required, PairBuilder(encoder, bos, first_token, whole_answers))
         kept, unusable = sort_out(rows.pairs, limits)
         if n is None or most is None or table.whole or not drop_invalid or len(kept) >= n:
             break
@@ -81,8 +83,8 @@ def read_prompts(
     remarks = remark_lines(str(path), ((row, remark) for row, remark in rows.remarks if row in left))
     return PromptSet(
         name=_name(str(path)),
-        pairs=checked.pairs[:n],
-        metric=dialect.metric,
+        pairs=checked.pairs if n is None else checked.pairs[:n],
+        metric="answer-log-prob" if whole_answers else dialect.metric,
         bos=rows.bos,
         dropped=checked.dropped,
         warnings=(*notes, *remarks, *checked.warnings),

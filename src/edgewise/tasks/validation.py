@@ -154,6 +154,8 @@ def _answer_problem(pair: PromptPair, require_answers: bool) -> str | None:
         return f"wrong_answers: token {shared[0]} is also in answers; remove it from one of them"
     for name in ("answers", "wrong_answers"):
         tokens = getattr(pair, name)
+        if name == "answers" and 1 < len(tokens) == len(pair.positions):
+            continue  # the tokens of one answer, in order
         twice = [token for i, token in enumerate(tokens) if token in tokens[:i]]
         if twice:
             return f"{name}: token {twice[0]} is named twice and would count twice; name each once"

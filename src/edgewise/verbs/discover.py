@@ -40,6 +40,7 @@ def discover(
     system: str | None = None,
     drop_invalid: bool = False,
     first_token: bool = False,
+    answer_tokens: Literal["differing", "all"] = "differing",
     select: Literal["all", "correct"] = "all",
     # Scores
     method: str = DEFAULT_METHOD,
@@ -67,6 +68,7 @@ def discover(
     masks: Literal["node", "edge"] | None = None,
     lr: float | None = None,
     minibatch: int | None = None,
+    rung: int | None = None,
     method_seed: int | None = None,
     rate: float | None = None,
     settings: Mapping[str, Any] | None = None,

@@ -46,6 +46,7 @@ def evaluate(
     system: str | None = None,
     drop_invalid: bool = False,
     first_token: bool = False,
+    answer_tokens: Literal["differing", "all"] = "differing",
     select: Literal["all", "correct"] = "all",
     # Numbers
     ablation: Ablation = "resample",
@@ -145,7 +146,10 @@ def measure_mib(
         raise SettingError(f"{flag(own)}: MIB's protocol says that itself; leave it out")
     rest = {name: value for name, value in given.items() if name not in _NUMBERS}
     subject = _subject(folder, circuit, out, {"metric": METRIC, **rest})
-    return evaluate_mib(subject, folder or out, execution, ablation=given.get("ablation", "resample"))
+    found = evaluate_mib(subject, folder or out, execution, ablation=given.get("ablation", "resample"))
+    if subject.run is not None:
+        show_on_page(subject.run, execution.report)
+    return found
 
 
 def _subject(folder: Path | None, circuit: Path | None, out: Path | None, given: dict[str, Any]) -> EvaluatedCircuit:

@@ -10,14 +10,16 @@ from edgewise.errors import SettingError
 from edgewise.metrics import Metric, MetricFunction
 from edgewise.report.neurons import neuron_warnings
 from edgewise.runs.config import RunConfig
-from edgewise.runs.neurons import evaluate_neuron_run, find_neurons
+from edgewise.runs.neuron_evaluation import evaluate_neuron_run
+from edgewise.runs.neurons import find_neurons
 from edgewise.runs.steps import Execution
 from edgewise.runs.store.analysis import StoredResults
-from edgewise.runs.store.neurons import NeuronEvaluated, NeuronRun
+from edgewise.runs.store.neuron_record import NeuronEvaluated
+from edgewise.runs.store.neurons import NeuronRun
 from edgewise.settings import flag
 from edgewise.settings.conditions import MemorySettings
 from edgewise.settings.methods import Rule
-from edgewise.settings.model import DType
+from edgewise.settings.model import DeviceMap, DType
 from edgewise.settings.scoring import DEFAULT_METHOD
 from edgewise.settings.selection import Ranking, Selection
 from edgewise.verbs.asked import config_of, given_of, method_settings
@@ -45,6 +47,7 @@ def discover_neurons(
     system: str | None = None,
     drop_invalid: bool = False,
     first_token: bool = False,
+    answer_tokens: Literal["differing", "all"] = "differing",
     select: Literal["all", "correct"] = "all",
     # Scores
     method: str = DEFAULT_METHOD,
@@ -64,7 +67,8 @@ def discover_neurons(
     config: str | Path | None = None,
     gguf_file: str | None = None,
     adapter: str | None = None,
-    dtype: DType = "float32",
+    dtype: DType = "auto",
+    device_map: DeviceMap | None = None,
     device: str = "auto",
     attention: str | None = None,
     ignore_config: str | Sequence[str] = (),

@@ -139,7 +139,7 @@ def _sums_row(model: Model, batch: Batch) -> CheckRow:
     for place in places:
         total, added = total + sources[added : place.n_sources].sum(0), place.n_sources
         constants = [block.attention.out.bias() for block in model.wiring.blocks[: place.n_attentions]]
-        known = sum((constant.to(total.dtype) for constant in constants if constant is not None), total)
+        known = sum((constant.to(total) for constant in constants if constant is not None), total)
         error = deviation(known, streams[place.name])
         if not error <= worst:
             worst, where = error, place.name

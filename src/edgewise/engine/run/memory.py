@@ -17,6 +17,7 @@ allocator takes more than it is asked for; a quarter is added for that.
 from __future__ import annotations
 
 import gc
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -48,6 +49,11 @@ def micro_batch(
 ) -> int:
     """The number of prompts to run at a time: what was asked for, or what `fits`; raises as that does."""
     return conditions.batch_size or fits(model, pairs, conditions, activations)
+
+
+def shared(rows: int, n_prompts: int, conditions: Conditions) -> int:
+    """So many prompts at a time that every process has some of those that are run together, where nobody says."""
+    return rows if conditions.batch_size else max(1, min(rows, math.ceil(n_prompts / processes.size())))
 
 
 def fits(

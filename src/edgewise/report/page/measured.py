@@ -14,12 +14,14 @@ import numpy as np
 from edgewise.errors import FormatError
 from edgewise.evaluation.result import Point
 from edgewise.evaluation.smallest.target import SizePoint
+from edgewise.report.contest.found import found_of_published
 from edgewise.report.numbers import share
 from edgewise.report.page.columns import Named
 from edgewise.report.page.measured_values import Bins, CurvePoint, FaithfulnessCurve, Verified
 from edgewise.report.page.numbers import known, short
 from edgewise.report.page.ranked import Order
 from edgewise.report.text import faithfulness
+from edgewise.runs.contest.published import published
 from edgewise.runs.evaluated import Evaluated
 from edgewise.runs.sized import Sized
 from edgewise.runs.store.analysis import Analysis, StoredResults, stored, stored_with_question
@@ -30,6 +32,8 @@ Found = TypeVar("Found")
 # Of more pairs of score and exact effect than this, the most wrong are listed, and as many of the others, evenly.
 MOST_EFFECTS = 1500
 _BIN = 0.1
+# The files of an evaluation by MIB's protocol, and what each is ranked by, in words.
+MIB_FILES = {"mib-signed": "by sign", "mib-sizes": "by size"}
 # By these a circuit of some size is not the head of the ranking.
 _OTHER_ORDERS = ("greedy", "prune", "stable")
 
@@ -90,7 +94,18 @@ def _size_point(one: SizePoint) -> CurvePoint:
     )
 
 
+def _by_mib(folder: Path) -> Iterator[tuple[str, Evaluated]]:
+    """The evaluations by MIB's protocol, by what they are ranked by."""
+    found = dict(_analyses(folder, "mib-*", Evaluated))
+    return ((words, found[name].results) for name, words in MIB_FILES.items() if name in found)
+
+
 def _evaluated(run: Run, order: Order) -> Iterator[FaithfulnessCurve]:
+    for words, found in _by_mib(run.folder):
+        if found.curve is not None:
+            yield FaithfulnessCurve(
+                f"MIB, {words}, pruned", False, found.counted, tuple(map(_point, found.curve)), None
+            )
     for name, found in evaluations(run.folder):
         if found.curve is not None:
             own = order.of_ranking and found.ablation == "resample"
@@ -176,6 +191,18 @@ def since(run: Run) -> Iterator[Named]:
         complete = f"; completeness {share(found.completeness)}"
         yield _words(name), f"faithfulness {faithfulness(found)}{complete}{areas}"
         yield from (("note", line) for line in found.notes)
+    yield from _mib(run)
     checked = _verification(run.folder)
     if checked is not None:
         yield "verification", checked.verdict
+    known = published([run])
+    if known is not None:
+        yield "published circuit", f"{found_of_published(known, known.runs[0])} of the {known.summary}"
+
+
+def _mib(run: Run) -> Iterator[Named]:
+    found = dict(_by_mib(run.folder))
+    signed, sizes = (found.get(words) for words in MIB_FILES.values())
+    if signed is not None and sizes is not None:
+        what = f"{signed.prompts.n:,} prompts of {signed.prompts.what}, {signed.metric}, {signed.ablation}"
+        yield "MIB's protocol", f"CPR {share(signed.cpr)} (by sign), CMD {share(sizes.cmd)} (by size); {what}"

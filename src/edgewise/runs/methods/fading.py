@@ -47,7 +47,7 @@ class FadingMethod(RunMethod[FadingState]):
         return fading(
             model,
             prompts,
-            Fading(own.steps, own.minibatch, own.rate, seed),
+            Fading(own.steps, own.minibatch, own.rate, seed, own.rung),
             metric=config.metric or self.default_metric,
             conditions=conditions,
             stored=stored,

@@ -5,18 +5,14 @@ Where edges of neurons were scored, they are in the second of these, and as a ta
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from edgewise.errors import EdgewiseError, FormatError, RunError
-from edgewise.evaluation.neurons import NeuronEvaluation
 from edgewise.graph import Graph, GraphSpec
 from edgewise.graph.neuron_edges import NeuronEdges
 from edgewise.graph.neuron_graph import NeuronGraph
@@ -24,7 +20,6 @@ from edgewise.graph.neurons import NeuronCircuit, NeuronScores
 from edgewise.json_text import parse_json
 from edgewise.notebook import ShownInNotebook
 from edgewise.runs.config import RunConfig
-from edgewise.runs.evaluated import EvaluatedPrompts
 from edgewise.runs.store.analysis import Analysis, stored
 from edgewise.runs.store.atomic import content
 from edgewise.runs.store.checkpoint import PROGRESS
@@ -32,7 +27,8 @@ from edgewise.runs.store.codec import from_json, read_json, to_json
 from edgewise.runs.store.commit import commit, pending
 from edgewise.runs.store.files import read_safetensors
 from edgewise.runs.store.lock import writing
-from edgewise.runs.store.record import MetricSummary, PromptSummary
+from edgewise.runs.store.neuron_record import NeuronEvaluated, NeuronRecord
+from edgewise.runs.store.neuron_tables import edges_table, neurons_table
 from edgewise.runs.store.tensors import tensors_content
 
 RECORD, SCORES, TABLE = "neurons.json", "neurons.safetensors", "neurons.csv"
@@ -42,97 +38,7 @@ FAITHFULNESS, EVALUATION = "neurons-faithfulness", "neurons-evaluation"
 _FORMAT = "edgewise-neuron-scores"
 _ARRAYS = ("stderr", "mean_abs", "estimated", "verified")
 _EDGES = ("into", "out_of", "into_stderr", "out_of_stderr")
-_COLUMNS = {"stderr": "stderr", "mean_abs": "mean_abs", "exact": "verified", "estimate": "estimated"}
 _FIX = "run again with --overwrite"
-
-
-@dataclass(frozen=True)
-class NeuronCounts:
-    """How many heads and neurons the model and the circuit have."""
-
-    heads: int
-    neurons: int
-    circuit_heads: int
-    circuit_neurons: int
-
-
-@dataclass(frozen=True)
-class NeuronExact:
-    """How many of the scores are exact effects, and how the estimates of these compare with them.
-
-    Args:
-        measured: nodes whose score is their exact effect.
-        pearson: correlation of estimate and exact effect over those; None where it is undefined.
-        spearman: their rank correlation.
-        same_sign: share of those whose estimate has the sign of the exact effect.
-    """
-
-    measured: int
-    pearson: float | None
-    spearman: float | None
-    same_sign: float | None
-
-
-@dataclass(frozen=True)
-class NeuronEvaluated:
-    """The numbers of an evaluation as they are stored.
-
-    Args:
-        evaluation: the numbers.
-        prompts: what they are means over.
-        versions: of edgewise and what the numbers depend on.
-        warnings: one line each.
-    """
-
-    evaluation: NeuronEvaluation
-    prompts: EvaluatedPrompts
-    versions: Mapping[str, str] = field(hash=False)
-    warnings: tuple[str, ...]
-
-    @property
-    def faithfulness(self) -> float | None:
-        """Of the circuit."""
-        return self.evaluation.faithfulness
-
-
-@dataclass(frozen=True, repr=False)
-class NeuronRecord:
-    """A finished run of neurons without its arrays.
-
-    Args:
-        config: what was asked for.
-        identity: fingerprints of the model's files, of its config file and of the data file.
-        versions: of edgewise, torch, transformers, numpy and python.
-        model: architecture, shape of the graph, dtype and device.
-        prompts: which prompts were run.
-        metric: its values.
-        counts: how many heads and neurons there are, and are kept.
-        rule: which nodes make the circuit, in words.
-        exact: which scores are exact effects; None where none were asked for.
-        circuit: the names of the nodes kept.
-        batch_size: the micro-batch that was used.
-        timing: seconds, by step.
-        warnings: one line each.
-        finished: when it ended, UTC.
-    """
-
-    format: ClassVar[str] = "edgewise-neurons"
-    format_version: ClassVar[int] = 1
-
-    config: RunConfig
-    identity: Mapping[str, str | None] = field(hash=False)
-    versions: Mapping[str, str] = field(hash=False)
-    model: Mapping[str, Any] = field(hash=False)
-    prompts: PromptSummary
-    metric: MetricSummary
-    counts: NeuronCounts
-    rule: str
-    exact: NeuronExact | None
-    circuit: tuple[str, ...]
-    batch_size: int
-    timing: Mapping[str, float] = field(hash=False)
-    warnings: tuple[str, ...]
-    finished: str
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -245,35 +151,6 @@ def neurons_as_stored(scores: NeuronScores, dtype: str) -> NeuronScores:
     return replace(
         scores, **{name: array.astype(kind) for name in names if (array := getattr(scores, name)) is not None}
     )
-
-
-def neurons_table(scores: NeuronScores, circuit: NeuronCircuit) -> bytes:
-    """Every node as a line of CSV, the largest score first; an empty cell is a number that is not known."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    known = {column: array for column, name in _COLUMNS.items() if (array := getattr(scores, name)) is not None}
-    writer.writerow(["node", "in_circuit", "score", *known])
-    for (at,) in scores.order():
-        cells = [_cell(array[at]) for array in (circuit.mask, scores.values, *known.values())]
-        writer.writerow([scores.graph.name(at), *cells])
-    return text.getvalue().encode()
-
-
-def edges_table(edges: NeuronEdges) -> bytes:
-    """Every edge of the chosen neurons as a line of CSV, the largest score first."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["edge", "source", "destination", "score", "stderr"])
-    for row in sorted(edges, key=lambda row: -abs(row.score)):
-        stderr = "" if row.stderr is None else repr(row.stderr)
-        writer.writerow([row.name, *row.name.split("->"), repr(row.score), stderr])
-    return text.getvalue().encode()
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, np.bool_):
-        return str(bool(value)).lower()
-    return "" if np.isnan(value) else repr(float(value))
 
 
 def _scores_content(scores: NeuronScores, edges: NeuronEdges | None) -> Any:

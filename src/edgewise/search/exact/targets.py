@@ -90,11 +90,25 @@ def named_edges(graph: Graph, patterns: Sequence[str]) -> BoolArray:
         if not any(letter in pattern for letter in "*?"):
             chosen[graph.edge(pattern)] = True
             continue
-        found = [(i, j) for i, j, name in graph.edges() if fnmatchcase(name, pattern)]
-        if not found:
+        found = _fitting(graph, pattern)
+        if not found.any():
             raise SelectionError(f"no edge of the model fits '{pattern}'; write e.g. 'a0.h1->m3' or '*->logits'")
-        chosen[tuple(np.array(found).T)] = True
+        chosen |= found
     return chosen
+
+
+def _fitting(graph: Graph, pattern: str) -> BoolArray:
+    """The edges whose names fit a pattern: by both ends, of which a name has one arrow between."""
+    source, arrow, destination = pattern.partition("->")
+    found = np.zeros(graph.mask.shape, dtype=np.bool_)
+    if arrow and "->" not in destination and "[" not in pattern:
+        of_source, of_destination = (
+            np.array([fnmatchcase(name, part) for name in names], dtype=np.bool_)
+            for names, part in ((graph.sources, source), (graph.destinations, destination))
+        )
+        return np.outer(of_source, of_destination) & graph.mask
+    found[graph.mask] = [fnmatchcase(name, pattern) for name in graph.edge_names()]
+    return found
 
 
 def named_nodes(graph: Graph, patterns: Sequence[str]) -> tuple[int, ...]:

@@ -10,14 +10,16 @@ import math
 from dataclasses import dataclass
 
 # Shares of all edges: where the size begins, and the rungs.
-FIRST = 0.5
+FIRST = 0.35
 RUNGS = (0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002)
-# Times as many steps to the first rungs: everything is undecided there.
-LONGER = (2.5, 1.5)
-# Temperatures of the first and the last soft step, in units of the levels, and what hardening divides them by.
-SOFT, LAST_SOFT, HARDENED = 1.0, 0.8, 8.0
+# Times as many steps to the first rung: nearly everything is undecided there.
+LONGER = 1.4
+# The temperature of soft steps, in units of the levels, and what hardening divides it by.
+SOFT, HARDENED = 0.5, 8.0
 # Of the steps towards a rung, the share that is spent at it.
 AT_RUNG = 0.3
+# The most that levels move in a step, in times of what they move at the first rung.
+FASTEST = 5.0
 
 
 @dataclass(frozen=True)
@@ -27,46 +29,57 @@ class Step:
     Args:
         size: what the masks sum to.
         temperature: of the masks.
+        pace: how far levels move, in times of what they move at the first rung: as one over the root of the size, since
+            among many edges nearly all are in few prompts' slopes by chance, and among few nearly none.
         hard: which of the steps at a rung it is, from 1; 0 on the way to one.
         last: whether the rung's circuit is settled after it.
     """
 
     size: int
     temperature: float
+    pace: float
     hard: int = 0
     last: bool = False
 
 
-def rungs(n_edges: int) -> tuple[int, ...]:
-    """The sizes at which circuits are settled, falling. In small models several shares are one size."""
-    return tuple(sorted({max(1, round(share * n_edges)) for share in RUNGS}, reverse=True))
+def rungs(n_edges: int, own: int | None = None) -> tuple[int, ...]:
+    """The sizes at which circuits are settled, falling, one of the caller's own among them.
+
+    In small models several shares are one size.
+    """
+    sizes = {max(1, round(share * n_edges)) for share in RUNGS} | ({own} if own else set())
+    return tuple(sorted(sizes, reverse=True))
 
 
-def plan(n_edges: int, per_rung: int) -> tuple[Step, ...]:
-    """All steps, so many a rung, and to the first rungs `LONGER` times as many.
+def plan(n_edges: int, per_rung: int, own: int | None = None) -> tuple[Step, ...]:
+    """All steps, so many a rung, and to the first one `LONGER` times as many.
 
     Args:
         n_edges: of the model.
         per_rung: at least 2: one on the way and one at the rung.
+        own: one more size at which a circuit is settled.
     """
-    sizes = rungs(n_edges)
+    sizes = rungs(n_edges, own)
     steps: list[Step] = []
-    above, times = max(sizes[0], round(FIRST * n_edges)), (*LONGER, *(1.0 for _ in sizes))
+    above = max(sizes[0], round(FIRST * n_edges))
     for number, size in enumerate(sizes):
-        many = round(times[number] * per_rung)
-        steps += _towards(above, size, many, (number / len(sizes), (number + 1) / len(sizes)))
+        steps += _towards(above, size, per_rung if number else round(LONGER * per_rung), sizes[0])
         above = size
     return tuple(steps)
 
 
-def _towards(above: int, size: int, many: int, passed: tuple[float, float]) -> list[Step]:
-    """So many steps from one rung to the next, between two shares of the way of the soft temperature."""
+def _towards(above: int, size: int, many: int, first: int) -> list[Step]:
+    """So many steps from one rung to the next; the first rung has the pace 1."""
     holds = max(1, round(AT_RUNG * many))
     falls = many - holds
-    soft = [_between(SOFT, LAST_SOFT, passed[0] + (passed[1] - passed[0]) * step / falls) for step in range(falls)]
-    on_the_way = [Step(round(_between(above, size, (step + 1) / falls)), soft[step]) for step in range(falls)]
-    at_rung = [Step(size, soft[-1] * HARDENED ** (-step / holds), step, step == holds) for step in range(1, holds + 1)]
+    on_the_way = [_step(round(_between(above, size, (step + 1) / falls)), SOFT, first) for step in range(falls)]
+    cooled = [SOFT * HARDENED ** (-step / holds) for step in range(1, holds + 1)]
+    at_rung = [_step(size, heat, first, step, step == holds) for step, heat in enumerate(cooled, start=1)]
     return [*on_the_way, *at_rung]
+
+
+def _step(size: int, temperature: float, first: int, hard: int = 0, last: bool = False) -> Step:
+    return Step(size, temperature, min(math.sqrt(first / size), FASTEST), hard, last)
 
 
 def _between(high: float, low: float, share: float) -> float:

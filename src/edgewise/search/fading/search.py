@@ -2,10 +2,11 @@
 
 1. Every edge has a level, from which its mask follows, the share of its own value that it carries, the rest being the
    corrupted one: ``sigmoid((level - c) / temperature)``, with c such that all masks sum to a size. At first levels are
-   minus the logarithm of the rank by an estimate (`secant-mid` of the same metric), and the size is half of all.
+   minus the logarithm of the rank by an estimate (`secant-mid` of the same metric), and the size is a third of all.
 2. A step takes the slope of the loss (KL from the clean run) with respect to every mask where the masks stand, of the
    next few prompts: one forward and one backward pass. Levels move down it, the sum of the masks given, by momentum.
-   Each step draws logistic noise for the levels, so that no circuit rests on what a few masks are to the digit.
+   The fewer are left, the further. Each step draws logistic noise for the levels, so that no circuit rests on what a
+   few masks are to the digit.
 3. The size falls from rung to rung by the same factor each step. At each rung it stays, while a copy of the levels
    goes on at a falling temperature: masks become 0 or 1, and the best edges are the circuit of that size. Then the
    size falls on from where the levels stood.
@@ -31,7 +32,7 @@ import torch
 from edgewise.attribution import estimate_edges
 from edgewise.engine.run.batches import arrange, taken
 from edgewise.engine.run.inputs import AnyMetric, metric_for, usable
-from edgewise.engine.run.memory import halving, micro_batch
+from edgewise.engine.run.memory import halving, micro_batch, shared
 from edgewise.errors import DataError
 from edgewise.generators import at_the_end_of
 from edgewise.graph import EdgeScores
@@ -49,7 +50,7 @@ from edgewise.search.table.cells import Array
 from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptPair, PromptSet
 
-STEPS, MINIBATCH, RATE = 28, 8, 0.1
+STEPS, MINIBATCH, RATE = 28, 8, 0.02
 # Of the logistic noise of levels, in temperatures.
 NOISE = 0.4
 # The estimate that ranks edges at first.
@@ -61,10 +62,12 @@ class Fading:
     """How masks fade.
 
     Args:
-        steps: how many for each rung of sizes, and more for the first ones: `edgewise.search.fading.rungs`.
+        steps: how many for each rung of sizes, and more for the first: `edgewise.search.fading.rungs`.
         minibatch: prompts a step, in turn.
-        rate: how far levels move in a step: the root mean square, while its slopes keep their direction.
+        rate: how far levels move in a step at the first rung, the root mean square while slopes keep their direction;
+            faster as the size falls, `edgewise.search.fading.rungs.Step`.
         seed: of the noise.
+        rung: one more size at which a circuit is settled, in edges.
 
     Raises:
         DataError: a number out of range.
@@ -74,12 +77,15 @@ class Fading:
     minibatch: int = MINIBATCH
     rate: float = RATE
     seed: int = 0
+    rung: int | None = None
 
     def __post_init__(self) -> None:
         """Check the values."""
         for name, least in (("steps", 2), ("minibatch", 1), ("seed", 0)):
             if getattr(self, name) < least:
                 raise DataError(f"{name} is {getattr(self, name)}; give at least {least}")
+        if self.rung is not None and self.rung < 1:
+            raise DataError(f"rung is {self.rung}; give a number of edges, at least 1")
         if not (math.isfinite(self.rate) and self.rate > 0):
             raise DataError(f"rate is {self.rate}; give a positive number")
 
@@ -108,22 +114,39 @@ def fading(
         stored: the tensors of the state at which an earlier process stopped; None to begin.
 
     Raises:
-        DataError: a prompt the model cannot take.
+        DataError: a prompt the model cannot take, or a rung of all edges.
         MetricError: a metric that cannot be computed on these prompts.
         ScoreError: logits that are not finite.
     """
     measured = metric_for(prompts, metric)
     pairs, edges = usable(model, prompts, measured), EdgeMasks(model.graph)
     openings = Openings(model, pairs, edges, measured, conditions.max_memory)
-    work = _Work(model, pairs, measured, loss_of(measured), asked, plan(edges.n, asked.steps), openings)
+    work = _Work(
+        model,
+        pairs,
+        measured,
+        loss_of(measured),
+        asked,
+        plan(edges.n, asked.steps, _own_rung(asked.rung, edges.n)),
+        openings,
+    )
     if stored is not None:
         state = FadingState.from_tensors(stored, model.graph)
     else:
-        state = halving(micro_batch(model, pairs, conditions, edges.memory), model.device, work.start)
+        together = min(asked.minibatch, len(pairs))
+        rows = shared(micro_batch(model, pairs, conditions, edges.memory), together, conditions)
+        state = halving(rows, model.device, work.start)
     yield state
     while not state.finished:
         state = halving(state.batch_size, model.device, partial(work.step, state))
         yield state
+
+
+def _own_rung(size: int | None, n_edges: int) -> int | None:
+    """A rung of the caller's own. Raises DataError where the model has no more edges than that."""
+    if size is not None and size >= n_edges:
+        raise DataError(f"rung is {size}, and the model has {n_edges} edges; give fewer")
+    return size
 
 
 @at_the_end_of(fading)
@@ -175,7 +198,7 @@ class _Work:
         noise = np.random.default_rng([self.asked.seed, state.done]).logistic(size=len(state.hard.values))
         kept = masks(state.hard.values + NOISE * step.temperature * noise, step.temperature, step.size)
         loss, slope = self._slope(kept, parts[state.done % len(parts)], rows)
-        levels = state.hard.step(felt(slope, kept, step.temperature), self.asked.rate)
+        levels = state.hard.step(felt(slope, kept, step.temperature), self.asked.rate * step.pace)
         return state.after(step, levels, loss, rows)
 
     def _slope(self, kept: Array, part: tuple[int, ...], rows: int) -> tuple[float, Array]:

@@ -1,13 +1,19 @@
-"""The prompts of a training, run clean and corrupted when first needed and kept for the steps that follow."""
+"""The prompts of a training, run clean and corrupted when first needed and kept for the steps that follow.
+
+Processes that work together share them out, micro-batch after micro-batch; what each finds is added up by rank.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from edgewise import processes
 from edgewise.engine.run.batches import Batch
 from edgewise.engine.run.metric_gradient import require_slope
 from edgewise.engine.run.references import with_references
@@ -18,6 +24,7 @@ from edgewise.search.probing.opening import Opening
 from edgewise.search.table.cells import Array
 from edgewise.tasks import PromptPair
 
+Part = TypeVar("Part")
 # Bytes to keep where no limit is given, and the share of a limit.
 MOST, SHARE = 1 << 30, 0.25
 
@@ -62,21 +69,26 @@ class Openings:
         """
         clean, corrupted = np.full((2, len(self._pairs)), np.nan)
         steepest = 0.0
-        for rows in parts:
-            whole, nothing, slope = self.of(rows).values(metric)
-            clean[list(rows)] = whole.double().cpu().numpy()
-            corrupted[list(rows)] = nothing.double().cpu().numpy()
-            steepest = max(steepest, slope)
+        for found in processes.each(lambda: [(rows, self.of(rows).values(metric)) for rows in _own(parts)]):
+            for rows, (whole, nothing, slope) in found:
+                clean[list(rows)] = whole.double().cpu().numpy()
+                corrupted[list(rows)] = nothing.double().cpu().numpy()
+                steepest = max(steepest, slope)
         require_slope(metric, steepest)
         return clean, corrupted
 
     def slope(self, metric: Metric, kept: Tensor, parts: Iterable[tuple[int, ...]]) -> tuple[float, Tensor]:
         """The metric summed over some prompts where masks keep so much, and its slope by every mask, ``[n_masks]``."""
-        total, slope = 0.0, torch.zeros(self._masks.n, dtype=torch.float64)
-        for rows in parts:
-            value, gradient = self.of(rows).slope(metric, kept)
-            total, slope = total + value, slope + gradient
-        return total, slope
+
+        def own() -> tuple[float, Tensor]:
+            total, slope = 0.0, torch.zeros(self._masks.n, dtype=torch.float64)
+            for rows in _own(parts):
+                value, gradient = self.of(rows).slope(metric, kept)
+                total, slope = total + value, slope + gradient
+            return total, slope
+
+        totals, slopes = zip(*processes.each(own), strict=True)
+        return sum(totals), slopes[0] if len(slopes) == 1 else torch.stack(slopes).sum(0)
 
     def _open(self, rows: tuple[int, ...]) -> Opening:
         """Whatever the caller's context: no gradients, and products are not made in half precision."""
@@ -84,3 +96,8 @@ class Openings:
         with torch.inference_mode(False), torch.no_grad(), torch.autocast(model.device.type, enabled=False):
             batch = Batch.of(pairs, model.device, causal=model.wiring.causal)
             return self._masks.open(model, with_references(model, batch, self._metric))
+
+
+def _own(parts: Iterable[Part]) -> Iterator[Part]:
+    """Those of this process."""
+    return islice(parts, processes.rank(), None, processes.size())

@@ -23,7 +23,7 @@ import torch
 
 from edgewise.engine.run.batches import arrange, taken
 from edgewise.engine.run.inputs import AnyMetric, metric_for, usable
-from edgewise.engine.run.memory import halving, micro_batch
+from edgewise.engine.run.memory import halving, micro_batch, shared
 from edgewise.errors import DataError
 from edgewise.generators import at_the_end_of
 from edgewise.metrics import Metric
@@ -113,7 +113,9 @@ def probing(
     if stored is not None:
         state = ProbingState.from_tensors(stored, masks)
     else:
-        state = halving(micro_batch(model, pairs, conditions, masks.memory), model.device, trained.start)
+        together = training.minibatch if _draws_prompts(training, len(pairs)) else len(pairs)
+        rows = shared(micro_batch(model, pairs, conditions, masks.memory), together or len(pairs), conditions)
+        state = halving(rows, model.device, trained.start)
     yield state
     while not state.finished:
         state = halving(state.batch_size, model.device, partial(trained.step, state))

@@ -1,0 +1,103 @@
+"""The tables of docs/scale.md that are of stored measurements, from their JSON files.
+
+python benchmarks/scale.py
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+# Steps of `large_graphs.py` that the page shows, by the name it gives them.
+SHOWN = {
+    "graph": "graph",
+    "selection": "1,000 best",
+    "table": "their table",
+    "storing a run": "storing",
+    "reading a run": "reading",
+    "page": "page",
+    "likeness of two runs": "comparing two",
+    "export parquet": "Parquet",
+    "export csv": "CSV",
+    "export eap-ig-json": "EAP-IG's JSON",
+}
+
+
+def stored(name: str) -> Any:
+    """The measurements of a script."""
+    return json.loads((HERE / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def lines(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """A table of Markdown."""
+    yield from (f"| {' | '.join(cells)} |" for cells in (header, ["---"] * len(header), *rows))
+
+
+def graphs() -> Iterator[str]:
+    """Seconds of each step, by the number of edges."""
+    found = stored("large_graphs")
+    header = ["", *(f"{row['edges']:,} edges" for row in found)]
+    steps = [[shown, *(_seconds(row["seconds"].get(step)) for row in found)] for step, shown in SHOWN.items()]
+    peaks = ["peak memory, MB", *(f"{row['peak_mb']:,}" for row in found)]
+    yield from lines(header, [*steps, peaks])
+
+
+def curves() -> Iterator[str]:
+    """Exponents of cost."""
+    found = stored("cost_curves")
+    axes = list(dict.fromkeys(row["by"] for row in found))
+    known = {(row["of"], row["by"]): row["exponent"] for row in found}
+    things = list(dict.fromkeys(row["of"] for row in found))
+    rows = [[thing, *(_exponent(known.get((thing, axis))) for axis in axes)] for thing in things]
+    yield from lines(["", *axes], rows)
+
+
+def prompts() -> Iterator[str]:
+    """Time and peak by the number of prompts."""
+    found = stored("many_prompts")
+    rows = [[f"{row['prompts']:,}", f"{row['ms_per_prompt']:.1f}", f"{row['peak_mb']:,}"] for row in found]
+    yield from lines(["prompts", "ms a prompt", "peak memory, MB"], rows)
+
+
+def model() -> Iterator[str]:
+    """The large model against its bound."""
+    rows = [
+        [
+            row["dtype"],
+            str(one["micro_batch"]),
+            f"{one['s']:.1f}",
+            f"{one['ratio']:.2f}",
+            f"{one['adds_mb']:,}",
+            f"{one['memory_ratio']:.2f}",
+        ]
+        for row in stored("large_model")
+        for one in sorted(row["eap"], key=lambda one: -one["micro_batch"])
+    ]
+    header = ["weights", "prompts at a time", "seconds", "by the bound's", "MB above the model", "by the bound's"]
+    yield from lines(header, rows)
+
+
+def _seconds(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.2f} s" if value < 10 else f"{value:.0f} s"
+
+
+def _exponent(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
+
+
+TABLES = {"large_graphs": graphs, "cost_curves": curves, "many_prompts": prompts, "large_model": model}
+
+
+def main() -> None:
+    """Print them all."""
+    for name, table in TABLES.items():
+        print(f"\n{name}\n", *table(), sep="\n")
+
+
+if __name__ == "__main__":
+    main()
