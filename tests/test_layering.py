@@ -87,7 +87,7 @@ def test_imports_go_only_downward() -> None:
 
 
 # Wings of the engine, each above those that it may import.
-WINGS = {"run": 0, "partial": 1, "gradients": 2, "rules": 3, "patching": 3, "check": 4}
+WINGS = {"run": 0, "partial": 1, "gradients": 2, "rules": 3, "patching": 3, "check": 4, "dry": 4}
 
 
 def test_wings_of_the_engine_import_only_downward() -> None:
@@ -99,7 +99,7 @@ def test_wings_of_the_engine_import_only_downward() -> None:
             if name.startswith("edgewise.engine.") and (wing := name.split(".")[2]) != own:
                 found.add((own, wing))
     assert [pair for pair in found if WINGS[pair[0]] <= WINGS[pair[1]]] == []
-    assert len(found) <= 11
+    assert len(found) <= 13
 
 
 def test_the_rooms_that_exist_are_read() -> None:

@@ -45,6 +45,7 @@ COMMANDS = (
     f"roc {PLANTED} --methods eap --out roc",
     "league --models planted:0 --methods eap --n 8 --draws 1 --out league",
     f"prompts {PLANTED} --no-weights",
+    f"plan {PLANTED} --on h100",
     "make-prompts mine.toml --model demo --n 2 --out made.jsonl",
     "specificity run --tasks planted --prompts 4",
     "shared run sweep/tau-0.1 --out shared",

@@ -99,7 +99,7 @@ def discover(
     from edgewise.verbs.discover import find
 
     with carried_out(given, overwrite) as execution:
-        asked, swept = _asked(given)
+        asked, swept = asked_of(given)
         if swept:
             runs = sweep(grid(config_of(asked), swept), out, execution)
         else:
@@ -121,7 +121,7 @@ def discover(
     output.result(f"{'Found the finished run in' if found else anew} {out}")
 
 
-def _asked(given: Given) -> tuple[Given, dict[str, tuple[Any, ...]]]:
+def asked_of(given: Given) -> tuple[Given, dict[str, tuple[Any, ...]]]:
     """What was asked for, and the settings of which several values are to be run."""
     several = {one.name for one in METHOD_SETTINGS.settings if one.setting.sweep}
     swept = {name: values for name, values in given.items() if name in several and len(values) > 1}
@@ -136,7 +136,7 @@ def _neurons(given: Given, out: Path, overwrite: bool, as_json: bool) -> None:
     from edgewise.verbs.asked import config_of
 
     with carried_out(given, overwrite) as execution:
-        asked, swept = _asked(given)
+        asked, swept = asked_of(given)
         if swept:
             raise RunError(f"{flag(next(iter(swept)))} has several values; give one with --level neuron")
         run = find_neurons(config_of(asked), out, execution)

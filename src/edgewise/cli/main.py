@@ -28,6 +28,7 @@ from edgewise.cli import (
     make_prompts,
     open_page,
     paper,
+    plan,
     prompts,
     push,
     report,
@@ -75,6 +76,7 @@ _add("list", listing.list_names, listing.EXAMPLES)
 _add("make-prompts", make_prompts.make_prompts, make_prompts.EXAMPLES)
 _add("open", open_page.open_page, open_page.EXAMPLES)
 _add("paper", paper.paper, paper.EXAMPLES)
+_add("plan", plan.plan, plan.EXAMPLES)
 _add("prompts", prompts.prompts, prompts.EXAMPLES)
 _add("push", push.push, push.EXAMPLES)
 _add("report", report.report, report.EXAMPLES)

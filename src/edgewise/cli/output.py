@@ -30,6 +30,7 @@ SCHEMAS = {
     "names": 1,
     "neuron-evaluation": 1,
     "neurons": 1,
+    "plan": 1,
     "prompts": 1,
     "push": 1,
     "report": 1,

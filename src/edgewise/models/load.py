@@ -19,10 +19,11 @@ from edgewise.models.catalogue import BUNDLED
 from edgewise.models.lens import LensTransformer, hooked, sources
 from edgewise.models.lens.load import open_lens
 from edgewise.models.model import Model
+from edgewise.models.outline import outlined
 from edgewise.models.placement import require_finite, require_present, require_whole_blocks
 from edgewise.models.pretrained.adapters import merged, refuse_unmerged, require_adapter
 from edgewise.models.pretrained.config import read_config, require_understood
-from edgewise.models.pretrained.find import find
+from edgewise.models.pretrained.find import find, is_config_file
 from edgewise.models.pretrained.gguf import place as gguf_place
 from edgewise.models.pretrained.gguf.load import open_gguf
 from edgewise.models.pretrained.hub import asked_where_reachable
@@ -123,10 +124,15 @@ def open_model(
     attention: str | None = None,
     gguf_file: str | None = None,
     adapter: str | Path | None = None,
+    weights: bool = True,
 ) -> Opened:
     """Find a model and read its config and its tokenizer; its weights, which may be large, are read when asked for.
 
-    Args and errors are those of `load_model`.
+    All other arguments, and errors, are those of `load_model`.
+
+    Args:
+        weights: whether they will be; else nothing is fetched but config and tokenizer, and a folder without weights
+            or a config file alone will do, for `Opened.outline`.
     """
     _require_kv_heads(kv_heads)
     if attention is not None and "/" in attention and not trust_remote_code:
@@ -142,21 +148,25 @@ def open_model(
     if kind_of(name) and config is None:
         _require_no_choice(name, attention, adapter, device_map)
         made = load_built(name, kind, place, tokenizer)
-        return Opened(made.reader, lambda: made)
-    choices = _Choices(kind, place, device_map, tokenizer, ignore_config, trust_remote_code, kv_heads, attention)
+        return Opened(made.reader, lambda: made, lambda _: made)
+    choices = _Choices(
+        kind, place, device_map, tokenizer, ignore_config, trust_remote_code, kv_heads, attention, weights
+    )
     if adapter is None and (name in BUNDLED or Path(name).exists()):
         return _open_stored(name, config, gguf_file, choices, adapter)
     with asked_where_reachable():
         found = _open_stored(name, config, gguf_file, choices, adapter)
-    return Opened(found.reader, asked_where_reachable()(found.load))
+    return replace(found, load=asked_where_reachable()(found.load))
 
 
 def _open_stored(
     name: str, config: str | Path | None, gguf_file: str | None, chosen: _Choices, adapter: str | Path | None
 ) -> Opened:
     """Open a folder, a file, or a repository of the hub."""
-    file = None if name in BUNDLED else gguf_place.find(name, gguf_file, config)
-    checkpoint = None if file is not None or (name in BUNDLED and config is None) else sources.find(name, config)
+    plain = name in BUNDLED or is_config_file(name)
+    file = None if plain else gguf_place.find(name, gguf_file, config, weights=chosen.weights)
+    none = file is not None or (plain and config is None)
+    checkpoint = None if none else sources.find(name, config, weights=chosen.weights)
     if checkpoint is not None:
         _require_no_choice(name, chosen.attention, adapter, chosen.device_map)
         lens = open_lens(
@@ -167,7 +177,7 @@ def _open_stored(
             tokenizer=chosen.tokenizer,
             ignore_config=chosen.ignore_config,
         )
-        return Opened(lens.reader, lambda: _finite(lens.load()))
+        return Opened(lens.reader, lambda: _finite(lens.load()), lens.outline)
     return _open_pretrained(name, file, chosen, None if adapter is None else str(adapter))
 
 
@@ -183,6 +193,7 @@ class _Choices:
     trust_remote_code: bool
     kv_heads: str
     attention: str | None
+    weights: bool = True
 
 
 def _open_pretrained(name: str, file: Path | None, chosen: _Choices, adapter: str | None) -> Opened:
@@ -197,10 +208,11 @@ def _open_pretrained(name: str, file: Path | None, chosen: _Choices, adapter: st
         found = open_gguf(name, file, ignore_config=chosen.ignore_config)
         config, own, read = found.config, found.tokenizer, partial(found.module, **weights)
     else:
-        source, trusted = find(name, adapter), dict[str, Any](trust_remote_code=chosen.trust_remote_code)
+        source = find(name, adapter, weights=chosen.weights)
+        trusted = dict[str, Any](trust_remote_code=chosen.trust_remote_code)
         config = read_config(name, source, **trusted)
         merging = None if adapter is None else require_adapter(adapter)
-        own = read_tokenizer(name, source, **trusted)
+        own = read_tokenizer(name, str(Path(source).parent) if is_config_file(source) else source, **trusted)
         read = partial(_understood, name, source, config, chosen.ignore_config, trusted, weights)
     reader = Reader(name, config, chosen.tokenizer or own)
 
@@ -211,7 +223,19 @@ def _open_pretrained(name: str, file: Path | None, chosen: _Choices, adapter: st
         require_present(name, module)
         return _finite(Model(name, _wired(name, module, chosen.ignore_config, chosen.kv_heads), reader.tokenizer))
 
-    return Opened(reader, load)
+    def outline(layers: int | None) -> Model:
+        if file is None:
+            require_understood(name, source, config, ignore_config=chosen.ignore_config, **trusted)
+        module = outlined(
+            config,
+            layers,
+            dtype=chosen.dtype,
+            attention=chosen.attention,
+            trust_remote_code=chosen.trust_remote_code,
+        )
+        return Model(name, wire(module, chosen.ignore_config, chosen.kv_heads), reader.tokenizer)
+
+    return Opened(reader, load, outline, file)
 
 
 def _understood(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -55,7 +56,12 @@ class Opened:
     Args:
         reader: what it reads and predicts.
         load: reads the weights; raises as `load_model`.
+        outline: the model without them (`edgewise.models.outline`), of its first so many layers, or of all: None. One
+            that is made on the spot is given whole.
+        packed: the file that the weights are unpacked from; None where they are stored as they are used.
     """
 
     reader: Reader
     load: Callable[[], Model]
+    outline: Callable[[int | None], Model]
+    packed: Path | None = None

@@ -35,6 +35,7 @@ from edgewise.runs.examples import examples_of
 from edgewise.runs.faithfulness import with_faithfulness
 from edgewise.runs.methods import RunMethod, ScoringState, method_of, settled
 from edgewise.runs.notes import notes
+from edgewise.runs.plan.say import say_plan
 from edgewise.runs.reselect import select_anew
 from edgewise.runs.resume import run_to_end
 from edgewise.runs.selection import require_fits, require_spread, stability_of
@@ -104,6 +105,7 @@ def _found(config: RunConfig, folder: Path, execution: Execution, examples: bool
             steps,
             check=lambda model, prompts: _require_fits(method, config, graph_for(model, prompts)),
             read=lambda prompts: _check_prompts(method, config, prompts),
+            opened_with=lambda opened, prompts: say_plan(config, opened, prompts, execution),
         )
         metric = method.metric(config, setup.prompts)
         if is_own(metric):

@@ -65,6 +65,7 @@ def prepare(
     steps: Steps,
     check: Callable[[Model, PromptSet], None] = lambda model, prompts: None,
     read: Callable[[PromptSet], None] = lambda prompts: None,
+    opened_with: Callable[[Opened, PromptSet], None] = lambda opened, prompts: None,
 ) -> Setup:
     """Make or read the prompts of a config, and load the model: its weights last, which a mistake need not wait for.
 
@@ -74,6 +75,7 @@ def prepare(
         steps: told what is being done.
         check: called with the model once it is loaded, and the prompts.
         read: called with the prompts before that.
+        opened_with: called after that, with the model before its weights are read.
 
     Raises:
         RunConflictError: the model that was loaded, or the data, are not those expected.
@@ -87,6 +89,7 @@ def prepare(
     with steps.step("prompts", "preparing prompts"):
         prompts = prompts_of(config, opened.reader)
         read(prompts)
+        opened_with(opened, prompts)
     with steps.step("model", f"loading {config.model}"):
         model = opened.load()
     check(model, prompts)
@@ -106,10 +109,10 @@ def prepare(
     return setup
 
 
-def opened_model(config: RunConfig) -> Opened:
-    """The model of a config, its weights not read yet; raises as `open_model`."""
+def opened_model(config: RunConfig, *, weights: bool = True) -> Opened:
+    """The model of a config, its weights not read yet; arguments and errors are those of `open_model`."""
     asked = {one.name: getattr(config, one.name) for one in described(ModelSettings)}
-    return open_model(asked.pop("model"), **asked)
+    return open_model(asked.pop("model"), **asked, weights=weights)
 
 
 def describe_model(model: Model) -> dict[str, Any]:

@@ -23,15 +23,17 @@ class Forecast:
         passes: in forward passes of one prompt, or in another unit.
         seconds: about how long they take on this machine.
         unit: what is counted.
+        text: all of it in words, where more is known.
     """
 
     passes: int
     seconds: float
     unit: str = PASSES
+    text: str = ""
 
     def words(self) -> str:
         """The plan in words, such as ``"12,150 forward passes of one prompt, about 2 h 10 min"``."""
-        return f"{self.passes:,} {self.unit}, about {duration(self.seconds)}"
+        return self.text or f"{self.passes:,} {self.unit}, about {duration(self.seconds)}"
 
 
 @dataclass(frozen=True)

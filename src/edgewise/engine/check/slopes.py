@@ -25,9 +25,9 @@ from torch import Tensor
 
 from edgewise.engine.partial.clean import CleanRun
 from edgewise.engine.partial.exact import SinglePatches
+from edgewise.engine.run.at_once import most_tokens
 from edgewise.engine.run.batches import Batch
 from edgewise.engine.run.forward import repeated_cache
-from edgewise.engine.run.memory import most_tokens
 from edgewise.engine.run.replacement import Baseline, Replacement, resample
 from edgewise.engine.run.sources import accumulation_dtype
 from edgewise.metrics import get_metric

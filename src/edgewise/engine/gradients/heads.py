@@ -20,9 +20,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from edgewise.engine.run.at_once import gradient_tokens
 from edgewise.engine.run.buffers import Buffers
 from edgewise.engine.run.hooks import Hooks
-from edgewise.engine.run.memory import TOKENS_AT_ONCE
 from edgewise.engine.run.sources import accumulation_dtype
 from edgewise.models.norms import Norm
 from edgewise.models.wiring import Attention, Projection
@@ -39,14 +39,10 @@ class Upstream:
 # From the stream in front of the norm and the gradients of q, k and v to the gradient at that stream.
 Pullback = Callable[[Tensor, Sequence[Upstream]], Tensor]
 
-# On a GPU more tokens than TOKENS_AT_ONCE are handled at a time.
-TOKENS_AT_ONCE_ELSEWHERE = 4096
-
 
 def rows_at_once(stream: Tensor) -> int:
     """How many prompts of a stream ``[batch, pos, d_model]`` to handle at a time, on its device."""
-    tokens = TOKENS_AT_ONCE if stream.device.type == "cpu" else TOKENS_AT_ONCE_ELSEWHERE
-    return max(1, tokens // stream.shape[1])
+    return max(1, gradient_tokens(stream.device) // stream.shape[1])
 
 
 def join(hooks: Hooks, attention: Attention, pull: Pullback) -> None:

@@ -15,9 +15,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from edgewise.engine.partial.clean import CleanRun
+from edgewise.engine.run.at_once import most_tokens
 from edgewise.engine.run.forward import read_at, repeated_cache, run
 from edgewise.engine.run.hooks import borrowed
-from edgewise.engine.run.memory import most_tokens
 from edgewise.models.wiring import Projection
 
 

@@ -12,9 +12,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from edgewise.engine.run.activations import CorruptedActivations, Site, watch_sites
+from edgewise.engine.run.at_once import most_tokens
 from edgewise.engine.run.forward import read_at, repeated_cache, run
 from edgewise.engine.run.hooks import Watch, borrowed
-from edgewise.engine.run.memory import most_tokens
 from edgewise.models import Model
 
 

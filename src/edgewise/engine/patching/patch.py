@@ -31,10 +31,10 @@ from edgewise.engine.patching.mixture import Mixture
 from edgewise.engine.patching.projections import Latest, Part, fed, patch_projections
 from edgewise.engine.patching.read_plan import Mask, Reading
 from edgewise.engine.run.answers import Answers
+from edgewise.engine.run.at_once import most_tokens
 from edgewise.engine.run.buffers import Buffers
 from edgewise.engine.run.forward import read_at, repeated_cache, run
 from edgewise.engine.run.hooks import Hooks, borrowed
-from edgewise.engine.run.memory import most_tokens
 from edgewise.engine.run.replacement import Baseline
 from edgewise.engine.run.sources import watch_heads
 from edgewise.models import Model, Wiring

@@ -24,5 +24,5 @@ class Buffers:
         block = self.blocks.get(place)
         if block is None or block.numel() < size or block.dtype != dtype:
             self.blocks.pop(place, None)
-            block = self.blocks[place] = torch.empty(size, dtype=dtype, device=like.device)
+            block = self.blocks[place] = like.new_empty(size, dtype=dtype)
         return block[:size].view(shape)

@@ -19,14 +19,14 @@ from __future__ import annotations
 import gc
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from operator import itemgetter
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import psutil
 import torch
 
 from edgewise import processes
+from edgewise.engine.run.at_once import gradient_tokens, most_tokens
 from edgewise.engine.run.sources import accumulation_dtype
 from edgewise.errors import MemoryLimitError
 from edgewise.models import Model
@@ -38,12 +38,8 @@ from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptPair
 from edgewise.tasks.places import places_of
 
-# Prompt tokens whose per-head gradients are made at a time: they, and their products, then stay in the cache.
-TOKENS_AT_ONCE = 128
 Made = TypeVar("Made")
 
-MOST_TOKENS = {"cpu": 512}
-MOST_TOKENS_ELSEWHERE = 16_384
 ALLOCATOR = 1.25
 # Of the memory that is free when nobody says how much to use; the rest is left to others.
 SHARE_OF_FREE = 0.8
@@ -80,23 +76,73 @@ def fits(
 
 def _fits(model: Model, pairs: Sequence[PromptPair], conditions: Conditions, activations: float) -> int:
     """As many as fit in this process."""
-    longest = max(len(pair) for pair in pairs)
-    reads = max(len(pair.positions) for pair in pairs)
-    each, once = int(activations * bytes_per_prompt(model, longest, reads)), fixed_bytes(model, longest)
-    each += place_bytes(model, len(places_of(pairs)) ** (2 if pairs[0].located and pairs[0].located.readers else 1))
+    need = Need.of(model, pairs, activations)
     _page_in(model)
-    rooms = []
-    for device, share in shares(model).items():
-        used, limit, own = _used(device), _own_share(conditions.max_memory, device), int(each * share)
-        free = SHARE_OF_FREE * _free(device) if limit is None else limit - used
-        rooms.append((int((free - once) // own), used, limit, own))
-    most, used, limit, each = min(rooms, key=itemgetter(0))
-    if most < 1 and limit is not None:
-        raise MemoryLimitError(
-            f"{shown(limit)} of memory are too little: {shown(used)} are in use, and one prompt of {longest}"
-            f" tokens takes {shown(each + once)}; give at least {shown(used + each + once)}, or shorter prompts"
-        )
-    return max(1, min(most, most_tokens(model.device) // longest, len(pairs)))
+    return min(
+        need.on(share).most(Room(_used(device), _free(device), _own_share(conditions.max_memory, device)), model.device)
+        for device, share in shares(model).items()
+    )
+
+
+@dataclass(frozen=True)
+class Room:
+    """The memory of a device, once the model is there.
+
+    Args:
+        used: bytes in use.
+        free: bytes that nobody uses.
+        limit: bytes that may be in use; None for what is free, but a share that is left to others.
+    """
+
+    used: int
+    free: int
+    limit: int | None = None
+
+    @property
+    def left(self) -> float:
+        """Bytes that a pass may take."""
+        return SHARE_OF_FREE * self.free if self.limit is None else self.limit - self.used
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a pass takes of memory, by the model above.
+
+    Args:
+        each: bytes a prompt.
+        once: bytes whatever the number of prompts.
+        longest: tokens of the longest prompt.
+        prompts: how many there are.
+    """
+
+    each: int
+    once: int
+    longest: int
+    prompts: int
+
+    @classmethod
+    def of(cls, model: Model, pairs: Sequence[PromptPair], activations: float = 1.0) -> Need:
+        """Of some prompts; args as of `fits`."""
+        longest = max(len(pair) for pair in pairs)
+        reads = max(len(pair.positions) for pair in pairs)
+        each = int(activations * bytes_per_prompt(model, longest, reads))
+        each += place_bytes(model, len(places_of(pairs)) ** (2 if pairs[0].located and pairs[0].located.readers else 1))
+        return cls(each, fixed_bytes(model, longest), longest, len(pairs))
+
+    def on(self, share: float) -> Need:
+        """What of it is on a device that has such a share of the layers."""
+        return replace(self, each=int(self.each * share))
+
+    def most(self, room: Room, device: torch.device) -> int:
+        """How many prompts fit, and are worth running together on a device; raises as `fits`."""
+        fitting = int((room.left - self.once) // self.each)
+        if fitting < 1 and room.limit is not None:
+            one = self.each + self.once
+            raise MemoryLimitError(
+                f"{shown(room.limit)} of memory are too little: {shown(room.used)} are in use, and one prompt of"
+                f" {self.longest} tokens takes {shown(one)}; give at least {shown(room.used + one)}, or shorter prompts"
+            )
+        return max(1, min(fitting, most_tokens(device) // self.longest, self.prompts))
 
 
 def shares(model: Model) -> dict[torch.device, float]:
@@ -183,7 +229,7 @@ def fixed_bytes(model: Model, tokens: int) -> int:
     spec, size = model.graph.spec, accumulation_dtype(model.dtype).itemsize
     heads = spec.n_heads + 2 * spec.kv_heads
     d_head = model.wiring.blocks[0].attention.out.width // spec.n_heads
-    return heads * spec.d_model * (max(TOKENS_AT_ONCE, tokens) + 2 * d_head) * size
+    return heads * spec.d_model * (max(gradient_tokens(model.device), tokens) + 2 * d_head) * size
 
 
 def inner_width(mlp: Mlp) -> int:
@@ -198,11 +244,6 @@ def inner_width(mlp: Mlp) -> int:
 def place_bytes(model: Model, n_places: int) -> int:
     """What one prompt's scores take where they are kept apart by place, or by place and reader."""
     return n_places * model.graph.mask.size * (2 * accumulation_dtype(model.dtype).itemsize + 8)
-
-
-def most_tokens(device: torch.device) -> int:
-    """More tokens at a time than these make nothing faster on a device."""
-    return MOST_TOKENS.get(device.type, MOST_TOKENS_ELSEWHERE)
 
 
 def halving(size: int, device: torch.device, make: Callable[[int], Made]) -> Made:

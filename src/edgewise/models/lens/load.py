@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -59,7 +60,12 @@ def open_lens(
         wiring = wire_lens(module)
         return Model(name, wiring, reader.tokenizer, bos=reader.bos, circuit=_circuit(source, Graph(wiring.spec)))
 
-    return Opened(reader, load)
+    def outline(layers: int | None) -> Model:
+        with torch.device("meta"):
+            module = LensTransformer(config if layers is None else replace(config, n_layers=layers))
+        return Model(name, wire_lens(module.eval().to(dtype)), reader.tokenizer, bos=reader.bos)
+
+    return Opened(reader, load, outline)
 
 
 def _circuit(source: Source, graph: Graph) -> Circuit | None:

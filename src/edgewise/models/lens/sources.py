@@ -25,7 +25,8 @@ from edgewise.models.weight_file import SUFFIXES
 CONFIG = "config.json"
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
 # What is fetched of a hub repository: no intermediate checkpoints, no data.
-FETCHED = [CONFIG, "*final.pth", "*.safetensors", "tokenizer*", "vocab.*", "merges.txt", "special_tokens_map.json"]
+FETCHED_WEIGHTS = ["*final.pth", "*.safetensors"]
+FETCHED = [CONFIG, "tokenizer*", "vocab.*", "merges.txt", "special_tokens_map.json"]
 # hub repositories with other names and layouts in the file, which their config does not say
 OLD_LAYOUT = "_old"
 # its bases are the errors of the HTTP library, whichever this version of huggingface_hub uses
@@ -61,12 +62,13 @@ class Source:
         return any((self.folder / file).is_file() for file in TOKENIZER_FILES)
 
 
-def find(name: str, config: str | Path | None = None) -> Source | None:
+def find(name: str, config: str | Path | None = None, *, weights: bool = True) -> Source | None:
     """The files of a checkpoint in TransformerLens's format; None where the name is of something else.
 
     Args:
         name: a weights file, a folder, a name of the catalogue, or a hub name.
         config: a config that lies elsewhere; a weights file or folder is then in this format.
+        weights: whether they are needed; else none are fetched, and the hub's is the folder in their place.
 
     Raises:
         ModelError: files that are missing, or too many.
@@ -89,7 +91,7 @@ def find(name: str, config: str | Path | None = None) -> Source | None:
         )
     if path.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
         return None
-    return _from_hub(name)
+    return _from_hub(name, weights)
 
 
 def _from_file(path: Path, config: Path | None) -> Source:
@@ -134,7 +136,7 @@ def _from_interpbench(folder: Path) -> Source | None:
     )
 
 
-def _from_hub(name: str) -> Source | None:
+def _from_hub(name: str, weights: bool) -> Source | None:
     repository = hub_name(name)
     try:
         values = read_json(Path(huggingface_hub.hf_hub_download(repository, CONFIG)))
@@ -150,11 +152,13 @@ def _from_hub(name: str) -> Source | None:
             f" one: {', '.join(known for known in LENS_MODELS if known.startswith('solu'))}"
         )
     try:
-        folder = Path(huggingface_hub.snapshot_download(repository, allow_patterns=FETCHED))
+        wanted = [*FETCHED, *(FETCHED_WEIGHTS if weights else ())]
+        folder = Path(huggingface_hub.snapshot_download(repository, allow_patterns=wanted))
     except HUB_ERRORS as error:
         raise _not_given(name, repository, error) from error
     published = repository in LENS_MODELS.values()
-    return Source(values, f"{CONFIG} of {repository}", _weights(folder, repository, deep=True), folder, published)
+    file = _weights(folder, repository, deep=True) if weights else folder
+    return Source(values, f"{CONFIG} of {repository}", file, folder, published)
 
 
 def _not_given(name: str, repository: str, error: Exception) -> UnknownNameError:

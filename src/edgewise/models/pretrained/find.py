@@ -15,12 +15,13 @@ from edgewise.models.weight_file import SUFFIXES
 GENERATION = "generation_config.json"
 
 
-def find(name: str, adapter: str | None = None) -> str:
+def find(name: str, adapter: str | None = None, *, weights: bool = True) -> str:
     """The folder or hub name to load from; a name that can be neither is refused at once.
 
     Args:
         name: what the user called the model.
         adapter: the adapter that is to be merged into it.
+        weights: whether these are needed; else a config file will do, and a folder that has one.
 
     Raises:
         ModelError: no such folder, one without config or weights, or one with an adapter that was not asked for.
@@ -30,7 +31,10 @@ def find(name: str, adapter: str | None = None) -> str:
     folder = Path(name)
     if folder.is_dir():
         refuse_unasked(name, name, adapter)
-        _check_folder(folder)
+        _check_folder(folder, weights)
+        return name
+    if is_config_file(name) and not weights:
+        read_object(folder, f"config file {name!r}")
         return name
     if folder.is_file():
         raise ModelError(f"model {name!r} is a file; give the folder that holds config.json and the weights")
@@ -42,7 +46,12 @@ def find(name: str, adapter: str | None = None) -> str:
     return name
 
 
-def _check_folder(folder: Path) -> None:
+def is_config_file(name: str) -> bool:
+    """Whether a name is that of a JSON file that is there."""
+    return Path(name).suffix == ".json" and Path(name).is_file()
+
+
+def _check_folder(folder: Path, weights: bool) -> None:
     config = folder / "config.json"
     if not config.is_file():
         raise ModelError(
@@ -52,7 +61,7 @@ def _check_folder(folder: Path) -> None:
     where = f"model folder {str(folder)!r}"
     read_object(config, where)
     refuse_damaged(folder, [GENERATION], where)
-    if not base_weights(folder) and not any(folder.glob(f"*{INDEX}")):
+    if weights and not base_weights(folder) and not any(folder.glob(f"*{INDEX}")):
         raise ModelError(
             f"model folder {str(folder)!r} has no weights (*.safetensors or *.bin); save the model there again"
         )

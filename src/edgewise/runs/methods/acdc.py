@@ -7,10 +7,11 @@ from typing import ClassVar
 
 from edgewise.engine.run.passes import Passes
 from edgewise.errors import RunError
-from edgewise.graph import Circuit, EdgeScores, NodeScores
+from edgewise.graph import Circuit, EdgeScores, Graph, NodeScores
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.methods.method import RunMethod
+from edgewise.runs.methods.work import Patches, Work
 from edgewise.runs.resume import Tensors
 from edgewise.search.acdc.state import AcdcState, trace_lines
 from edgewise.search.acdc.sweep import AcdcRule, SweepState, sweep
@@ -104,6 +105,14 @@ class Acdc(RunMethod[AcdcState]):
     def passes(self, config: RunConfig, state: AcdcState) -> Passes:
         """The clean and the corrupted run, and every test, however little of the model it ran."""
         return Passes(2.0 + state.runs, at_most=True)
+
+    def work(self, config: RunConfig, graph: Graph, prompts: PromptSet) -> tuple[Work, ...]:
+        """A test of every edge; those into nodes that nobody reads any more are spared."""
+        return (self.tests(graph.n_edges),)
+
+    def tests(self, n_edges: int) -> Patches:
+        """So many tests at most."""
+        return Patches(n_edges, SHARE_OF_A_PASS * n_edges, at_most=True, keeps=True)
 
     def pace(self, config: RunConfig, model: Model, prompts: PromptSet) -> Callable[[AcdcState], float]:
         """Seconds that the runs of one edge take at most, were every edge tested, by a run of a few prompts."""

@@ -8,10 +8,12 @@ from edgewise.attribution import METHODS, AttributionState, attribute
 from edgewise.attribution.method import Method
 from edgewise.engine.run.inputs import graph_for
 from edgewise.engine.run.passes import Passes
+from edgewise.graph import Graph
 from edgewise.methods import estimate_of
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.methods.method import RunMethod, scoring
+from edgewise.runs.methods.work import Estimate, Work
 from edgewise.runs.resume import Tensors
 from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptSet
@@ -49,6 +51,10 @@ class Estimating(RunMethod[AttributionState]):
     def passes(self, config: RunConfig, state: AttributionState) -> Passes | None:
         """As the method says."""
         return self._method.cost(self.own(config), state.graph.spec)
+
+    def work(self, config: RunConfig, graph: Graph, prompts: PromptSet) -> tuple[Work, ...]:
+        """One estimate."""
+        return (Estimate(self._method.name, len(prompts), config.settings),)
 
     def total(self, prompts: PromptSet) -> int:
         """The prompts."""

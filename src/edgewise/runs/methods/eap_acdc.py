@@ -6,11 +6,12 @@ import math
 from collections.abc import Sequence
 
 from edgewise.engine.run.passes import Passes
-from edgewise.graph import Circuit, EdgeScores
+from edgewise.graph import Circuit, EdgeScores, Graph
 from edgewise.graph.selection import threshold, top_n
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.methods.acdc import Acdc
+from edgewise.runs.methods.work import Estimate, Work
 from edgewise.search.acdc.eap_acdc import first_scores
 from edgewise.search.acdc.state import AcdcState
 from edgewise.settings.conditions import Conditions
@@ -38,6 +39,12 @@ class EapAcdc(Acdc):
         """EAP's passes and ACDC's."""
         return Passes(4.0 + state.runs, 1.0, at_most=True)
 
+    def work(self, config: RunConfig, graph: Graph, prompts: PromptSet) -> tuple[Work, ...]:
+        """EAP, and a test of every edge that it leaves: of all, where only a threshold says which."""
+        own = self.own(config)
+        left = graph.n_edges if own.eap_threshold is not None else _most(own, graph.n_edges)
+        return (Estimate("eap", len(prompts)), self.tests(left))
+
     def rule(self, config: RunConfig) -> str:
         """Both tests, in words."""
         own = self.own(config)
@@ -54,9 +61,13 @@ def _left(scores: EdgeScores, own: EapAcdcSettings) -> Circuit:
     """The edges that ACDC is left."""
     if own.eap_threshold is not None:
         return threshold(scores, own.eap_threshold)
+    return top_n(scores, _most(own, scores.graph.n_edges))
+
+
+def _most(own: EapAcdcSettings, n_edges: int) -> int:
+    """How many they are, where a number or a share is given."""
     # 0.29 of 100 edges are 29, though 0.29 * 100 is 28.999...
-    share = max(1, math.floor((own.eap_fraction or 0.0) * scores.graph.n_edges + 1e-9))
-    return top_n(scores, own.eap_top or share)
+    return own.eap_top or max(1, math.floor((own.eap_fraction or 0.0) * n_edges + 1e-9))
 
 
 METHOD = EapAcdc()

@@ -6,11 +6,15 @@ from collections.abc import Iterator
 
 from edgewise.engine.run.passes import Passes
 from edgewise.errors import RunError
+from edgewise.graph import Graph
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.methods.method import RunMethod
+from edgewise.runs.methods.work import WITH_MASKS, Runs, Work
 from edgewise.runs.resume import Tensors
 from edgewise.search.fading import Fading, FadingState, fading
+from edgewise.search.fading.rungs import plan
+from edgewise.search.probing.masks import EdgeMasks
 from edgewise.settings.conditions import Conditions
 from edgewise.settings.methods import FadingSettings
 from edgewise.tasks import PromptSet
@@ -53,10 +57,18 @@ class FadingMethod(RunMethod[FadingState]):
         """The size and the loss of every step."""
         return state.lines()
 
+    def work(self, config: RunConfig, graph: Graph, prompts: PromptSet) -> tuple[Work, ...]:
+        """Steps with masks on all edges, there and back."""
+        steps = len(plan(graph.n_edges, self.own(config).steps))
+        return (Runs(self._passes(config, steps, len(prompts)), EdgeMasks.memory, WITH_MASKS),)
+
     def passes(self, config: RunConfig, state: FadingState) -> Passes:
         """Clean and corrupted runs once, the estimate (3 F + 1 B), and each step's prompts there and back."""
-        own, n = self.own(config), len(state.clean_metric)
-        there = state.total * min(own.minibatch, n) / n
+        return self._passes(config, state.total, len(state.clean_metric))
+
+    def _passes(self, config: RunConfig, steps: int, n: int) -> Passes:
+        own = self.own(config)
+        there = steps * min(own.minibatch, n) / n
         return Passes(2 + 3 + there, 1 + there)
 
 

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from edgewise.engine.run.passes import Passes
 from edgewise.errors import RunError
+from edgewise.graph import Graph
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.methods.method import RunMethod
+from edgewise.runs.methods.work import Runs, Work
 from edgewise.runs.resume import Tensors
 from edgewise.search.hisp import HispState, hisp
 from edgewise.settings.conditions import Conditions
@@ -42,6 +44,10 @@ class Hisp(RunMethod[HispState]):
             conditions=conditions,
             stored=stored,
         )
+
+    def work(self, config: RunConfig, graph: Graph, prompts: PromptSet) -> tuple[Work, ...]:
+        """One run of each prompt, and the way back through one."""
+        return (Runs(Passes(2.0, 1.0)),)
 
     def passes(self, config: RunConfig, state: HispState) -> Passes:
         """One run of each prompt, and the way back through one."""

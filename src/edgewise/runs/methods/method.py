@@ -16,6 +16,7 @@ from edgewise.graph.arrays import BoolArray
 from edgewise.metrics import get_metric
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
+from edgewise.runs.methods.work import Work
 from edgewise.runs.resume import Resumable, Tensors
 from edgewise.runs.selection import select
 from edgewise.runs.steps import PASSES, SCORING
@@ -210,6 +211,14 @@ class RunMethod(ABC, Generic[State]):
 
     def passes(self, config: RunConfig, state: State) -> Passes | None:
         """What a finished run has cost; None where that is not known."""
+        return None
+
+    def work(self, config: RunConfig, graph: Graph, prompts: PromptSet) -> tuple[Work, ...] | None:
+        """What a run will do, before it begins; None where nobody has said.
+
+        Raises:
+            SettingError: settings that leave nothing to do.
+        """
         return None
 
     def exact(self, state: State, scores: EdgeScores | NodeScores) -> ExactSummary | None:

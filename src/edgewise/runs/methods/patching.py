@@ -10,8 +10,10 @@ from edgewise.graph.arrays import BoolArray
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.methods.method import RunMethod, scoring
+from edgewise.runs.methods.work import Patches, Work
 from edgewise.runs.resume import Tensors
 from edgewise.search.exact.patching import PatchingState, patching, targets_of
+from edgewise.search.exact.targets import cost_of
 from edgewise.search.pace import seconds_a_prompt
 from edgewise.settings.conditions import Conditions
 from edgewise.settings.methods import PatchingSettings
@@ -43,7 +45,13 @@ class ActivationPatching(RunMethod[PatchingState]):
 
     def scored(self, config: RunConfig, graph: Graph) -> BoolArray:
         """Those that are patched."""
-        return targets_of(graph, config.level, self.own(config).only or None).chosen
+        only = self.own(config).only or None
+        return super().scored(config, graph) if only is None else targets_of(graph, config.level, only).chosen
+
+    def work(self, config: RunConfig, graph: Graph, prompts: PromptSet) -> tuple[Work, ...]:
+        """The clean and the corrupted run, and each patched one from where its patch acts."""
+        chosen = self.scored(config, graph)
+        return (Patches(float(chosen.sum()), cost_of(graph, chosen)),)
 
     def passes(self, config: RunConfig, state: PatchingState) -> Passes:
         """The clean and the corrupted run, and each patched one from where its patch acts."""

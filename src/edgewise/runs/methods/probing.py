@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edgewise.engine.run.passes import Passes
-from edgewise.graph import Circuit, EdgeScores, NodeScores
+from edgewise.graph import Circuit, EdgeScores, Graph, NodeScores
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.methods.method import RunMethod
+from edgewise.runs.methods.work import WITH_MASKS, Runs, Work
 from edgewise.runs.resume import Tensors
 from edgewise.search.probing import ProbingState, Training, probing
+from edgewise.search.probing.masks import EdgeMasks, NodeMasks
 from edgewise.settings.conditions import Conditions
 from edgewise.settings.methods import ProbingSettings
 from edgewise.tasks import PromptSet
@@ -54,9 +56,17 @@ class SubnetworkProbing(RunMethod[ProbingState]):
         """The loss of every step."""
         return state.lines()
 
+    def work(self, config: RunConfig, graph: Graph, prompts: PromptSet) -> tuple[Work, ...]:
+        """Steps with masks, there and back."""
+        kind = EdgeMasks if self.own(config).masks == "edge" else NodeMasks
+        return (Runs(self._passes(config, len(prompts)), kind.memory, WITH_MASKS),)
+
     def passes(self, config: RunConfig, state: ProbingState) -> Passes:
         """Each step's prompts there and back; clean and corrupted runs once, or for every step's own prompts."""
-        n, own = len(state.clean_metric), self.own(config)
+        return self._passes(config, len(state.clean_metric))
+
+    def _passes(self, config: RunConfig, n: int) -> Passes:
+        own = self.own(config)
         there = own.steps * min(own.minibatch or n, n) / n
         drawn = own.minibatch is not None and own.minibatch < n
         return Passes(2 + there + (2 * there if drawn else 0), there)

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 from edgewise.engine.run.passes import Passes
 from edgewise.errors import RunError
+from edgewise.graph import Graph
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.methods.method import RunMethod
+from edgewise.runs.methods.work import Patches, Work
 from edgewise.runs.resume import Tensors
 from edgewise.search.given import GivenState
 from edgewise.search.random import at_random
@@ -48,6 +50,10 @@ class Random(RunMethod[GivenState]):
             conditions=conditions,
             stored=stored,
         )
+
+    def work(self, config: RunConfig, graph: Graph, prompts: PromptSet) -> tuple[Work, ...]:
+        """The clean and the corrupted run."""
+        return (Patches(0.0, 0.0),)
 
     def passes(self, config: RunConfig, state: GivenState) -> Passes:
         """The clean and the corrupted run."""

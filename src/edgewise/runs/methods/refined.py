@@ -10,20 +10,23 @@ from edgewise.attribution import METHODS
 from edgewise.engine.run.passes import Passes
 from edgewise.errors import RunError
 from edgewise.evaluation.agreement import agreement
-from edgewise.graph import EdgeScores, NodeScores
+from edgewise.graph import EdgeScores, Graph, NodeScores
 from edgewise.graph.stated_error import StatedError
 from edgewise.methods import estimate_of
+from edgewise.metrics import get_metric
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.methods.attribution import Estimating
 from edgewise.runs.methods.method import RunMethod, scoring
+from edgewise.runs.methods.work import Estimate, Patches, Work
 from edgewise.runs.resume import Tensors
 from edgewise.runs.steps import SCORING
 from edgewise.runs.store.record import ExactSummary
 from edgewise.search.exact.refining import refining
 from edgewise.search.exact.refining_state import RefiningState
-from edgewise.search.exact.second import second_of
-from edgewise.search.exact.spending import Spending
+from edgewise.search.exact.second import how_many, second_of
+from edgewise.search.exact.spending import Spending, forward_passes
+from edgewise.search.exact.targets import cost_of
 from edgewise.search.pace import seconds_a_prompt
 from edgewise.settings import read_settings
 from edgewise.settings.conditions import Conditions
@@ -89,6 +92,19 @@ class Refined(RunMethod[RefiningState]):
             first.at_most or second.at_most,
         )
 
+    def work(self, config: RunConfig, graph: Graph, prompts: PromptSet) -> tuple[Work, ...]:
+        """Estimates, second ones on some prompts, and as many patched runs as may be paid for."""
+        chosen, spending = get_metric(self.metric(config, prompts)), spending_of(config) or Spending()
+        flat = chosen.flat_at_clean and not METHODS.load(estimate_of(self.name)).beyond_clean
+        first = Estimate(self.second if flat else estimate_of(self.name), len(prompts), {} if flat else config.settings)
+        seconds = () if flat else (Estimate(self.second, how_many(len(prompts))),)
+        costs = [_cost(one, graph, len(prompts)) for one in (first, *seconds)]
+        last = spending.rounds(costs[0], sum(costs[1:]), graph.n_edges)[-1]
+        every = self.scored(config, graph)
+        mean, spent = cost_of(graph, every) / every.sum(), last.certain + last.drawn
+        runs, passed = (spent, spent * mean) if last.by_number else (spent / mean, spent)
+        return (first, *seconds, Patches(float(runs), float(passed), at_most=spending.until is not None))
+
     def exact(self, state: RefiningState, scores: EdgeScores | NodeScores) -> ExactSummary | None:
         """How many are measured, how their estimates compare, and how wrong the others can be."""
         if scores.verified is None or scores.estimated is None or state.choice is None:
@@ -123,6 +139,13 @@ def _unreached(goal: float, said: StatedError | None) -> tuple[str, ...]:
         return ()
     least = "nothing can be said of it" if said is None or said.r2_low <= 0 else f"it is at least {said.r2_low:.3f}"
     return (f"--until r2={goal:g} is not reached: where the budget ends, {least}; give a larger --budget",)
+
+
+def _cost(one: Estimate, graph: Graph, prompts: int) -> float:
+    """What an estimate takes, in forward passes of all prompts."""
+    method = METHODS.load(one.method)
+    own = read_settings(method.settings, one.settings, one.method)
+    return forward_passes(method.cost(own, graph.spec), one.prompts / prompts)
 
 
 def spending_of(config: RunConfig) -> Spending | None:

@@ -11,8 +11,9 @@ from torch import Tensor
 
 from edgewise.engine.partial.circuit_values import CircuitValues
 from edgewise.engine.partial.incremental import RunningCircuit
+from edgewise.engine.run.at_once import most_tokens
 from edgewise.engine.run.batches import Batch, divide
-from edgewise.engine.run.memory import Allowances, most_tokens
+from edgewise.engine.run.memory import Allowances
 from edgewise.engine.run.metric_gradient import metric_values, require_finite
 from edgewise.engine.run.references import with_references
 from edgewise.engine.run.replacement import Baseline, corrupted_run, resample_from

@@ -148,6 +148,22 @@ def share_of_a_pass(graph: Graph, layer: int, is_mlp: bool) -> float:
     return (_AT_ANSWERS * inside if not behind else inside + behind - 1 + _AT_ANSWERS) / n_layers
 
 
+def cost_of(graph: Graph, chosen: BoolArray) -> float:
+    """Forward passes of one prompt that patching some edges (or nodes) takes in all, each alone.
+
+    Args:
+        graph: the model's graph.
+        chosen: ``[n_sources, n_destinations]``, or of nodes ``[n_sources]``.
+    """
+    if chosen.ndim > 1:
+        places = [graph.reader(column) for column in range(graph.n_destinations)]
+        counts = chosen.sum(0)
+    else:
+        writers = map(graph.writer, range(graph.n_sources))
+        places, counts = [(layer, head is None) for layer, head in writers], chosen
+    return float(sum(int(n) * share_of_a_pass(graph, *place) for n, place in zip(counts, places, strict=True) if n))
+
+
 def costs_of(graph: Graph, level: str) -> FloatArray:
     """Forward passes of one prompt that patching each edge (or node) takes, in the shape of the scores."""
     targets = Targets.edges(graph) if level == "edge" else Targets.nodes(graph)

@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 
 from edgewise import processes
+from edgewise.engine.run.at_once import most_tokens
 from edgewise.engine.run.batches import Batch, arrange, take, tokens_a_run
-from edgewise.engine.run.memory import fits, most_tokens, release
+from edgewise.engine.run.memory import fits, release
 from edgewise.engine.run.references import with_references
 from edgewise.errors import DataError
 from edgewise.metrics import Metric

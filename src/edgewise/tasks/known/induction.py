@@ -1,9 +1,9 @@
 """Induction in Redwood's two-layer model, `redwood_attn_2l`: three heads of two classes (Goldowsky-Dill et al., 2022).
 
 "Causal scrubbing: results on induction heads" (Goldowsky-Dill, Garriga-Alonso, Greenblatt and others, 2022) names the
-heads; the edges of its hypotheses are of paths at chosen positions and make no circuit of edges. It says too that the
-simple account, a previous-token head and two induction heads, explains 35 % of the loss, and that other paths through
-layer 0 matter.
+heads; the edges of its hypotheses are of paths at chosen positions and make no circuit of edges. That work says too
+that the simple account, a previous-token head and two induction heads, explains 35 % of the loss, and that other paths
+through layer 0 matter.
 """
 
 from __future__ import annotations

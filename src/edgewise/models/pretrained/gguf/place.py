@@ -18,7 +18,9 @@ _OTHER_WEIGHTS = ("*.safetensors", "*.bin", "*.pth", "*.pt")
 _HUB_ERRORS: tuple[type[Exception], ...] = (OSError, ValueError, RuntimeError, *HfHubHTTPError.__bases__)
 
 
-def find(name: str, gguf_file: str | None = None, config: str | Path | None = None) -> Path | None:
+def find(
+    name: str, gguf_file: str | None = None, config: str | Path | None = None, *, weights: bool = True
+) -> Path | None:
     """The GGUF file; None where the name is of something else.
 
     Args:
@@ -26,9 +28,10 @@ def find(name: str, gguf_file: str | None = None, config: str | Path | None = No
         gguf_file: the file's name in the folder or repository; not needed where there is one GGUF file and nothing
             else to load.
         config: a config that lies elsewhere, which is of other formats.
+        weights: whether they are needed; else a file that is not here yet is not fetched: its header comes with them.
 
     Raises:
-        ModelError: no such file, one part of several, or several to choose from.
+        ModelError: no such file, one part of several, or several to choose from, or one that is not fetched.
         UnknownNameError: a repository or file that the hub did not give.
     """
     path = Path(name)
@@ -45,7 +48,7 @@ def find(name: str, gguf_file: str | None = None, config: str | Path | None = No
     elif path.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
         found = None
     else:
-        found = _on_hub(name, gguf_file)
+        found = _on_hub(name, gguf_file, weights)
     if found is not None:
         _require_whole(found)
     return found
@@ -69,13 +72,18 @@ def _in_folder(folder: Path, gguf_file: str | None) -> Path | None:
     return None if chosen is None else folder / chosen
 
 
-def _on_hub(name: str, gguf_file: str | None) -> Path | None:
+def _on_hub(name: str, gguf_file: str | None, weights: bool) -> Path | None:
     if gguf_file is None:
         gguf_file = _only(f"hub model {name!r}", _offered(name))
     if gguf_file is None:
         return None
     if _SPLIT.search(gguf_file):
         _require_whole(Path(gguf_file))
+    if not weights and not isinstance(huggingface_hub.try_to_load_from_cache(name, gguf_file), str):
+        raise ModelError(
+            f"hub model {name!r}: the header of {gguf_file!r} comes with its weights only; download the file first, or"
+            " name the repository that it was made from"
+        )
     try:
         return Path(huggingface_hub.hf_hub_download(name, gguf_file))
     except _HUB_ERRORS as error:
