@@ -141,7 +141,7 @@ def test_published_models_have_their_published_sizes(name: str, weights: int) ->
 
 
 def test_what_does_not_fit_is_said_with_what_would_help() -> None:
-    config = RunConfig(model=str(CONFIGS / "Llama-3.1-70B.json"), data="rows", method="random", dtype="bfloat16")
+    config = RunConfig(model=str(CONFIGS / "Llama-3.1-70B.json"), data="rows", method="eap", dtype="bfloat16")
     one, eight = (ask(config, Rows(8, 8), on=on) for on in ("h100", "8xh100"))
     assert not one.fits
     assert one.memory.weights == eight.memory.weights == pytest.approx(2 * 70_553_706_496, rel=1e-4)
