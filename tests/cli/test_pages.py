@@ -224,6 +224,8 @@ def test_every_verb_stands_on_some_page() -> None:
     programs = [piece.words[0] for piece in commands if piece.page == "README.md"]
     assert programs.index("make") < programs.index("source") < programs.index("edgewise")
     verbs = {piece.words[1] for piece in commands if piece.words[0] == "edgewise"}
+    # It needs the hub, so its block is one of those that are not run.
+    verbs |= {"push"} if "\nedgewise push " in (ROOT / "docs/exchange.md").read_text(encoding="utf-8") else set()
     assert verbs >= {command.name for command in app.registered_commands}
 
 

@@ -259,27 +259,31 @@ def test_intervals_are_of_resamples() -> None:
 @pytest.mark.parametrize(
     ("config", "words"),
     [
-        (RunConfig("demo", task="ioi"), "--model demo --device cpu --task ioi"),
+        (RunConfig("demo", task="ioi"), "--model demo --dtype float32 --device cpu --task ioi"),
         (
             RunConfig("demo", task="ioi", selection=Selection(top=20), n=5, seed=3, dtype="float64"),
             "--model demo --dtype float64 --device cpu --task ioi --n 5 --seed 3 --top 20",
         ),
         (
             RunConfig("my model", data="a b.csv", bos=False, per_prompt=True, ignore_config=("x",), level="node"),
-            "--model 'my model' --device cpu --ignore-config x --data 'a b.csv' --no-bos --level node --per-prompt",
+            "--model 'my model' --dtype float32 --device cpu --ignore-config x --data 'a b.csv' --no-bos"
+            " --level node --per-prompt",
         ),
         (
             RunConfig("m", task="t", selection=Selection(fraction=0.25, by="helpful", greedy=True, prune=True)),
-            "--model m --device cpu --task t --fraction 0.25 --by helpful --greedy --prune",
+            "--model m --dtype float32 --device cpu --task t --fraction 0.25 --by helpful --greedy --prune",
         ),
-        (RunConfig("w.pth", config="c.json", task="t"), "--model w.pth --config c.json --device cpu --task t"),
+        (
+            RunConfig("w.pth", config="c.json", task="t"),
+            "--model w.pth --config c.json --dtype float32 --device cpu --task t",
+        ),
         (
             RunConfig("m", task="t", selection=Selection(threshold=1e-05)),
-            "--model m --device cpu --task t --threshold 1e-05",
+            "--model m --dtype float32 --device cpu --task t --threshold 1e-05",
         ),
         (
             RunConfig("m", task="t", batch_size=3, split="held-out"),
-            "--model m --device cpu --task t --split held-out --batch-size 3",
+            "--model m --dtype float32 --device cpu --task t --split held-out --batch-size 3",
         ),
     ],
 )
