@@ -12,7 +12,7 @@ from torch import nn
 from edgewise.attribution import attribute, eap
 from edgewise.engine.gradients import edge_sums as tally
 from edgewise.engine.gradients.eap import edge_scores
-from edgewise.engine.run import memory, sources
+from edgewise.engine.run import at_once, memory, sources
 from edgewise.engine.run.hooks import Hooks
 from edgewise.engine.run.sources import accumulation_dtype
 from edgewise.errors import DataError, ModelError, ScoreError, UnsupportedModelError
@@ -160,7 +160,7 @@ def test_which_errors_mean_that_memory_ran_out():
 
 def test_a_micro_batch_has_no_more_tokens_than_make_it_faster(monkeypatch):
     model = load_model(FAMILIES["gpt2"]())
-    monkeypatch.setitem(memory.MOST_TOKENS, "cpu", 2 * max(len(pair) for pair in PROMPTS))
+    monkeypatch.setitem(at_once._MOST, "cpu", 2 * max(len(pair) for pair in PROMPTS))
     assert memory.micro_batch(model, PROMPTS.pairs, Conditions(max_memory=10**12)) == 2
 
 

@@ -62,7 +62,7 @@ def test_an_option_means_the_same_in_every_verb() -> None:
             if flag in {"--out", "--format", "--model", "--methods", "--json", "--help"} and flag not in SETTINGS:
                 continue
             # One model for all figures, in the place of the paper's; files of pictures, and files for other programs;
-            # several sets of prompts.
+            # several sets of prompts; as many prompts as a plan is of.
             if (flag, verb) in {
                 ("--model", "paper"),
                 ("--format", "draw"),
@@ -70,6 +70,7 @@ def test_an_option_means_the_same_in_every_verb() -> None:
                 ("--format", "import"),
                 ("--task", "discover"),
                 ("--data", "discover"),
+                ("--rows", "plan"),
             }:
                 continue
             first, before = seen.setdefault(flag, (verb, said))
@@ -292,7 +293,7 @@ def test_top_keeps_edges_and_nothing_else() -> None:
     said = {
         verb: " ".join((options_of(verb)["--top"].help or "").split()) for verb in VERBS if "--top" in options_of(verb)
     }
-    assert set(said) == {"discover", "import", "select", "shared"}
+    assert set(said) == {"discover", "import", "plan", "select", "shared"}
     assert set(said.values()) == {"Keep so many edges (or nodes)."}
 
 

@@ -156,7 +156,7 @@ def test_streams_are_weighted_sums_of_the_table(dense: bool) -> None:
 
 def test_memory_does_not_grow_with_the_masks(monkeypatch: pytest.MonkeyPatch) -> None:
     model, baseline = prepared("gpt2")
-    monkeypatch.setattr("edgewise.engine.run.memory.MOST_TOKENS", {"cpu": 60})
+    monkeypatch.setattr("edgewise.engine.run.at_once._MOST", {"cpu": 60})
     at_once = masks_at_once(baseline)
     assert at_once == 60 // baseline.ids.numel() == 2
     rows: list[int] = []

@@ -154,7 +154,7 @@ def test_the_module_itself_can_be_given() -> None:
     assert (model.wiring.causal, model.bos, model.vocab_size, model.output_size) == (False, True, 50, 55)
     assert model.module is module
     assert model.name == "LensTransformer"
-    with pytest.raises(ModelError, match="already loaded: dtype, device, config and file are its own"):
+    with pytest.raises(ModelError, match="already loaded: dtype, devices, config and file are its own"):
         load_model(module, config="config.json")
     with pytest.raises(ModelError, match="training mode"):
         load_model(module.train())

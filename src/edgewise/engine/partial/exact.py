@@ -113,7 +113,7 @@ class SinglePatches:
     def _read(self, stream: Tensor, edges: Sequence[tuple[int, ...]], at_answers: bool = False) -> Tensor:
         """A kept stream with each of some edges patched, ``[edges * batch, pos or n_positions, d_model]``."""
         here = self._clean.answers.read(stream) if at_answers else stream
-        return torch.cat([(here + self._change(edge, at_answers)).to(stream.dtype) for edge in edges])
+        return torch.cat([(here + self._change(edge, at_answers).to(here.device)).to(stream.dtype) for edge in edges])
 
     def _change(self, edge: tuple[int, ...], at_answers: bool = False) -> Tensor:
         """What an edge's patch adds to what its destination reads: at its own place alone, where it has one."""
