@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -36,8 +36,53 @@ class Kept(Protocol):
         ...
 
 
+class Measures:
+    """What is measured of circuits: metric, KL and, where prompts have answers, whether they are right."""
+
+    metric: Metric
+    circuits: Sized
+    with_accuracy: bool
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What is measured of each circuit."""
+        return (METRIC, KL, CORRECT) if self.with_accuracy else (METRIC, KL)
+
+    @property
+    def prompt_names(self) -> tuple[str, ...]:
+        """What is measured of each prompt with nothing patched: the same."""
+        return self.names
+
+    @property
+    def groups(self) -> Sequence[int]:
+        """All circuits may be run together."""
+        return (0,) * len(self.circuits)
+
+    def values(
+        self,
+        logits: Float[Tensor, "batch n_positions vocab"],
+        batch: Batch,
+        clean: Float[Tensor, "batch n_positions vocab"],
+    ) -> dict[str, Tensor]:
+        """What is measured of one run, ``[batch]`` each."""
+        return values_of(self.metric, self.names, logits, batch, clean)
+
+    def of_prompts(self, clean: Float[Tensor, "batch n_positions vocab"], batch: Batch) -> dict[str, Tensor]:
+        """The same of the run with nothing patched. Raises ScoreError where the metric is not finite."""
+        values = self.values(clean, batch, clean)
+        require_finite(self.metric, values[METRIC])
+        return values
+
+    def of_runs(
+        self, runs: Iterable[tuple[str, Tensor]], batch: Batch, clean: Float[Tensor, "batch n_positions vocab"]
+    ) -> dict[str, Tensor]:
+        """The same of runs of circuits, each with what it keeps in words: ``[n_runs, batch]``. Raises as `finite`."""
+        measured = [finite(self.metric, self.values(logits, batch, clean), kept) for kept, logits in runs]
+        return {name: torch.stack([values[name] for values in measured]) for name in self.names}
+
+
 @dataclass(frozen=True, eq=False)
-class CircuitRuns:
+class CircuitRuns(Measures):
     """What is measured.
 
     Args:
@@ -56,21 +101,6 @@ class CircuitRuns:
     with_accuracy: bool
     buffers: Buffers = field(default_factory=Buffers)
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """What is measured of each circuit."""
-        return (METRIC, KL, CORRECT) if self.with_accuracy else (METRIC, KL)
-
-    @property
-    def prompt_names(self) -> tuple[str, ...]:
-        """What is measured of each prompt with nothing patched: the same."""
-        return self.names
-
-    @property
-    def groups(self) -> Sequence[int]:
-        """All circuits may be run together."""
-        return (0,) * len(self.circuits)
-
     def open(self, batch: Batch) -> CircuitRunsOfBatch:
         """Make what patched edges carry, and run the prompts with nothing patched."""
         baseline = self.open_baseline(batch)
@@ -79,18 +109,7 @@ class CircuitRuns:
         if baseline.places is not None:
             names = tuple(map(str, range(baseline.places.n)))
             exists = torch.tensor(self.model.graph.at_places(names, baseline.places.readers).mask, device=exists.device)
-        of_prompts = self.values(clean, batch, clean)
-        require_finite(self.metric, of_prompts[METRIC])
-        return CircuitRunsOfBatch(self, batch, baseline, exists, clean, of_prompts)
-
-    def values(
-        self,
-        logits: Float[Tensor, "batch n_positions vocab"],
-        batch: Batch,
-        clean: Float[Tensor, "batch n_positions vocab"],
-    ) -> dict[str, Tensor]:
-        """What is measured of one run, ``[batch]`` each."""
-        return values_of(self.metric, self.names, logits, batch, clean)
+        return CircuitRunsOfBatch(self, batch, baseline, exists, clean, self.of_prompts(clean, batch))
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,14 +129,8 @@ class CircuitRunsOfBatch:
         kept = torch.stack([torch.tensor(work.circuits.kept(number)) for number in targets])
         masks = self.exists & ~kept.to(self.exists.device)
         runs = patched_logits(work.model, self.baseline, masks, work.buffers)
-        measured = [
-            self._finite(number, work.values(logits, self.batch, self.clean))
-            for number, logits in zip(targets, runs, strict=True)
-        ]
-        return {name: torch.stack([values[name] for values in measured]) for name in work.names}
-
-    def _finite(self, number: int, values: dict[str, Tensor]) -> dict[str, Tensor]:
-        return finite(self.work.metric, values, self.work.circuits.words(number))
+        words = (work.circuits.words(number) for number in targets)
+        return work.of_runs(zip(words, runs, strict=True), self.batch, self.clean)
 
 
 def values_of(

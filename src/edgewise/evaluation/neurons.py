@@ -23,10 +23,9 @@ from edgewise.engine.patching.activations import kept_logits
 from edgewise.engine.run.activations import CorruptedActivations, Site, corrupted_activations, sites
 from edgewise.engine.run.batches import Batch
 from edgewise.engine.run.inputs import AnyMetric, metric_for, usable
-from edgewise.engine.run.metric_gradient import require_finite
 from edgewise.errors import ScoreError, SelectionError
 from edgewise.evaluation import measures
-from edgewise.evaluation.circuit_runs import CORRECT, KL, METRIC, finite, values_of
+from edgewise.evaluation.circuit_runs import CORRECT, KL, METRIC, Measures
 from edgewise.evaluation.measures import Values
 from edgewise.evaluation.neuron_circuits import (
     CIRCUIT,
@@ -138,7 +137,7 @@ def evaluate_neurons(last: NeuronEvaluationState) -> NeuronEvaluation:
 
 
 @dataclass(frozen=True, eq=False)
-class NeuronRuns:
+class NeuronRuns(Measures):
     """What a table is filled with: metric, KL and correct answers of every prompt and circuit."""
 
     model: Model
@@ -147,29 +146,12 @@ class NeuronRuns:
     circuits: tuple[tuple[tuple[Any, ...], BoolArray], ...]
     with_accuracy: bool
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """What is measured of each circuit."""
-        return (METRIC, KL, CORRECT) if self.with_accuracy else (METRIC, KL)
-
-    @property
-    def prompt_names(self) -> tuple[str, ...]:
-        """The same, of the whole model."""
-        return self.names
-
-    @property
-    def groups(self) -> Sequence[int]:
-        """All circuits may be run together."""
-        return (0,) * len(self.circuits)
-
     def open(self, batch: Batch) -> _NeuronRunsOfBatch:
         """Run the corrupted prompts, and the clean ones with nothing patched."""
         corrupted = corrupted_activations(self.model, self.places, batch)
         every = torch.ones(1, self.places[-1].nodes.stop, dtype=torch.bool, device=self.model.device)
         clean = kept_logits(self.model, self.places, corrupted, every)[0]
-        of_prompts = values_of(self.metric, self.names, clean, batch, clean)
-        require_finite(self.metric, of_prompts[METRIC])
-        return _NeuronRunsOfBatch(self, batch, corrupted, clean, of_prompts)
+        return _NeuronRunsOfBatch(self, batch, corrupted, clean, self.of_prompts(clean, batch))
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,15 +169,8 @@ class _NeuronRunsOfBatch:
         work = self.work
         kept = torch.tensor(np.stack([work.circuits[number][1] for number in targets]), device=work.model.device)
         runs = kept_logits(work.model, work.places, self.corrupted, kept)
-        measured = [
-            finite(
-                work.metric,
-                values_of(work.metric, work.names, logits, self.batch, self.clean),
-                " ".join(map(str, work.circuits[number][0])),
-            )
-            for number, logits in zip(targets, runs, strict=True)
-        ]
-        return {name: torch.stack([values[name] for values in measured]) for name in work.names}
+        words = (" ".join(map(str, work.circuits[number][0])) for number in targets)
+        return work.of_runs(zip(words, runs, strict=True), self.batch, self.clean)
 
 
 class _Found:

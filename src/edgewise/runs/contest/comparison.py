@@ -82,12 +82,26 @@ def compare(
 def _runs(names: Sequence[Path], out: Path) -> list[Run]:
     if not 2 <= len(names) <= MOST:
         raise RunError(f"{len(names)} run folder{'' if len(names) == 1 else 's'} given; give 2 to {MOST}")
+    return runs_of_one_model(names, out, "the comparison")
+
+
+def runs_of_one_model(names: Sequence[Path], out: Path, what: str) -> list[Run]:
+    """Read runs that something is made of together.
+
+    Args:
+        names: their folders.
+        out: where the result goes, which is none of them.
+        what: the result, in words.
+
+    Raises:
+        RunError: a folder given twice, a run folder for the result, or runs of two models.
+    """
     places = [name.resolve() for name in names]
     twice = [name for name, place in zip(names, places, strict=True) if places.count(place) > 1]
     if twice:
         raise RunError(f"{twice[0]} is given twice; give each run once")
     if out.resolve() in places or (out / RUN).exists():
-        raise RunError(f"--out {out} is a run folder; give a folder of its own for the comparison")
+        raise RunError(f"--out {out} is a run folder; give a folder of its own for {what}")
     runs = [load_run(name) for name in names]
     for run in runs[1:]:
         refuse_another_model(runs[0], run)

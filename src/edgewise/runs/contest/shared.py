@@ -25,7 +25,7 @@ from edgewise.evaluation.shared import Way, elsewhere, parts, shared
 from edgewise.evaluation.specificity import kept_values, random_circuits
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.graph.arrays import FloatArray
-from edgewise.runs.contest.comparison import refuse_another_model
+from edgewise.runs.contest.comparison import runs_of_one_model
 from edgewise.runs.contest.shared_result import KeptOfSet, Shared, SharedEdge, SharingSet, SpecificEdge
 from edgewise.runs.evaluated_circuit import EvaluatedCircuit
 from edgewise.runs.identity import content_digest, identity
@@ -36,7 +36,7 @@ from edgewise.runs.steps import Execution, Progress, Steps
 from edgewise.runs.store.analysis import FILES, Analysis, StoredResults, measured
 from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.files import write_circuit
-from edgewise.runs.store.folder import CIRCUIT, RUN, SCORES, Run, load_run
+from edgewise.runs.store.folder import CIRCUIT, SCORES, Run
 from edgewise.runs.store.record import versions
 from edgewise.runs.trust import require_trust
 from edgewise.runs.unseen import on_unseen
@@ -120,15 +120,8 @@ def share(
 def _runs(names: Sequence[Path], out: Path) -> list[Run]:
     if len(names) < 2:
         raise RunError(f"{len(names)} run folder{'' if len(names) == 1 else 's'} given; give two or more")
-    places = [name.resolve() for name in names]
-    twice = [name for name, place in zip(names, places, strict=True) if places.count(place) > 1]
-    if twice:
-        raise RunError(f"{twice[0]} is given twice; give each run once")
-    if out.resolve() in places or (out / RUN).exists():
-        raise RunError(f"--out {out} is a run folder; give a folder of its own for what they share")
-    runs = [load_run(name) for name in names]
+    runs = runs_of_one_model(names, out, "what they share")
     for run in runs[1:]:
-        refuse_another_model(runs[0], run)
         if run.config.level != runs[0].config.level:
             raise RunError(
                 f"{run.folder}: scores of {run.config.level}s, and {runs[0].folder} of {runs[0].config.level}s;"
