@@ -11,7 +11,7 @@ import pytest
 from cli.conftest import Cli
 from edgewise import evaluate, load_run, read_circuit
 from edgewise.errors import RunConflictError, RunError
-from edgewise.runs.contest import shared as contest
+from edgewise.runs.contest import shared_kept as contest
 from edgewise.runs.contest.shared import set_folders, share
 from edgewise.runs.steps import Execution, Progress
 
