@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from edgewise.runs.discover import discover, find_circuit
 from edgewise.runs.evaluate import evaluate
 from edgewise.runs.evaluated_circuit import circuit_of_file, circuit_of_run
 from edgewise.runs.exchange.leaving import export
+from edgewise.runs.methods import get_method
+from edgewise.runs.store.checkpoint import PROGRESS
 from edgewise.runs.store.files import write_circuit
 from edgewise.runs.store.folder import Run, load_run
 from edgewise.runs.verify import verify
@@ -86,6 +89,21 @@ def test_a_circuit_is_measured_at_its_places(run: Run) -> None:
     assert last.faithfulness == pytest.approx(1.0, abs=1e-9)
 
 
+def test_an_edge_is_removed_from_the_circuit_at_its_place_alone(run: Run, tmp_path: Path) -> None:
+    subject = circuit_of_run(run.folder, {})
+    found = evaluate(subject, EvaluationRequest(curve=False, minimality=True), None).results
+    assert found.minimality is not None
+    assert sorted(removal.edge for removal in found.minimality) == sorted(run.circuit)
+    worst = found.minimality[0]
+    at = run.circuit.graph.edge(worst.edge)
+    mask = run.circuit.mask.copy()
+    mask[at] = False
+    write_circuit(tmp_path / "c.json", Circuit(run.circuit.graph, mask), run.scores)
+    rest = circuit_of_file(tmp_path / "c.json", {"model": "demo", "task": "ioi", "n": 6})
+    without = evaluate(rest, EvaluationRequest(curve=False), None).results
+    assert worst.effect == pytest.approx(without.circuit.metric - found.circuit.metric, abs=1e-4)
+
+
 def test_a_circuit_file_says_where_it_is_measured(run: Run, tmp_path: Path) -> None:
     write_circuit(tmp_path / "c.json", run.circuit, run.scores)
     subject = circuit_of_file(tmp_path / "c.json", {"model": "demo", "task": "ioi", "n": 6})
@@ -145,7 +163,9 @@ def test_tables_have_a_place_and_other_formats_the_sums(run: Run, tmp_path: Path
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"method": "acdc", "settings": {"tau": 0.1}}, "does not keep edges apart by place; leave --positions out"),
+        ({"method": "hisp"}, "does not keep edges apart by place; leave --positions out"),
+        ({"method": "subnetwork-probing", "settings": {"lambda_": 1.0}}, "masks on nodes .* give --masks edge"),
+        ({"method": "acdc", "settings": {"tau": 0.1}, "readers": True}, "'acdc' does not keep edges apart by reader"),
         ({"method": "ifr"}, "does not keep edges apart by place"),
         ({"method": "eap", "positions": "all"}, "needs prompts of one length.*use --positions spans"),
     ],
@@ -155,6 +175,40 @@ def test_what_has_no_places_is_refused(asked: dict[str, Any], said: str, tmp_pat
         find_circuit(
             RunConfig(**{"model": "demo", "task": "ioi", "n": 8, "positions": "spans"} | asked), tmp_path / "r"
         )
+
+
+@pytest.mark.parametrize(
+    ("method", "settings"),
+    [
+        ("eap-acdc", {"tau": 0.05, "eap_top": 40}),
+        ("fading", {"steps": 2, "minibatch": 2}),
+        ("subnetwork-probing", {"lambda_": 300.0, "steps": 5, "lr": 2.0, "masks": "edge"}),
+    ],
+)
+def test_searches_find_circuits_at_places_and_go_on_where_they_were(
+    method: str, settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = RunConfig(model="demo", task="ioi", method=method, settings=settings, n=3, positions="spans")
+    whole = find_circuit(config, tmp_path / "whole")
+    assert whole.circuit.graph.places == PLACES
+    assert 0 < whole.circuit.n_edges < whole.circuit.graph.n_edges / 2
+    kind = type(get_method(method))
+    original = kind.states
+
+    def stopped(*args: Any) -> Iterator[Any]:
+        for number, now in enumerate(original(*args)):
+            yield now
+            if number == 2:
+                raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kind, "states", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            find_circuit(config, tmp_path / "again")
+    assert (tmp_path / "again" / PROGRESS).exists()
+    find_circuit(config, tmp_path / "again")
+    for name in ("scores.safetensors", "circuit.json", "trace.jsonl"):
+        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
 
 
 def test_a_file_without_spans_says_how_to_give_them(config: RunConfig, tmp_path: Path) -> None:
