@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgewise.errors import DataError, RunError, SelectionError, SettingError
+from edgewise.errors import DataError, FormatError, RunError, SelectionError, SettingError
 from edgewise.graph import Circuit, EdgeScores
 from edgewise.report.page.ranked import Order, ranked
 from edgewise.report.picture.choice import choose
@@ -237,6 +237,19 @@ def test_a_run_by_reader_is_stored_measured_and_read_again(tmp_path: Path) -> No
     listed = ranked(again, Order.of(again))
     assert listed.places is not None
     assert any("->" in place for place in listed.places)
+
+
+def test_a_circuit_of_other_places_or_of_no_truth_value_is_refused(run: Run, tmp_path: Path) -> None:
+    write_circuit(tmp_path / "c.json", run.circuit, run.scores)
+    whole = json.loads((tmp_path / "c.json").read_text())
+    kept = {name: edge for name, edge in whole["edges"].items() if name.endswith("@END")}
+    (tmp_path / "few.json").write_text(json.dumps({**whole, "places": ["IO", "END"], "edges": kept}))
+    subject = circuit_of_file(tmp_path / "few.json", {"model": "demo", "task": "ioi", "n": 2})
+    with pytest.raises(SelectionError, match=r"edges of the circuit are at IO, END; here at IO, S1, .*; give prompts"):
+        evaluate(subject, EvaluationRequest(curve=False), None)
+    (tmp_path / "odd.json").write_text(json.dumps({**whole, "readers": "yes"}))
+    with pytest.raises(FormatError, match="readers is 'yes', expected true or false"):
+        circuit_of_file(tmp_path / "odd.json", {"model": "demo", "task": "ioi", "n": 2})
 
 
 def test_readers_need_positions(tmp_path: Path) -> None:
