@@ -18,11 +18,14 @@ from edgewise.report.page.ranked import Order, ranked
 from edgewise.report.picture.choice import choose
 from edgewise.report.text import show_run
 from edgewise.runs.config import RunConfig
+from edgewise.runs.contest.comparison import compare
+from edgewise.runs.contest.shared import share
 from edgewise.runs.discover import discover, find_circuit
 from edgewise.runs.evaluate import evaluate
 from edgewise.runs.evaluated_circuit import circuit_of_file, circuit_of_run
 from edgewise.runs.exchange.leaving import export
 from edgewise.runs.methods import get_method
+from edgewise.runs.specificity import specificity
 from edgewise.runs.store.checkpoint import PROGRESS
 from edgewise.runs.store.files import write_circuit
 from edgewise.runs.store.folder import Run, load_run
@@ -250,6 +253,24 @@ def test_a_circuit_of_other_places_or_of_no_truth_value_is_refused(run: Run, tmp
     (tmp_path / "odd.json").write_text(json.dumps({**whole, "readers": "yes"}))
     with pytest.raises(FormatError, match="readers is 'yes', expected true or false"):
         circuit_of_file(tmp_path / "odd.json", {"model": "demo", "task": "ioi", "n": 2})
+
+
+def test_runs_with_and_without_places_are_compared_by_their_sums(run: Run, tmp_path: Path) -> None:
+    plain = find_circuit(
+        RunConfig(model="demo", task="ioi", method="eap", n=6, selection=Selection(top=60)), tmp_path / "plain"
+    )
+    found = compare([run.folder, plain.folder], tmp_path / "compared", random=0).results
+    both, one, other = run.circuit.plain, run.circuit.plain.mask, plain.circuit.mask
+    assert found.overlap[0][1] == pytest.approx((one & other).sum() / (one | other).sum())
+    assert both.n_edges < run.circuit.n_edges
+    assert found.rank_correlation[0][1] == pytest.approx(1.0, abs=1e-3)
+    assert any("edges at different places, which are compared by their sums" in note for note in found.notes)
+    for what in (
+        lambda: share([run.folder, plain.folder], tmp_path / "shared"),
+        lambda: specificity([run.folder], ["ioi"], n=2, random=1),
+    ):
+        with pytest.raises(RunError, match="kept apart by place, and other prompts have other places; give a run wit"):
+            what()
 
 
 def test_readers_need_positions(tmp_path: Path) -> None:
