@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -75,9 +75,10 @@ def from_rows(rows: Iterable[Placed], graph: Graph) -> Exchanged:
     return table.result()
 
 
-def _graph_with(graph: Graph, where: Iterable[str]) -> Graph:
-    """The graph with the places that rows name, and readers where a name has an arrow."""
-    places = tuple(dict.fromkeys(part for name in where for part in name.split("->")))
+def _graph_with(graph: Graph, where: Sequence[str]) -> Graph:
+    """The graph with the places that rows name, or its own if they are among these; readers where one has an arrow."""
+    names = tuple(dict.fromkeys(part for name in where for part in name.split("->")))
+    places = graph.places if names and set(names) <= set(graph.places) else names
     return graph.at_places(places, any("->" in name for name in where))
 
 
