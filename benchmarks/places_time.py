@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from eap import CASES, prompts
+from cases import CASES, prompts
 
 from edgewise import load_model, score_edges
 from edgewise.settings.conditions import Conditions
