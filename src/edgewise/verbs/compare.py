@@ -26,6 +26,7 @@ def compare(
     runs: Sequence[str | Path | Run],
     *,
     out: str | Path,
+    circuit: str | Path | None = None,
     n: int | None = None,
     seed: int | None = None,
     metric: str | Metric | MetricFunction | None = None,
@@ -45,6 +46,8 @@ def compare(
     Args:
         runs: finished runs of one model, or their folders.
         out: folder for the result; made if need be.
+        circuit: what they are held against, and then one run will do: ``"known"``, ``"known:ioi/gpt2"``,
+            ``"interpbench:11"``, or a file; by default what is known of the first run's task in its model, if anything.
         n: number of prompts; as in the first run by default.
         seed: of the prompts, likewise.
         metric: what is measured; that of the prompts by default.
@@ -57,7 +60,7 @@ def compare(
         progress: show what is waited for.
 
     Raises:
-        RunError: too few or too many runs, one of them twice or unfinished, or runs of several models.
+        RunError: too few or too many runs, one of them twice or unfinished, or runs of several models; no such circuit.
         RunConflictError: ``out`` holds another comparison, or files have changed.
         EdgewiseError: anything wrong with the model, the prompts or the metric.
 
@@ -66,13 +69,18 @@ def compare(
     """
     given = given_of(locals(), RunConfig, EvaluationRequest, MemorySettings)
     with carried_out(given, overwrite=overwrite, progress=progress) as execution:
-        found = hold_together(list(map(folder_of, runs)), Path(out), given, execution).results
+        asked = None if circuit is None else str(circuit)
+        found = hold_together(list(map(folder_of, runs)), Path(out), given, execution, asked).results
     tell(found.warnings)
     return found
 
 
 def hold_together(
-    folders: Sequence[Path], out: Path, given: Mapping[str, Any], execution: Execution
+    folders: Sequence[Path],
+    out: Path,
+    given: Mapping[str, Any],
+    execution: Execution,
+    circuit: str | None = None,
 ) -> StoredResults[Comparison]:
     """Compare what was asked for, and draw it.
 
@@ -81,12 +89,13 @@ def hold_together(
         out: the folder of the result.
         given: settings by their fields.
         execution: how it is carried out.
+        circuit: what they are held against; None for what is known.
     """
     from edgewise.report.contest.comparison import comparison_picture
 
     how = {name: value for name, value in given.items() if name in _HOW}
     asked = {name: value for name, value in given.items() if name not in _HOW}
-    found = compare_runs(folders, out, given=asked, **how, execution=execution)
+    found = compare_runs(folders, out, circuit=circuit, given=asked, **how, execution=execution)
     draw_result(execution, out, "comparison", lambda: comparison_picture(found))
     show_beside(out / "comparison.json", [load_run(folder) for folder in folders], execution.report)
     return found

@@ -63,7 +63,9 @@ def open_lens(
     def outline(layers: int | None) -> Model:
         with torch.device("meta"):
             module = LensTransformer(config if layers is None else replace(config, n_layers=layers))
-        return Model(name, wire_lens(module.eval().to(dtype)), reader.tokenizer, bos=reader.bos)
+        wiring = wire_lens(module.eval().to(dtype))
+        circuit = _circuit(source, Graph(wiring.spec)) if layers is None else None
+        return Model(name, wiring, reader.tokenizer, bos=reader.bos, circuit=circuit)
 
     return Opened(reader, load, outline)
 
