@@ -9,7 +9,7 @@ import typer
 
 from edgewise.cli import output
 from edgewise.cli.carried_out import carried_out, show_result
-from edgewise.cli.groups import BATCH, MEMORY, MODEL, NUMBERS, PROCESSES, PROMPTS, SCORES
+from edgewise.cli.groups import BATCH, MEMORY, MODEL_OF_RUN, NUMBERS, PROCESSES, PROMPTS, SCORES
 from edgewise.cli.options import AsJson, Given, Overwrite, takes
 
 EXAMPLES = """Examples:
@@ -28,7 +28,7 @@ edgewise compare runs/eap --circuit known:ioi/gpt2 --out runs/against-published
     PROMPTS.only("n", "seed").default(n="as in the first run", seed="as in the first run"),
     SCORES.only("metric"),
     NUMBERS.only("ablation", "random"),
-    MODEL.only("trust_remote_code"),
+    MODEL_OF_RUN,
     BATCH,
     MEMORY,
     PROCESSES,

@@ -1,4 +1,4 @@
-"""From a name to a model that is found and understood: one that is built, a folder, a file, a repository of the hub."""
+"""From a name to a model that is found and understood: built, in memory, a folder, a file, a repository of the hub."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from edgewise.errors import ModelError
+from edgewise.models import in_memory
 from edgewise.models.built import kind_of, load_built
 from edgewise.models.catalogue import BUNDLED
 from edgewise.models.choices import Choices, device_of, dtype_of, mapped_device, require_kv_heads, require_no_choice
@@ -30,6 +31,7 @@ from edgewise.models.pretrained.tokenizer import read_tokenizer
 from edgewise.models.pretrained.weights import read_module
 from edgewise.models.reader import Opened, Reader
 from edgewise.models.recognise import wire, wire_whole
+from edgewise.models.taken import require_no_settings, take_module
 from edgewise.settings.device import AUTO
 
 
@@ -66,6 +68,9 @@ def open_model(
     name = str(model)
     place = device_of(device if device_map is None else mapped_device(device))
     kind = dtype_of(AUTO if dtype is None else dtype, place)
+    if in_memory.is_of_memory(name):
+        require_no_settings(in_memory.held(name)[0], adapter, attention, (device_map, config, gguf_file))
+        return _open_held(name, kind, place, tokenizer, ignore_config, kv_heads)
     if gguf_file is not None and (name in BUNDLED or (kind_of(name) and config is None)):
         raise ModelError(f"model {name!r} is in no GGUF file; leave gguf_file {gguf_file!r} (--gguf-file) out")
     if kind_of(name) and config is None:
@@ -80,6 +85,25 @@ def open_model(
     with asked_where_reachable():
         found = _open_stored(name, config, gguf_file, choices, adapter)
     return replace(found, load=asked_where_reachable()(found.load))
+
+
+def _open_held(
+    name: str,
+    dtype: torch.dtype,
+    device: torch.device,
+    tokenizer: Any | None,
+    ignore_config: Collection[str],
+    kv_heads: str,
+) -> Opened:
+    """Open a model in memory; it is as it is."""
+    module, own = in_memory.held(name)
+    taken = replace(take_module(module, tokenizer or own, ignore_config, kv_heads), name=name)
+    if (taken.dtype, taken.device.type) != (dtype, device.type):
+        raise ModelError(
+            f"model '{name}' is in memory as {str(taken.dtype).removeprefix('torch.')} on {taken.device}, and stays so;"
+            " leave dtype and device out, or call model.to(...) yourself"
+        )
+    return Opened(taken.reader, lambda: taken, lambda _: taken)
 
 
 def _open_stored(

@@ -6,7 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+from transformers import PreTrainedTokenizerBase
+
 from edgewise.metrics import Metric, MetricFunction
+from edgewise.models import Model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.contest.comparison import compare as compare_runs
 from edgewise.runs.contest.comparison_result import Comparison
@@ -17,6 +21,7 @@ from edgewise.settings.conditions import MemorySettings
 from edgewise.settings.evaluation import Ablation, EvaluationRequest
 from edgewise.verbs.asked import folder_of, given_of
 from edgewise.verbs.carried_out import carried_out, tell
+from edgewise.verbs.given_model import model_of_runs
 from edgewise.verbs.pictures import draw_result, show_beside
 
 _HOW = ("ablation", "random")
@@ -32,6 +37,8 @@ def compare(
     metric: str | Metric | MetricFunction | None = None,
     ablation: Ablation = "resample",
     random: int = 3,
+    model: str | Path | nn.Module | Model | None = None,
+    tokenizer: PreTrainedTokenizerBase | None = None,
     trust_remote_code: bool = False,
     batch_size: int | None = None,
     max_memory: int | str | None = None,
@@ -53,6 +60,9 @@ def compare(
         metric: what is measured; that of the prompts by default.
         ablation: what patched edges carry.
         random: number of random rankings beside the runs.
+        model: of runs whose model was in memory and is not here any more: the module again, or its name where it is
+            stored too.
+        tokenizer: that of a model in memory, where it has none with it.
         trust_remote_code: run code that the runs' model carries.
         batch_size: prompts at a time; what memory allows by default.
         max_memory: memory to use in all, bytes or words such as ``"8GB"``; what is free by default.
@@ -68,7 +78,7 @@ def compare(
         ``edgewise.compare([run, other], out="runs/compared").overlap``
     """
     given = given_of(locals(), RunConfig, EvaluationRequest, MemorySettings)
-    with carried_out(given, overwrite=overwrite, progress=progress) as execution:
+    with carried_out(given, overwrite=overwrite, progress=progress, tokenizer=tokenizer) as execution:
         asked = None if circuit is None else str(circuit)
         found = hold_together(list(map(folder_of, runs)), Path(out), given, execution, asked).results
     tell(found.warnings)
@@ -95,7 +105,8 @@ def hold_together(
 
     how = {name: value for name, value in given.items() if name in _HOW}
     asked = {name: value for name, value in given.items() if name not in _HOW}
-    found = compare_runs(folders, out, circuit=circuit, given=asked, **how, execution=execution)
+    with model_of_runs(folders, asked):
+        found = compare_runs(folders, out, circuit=circuit, given=asked, **how, execution=execution)
     draw_result(execution, out, "comparison", lambda: comparison_picture(found))
     show_beside(out / "comparison.json", [load_run(folder) for folder in folders], execution.report)
     return found
