@@ -1,4 +1,4 @@
-"""nnterp's own models: at the names that edgewise gives stands what the graph is about. Runs where nnterp is installed."""
+"""nnterp's own models: at the names that edgewise gives stands what the graph is about; where nnterp is installed."""
 
 from __future__ import annotations
 
@@ -19,10 +19,8 @@ nnterp = pytest.importorskip("nnterp")
 
 
 @pytest.mark.parametrize("make", [gpt2, llama])
-def test_what_stands_at_the_named_places_is_what_the_graph_is_about(
-    make: Callable[..., nn.Module], tmp_path: Path
-) -> None:
-    """Sources and attention sum to the stream; an MLP's and the unembedding's inputs are what those modules are given."""
+def test_what_stands_at_its_names_is_what_the_graph_is_about(make: Callable[..., nn.Module], tmp_path: Path) -> None:
+    """Sources and attention sum to the stream; inputs of MLPs and of the unembedding are those of the modules."""
     demo = load_model("demo")
     assert demo.tokenizer is not None
     make(vocab_size=demo.vocab_size, dtype=torch.float32).save_pretrained(tmp_path)  # type: ignore[operator]
