@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from eap import CASES, prompts
+from cases import CASES, prompts
 
 from edgewise import load_model, score_edges
 from edgewise.settings.conditions import Conditions
