@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
-from edgewise.engine.run.memory import shown
+from edgewise.engine.run.room import shown
 from edgewise.runs.plan import Plan
 from edgewise.runs.store.codec import to_json
 

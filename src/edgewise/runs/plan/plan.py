@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgewise.engine.run.memory import shown
 from edgewise.engine.run.passes import Passes
+from edgewise.engine.run.room import shown
 from edgewise.runs.steps import duration
 
 

@@ -15,8 +15,9 @@ from torch import Tensor
 
 from edgewise import processes
 from edgewise.engine.run.batches import Batch, arrange, share
-from edgewise.engine.run.memory import micro_batch, release, shared
+from edgewise.engine.run.memory import micro_batch, shared
 from edgewise.engine.run.references import with_references
+from edgewise.engine.run.room import release
 from edgewise.metrics import Metric
 from edgewise.models import Model
 from edgewise.models.alone import one_at_a_time

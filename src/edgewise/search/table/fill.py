@@ -19,8 +19,9 @@ from torch import Tensor
 from edgewise import processes
 from edgewise.engine.run.at_once import most_tokens
 from edgewise.engine.run.batches import Batch, arrange, take, tokens_a_run
-from edgewise.engine.run.memory import fits, release
+from edgewise.engine.run.memory import evenly, fits
 from edgewise.engine.run.references import with_references
+from edgewise.engine.run.room import release
 from edgewise.metrics import Metric
 from edgewise.models import Model
 from edgewise.models.alone import one_at_a_time
@@ -92,7 +93,7 @@ def start(
     if stored is not None:
         return Table.from_tensors(stored)
     most = fits(model, pairs, conditions)  # refuses too little memory, whatever number of prompts is asked for
-    rows = conditions.batch_size or most
+    rows = conditions.batch_size or evenly(most, len(pairs))
     at_once = max(1, most_tokens(model.device) // tokens_a_run(pairs, rows, causal=model.wiring.causal))
     return Table.empty(
         work.names,
