@@ -5,7 +5,8 @@
    (`edgewise.engine.run.memory`).
 3. The method says what it does (`edgewise.runs.methods.work`); each piece is done once on one micro-batch without
    values, and counted (`edgewise.engine.dry`).
-4. Seconds are those of each operation counted, at rates measured here within a second, or of a named accelerator.
+4. Seconds are those of each operation counted, at rates measured here within a second, or of a named accelerator;
+   here also what comes once, with the first run.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ def _told(config: RunConfig, opened: Opened, prompts: PromptSet, sized: Sized, d
         passes=total if done else None,
         at_most=any(one.at_most for one in done),
         flops=sum(one.flops for one in done),
-        seconds=sum(one.seconds for one in done) / sized.n_processes if done else None,
+        seconds=place.machine.first + sum(one.seconds for one in done) / sized.n_processes if done else None,
         batch_size=done[0].rows if done else sized.rows(1.0),
         memory=memory,
         room=place.most,

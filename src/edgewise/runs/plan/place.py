@@ -15,7 +15,17 @@ from edgewise.runs.plan.hardware import CONTEXT, Devices
 
 @dataclass(frozen=True)
 class Place:
-    """A machine: its rates, and the memory that a process has there, before weights are."""
+    """A machine: its rates, and the memory that a process has there, before weights are.
+
+    Args:
+        name: in words.
+        kind: of its device.
+        machine: its rates.
+        used: bytes that a process has there without weights.
+        free: bytes that it can have beside.
+        limit: bytes that it may have in all; None for what is free.
+        devices: how many there are.
+    """
 
     name: str
     kind: str
