@@ -26,7 +26,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from eap import Case, bound, prompts
+from cases import Case, prompts
+from eap import bound
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from edgewise import Model, PromptPair, load_model, score_edges
@@ -85,7 +86,7 @@ def measured(dtype: str, layers: int, micro_batches: Sequence[int], repeats: int
     pairs, model_mb = prompts(case, model.vocab_size), memory("VmRSS")
     default = by_default(model, pairs)
     sizes = list(dict.fromkeys(size or default for size in micro_batches))
-    work: dict[int, Callable[[], object]] = {0: partial(bound, model.module, case, pairs)}
+    work: dict[int, Callable[[], object]] = {0: partial(bound, model.module, pairs, case.batch_size)}
     work |= {size: partial(eap, model, pairs, None if size == default else size) for size in sizes}
     found: dict[int, list[tuple[float, float]]] = {size: [] for size in work}
     for _ in range(repeats):

@@ -9,6 +9,7 @@ from typing import Any
 
 from edgewise.attribution import METHODS
 from edgewise.engine.run.at_once import planned_for
+from edgewise.engine.run.inputs import graph_for
 from edgewise.engine.run.passes import Passes
 from edgewise.engine.run.sources import accumulation_dtype
 from edgewise.runs.methods.work import Estimate, Patches, Runs, Work
@@ -76,7 +77,7 @@ class Costs:
             times * counted.seconds,
             rows,
             counted.held,
-            bytes_of_scores(sized.whole.graph, rows, work.prompts, sized.config),
+            bytes_of_scores(graph_for(sized.whole, sized.pairs), rows, work.prompts, sized.config),
         )
 
     def _counted(self, pairs: Sequence[PromptPair], method: str, settings: Mapping[str, Any]) -> Counted:

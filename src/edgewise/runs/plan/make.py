@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from edgewise.engine.run.inputs import graph_for
 from edgewise.engine.run.passes import Passes
 from edgewise.metrics import get_metric
 from edgewise.models import Opened
@@ -61,13 +62,13 @@ def make_plan(
     place = here(config, max_memory, n_processes) if on is None else there(on)
     sized = Sized(config, whole, prompts.pairs, metric, place, n_processes)
     dry = DryRuns.of(opened.outline, whole, place.machine.seconds, place.kind)
-    done = [Costs(sized, dry)(work) for work in method.work(config, whole.graph, prompts) or ()]
+    done = [Costs(sized, dry)(work) for work in method.work(config, graph_for(whole, prompts), prompts) or ()]
     return _told(config, opened, prompts, sized, done)
 
 
 def _told(config: RunConfig, opened: Opened, prompts: PromptSet, sized: Sized, done: Sequence[Cost]) -> Plan:
     whole, place = sized.whole, sized.place
-    graph = whole.graph
+    graph = graph_for(whole, prompts)
     largest: Callable[[Cost], float] = lambda cost: sum(cost.held.values()) + cost.scores  # noqa: E731
     top = max(done, key=largest, default=Cost(Passes(0.0), 0.0, 0.0, sized.rows(1.0), {}))
     memory = Memory(
