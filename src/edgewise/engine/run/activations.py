@@ -112,7 +112,11 @@ class CorruptedActivations:
 
 @torch.no_grad()
 def corrupted_activations(
-    model: Model, places: tuple[Site, ...], batch: Batch, outputs: SourceOutputs | None = None
+    model: Model,
+    places: tuple[Site, ...],
+    batch: Batch,
+    outputs: SourceOutputs | None = None,
+    beside: Callable[[Hooks], None] = lambda hooks: None,
 ) -> CorruptedActivations:
     """Run the corrupted prompts of a batch and keep what their nodes carry: one forward pass.
 
@@ -121,6 +125,7 @@ def corrupted_activations(
         places: its `sites`.
         batch: the prompts.
         outputs: records what the sources write, from the batch's ``start`` on, where that is wanted too.
+        beside: puts other hooks on the run.
     """
     cache, last = DynamicCache() if batch.start else None, len(model.wiring.blocks) - 1
     values: Values = {}
@@ -135,6 +140,7 @@ def corrupted_activations(
         if outputs is not None:
             outputs.record(hooks, model.wiring, batch.answers)
         watch_sites(hooks, model, places, keep, batch.answers if outputs is None else None)
+        beside(hooks)
         logits = logits_at(model, hooks, batch.corrupted, batch.answers, cache)
     if cache is not None:
         keep_first(cache, batch.start)
