@@ -30,7 +30,7 @@ from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
 from edgewise.runs.neuron_evaluation import evaluate_neuron_run
 from edgewise.runs.neurons import find_neurons
-from edgewise.runs.prompts import read_prompts
+from edgewise.runs.prompts import prompts_of, read_prompts
 from edgewise.runs.steps import Execution
 from edgewise.runs.store.folder import load_run
 from edgewise.runs.store.neurons import NeuronRun, load_neuron_run
@@ -185,7 +185,7 @@ def test_folders_hold_one_kind_of_run(finished: NeuronRun, config: RunConfig, as
         ({"bootstrap": 50}, RunError, "--bootstrap is of edges and nodes; leave it out with --level neuron"),
         ({"budget": 3.0, "exact": None}, RunError, "--budget is of edges and nodes"),
         ({"selection": Selection(prune=True)}, RunError, "--prune is of edges and nodes"),
-        ({"selection": Selection(keep=0.9)}, RunError, "--keep is of edges and nodes"),
+        ({"selection": Selection(top=5, stable=True)}, RunError, "--stable is of edges and nodes"),
         ({"selection": Selection(top=10_000)}, SelectionError, "the model has 396 heads and neurons; give at most 396"),
         ({"settings": {"steps": 3}}, SettingError, "steps"),
     ],
@@ -216,6 +216,49 @@ def test_selections(finished: NeuronRun, asked: RunConfig, tmp_path: Path) -> No
     above = Selection(threshold=abs(run.scores.top(5)[4].score))
     kept = find_neurons(replace(asked, selection=above, exact=0, evaluate=False), tmp_path / "above").circuit
     assert set(kept) == set(run.scores.top(5).names)
+
+
+@pytest.mark.parametrize("selection", [Selection(keep=0.8), Selection(max_kl=0.002, by="helpful")])
+def test_the_fewest_that_are_good_enough(
+    asked: RunConfig, tmp_path: Path, selection: Selection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgewise.runs.resume.Saver", lambda save: type("Always", (), {"offer": staticmethod(save)}))
+    wanted = replace(asked, selection=selection, exact=0, neuron_edges=0)
+    run = find_neurons(wanted, tmp_path / "run")
+    assert run.sized is not None
+    assert run.unsized is None
+    assert run.sized.reached
+    assert len(run.circuit) == run.sized.size == run.record.counts.circuit_heads + run.record.counts.circuit_neurons
+    assert run.record.rule == f"{selection.describe('neuron')}: {run.sized.size}"
+    model = load_model(asked.model, dtype="float64")
+    prompts = prompts_of(replace(run.config, split="held-out"), model)
+    assert run.sized.prompts.fingerprint == prompts.fingerprint() != run.record.prompts.fingerprint
+
+    def good(size: int) -> bool:
+        found = evaluate_neurons(model, prompts, run.scores.best(size, selection.by))
+        if selection.keep is None:
+            assert selection.max_kl is not None
+            return found.circuit.measured.kl <= selection.max_kl
+        return found.faithfulness is not None and found.faithfulness >= selection.keep
+
+    assert good(run.sized.size)
+    assert not good(run.sized.size - 1)
+    measured = {point.size: point for point in run.sized.points}
+    assert 0 in measured
+    assert len(run.scores) in measured
+    assert run.evaluated is not None
+    assert run.evaluated.faithfulness == pytest.approx(measured[run.sized.size].faithfulness, abs=1e-9)
+    # The same, where it was stopped while sizes were measured; and from scores that were there.
+    stopped(
+        lambda execution: find_neurons(wanted, tmp_path / "stopped", execution),
+        lambda progress: progress.step == "measuring circuits of several sizes" and progress.done > 3,
+    )
+    assert (tmp_path / "stopped" / "neurons-sizes.progress.safetensors").is_file()
+    assert find_neurons(wanted, tmp_path / "stopped").sized == run.sized
+    find_neurons(replace(wanted, selection=Selection(top=3)), tmp_path / "anew")
+    anew = find_neurons(wanted, tmp_path / "anew")
+    assert (anew.sized, anew.circuit) == (run.sized, run.circuit)
+    assert find_neurons(wanted, tmp_path / "anew").reused
 
 
 @pytest.mark.parametrize("name", ["neurons.json", "neurons.safetensors", "neurons-faithfulness.json"])

@@ -11,9 +11,11 @@ from edgewise.evaluation.neuron_circuits import NODES
 from edgewise.evaluation.neuron_result import KeptNeurons, NeuronCurve, NeuronEvaluation
 from edgewise.graph.neuron_edges import NeuronEdges
 from edgewise.graph.ranked import RankedScore, RankedScores
+from edgewise.report.document import UNMEASURED, UNSIZED
 from edgewise.report.numbers import on_prompts, plain, share
+from edgewise.report.sizes import curve_of_sizes, describe_size, size_notes
 from edgewise.report.table import Table, fixed, table
-from edgewise.report.text import DEFAULT_TOP
+from edgewise.report.text import DEFAULT_TOP, noted
 from edgewise.runs.store.analysis import StoredResults
 from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.neuron_record import NeuronEvaluated, NeuronRecord
@@ -21,14 +23,14 @@ from edgewise.runs.store.neurons import NeuronRun
 
 # Edges that are listed of each neuron, on either side.
 EDGES_EACH = 3
-UNMEASURED = "the scores are stored, but the faithfulness of the circuit could not be measured"
 
 
 def neuron_warnings(run: NeuronRun) -> tuple[str, ...]:
     """What to beware of in a run, and in what was measured of its circuit, one line each."""
     measured = () if run.evaluated is None else run.evaluated.warnings
     why = () if run.unmeasured is None else (f"{UNMEASURED}: {run.unmeasured}",)
-    return tuple(dict.fromkeys((*run.record.warnings, *measured, *why)))
+    size = () if run.unsized is None else (f"{UNSIZED}: {run.unsized}",)
+    return tuple(dict.fromkeys((*run.record.warnings, *measured, *size, *why)))
 
 
 def show_neurons(run: NeuronRun, rows: int = DEFAULT_TOP) -> str:
@@ -45,6 +47,7 @@ def neurons_document(run: NeuronRun, rows: int = DEFAULT_TOP) -> dict[str, Any]:
         "folder": str(run.folder),
         "reused": run.reused,
         "run": to_json(run.record),
+        "sizes": None if run.sized is None else to_json(run.sized),
         "faithfulness": None if run.evaluated is None else to_json(run.evaluated),
         "evaluation": None if run.curves is None else to_json(run.curves),
         "warnings": list(neuron_warnings(run)),
@@ -109,6 +112,9 @@ def describe_circuit(run: NeuronRun) -> Iterator[str]:
         f"circuit: {counts.circuit_heads:,} of {counts.heads:,} heads, {counts.circuit_neurons:,} of"
         f" {counts.neurons:,} neurons"
     )
+    if run.sized is not None:
+        yield describe_size(run.sized)
+        yield from noted(size_notes(run.sized))
     if run.evaluated is not None:
         said = run.evaluated.evaluation
         yield f"faithfulness: {_share(said.circuit)} of {said.metric} {on_prompts(run.evaluated.prompts)}"
@@ -121,7 +127,10 @@ def _share(kept: KeptNeurons) -> str:
 
 
 def _tables(run: NeuronRun, rows: int) -> Iterator[str]:
-    """The best neurons, and the best heads."""
+    """Sizes that were measured, the best neurons, and the best heads."""
+    if run.sized is not None:
+        yield str(curve_of_sizes(run.sized))
+        yield ""
     by = run.config.selection.by
     yield str(nodes_table(run, "neuron", run.scores.top_neurons(rows, by)))
     yield ""

@@ -4,23 +4,21 @@
 2. Load the model and the prompts, score, measure the largest; the state goes to the disk now and then, and a run that
    was killed goes on from there.
 3. Choose the circuit from the scores as they are stored, and write everything in one step.
-4. Measure the faithfulness of the circuit on held-out prompts, unless the config says not to.
+4. Where the rule asks for the smallest circuit that is good enough, measure which that is, and put it in the place.
+5. Measure the faithfulness of the circuit on held-out prompts, unless the config says not to.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-import numpy as np
-
 from edgewise.attribution import METHODS
 from edgewise.attribution.neurons import require_scores_neurons
 from edgewise.engine.run.metric_trial import try_metric
-from edgewise.errors import EdgewiseError, RunConflictError, RunError, SelectionError
+from edgewise.errors import EdgewiseError, RunConflictError, RunError
 from edgewise.evaluation.agreement import agreement
 from edgewise.graph.neurons import NeuronCircuit, NeuronScores
 from edgewise.methods import estimate_of
@@ -33,6 +31,8 @@ from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import metric_summary
 from edgewise.runs.identity import changed, identity
 from edgewise.runs.neuron_evaluation import measure_circuit
+from edgewise.runs.neuron_selection import require_rule, require_so_many, select_neurons
+from edgewise.runs.neuron_sizing import with_neuron_size
 from edgewise.runs.resume import run_to_end
 from edgewise.runs.setup import Setup, describe_model, describe_prompts, prepare
 from edgewise.runs.shown_prompts import show_prompts
@@ -46,18 +46,17 @@ from edgewise.runs.store.neurons import (
     load_neuron_run,
     neurons_as_stored,
     read_neuron_record,
+    with_neuron_circuit,
     write_neuron_run,
 )
 from edgewise.runs.store.record import versions
 from edgewise.search.exact.neuron_scores import NeuronScoringState, require_amount, scoring_neurons
 from edgewise.settings import flag, read_settings, settings_json
-from edgewise.settings.selection import DEFAULT_FRACTION, DEFAULT_LEAST, Selection
-from edgewise.tasks import load_task
+from edgewise.tasks import PromptSet, load_task
 
 MEASURING, EDGES = "measuring exact effects", "scoring edges of neurons"
 # What of a config has no meaning for neurons, where it is not as by default.
-_OF_EDGES = ("per_prompt", "bootstrap", "budget", "until", "positions")
-_RULES_OF_EDGES = ("keep", "max_kl", "greedy", "prune", "stable")
+_OF_EDGES = ("per_prompt", "bootstrap", "budget", "until", "positions", "readers")
 
 
 def find_neurons(config: RunConfig, folder: Path, execution: Execution = Execution()) -> NeuronRun:
@@ -74,6 +73,7 @@ def find_neurons(config: RunConfig, folder: Path, execution: Execution = Executi
     """
     config = _known(config)
     run, setup = _found(config, folder, execution)
+    run = with_neuron_size(run, setup, execution)
     if not config.evaluate or run.evaluated is not None:
         return run
     try:
@@ -82,17 +82,17 @@ def find_neurons(config: RunConfig, folder: Path, execution: Execution = Executi
         raise
     except EdgewiseError as error:
         return replace(run, unmeasured=str(error))
-    return replace(load_neuron_run(folder), reused=run.reused)
+    return replace(load_neuron_run(folder), reused=run.reused, unsized=run.unsized)
 
 
 def _known(config: RunConfig) -> RunConfig:
     """Refuse what neurons do not have before anything slow begins, and write the method's settings out."""
     method = estimate_of(config.method)
     require_scores_neurons(method)
-    for owner, names in ((config, _OF_EDGES), (config.selection, _RULES_OF_EDGES)):
-        for name in names:
-            if getattr(owner, name, None):
-                raise RunError(f"{flag(name)} is of edges and nodes; leave it out with --level neuron")
+    for name in _OF_EDGES:
+        if getattr(config, name):
+            raise RunError(f"{flag(name)} is of edges and nodes; leave it out with --level neuron")
+    require_rule(config.selection)
     require_amount(config.method, config.exact)
     if config.metric is not None:
         get_metric(config.metric)
@@ -117,7 +117,9 @@ def _found(config: RunConfig, folder: Path, execution: Execution) -> tuple[Neuro
                 run, config
             ), None
         steps = Steps(execution.report)
-        setup = prepare(config, None, steps, check=lambda model, _: _require_fits(config.selection, model))
+        setup = prepare(
+            config, None, steps, check=lambda model, _: require_so_many(config.selection, neuron_graph(model))
+        )
         conditions, metric = execution.conditions(config.batch_size), config.metric or setup.prompts.metric
         if is_own(metric):
             try_metric(setup.model, setup.prompts.pairs, get_metric(metric), by_gradient=True)
@@ -148,13 +150,15 @@ def _found(config: RunConfig, folder: Path, execution: Execution) -> tuple[Neuro
         return load_neuron_run(folder), setup
 
 
+def _check(config: RunConfig, model: Model, _: PromptSet) -> None:
+    """Refuse a model without neurons, and more nodes than there are, before anything is scored."""
+    require_so_many(config.selection, neuron_graph(model))
+
+
 def _anew(run: NeuronRun, config: RunConfig) -> NeuronRun:
     """Choose another circuit of a run's scores; what was measured of the one before goes."""
     circuit = select_neurons(run.scores, config.selection)
-    counts = replace(run.record.counts, circuit_heads=circuit.n_heads, circuit_neurons=circuit.n_neurons)
-    rule = config.selection.describe(config.level)
-    record = replace(run.record, config=config, counts=counts, rule=rule, circuit=tuple(circuit))
-    write_neuron_run(run.folder, record, run.scores, circuit, run.edges)
+    with_neuron_circuit(run, config, circuit, config.selection.describe(config.level))
     return load_neuron_run(run.folder)
 
 
@@ -163,31 +167,6 @@ def _stage(state: NeuronScoringState) -> str:
     if state.edges is not None:
         return EDGES
     return SCORING if state.effects is None else MEASURING
-
-
-def select_neurons(scores: NeuronScores, selection: Selection) -> NeuronCircuit:
-    """Apply a rule to scores of heads and neurons. Raises SelectionError."""
-    if selection.threshold is not None:
-        ranks = scores.ranking(selection.by)
-        return NeuronCircuit(scores.graph, np.asarray(ranks >= selection.threshold, dtype=np.bool_))
-    return scores.best(_count(selection, len(scores)), selection.by)
-
-
-def _count(selection: Selection, total: int) -> int:
-    if selection.top is not None:
-        return selection.top
-    share = DEFAULT_FRACTION["neuron"] if selection.fraction is None else selection.fraction
-    least = DEFAULT_LEAST["neuron"] if selection.fraction is None else 1
-    return min(total, max(least, math.floor(share * total + 1e-9)))
-
-
-def _require_fits(selection: Selection, model: Model) -> None:
-    """Refuse a model without neurons, and more nodes than there are, before anything is scored."""
-    total = neuron_graph(model).n_nodes
-    if selection.top is not None and selection.top > total:
-        raise SelectionError(
-            f"--top is {selection.top}, but the model has {total} heads and neurons; give at most {total}"
-        )
 
 
 def _record(

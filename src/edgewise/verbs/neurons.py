@@ -61,6 +61,8 @@ def discover_neurons(
     top: int | None = None,
     threshold: float | None = None,
     fraction: float | None = None,
+    keep: float | None = None,
+    max_kl: float | None = None,
     by: Ranking = "abs",
     evaluate: bool = True,
     # Model and machine
@@ -92,14 +94,14 @@ def discover_neurons(
         exact: how many are measured; by default as many as cost what the estimates cost with ``+exact``, else none.
         neuron_edges: score the edges into and out of so many of the best neurons too.
         top: keep so many heads and neurons; likewise ``threshold`` and ``fraction``, by default the best 1 %, at
-            least 100.
+            least 100. ``keep`` and ``max_kl`` ask for the fewest that are good enough, measured on held-out prompts.
         overwrite: compute again, in place of what is stored.
         progress: show what is waited for, in a notebook, on a terminal or in a log.
 
     Every other keyword is an option of the command, with its default; `docs/settings.md` describes each.
 
     Returns:
-        The run: `NeuronRun.scores`, `NeuronRun.circuit`, `NeuronRun.evaluated`, `NeuronRun.record`.
+        The run: `NeuronRun.scores`, `NeuronRun.circuit`, `NeuronRun.evaluated`, `NeuronRun.sized`, `NeuronRun.record`.
 
     Raises:
         RunConflictError: the folder holds another run, or another process is writing to it.
