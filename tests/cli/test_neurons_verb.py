@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cli.conftest import Cli
 from edgewise.runs.store.neurons import load_neuron_run
+from shown_page import said as page_texts
 
 
 def test_from_a_model_to_an_evaluation(model: Path, data: Path, cli: Cli, tmp_path: Path) -> None:
@@ -23,7 +24,17 @@ def test_from_a_model_to_an_evaluation(model: Path, data: Path, cli: Cli, tmp_pa
     assert document["schema"] == "edgewise-neurons/1"
     assert [row["name"] for row in document["neurons"]] == list(first.scores.top_neurons(3).names)
     assert [row["name"] for row in document["heads"]] == list(first.scores.top_heads(3).names)
+    assert "Pictures and numbers on one page" in said
+    assert "the best, " not in page_texts(tmp_path / "run")
     measured = cli("evaluate", tmp_path / "run", "--random", 1).out
+    assert "The best neurons, beside every head" in page_texts(tmp_path / "run")
+    (tmp_path / "run" / "report.html").unlink()
+    assert cli("open", tmp_path / "run").out.strip() == str(tmp_path / "run" / "report.html")
+    assert best.name in page_texts(tmp_path / "run")
+    cli("discover", *run[:-1], 8, "--no-pictures", "--out", tmp_path / "run")
+    assert not (tmp_path / "run" / "report.html").exists()
+    cli("discover", *run, "--out", tmp_path / "run")
+    cli("evaluate", tmp_path / "run", "--random", 1)
     assert "neurons, beside every head" in measured
     assert "every head, no neuron" in measured
     assert "neurons, beside every head" in cli("show", tmp_path / "run").out

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import edgewise
@@ -28,6 +29,7 @@ from edgewise.evaluation.neurons import evaluate_neurons
 from edgewise.models import load_model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
+from edgewise.runs.exchange.leaving import export
 from edgewise.runs.neuron_evaluation import evaluate_neuron_run
 from edgewise.runs.neurons import find_neurons
 from edgewise.runs.prompts import prompts_of, read_prompts
@@ -95,6 +97,28 @@ def test_the_table_has_every_node_best_first(finished: NeuronRun) -> None:
     assert {row["node"] for row in rows if row["in_circuit"] == "true"} == set(finished.circuit)
     for row in rows[::20]:
         assert float(row["score"]) == pytest.approx(finished.scores[row["node"]], rel=1e-6)
+
+
+def test_tables_of_other_programs_have_every_node(finished: NeuronRun, tmp_path: Path) -> None:
+    scores, tables = finished.scores, {}
+    for name in ("csv", "jsonl", "parquet"):
+        written = export(finished.folder, name, tmp_path / f"nodes.{name}")
+        assert "neuron-edges" not in written.lost
+        if name == "csv":
+            tables[name] = pd.read_csv(tmp_path / "nodes.csv")
+        elif name == "jsonl":
+            tables[name] = pd.read_json(tmp_path / "nodes.jsonl", lines=True)
+        else:
+            tables[name] = pd.read_parquet(tmp_path / "nodes.parquet")
+    for table in tables.values():
+        assert table["node"].tolist() == list(scores)
+        assert table["layer"].tolist() == [int(name[1 : name.index(".")]) for name in scores]
+        assert set(table["node"][table["in_circuit"]]) == set(finished.circuit)
+        np.testing.assert_array_equal(table["exact"], scores.verified)
+        for column, values in (("score", scores.values), ("stderr", scores.stderr), ("estimate", scores.estimated)):
+            np.testing.assert_allclose(table[column], values, rtol=1e-6, atol=1e-12)
+    with pytest.raises(FormatError, match="holds a run of neurons, and graphml is of edges and nodes; use csv, jsonl"):
+        export(finished.folder, "graphml", tmp_path / "nodes.graphml")
 
 
 def test_a_finished_run_is_read_again(asked: RunConfig, tmp_path: Path) -> None:
@@ -222,7 +246,6 @@ def test_selections(finished: NeuronRun, asked: RunConfig, tmp_path: Path) -> No
 def test_the_fewest_that_are_good_enough(
     asked: RunConfig, tmp_path: Path, selection: Selection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edgewise.runs.resume.Saver", lambda save: type("Always", (), {"offer": staticmethod(save)}))
     wanted = replace(asked, selection=selection, exact=0, neuron_edges=0)
     run = find_neurons(wanted, tmp_path / "run")
     assert run.sized is not None
@@ -249,6 +272,7 @@ def test_the_fewest_that_are_good_enough(
     assert run.evaluated is not None
     assert run.evaluated.faithfulness == pytest.approx(measured[run.sized.size].faithfulness, abs=1e-9)
     # The same, where it was stopped while sizes were measured; and from scores that were there.
+    monkeypatch.setattr("edgewise.runs.resume.Saver", lambda save: type("Always", (), {"offer": staticmethod(save)}))
     stopped(
         lambda execution: find_neurons(wanted, tmp_path / "stopped", execution),
         lambda progress: progress.step == "measuring circuits of several sizes" and progress.done > 3,

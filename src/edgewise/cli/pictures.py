@@ -21,7 +21,8 @@ def draw_run(
     from edgewise.report.page.page import page
     from edgewise.report.pictures import BY_DEFAULT, picture_files
     from edgewise.report.scenes import run_choice
-    from edgewise.runs.store.shown import PAGE, write_shown
+    from edgewise.runs.store.names import PAGE
+    from edgewise.runs.store.shown import write_shown
 
     # The page comes last: where it stands, all of them do.
     files = picture_files(run, top, formats or BY_DEFAULT) | {PAGE: page(run).encode()}

@@ -10,8 +10,10 @@ import numpy as np
 
 from edgewise.errors import FormatError, ScoreError, SelectionError
 from edgewise.graph import Circuit, EdgeScores, Graph, NodeScores
+from edgewise.graph.arrays import BoolArray
+from edgewise.graph.named import NamedScores
 from edgewise.graph.selection import among
-from edgewise.runs.exchange.format import Exchanged
+from edgewise.runs.exchange.format import Column, Exchanged
 
 KEPT, PLACE = "in_circuit", "place"
 # Column -> array of scores.
@@ -25,7 +27,6 @@ NUMBERS = {
 }
 MARKS = {"exact": "verified", "drawn": "drawn"}
 LOST = "scores of single prompts and of resamples, the number of prompts, the rest of the run"
-Column = list[Any]
 Placed = tuple[str, Mapping[str, Any]]
 
 
@@ -46,15 +47,18 @@ def columns_of(result: Exchanged) -> dict[str, Column]:
             columns[PLACE] = [graph.place_name(*one) for one in at]
     if kept is not None:
         columns[KEPT] = kept[which].tolist()
-    for name, field in {} if scores is None else NUMBERS.items():
-        array = getattr(scores, field)
-        if array is not None:
-            columns[name] = _numbers(array[which])
-    for name, field in {} if scores is None else MARKS.items():
-        array = getattr(scores, field)
-        if array is not None:
-            columns[name] = array[which].tolist()
-    return columns
+    return columns | ({} if scores is None else numbers_of(scores, which))
+
+
+def numbers_of(scores: NamedScores, which: BoolArray) -> dict[str, Column]:
+    """What is known of some scores, a column each; ``which`` in their shape."""
+    numbers, marks = (
+        {name: array[which] for name, field in fields.items() if (array := getattr(scores, field)) is not None}
+        for fields in (NUMBERS, MARKS)
+    )
+    return {name: _numbers(array) for name, array in numbers.items()} | {
+        name: array.tolist() for name, array in marks.items()
+    }
 
 
 def from_rows(rows: Iterable[Placed], graph: Graph) -> Exchanged:

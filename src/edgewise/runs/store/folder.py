@@ -25,11 +25,12 @@ from edgewise.runs.store.commit import commit, pending
 from edgewise.runs.store.examples import EXAMPLES, Examples
 from edgewise.runs.store.files import circuit_json, read_circuit, read_scores, scores_content
 from edgewise.runs.store.lock import writing
+from edgewise.runs.store.names import PAGE
 from edgewise.runs.store.neurons import holds_neurons
 from edgewise.runs.store.record import RunRecord
 
 RUN, SCORES, CIRCUIT, TRACE = "run.json", "scores.safetensors", "circuit.json", "trace.jsonl"
-PICTURES, PAGE = ("circuit.svg", "circuit.png", "scores.svg", "scores.png"), "report.html"
+PICTURES = ("circuit.svg", "circuit.png", "scores.svg", "scores.png")
 ON_REQUEST = (
     *("circuit-dark.png", "scores-dark.png"),
     *(f"{name}{end}" for name in ("unrolled", "places") for end in (".svg", ".png", "-dark.png")),
@@ -271,7 +272,9 @@ def _unfinished_differences(folder: Path, config: RunConfig) -> tuple[str, ...]:
 
 def _unfinished(folder: Path) -> str:
     if holds_neurons(folder):
-        return "holds a run of neurons; this takes one of edges or nodes"
+        return (
+            "holds a run of neurons; this takes one of edges or nodes, which `edgewise discover` makes without --level"
+        )
     if load_checkpoint(folder) is not None:
         return "holds an unfinished run; start the same `edgewise discover` command again to finish it"
     return "holds no run; give the --out of a finished `edgewise discover`"

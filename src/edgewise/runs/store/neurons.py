@@ -30,6 +30,7 @@ from edgewise.runs.store.codec import from_json, read_json, to_json
 from edgewise.runs.store.commit import commit, pending
 from edgewise.runs.store.files import read_safetensors
 from edgewise.runs.store.lock import writing
+from edgewise.runs.store.names import PAGE
 from edgewise.runs.store.neuron_record import NeuronEvaluated, NeuronRecord
 from edgewise.runs.store.neuron_tables import edges_table, neurons_table
 from edgewise.runs.store.tensors import tensors_content
@@ -38,6 +39,7 @@ RECORD, SCORES, TABLE = "neurons.json", "neurons.safetensors", "neurons.csv"
 EDGE_TABLE = "neuron-edges.csv"
 FAITHFULNESS, EVALUATION, SIZES = "neurons-faithfulness", "neurons-evaluation", "neurons-sizes"
 """What `discover` measures of the circuit that it found; `evaluate`, with its curves; how its size was measured."""
+PICTURES = ("neurons.svg", "neurons.png", "neurons-dark.png")
 _OF_CIRCUIT = (FAITHFULNESS, EVALUATION, SIZES)
 _FORMAT = "edgewise-neuron-scores"
 _ARRAYS = ("stderr", "mean_abs", "estimated", "verified")
@@ -126,6 +128,8 @@ def write_neuron_run(
         },
         gone=(
             PROGRESS,
+            PAGE,
+            *PICTURES,
             *(name for name in measured if name not in beside),
             *([EDGE_TABLE] if edges is None else []),
         ),
