@@ -47,7 +47,10 @@ def test_refusals_are_one_line(model: Path, data: Path, cli: Cli, tmp_path: Path
         (("evaluate", tmp_path / "run", "--minimality"), "--minimality is of circuits of edges"),
         (("evaluate", tmp_path / "run", "--ablation", "mean"), "--ablation is of circuits of edges"),
         (("evaluate", tmp_path / "run", "--out", tmp_path), "leave --out out"),
-        (("verify", tmp_path / "run"), "holds a run of neurons; this takes one of edges or nodes"),
+        (
+            ("select", tmp_path / "run", "--top", 3, "--out", tmp_path / "x"),
+            "holds a run of neurons; this takes one of",
+        ),
         (("discover", *run, "--method", "hisp", "--out", tmp_path / "x"), "method 'hisp' scores no neurons"),
         (("discover", *run, "--tau", "1,2", "--out", tmp_path / "x"), "--tau has several values; give one"),
     ):

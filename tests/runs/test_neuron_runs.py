@@ -25,6 +25,7 @@ from edgewise.errors import (
     SelectionError,
     SettingError,
 )
+from edgewise.evaluation.agreement import agreement
 from edgewise.evaluation.neurons import evaluate_neurons
 from edgewise.models import load_model
 from edgewise.runs.config import RunConfig
@@ -36,7 +37,9 @@ from edgewise.runs.prompts import prompts_of, read_prompts
 from edgewise.runs.steps import Execution
 from edgewise.runs.store.folder import load_run
 from edgewise.runs.store.neurons import NeuronRun, load_neuron_run
+from edgewise.runs.verify import verify
 from edgewise.search.exact.neuron_scores import score_neurons
+from edgewise.search.exact.neurons import patch_neurons
 from edgewise.settings.conditions import Conditions
 from edgewise.settings.selection import Selection
 from stopping import stopped
@@ -97,6 +100,30 @@ def test_the_table_has_every_node_best_first(finished: NeuronRun) -> None:
     assert {row["node"] for row in rows if row["in_circuit"] == "true"} == set(finished.circuit)
     for row in rows[::20]:
         assert float(row["score"]) == pytest.approx(finished.scores[row["node"]], rel=1e-6)
+
+
+def test_a_verification_holds_scores_against_exact_effects(asked: RunConfig, tmp_path: Path) -> None:
+    run = find_neurons(replace(asked, evaluate=False), tmp_path / "run")
+    model = load_model(asked.model, dtype="float64")
+    exact = patch_neurons(model, read_prompts(str(asked.data), model), np.ones(len(run.scores), dtype=np.bool_))
+    some = verify(run.folder, edges=40, top=20, seed=3)
+    assert some.agreement.measured == 46  # six of them the run's own
+    assert (some.asked["top"], some.asked["lot"], some.asked["verified"]) == (20, 4, 6)
+    for effect in some.effects:
+        assert effect.exact == pytest.approx(exact[effect.name], abs=1e-10)
+        assert effect.score == run.scores[effect.name]
+        assert effect.in_circuit == (effect.name in run.circuit)
+    assert verify(run.folder, edges=40, top=20, seed=3).reused
+    every = verify(run.folder, edges=None, execution=Execution(overwrite=True))
+    direct = agreement(run.scores, exact, k=12)
+    for name in ("r2", "slope", "spearman", "sign_agreement", "recall"):
+        assert getattr(every.agreement, name).value == pytest.approx(getattr(direct, name).value, rel=1e-12)
+    assert every.agreement.is_exact
+    with pytest.warns(EdgewiseWarning, match=r"with it went verification\.json; measure it again"):
+        find_neurons(replace(asked, evaluate=False, selection=Selection(top=3)), run.folder)
+    measured = find_neurons(replace(asked, evaluate=False, exact=396, neuron_edges=0), tmp_path / "exact")
+    with pytest.raises(RunError, match="its scores are exact already, all measured by --exact"):
+        verify(measured.folder)
 
 
 def test_tables_of_other_programs_have_every_node(finished: NeuronRun, tmp_path: Path) -> None:

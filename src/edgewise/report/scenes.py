@@ -12,6 +12,7 @@ from edgewise.report.picture.circuit import Heading, circuit_scene
 from edgewise.report.picture.scene import Scene
 from edgewise.report.picture.unrolled import MOST_EDGES as MOST_UNROLLED
 from edgewise.report.picture.unrolled import unrolled_scene
+from edgewise.runs.store.either import AnyRun
 from edgewise.runs.store.folder import Run
 from edgewise.runs.verification import DRAWN, VERIFIED, Verification
 from edgewise.tasks.known import node_classes
@@ -64,7 +65,7 @@ def run_scores(run: Run, heading: Heading | None = None) -> Chart:
     return scores_chart(run.scores, run.circuit, above)
 
 
-def run_verification(run: Run, verification: Verification) -> Chart:
+def run_verification(run: AnyRun, verification: Verification) -> Chart:
     """Return the picture of exact effects against a run's scores."""
     said = verification.agreement
     counts = f"{said.measured:,} of {said.population:,} {verification.level}s measured"
@@ -77,11 +78,11 @@ def run_verification(run: Run, verification: Verification) -> Chart:
     return scatter_chart(dots, fit, above, verification.level)
 
 
-def _what(run: Run) -> str:
+def _what(run: AnyRun) -> str:
     return f"{run.config.model} on {run.record.prompts.name}"
 
 
-def _how(run: Run) -> tuple[str, ...]:
+def _how(run: AnyRun) -> tuple[str, ...]:
     exact = run.record.exact
-    checked = () if exact is None else (f"{exact.measured:,} of {exact.scored:,} scores exact",)
+    checked = () if exact is None else (f"{exact.measured:,} of {len(run.scores):,} scores exact",)
     return run.config.method, run.record.metric.name, f"{run.record.prompts.n:,} prompts", *checked

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -18,7 +19,7 @@ from pathlib import Path
 from edgewise.attribution import METHODS
 from edgewise.attribution.neurons import require_scores_neurons
 from edgewise.engine.run.metric_trial import try_metric
-from edgewise.errors import EdgewiseError, RunConflictError, RunError
+from edgewise.errors import EdgewiseError, EdgewiseWarning, RunConflictError, RunError
 from edgewise.evaluation.agreement import agreement
 from edgewise.graph.neurons import NeuronCircuit, NeuronScores
 from edgewise.methods import estimate_of
@@ -37,10 +38,13 @@ from edgewise.runs.resume import run_to_end
 from edgewise.runs.setup import Setup, describe_model, describe_prompts, prepare
 from edgewise.runs.shown_prompts import show_prompts
 from edgewise.runs.steps import SCORING, Execution, Steps
+from edgewise.runs.store.analysis import Analysis
 from edgewise.runs.store.folder import RUN, refuse_other, require_free
 from edgewise.runs.store.lock import writing
+from edgewise.runs.store.names import VERIFICATION
 from edgewise.runs.store.neuron_record import NeuronCounts, NeuronExact, NeuronRecord
 from edgewise.runs.store.neurons import (
+    EVALUATION,
     FAITHFULNESS,
     NeuronRun,
     load_neuron_run,
@@ -156,8 +160,13 @@ def _check(config: RunConfig, model: Model, _: PromptSet) -> None:
 
 
 def _anew(run: NeuronRun, config: RunConfig) -> NeuronRun:
-    """Choose another circuit of a run's scores; what was measured of the one before goes."""
+    """Choose another circuit of a run's scores; what was measured of the one before goes, and a warning says so."""
     circuit = select_neurons(run.scores, config.selection)
+    gone = [name for name in (EVALUATION, VERIFICATION) if Analysis(run.folder, name).path.is_file()]
+    if gone:
+        files = ", ".join(f"{name}.json" for name in gone)
+        words = f"{run.folder}: its circuit was replaced, and with it went {files}; measure it again"
+        warnings.warn(EdgewiseWarning(words), stacklevel=2)
     with_neuron_circuit(run, config, circuit, config.selection.describe(config.level))
     return load_neuron_run(run.folder)
 

@@ -25,6 +25,7 @@ from edgewise.runs.contest.published import published
 from edgewise.runs.evaluated import Evaluated
 from edgewise.runs.sized import Sized
 from edgewise.runs.store.analysis import Analysis, StoredResults, stored, stored_with_question
+from edgewise.runs.store.either import AnyRun
 from edgewise.runs.store.folder import SIZES, Run
 from edgewise.runs.verification import NAME, Verification
 
@@ -150,7 +151,7 @@ def _of_circuit(run: Run, order: Order) -> Iterator[FaithfulnessCurve]:
         yield FaithfulnessCurve("the circuit", True, f"{run.config.level}s", (point,), None)
 
 
-def verified(run: Run) -> Verified | None:
+def verified(run: AnyRun) -> Verified | None:
     """Exact effects beside the scores."""
     found = _verification(run.folder)
     if found is None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from edgewise.report.page.columns import Named, Number, Words
-from edgewise.report.page.measured_values import FaithfulnessCurve
+from edgewise.report.page.measured_values import FaithfulnessCurve, Verified
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,7 @@ class NeuronPage:
         curves: faithfulness by size.
         edges: of the best neurons; null where none were scored.
         reading: how a score is to be read, a paragraph each.
+        verified: exact effects of some beside their scores; null where nothing was verified.
         since: what was measured since.
         facts: what was run.
         command: that makes the same run.
@@ -99,6 +100,7 @@ class NeuronPage:
     curves: tuple[Curves, ...]
     edges: Grid | None
     reading: Words
+    verified: Verified | None
     since: tuple[Named, ...]
     facts: tuple[Named, ...]
     command: str

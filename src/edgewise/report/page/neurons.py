@@ -21,7 +21,7 @@ from edgewise.report.numbers import on_prompts, share
 from edgewise.report.page import said
 from edgewise.report.page.columns import Named, Words
 from edgewise.report.page.html import filled_page
-from edgewise.report.page.measured import size_curve
+from edgewise.report.page.measured import size_curve, verified
 from edgewise.report.page.measured_values import CurvePoint, FaithfulnessCurve
 from edgewise.report.page.neuron_values import Curves, Grid, NeuronPage, Nodes
 from edgewise.report.page.numbers import rounded, short
@@ -42,7 +42,7 @@ FILES: tuple[Named, ...] = (
     ("neurons-faithfulness.json", "how much of the behaviour the circuit keeps, unless --no-evaluate was given"),
     ("neurons-sizes.json", "how many it takes, where --keep or --max-kl was given"),
     ("neurons-evaluation.json", "circuits of ten sizes, by edgewise evaluate"),
-    ("neurons-verification.json", "exact effects of some, by edgewise verify"),
+    ("verification.json", "exact effects of some, by edgewise verify"),
     ("report.html", "this page"),
 )
 
@@ -55,7 +55,7 @@ def neuron_page(run: NeuronRun) -> str:
 
 def _values(run: NeuronRun, title: str) -> NeuronPage:
     record, scores, by = run.record, run.scores, run.config.selection.by
-    graph = scores.graph
+    graph, found = scores.graph, verified(run)
     return NeuronPage(
         title=title,
         folder=run.folder.name,
@@ -76,7 +76,8 @@ def _values(run: NeuronRun, title: str) -> NeuronPage:
         curves=tuple(_curves(run)),
         edges=None if run.edges is None else _grid("", edges_table(run.edges)),
         reading=_reading(run),
-        since=(),
+        verified=found,
+        since=() if found is None else (("verification", found.verdict),),
         facts=tuple(_facts(run)),
         command=said.command(run),
         config=said.config_text(run),

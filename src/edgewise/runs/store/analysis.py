@@ -20,6 +20,7 @@ from edgewise.runs.store.checkpoint import load_checkpoint
 from edgewise.runs.store.codec import from_json, read_json, to_json
 from edgewise.runs.store.commit import commit
 from edgewise.runs.store.lock import writing
+from edgewise.runs.store.names import VERIFICATION
 
 FORMAT = "edgewise-analysis"
 # Names of the analyses of a run, as patterns.
@@ -27,7 +28,7 @@ EVALUATIONS = ("sizes", "faithfulness", "evaluation-*", "mib-*")
 # Of a run of neurons.
 OF_NEURONS = ("neurons-*",)
 # Of its scores alone, whatever its circuit.
-OF_SCORES = ("sizes-*", "verification")
+OF_SCORES = ("sizes-*", VERIFICATION)
 NAMES = (*EVALUATIONS, *OF_SCORES, *OF_NEURONS)
 ASKED = "asked"
 _FIX = "use --overwrite to measure again"

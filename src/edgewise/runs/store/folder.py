@@ -25,7 +25,7 @@ from edgewise.runs.store.commit import commit, pending
 from edgewise.runs.store.examples import EXAMPLES, Examples
 from edgewise.runs.store.files import circuit_json, read_circuit, read_scores, scores_content
 from edgewise.runs.store.lock import writing
-from edgewise.runs.store.names import PAGE
+from edgewise.runs.store.names import PAGE, VERIFICATION_PICTURES
 from edgewise.runs.store.neurons import holds_neurons
 from edgewise.runs.store.record import RunRecord
 
@@ -42,7 +42,6 @@ FAITHFULNESS = "faithfulness"
 # How the size of a circuit was measured, where its rule asks for that.
 SIZES = "sizes"
 _FIX = "run again with --overwrite"
-VERIFICATION_PICTURES = ("verification.svg", "verification.png", "verification-dark.png")
 
 
 @dataclass(frozen=True, eq=False, repr=False)

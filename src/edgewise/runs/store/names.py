@@ -4,3 +4,6 @@ from __future__ import annotations
 
 PAGE = "report.html"
 """The page that shows the run."""
+VERIFICATION = "verification"
+"""The analysis of its scores beside exact effects, and its pictures."""
+VERIFICATION_PICTURES = tuple(f"{VERIFICATION}{end}" for end in (".svg", ".png", "-dark.png"))

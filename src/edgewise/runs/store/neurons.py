@@ -30,7 +30,7 @@ from edgewise.runs.store.codec import from_json, read_json, to_json
 from edgewise.runs.store.commit import commit, pending
 from edgewise.runs.store.files import read_safetensors
 from edgewise.runs.store.lock import writing
-from edgewise.runs.store.names import PAGE
+from edgewise.runs.store.names import PAGE, VERIFICATION, VERIFICATION_PICTURES
 from edgewise.runs.store.neuron_record import NeuronEvaluated, NeuronRecord
 from edgewise.runs.store.neuron_tables import edges_table, neurons_table
 from edgewise.runs.store.tensors import tensors_content
@@ -40,7 +40,7 @@ EDGE_TABLE = "neuron-edges.csv"
 FAITHFULNESS, EVALUATION, SIZES = "neurons-faithfulness", "neurons-evaluation", "neurons-sizes"
 """What `discover` measures of the circuit that it found; `evaluate`, with its curves; how its size was measured."""
 PICTURES = ("neurons.svg", "neurons.png", "neurons-dark.png")
-_OF_CIRCUIT = (FAITHFULNESS, EVALUATION, SIZES)
+_MEASURED = (FAITHFULNESS, EVALUATION, SIZES, VERIFICATION)
 _FORMAT = "edgewise-neuron-scores"
 _ARRAYS = ("stderr", "mean_abs", "estimated", "verified")
 _EDGES = ("into", "out_of", "into_stderr", "out_of_stderr")
@@ -116,7 +116,7 @@ def write_neuron_run(
     Raises:
         OSError: the folder cannot be written; it is then as it was.
     """
-    measured = [f"{name}{end}" for name in _OF_CIRCUIT for end in (".json", ".progress.safetensors")]
+    measured = [f"{name}{end}" for name in _MEASURED for end in (".json", ".progress.safetensors")]
     commit(
         folder,
         {
@@ -130,6 +130,7 @@ def write_neuron_run(
             PROGRESS,
             PAGE,
             *PICTURES,
+            *VERIFICATION_PICTURES,
             *(name for name in measured if name not in beside),
             *([EDGE_TABLE] if edges is None else []),
         ),

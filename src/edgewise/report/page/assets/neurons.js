@@ -157,6 +157,7 @@ function startNeurons(page, node) {
     ["heads", "The best heads", headTable],
     ["layers", "Effects by layer", [byLayer(page, neurons), byLayer(page, heads)]],
     ["exact", "Exact effects against estimates", exactScatter(page, neurons, heads)],
+    ["verification", "Scores against exact effects", scatter(page)],
     ["edges", "Edges of the best neurons", page.edges && grid(page.edges.header, page.edges.rows)],
     ["about", "About this run", aboutRun(page)],
   ].filter(([, , content]) => content);
