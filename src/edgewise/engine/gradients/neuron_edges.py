@@ -49,13 +49,11 @@ class NeuronEdgeBatch:
         into: from every source, and from every chosen neuron, to each chosen neuron.
         out_of: from each chosen neuron to every destination.
         clean_logits: ``[batch, n_positions, vocab]``.
-        corrupted_logits: likewise.
     """
 
     into: Float[Tensor, "batch neuron sources_and_neurons"]
     out_of: Float[Tensor, "batch neuron destination"]
     clean_logits: Float[Tensor, "batch n_positions vocab"]
-    corrupted_logits: Float[Tensor, "batch n_positions vocab"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +85,8 @@ def neuron_edges(
     """
     layers, outputs = _layers(model, nodes), SourceOutputs(batch.start)
     scales = _Scales(model, layers)
-    corrupted = corrupted_activations(model, tuple(one.site for one in layers), batch, outputs, scales.watch)
+    places = tuple(one.site for one in layers)
+    corrupted = corrupted_activations(model, places, batch, outputs, scales.watch, with_logits=False)
     answers, graph, of_clean = corrupted.answers, model.graph, _Scales(model, layers)
     with borrowed(model.module) as hooks:
         run = DifferentiableRun(hooks, model.wiring, graph, answers, buffers, first=layers[0].site.layer)
@@ -115,7 +114,7 @@ def neuron_edges(
     for one, tap in zip(layers, taps, strict=True):
         _add_into(graph, one, tap, changes.parts, written, answers, into)
     factor = (1 / scale).to(dtype)[:, None, None]
-    return NeuronEdgeBatch(into * factor, out_of * factor, logits, corrupted.logits)
+    return NeuronEdgeBatch(into * factor, out_of * factor, logits)
 
 
 class _Tap:
