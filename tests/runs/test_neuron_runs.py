@@ -223,7 +223,7 @@ def test_folders_hold_one_kind_of_run(finished: NeuronRun, config: RunConfig, as
         find_neurons(asked, tmp_path / "edges")
     with pytest.raises(RunError, match="holds no run of neurons; give the --out of a finished"):
         load_neuron_run(tmp_path / "edges")
-    with pytest.raises(RunError, match="holds a run of neurons; this takes one of edges or nodes"):
+    with pytest.raises(RunError, match="holds a run of neurons, and this takes one of edges or nodes; see it"):
         load_run(finished.folder)
 
 

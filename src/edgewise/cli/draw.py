@@ -49,7 +49,7 @@ def draw(
 
     formats = cast("list[Format] | None", picture_format)  # an unknown one is refused
     with ShownProgress("draw again") as shown:
-        run = load_run(folder)
+        run = load_run(folder, instead="its pictures are on its page: `edgewise open DIR`")
         shown(Progress(DRAWING))
         written = draw_run(run, out, strongest, formats)
     choice = run_choice(run, strongest)

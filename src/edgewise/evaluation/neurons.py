@@ -106,9 +106,14 @@ def evaluating_neurons(
         ScoreError: numbers that are not finite.
     """
     graph = neuron_graph(model)
-    for what, given in (("circuit", circuit), ("scores", scores)):
+    for what, given, kind in (("circuit", circuit, NeuronCircuit), ("scores", scores, NeuronScores)):
+        if given is not None and not isinstance(given, kind):
+            raise SelectionError(f"{what} is of the kind {type(given).__name__}; give a {kind.__name__}")
         if given is not None and given.graph != graph:
-            raise SelectionError(f"the {what} is of {given.graph}, the model has {graph}; give its own")
+            raise SelectionError(
+                f"{what} is of a model of {given.graph.n_heads:,} heads and {given.graph.n_neurons:,} neurons, and this"
+                f" one has {graph.n_heads:,} and {graph.n_neurons:,}; give its own"
+            )
     measured = metric_for(prompts, metric)
     pairs = usable(model, prompts, measured)
     circuits = NeuronCircuits(circuit, scores, by, random, seed)

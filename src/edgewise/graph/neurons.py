@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from edgewise.errors import SelectionError
+from edgewise.errors import ScoreError, SelectionError
 from edgewise.graph.arrays import BoolArray, FloatArray, read_only
 from edgewise.graph.named import NamedScores
 from edgewise.graph.neuron_graph import NeuronGraph
@@ -81,8 +81,10 @@ class NeuronScores(NamedScores):
         return self._top_of(~self.graph.is_neuron, n, by)
 
     def _top_of(self, kind: BoolArray, n: int, by: Ranking) -> RankedScores:
+        if n < 0:
+            raise ScoreError(f"{n} are asked for; give a number, 0 or more")
         ranks = np.where(kind, self.ranking(by), np.nan)
-        found = np.argsort(-ranks, kind="stable")[: min(max(n, 0), int((~np.isnan(ranks)).sum()))]
+        found = np.argsort(-ranks, kind="stable")[: min(n, int((~np.isnan(ranks)).sum()))]
         return RankedScores(self.what, tuple(self._ranked((at,)) for at in found.tolist()))
 
     def best(self, n: int, by: Ranking = "abs") -> NeuronCircuit:
@@ -126,8 +128,7 @@ class NeuronCircuit:
     def from_nodes(cls, graph: NeuronGraph, names: Iterable[str]) -> NeuronCircuit:
         """Build a circuit from names. Raises SelectionError for a name that is no node of the graph."""
         mask = np.zeros(graph.n_nodes, dtype=np.bool_)
-        for name in names:
-            mask[graph.node(name)] = True
+        mask[graph.nodes(names)] = True
         return cls(graph, mask)
 
     @property

@@ -14,12 +14,13 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 
 from edgewise.attribution import METHODS
 from edgewise.attribution.neurons import require_scores_neurons
 from edgewise.engine.run.metric_trial import try_metric
-from edgewise.errors import EdgewiseError, EdgewiseWarning, RunConflictError, RunError
+from edgewise.errors import EdgewiseError, EdgewiseWarning, RunConflictError, RunError, SelectionError
 from edgewise.evaluation.agreement import agreement
 from edgewise.graph.neurons import NeuronCircuit, NeuronScores
 from edgewise.methods import estimate_of
@@ -107,56 +108,63 @@ def _known(config: RunConfig) -> RunConfig:
 
 
 def _found(config: RunConfig, folder: Path, execution: Execution) -> tuple[NeuronRun, Setup | None]:
+    """The run, and its model and prompts where they were needed."""
     with writing(folder):
         if (folder / RUN).is_file():
             raise RunConflictError(f"{folder}: holds a run of edges or nodes; choose another folder")
         record = None if execution.overwrite else read_neuron_record(folder)
-        if record is None and not execution.overwrite:
-            require_free(folder, config)
-        if record is not None:
-            same = replace(config, selection=record.config.selection)
-            refuse_other(folder, record.config.differences(same) or changed(record.identity, identity(config)))
-            run = load_neuron_run(folder)
-            return replace(run, reused=True) if record.config.selection == config.selection else _anew(
-                run, config
-            ), None
-        steps = Steps(execution.report)
-        setup = prepare(
-            config, None, steps, check=lambda model, _: require_so_many(config.selection, neuron_graph(model))
+        if record is None:
+            if not execution.overwrite:
+                require_free(folder, config)
+            return _computed(config, folder, execution)
+        same = replace(config, selection=record.config.selection)
+        refuse_other(folder, record.config.differences(same) or changed(record.identity, identity(config)))
+        run = load_neuron_run(folder)
+        if record.config.selection == config.selection:
+            return replace(run, reused=True), None
+        return _anew(run, config), None
+
+
+def _computed(config: RunConfig, folder: Path, execution: Execution) -> tuple[NeuronRun, Setup]:
+    """Score, choose the circuit, and write both; the caller holds the folder's lock."""
+    steps = Steps(execution.report)
+    setup = prepare(config, None, steps, check=partial(_check, config))
+    metric = config.metric or setup.prompts.metric
+    if is_own(metric):
+        try_metric(setup.model, setup.prompts.pairs, get_metric(metric), by_gradient=True)
+    with steps.step("scoring", SCORING):
+        state, earlier = run_to_end(
+            lambda stored: scoring_neurons(
+                setup.model,
+                setup.prompts,
+                method=config.method,
+                settings=config.settings,
+                exact=config.exact,
+                edges=config.neuron_edges,
+                metric=config.metric,
+                conditions=execution.conditions(config.batch_size),
+                stored=stored,
+            ),
+            folder,
+            setup.key,
+            steps.report,
+            SCORING,
+            total=len(setup.prompts),
+            stage=_stage,
         )
-        conditions, metric = execution.conditions(config.batch_size), config.metric or setup.prompts.metric
-        if is_own(metric):
-            try_metric(setup.model, setup.prompts.pairs, get_metric(metric), by_gradient=True)
-        with steps.step("scoring", SCORING):
-            state, earlier = run_to_end(
-                lambda stored: scoring_neurons(
-                    setup.model,
-                    setup.prompts,
-                    method=config.method,
-                    settings=config.settings,
-                    exact=config.exact,
-                    edges=config.neuron_edges,
-                    metric=config.metric,
-                    conditions=conditions,
-                    stored=stored,
-                ),
-                folder,
-                setup.key,
-                steps.report,
-                SCORING,
-                total=len(setup.prompts),
-                stage=_stage,
-            )
-        steps.seconds["scoring"] += earlier
-        scores = neurons_as_stored(state.scores(), config.dtype)
-        circuit, edges = select_neurons(scores, config.selection), None if state.edges is None else state.edges.edges()
-        write_neuron_run(folder, _record(setup, state, scores, circuit, steps.seconds), scores, circuit, edges)
-        return load_neuron_run(folder), setup
+    steps.seconds["scoring"] += earlier
+    scores = neurons_as_stored(state.scores(), config.dtype)
+    circuit, edges = select_neurons(scores, config.selection), None if state.edges is None else state.edges.edges()
+    write_neuron_run(folder, _record(setup, state, scores, circuit, steps.seconds), scores, circuit, edges)
+    return load_neuron_run(folder), setup
 
 
 def _check(config: RunConfig, model: Model, _: PromptSet) -> None:
     """Refuse a model without neurons, and more nodes than there are, before anything is scored."""
-    require_so_many(config.selection, neuron_graph(model))
+    graph = neuron_graph(model)
+    require_so_many(config.selection, graph)
+    if config.neuron_edges > graph.n_neurons:
+        raise SelectionError(f"--neuron-edges is {config.neuron_edges}, but the model has {graph.n_neurons} neurons")
 
 
 def _anew(run: NeuronRun, config: RunConfig) -> NeuronRun:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from edgewise.graph.selection import among
 from edgewise.runs.exchange.format import Column, Exchanged
 
 KEPT, PLACE = "in_circuit", "place"
+_IS_NEURON = re.compile(r"m\d+\.n\d+")
 # Column -> array of scores.
 NUMBERS = {
     "score": "values",
@@ -184,6 +186,8 @@ def _named(row: Mapping[str, Any]) -> tuple[str, str]:
     if row.get("source") and row.get("destination"):
         at = f"@{row[PLACE]}" if row.get(PLACE) else ""
         return "edge", f"{row['source']}->{row['destination']}{at}"
+    if _IS_NEURON.fullmatch(str(row.get("node"))):
+        raise FormatError(f"'{row['node']}' is a neuron; a table of neurons is written and not read")
     if row.get("node"):
         return "node", str(row["node"])
     raise FormatError("names nothing; give a column 'edge', or 'source' and 'destination', or 'node'")

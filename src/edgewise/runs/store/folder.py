@@ -41,6 +41,7 @@ BESIDE = "beside.json"
 FAITHFULNESS = "faithfulness"
 # How the size of a circuit was measured, where its rule asks for that.
 SIZES = "sizes"
+READ_NEURONS = "see it with `edgewise show` or `open`, in Python read it with load_neuron_run"
 _FIX = "run again with --overwrite"
 
 
@@ -163,8 +164,12 @@ def _forget_pictures(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def load_run(folder: str | Path) -> Run:
+def load_run(folder: str | Path, *, instead: str = READ_NEURONS) -> Run:
     """Read a finished run.
+
+    Args:
+        folder: the run's.
+        instead: what to do with a run of neurons, which is none of edges or nodes, for the message.
 
     Raises:
         RunError: there is no such folder, or no finished run in it.
@@ -173,6 +178,8 @@ def load_run(folder: str | Path) -> Run:
     folder = Path(folder)
     if not folder.is_dir():
         raise RunError(f"{folder}: no such run folder; give the --out of a finished `edgewise discover`")
+    if holds_neurons(folder):
+        raise RunError(f"{folder}: holds a run of neurons, and this takes one of edges or nodes; {instead}")
     if pending(folder):
         with writing(folder):  # taking the lock finishes the write
             pass
@@ -270,10 +277,6 @@ def _unfinished_differences(folder: Path, config: RunConfig) -> tuple[str, ...]:
 
 
 def _unfinished(folder: Path) -> str:
-    if holds_neurons(folder):
-        return (
-            "holds a run of neurons; this takes one of edges or nodes, which `edgewise discover` makes without --level"
-        )
     if load_checkpoint(folder) is not None:
         return "holds an unfinished run; start the same `edgewise discover` command again to finish it"
     return "holds no run; give the --out of a finished `edgewise discover`"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+OF_NEURONS = "edgewise-neurons"
+"""The format of the record of a run of neurons."""
 PAGE = "report.html"
 """The page that shows the run."""
 VERIFICATION = "verification"
