@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 
 from edgewise.errors import FormatError
 from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, NodeScores, circuit_file, eapig
-from edgewise.graph.scores import ARRAYS, MARKS
+from edgewise.graph.score_arrays import ARRAYS, MARKS
 from edgewise.json_text import json_bytes, parse_json
 from edgewise.runs.store.atomic import write_bytes, write_through
 from edgewise.runs.store.names import OF_NEURONS

@@ -11,7 +11,7 @@ import numpy as np
 from edgewise import processes
 from edgewise.errors import EdgewiseError, FormatError, RunConflictError, RunError
 from edgewise.graph import Circuit, EdgeScores, NodeScores
-from edgewise.graph.scores import ARRAYS
+from edgewise.graph.score_arrays import ARRAYS
 from edgewise.notebook import ShownInNotebook
 from edgewise.runs.config import RunConfig
 from edgewise.runs.evaluated import Evaluated
