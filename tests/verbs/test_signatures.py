@@ -29,12 +29,12 @@ VERBS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
 # What a run or a circuit is called here, and what only one of the two can mean.
 OTHER_NAMES = {"folder": "run", "folders": "runs", "no_pictures": "pictures"}
 # Of several sets of prompts a function is called for each.
-OF_COMMANDS, OF_PYTHON = {"as_json", "processes", "protocol", "together"}, {"progress", "settings"}
+OF_COMMANDS, OF_PYTHON = {"as_json", "processes", "protocol", "together"}, {"progress", "settings", "tokenizer"}
 # What is as in the run where it is not given has no default of its own.
 AS_IN_THE_RUN = {
     "evaluate": {"n", "seed", "dtype", "device", "device_map", "kv_heads", "model"},
-    "compare": {"n", "seed"},
-    "verify": set(),
+    "compare": {"n", "seed", "model"},
+    "verify": {"model"},
     "discover": set(),
 }
 SETTINGS = {

@@ -9,7 +9,7 @@ import typer
 
 from edgewise.cli import output
 from edgewise.cli.carried_out import carried_out
-from edgewise.cli.groups import BATCH, MEMORY, METRIC_OF_RUN, MODEL, PROCESSES, PROMPTS
+from edgewise.cli.groups import BATCH, MEMORY, METRIC_OF_RUN, MODEL_OF_RUN, PROCESSES, PROMPTS
 from edgewise.cli.options import AsJson, Given, Overwrite, takes
 from edgewise.settings.texts import read_count
 
@@ -28,7 +28,7 @@ edgewise verify runs/gpt2-ioi --top-k 50 --overwrite --json
 _BATCH = BATCH.default(batch_size="as in the run")
 
 
-@takes(PROMPTS.only("seed"), METRIC_OF_RUN, MODEL.only("trust_remote_code"), _BATCH, MEMORY, PROCESSES)
+@takes(PROMPTS.only("seed"), METRIC_OF_RUN, MODEL_OF_RUN, _BATCH, MEMORY, PROCESSES)
 def verify(
     given: Given,
     folder: Annotated[Path, typer.Argument(help="The --out of a finished run.", metavar="DIR")],

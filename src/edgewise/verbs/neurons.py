@@ -6,8 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from torch import nn
+from transformers import PreTrainedTokenizerBase
+
 from edgewise.errors import SettingError
 from edgewise.metrics import Metric, MetricFunction
+from edgewise.models import Model
 from edgewise.report.neurons import neuron_warnings
 from edgewise.runs.config import RunConfig
 from edgewise.runs.neuron_evaluation import evaluate_neuron_run
@@ -24,6 +28,7 @@ from edgewise.settings.scoring import DEFAULT_METHOD
 from edgewise.settings.selection import Ranking, Selection
 from edgewise.verbs.asked import config_of, given_of, method_settings
 from edgewise.verbs.carried_out import carried_out, tell
+from edgewise.verbs.given_model import model_of_runs
 from edgewise.verbs.pictures import show_found, show_on_page
 
 # Of an evaluation of edges alone, where it is not as by default.
@@ -33,7 +38,8 @@ _OF_EDGES = {"ablation": "resample", "minimality": False, "pruned": False}
 def discover_neurons(
     *,
     out: str | Path,
-    model: str | Path,
+    model: str | Path | nn.Module | Model,
+    tokenizer: PreTrainedTokenizerBase | None = None,
     # Prompts
     task: str | None = None,
     data: str | Path | None = None,
@@ -90,7 +96,8 @@ def discover_neurons(
 
     Args:
         out: the folder; made if need be.
-        model: bundled name, folder, hub name, GGUF or weights file.
+        model: bundled name, folder, hub name, GGUF or weights file; or a model in memory, as of `edgewise.discover`.
+        tokenizer: that of a model in memory, where it has none with it.
         method: ``eap``, ``eap-ig-inputs``, ``clean-corrupted``, ``midpoint``, ``relp`` or ``gim``; with ``+exact``
             behind its name, the largest are measured.
         exact: how many are measured; by default as many as cost what the estimates cost with ``+exact``, else none.
@@ -115,7 +122,7 @@ def discover_neurons(
         ``edgewise.discover_neurons(model="demo", task="ioi", out="runs/neurons").scores.top(5)``
     """
     given = given_of(locals(), RunConfig, Selection, MemorySettings, *method_settings())
-    with carried_out(given, overwrite=overwrite, progress=progress) as execution:
+    with carried_out(given, overwrite=overwrite, progress=progress, tokenizer=tokenizer) as execution:
         run = find(config_of({**given, "level": "neuron"}), Path(out), execution, pictures=pictures)
     tell(neuron_warnings(run))
     return run
@@ -152,6 +159,7 @@ def measure_neurons(folder: Path, given: Mapping[str, Any], execution: Execution
         if rest.pop(name, default) != default:
             raise SettingError(f"{flag(name)} is of circuits of edges; leave it out for a run of neurons")
     curve, random = bool(rest.pop("curve", True)), int(rest.pop("random", 3))
-    found = evaluate_neuron_run(folder, rest, execution, curve=curve, random=random)
+    with model_of_runs([folder], rest):
+        found = evaluate_neuron_run(folder, rest, execution, curve=curve, random=random)
     show_on_page(load_neuron_run(folder), execution.report)
     return found

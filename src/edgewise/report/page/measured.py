@@ -14,14 +14,14 @@ import numpy as np
 from edgewise.errors import FormatError
 from edgewise.evaluation.result import Point
 from edgewise.evaluation.smallest.target import SizePoint
-from edgewise.report.contest.found import found_of_published
+from edgewise.report.contest.found import found_of_known
 from edgewise.report.numbers import share
 from edgewise.report.page.columns import Named
 from edgewise.report.page.measured_values import Bins, CurvePoint, FaithfulnessCurve, Verified
 from edgewise.report.page.numbers import known, short
 from edgewise.report.page.ranked import Order
 from edgewise.report.text import faithfulness
-from edgewise.runs.contest.published import published
+from edgewise.runs.contest.against import against, known_of
 from edgewise.runs.evaluated import Evaluated
 from edgewise.runs.sized import Sized
 from edgewise.runs.store.analysis import Analysis, StoredResults, stored, stored_with_question
@@ -207,9 +207,10 @@ def since(run: Run) -> Iterator[Named]:
     checked = _verification(run.folder)
     if checked is not None:
         yield "verification", checked.verdict
-    known = published([run])
+    known = known_of(run, published=True)
     if known is not None:
-        yield "published circuit", f"{found_of_published(known, known.runs[0])} of the {known.summary}"
+        held = against([run], known)
+        yield "published circuit", f"{found_of_known(held, held.runs[0])}: {held.circuit}"
 
 
 def _mib(run: Run) -> Iterator[Named]:

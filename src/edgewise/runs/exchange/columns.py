@@ -9,7 +9,7 @@ from typing import Any
 from edgewise.errors import FormatError
 from edgewise.graph import Graph
 from edgewise.runs.exchange.format import Column, Exchanged, Format
-from edgewise.runs.exchange.rows import LOST, columns_of, from_rows
+from edgewise.runs.exchange.rows import LOST, columns_of, from_columns
 
 
 def write(result: Exchanged) -> bytes:
@@ -29,10 +29,11 @@ def read(content: bytes, graph: Graph) -> Exchanged:
     """The result in a file."""
     arrow, parquet = _pyarrow()
     try:
-        rows = parquet.read_table(arrow.BufferReader(content)).to_pylist()
+        table = parquet.read_table(arrow.BufferReader(content))
+        columns = {name: column.to_pylist() for name, column in zip(table.column_names, table.columns, strict=True)}
     except (arrow.ArrowException, OSError) as error:
         raise FormatError(f"not Parquet, or damaged ({' '.join(str(error).split()):.120}); write it again") from None
-    return from_rows(((f"row {number}", row) for number, row in enumerate(rows, 1)), graph)
+    return from_columns(columns, graph, lambda: ((f"row {at}", row) for at, row in enumerate(table.to_pylist(), 1)))
 
 
 def _pyarrow() -> Any:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from edgewise.errors import FormatError
 from edgewise.graph import Graph
 from edgewise.runs.exchange.format import Column, Exchanged, Format, text_of
-from edgewise.runs.exchange.rows import LOST, Placed, columns_of, from_rows
+from edgewise.runs.exchange.rows import LOST, Placed, columns_of, from_columns
 
 _TRUTH = {True: "true", False: "false"}
 
@@ -30,12 +30,24 @@ def table(columns: Mapping[str, Column]) -> bytes:
 
 def read(content: bytes, graph: Graph) -> Exchanged:
     """The result in a table."""
-    return from_rows(_rows(text_of(content)), graph)
+    text = text_of(content)
+    return from_columns(_columns(text), graph, lambda: _rows(text))
 
 
 def _cells(column: Column) -> Column:
     """A column as the writer takes it: None is an empty cell already."""
     return list(map(_TRUTH.__getitem__, column)) if column and isinstance(column[0], bool) else column
+
+
+def _columns(text: str) -> dict[str, Column]:
+    """The columns by name, None for an empty cell; none where the table is not one of a header and equal lines."""
+    try:
+        header, *rows = csv.reader(io.StringIO(text), strict=True)
+    except (csv.Error, ValueError):
+        return {}
+    if set(map(len, rows)) != {len(header)} or len(set(header)) < len(header):
+        return {}
+    return {name: [cell or None for cell in cells] for name, cells in zip(header, zip(*rows, strict=True), strict=True)}
 
 
 def _rows(text: str) -> Iterator[Placed]:

@@ -9,7 +9,7 @@ from edgewise.errors import FormatError
 from edgewise.graph import Graph
 from edgewise.json_text import parse_json
 from edgewise.runs.exchange.format import Column, Exchanged, Format, text_of
-from edgewise.runs.exchange.rows import LOST, Placed, columns_of, from_rows
+from edgewise.runs.exchange.rows import LOST, Placed, columns_of, from_columns
 
 
 def write(result: Exchanged) -> bytes:
@@ -28,7 +28,11 @@ def table(columns: Mapping[str, Column]) -> bytes:
 
 def read(content: bytes, graph: Graph) -> Exchanged:
     """The result in lines."""
-    return from_rows(_rows(text_of(content)), graph)
+    rows = list(_rows(text_of(content)))
+    names = dict.fromkeys(name for _, row in rows[:1] for name in row)
+    columns = {name: [row.get(name) for _, row in rows] for name in names}
+    alike = all(row.keys() == names.keys() for _, row in rows)
+    return from_columns(columns if alike else {}, graph, lambda: rows)
 
 
 def _rows(text: str) -> Iterator[Placed]:

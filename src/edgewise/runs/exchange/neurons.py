@@ -6,8 +6,9 @@ import numpy as np
 
 from edgewise.errors import FormatError
 from edgewise.runs.exchange import FORMATS
+from edgewise.runs.exchange.cells import KEPT
 from edgewise.runs.exchange.format import Column, Format
-from edgewise.runs.exchange.rows import KEPT, numbers_of
+from edgewise.runs.exchange.rows import numbers_of
 from edgewise.runs.store.neurons import NeuronRun
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,20 +13,11 @@ from edgewise.graph import Circuit, EdgeScores, Graph, NodeScores
 from edgewise.graph.arrays import BoolArray
 from edgewise.graph.named import NamedScores
 from edgewise.graph.selection import among
+from edgewise.runs.exchange.at_once import arrays_of
+from edgewise.runs.exchange.cells import KEPT, MARKS, NUMBERS, PLACE, finite, truth_of
 from edgewise.runs.exchange.format import Column, Exchanged
 
-KEPT, PLACE = "in_circuit", "place"
 _IS_NEURON = re.compile(r"m\d+\.n\d+")
-# Column -> array of scores.
-NUMBERS = {
-    "score": "values",
-    "stderr": "stderr",
-    "mean_abs": "mean_abs",
-    "half_width": "half_width",
-    "estimate": "estimated",
-    "doubt": "doubt",
-}
-MARKS = {"exact": "verified", "drawn": "drawn"}
 LOST = "scores of single prompts and of resamples, the number of prompts, the rest of the run"
 Placed = tuple[str, Mapping[str, Any]]
 
@@ -81,6 +71,26 @@ def from_rows(rows: Iterable[Placed], graph: Graph) -> Exchanged:
     return table.result()
 
 
+def from_columns(columns: Mapping[str, Sequence[Any]], graph: Graph, rows: Callable[[], Iterable[Placed]]) -> Exchanged:
+    """Return the result in columns of edges, all at once where they are as they should be, else row by row.
+
+    Args:
+        columns: by name, a cell a row; None for an empty one.
+        graph: that of the model.
+        rows: the same as rows.
+
+    Raises:
+        FormatError: as `from_rows`.
+    """
+    there = _graph_with(graph, dict.fromkeys(str(where) for where in columns.get(PLACE) or () if where))
+    found = arrays_of(columns, there)
+    if found is None:
+        return from_rows(rows(), graph)
+    kept, known = found
+    circuit = None if kept is None else Circuit(there, kept)
+    return Exchanged(there, circuit, _scores(there, "edge", known))
+
+
 def _graph_with(graph: Graph, where: Iterable[str]) -> Graph:
     """The graph with the places that rows name, and readers where a name has an arrow."""
     places = tuple(dict.fromkeys(part for name in where for part in name.split("->")))
@@ -130,7 +140,8 @@ class _Table:
         return self._known[field]
 
     def result(self) -> Exchanged:
-        return Exchanged(self._graph, self._circuit() if self._kept else None, self._scores())
+        circuit = self._circuit() if self._kept else None
+        return Exchanged(self._graph, circuit, _scores(self._graph, self._level, self._known))
 
     def _circuit(self) -> Circuit:
         if self._level == "node":
@@ -140,43 +151,28 @@ class _Table:
             mask[at] = True
         return Circuit(self._graph, mask)
 
-    def _scores(self) -> EdgeScores | NodeScores | None:
-        known = dict(self._known)
-        values = known.pop("values", None)
-        if values is None:
-            return None
-        if "verified" in known and "estimated" not in known:
-            known["estimated"] = values.copy()
-        if "verified" not in known:
-            known = {name: array for name, array in known.items() if name not in ("estimated", "drawn")}
-        kind: Any = NodeScores if self._level == "node" else EdgeScores
-        exists = self._graph.mask if self._level == "edge" else np.ones(values.shape, dtype=np.bool_)
-        try:
-            made: EdgeScores | NodeScores = kind(
-                self._graph, values, **known, allow_unscored=bool(np.isnan(values[exists]).any())
-            )
-        except ScoreError as error:
-            raise FormatError(str(error)) from None
-        return made
 
-
-def finite(value: Any, column: str) -> float:
-    """A number of a file. Raises FormatError for anything else, and for one that is not finite."""
+def _scores(
+    graph: Graph, level: str | None, arrays: Mapping[str, np.ndarray[Any, Any]]
+) -> EdgeScores | NodeScores | None:
+    """Scores from their arrays by field."""
+    known = dict(arrays)
+    values = known.pop("values", None)
+    if values is None:
+        return None
+    if "verified" in known and "estimated" not in known:
+        known["estimated"] = values.copy()
+    if "verified" not in known:
+        known = {name: array for name, array in known.items() if name not in ("estimated", "drawn")}
+    kind: Any = NodeScores if level == "node" else EdgeScores
+    exists = graph.mask if level == "edge" else np.ones(values.shape, dtype=np.bool_)
     try:
-        number = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError, OverflowError):
-        number = math.nan
-    if not math.isfinite(number):
-        raise FormatError(f"{column} is {value!r:.40}, expected a finite number")
-    return number
-
-
-def truth_of(value: Any, column: str) -> bool:
-    """Whether a cell says yes. Raises FormatError where it says neither yes nor no."""
-    found = {"true": True, "1": True, "false": False, "0": False}.get(str(value).strip().lower())
-    if found is None:
-        raise FormatError(f"{column} is {value!r:.40}, expected true or false")
-    return found
+        made: EdgeScores | NodeScores = kind(
+            graph, values, **known, allow_unscored=bool(np.isnan(values[exists]).any())
+        )
+    except ScoreError as error:
+        raise FormatError(str(error)) from None
+    return made
 
 
 def _named(row: Mapping[str, Any]) -> tuple[str, str]:
