@@ -31,6 +31,11 @@ def test_from_a_model_to_an_evaluation(model: Path, data: Path, cli: Cli, tmp_pa
     (tmp_path / "run" / "report.html").unlink()
     assert cli("open", tmp_path / "run").out.strip() == str(tmp_path / "run" / "report.html")
     assert best.name in page_texts(tmp_path / "run")
+    drawn = cli("draw", tmp_path / "run", "--out", tmp_path / "drawn").out.splitlines()
+    assert drawn == [str(tmp_path / "drawn" / name) for name in ("neurons.svg", "neurons.png", "report.html")]
+    picture = (tmp_path / "drawn" / "neurons.svg").read_text()
+    assert f"<title>{best.name}: " in picture
+    assert "neurons, beside every head" in picture
     cli("discover", *run[:-1], 8, "--no-pictures", "--out", tmp_path / "run")
     assert not (tmp_path / "run" / "report.html").exists()
     cli("discover", *run, "--out", tmp_path / "run")
@@ -52,7 +57,7 @@ def test_refusals_are_one_line(model: Path, data: Path, cli: Cli, tmp_path: Path
             "command again with another --top",
         ),
         (("compare", tmp_path / "run", tmp_path, "--out", tmp_path / "x"), "`edgewise evaluate` of each"),
-        (("draw", tmp_path / "run"), "its pictures are on its page"),
+        (("draw", tmp_path / "run", "--strongest", 3), "--strongest is of edges"),
         (("report", tmp_path / "run", "--out", tmp_path / "x.html"), "it has a page of its own"),
         (("push", tmp_path / "run", "me/it"), "put its folder there with `hf upload"),
         (("clusters", tmp_path / "run"), "leave --level neuron out, and give --per-prompt"),
