@@ -92,8 +92,10 @@ def from_columns(columns: Mapping[str, Sequence[Any]], graph: Graph, rows: Calla
 
 
 def _graph_with(graph: Graph, where: Iterable[str]) -> Graph:
-    """The graph with the places that rows name, and readers where a name has an arrow."""
-    places = tuple(dict.fromkeys(part for name in where for part in name.split("->")))
+    """The graph with the places that rows name, or its own if they are among these; readers where one has an arrow."""
+    where = tuple(where)
+    names = tuple(dict.fromkeys(part for name in where for part in name.split("->")))
+    places = graph.places if names and set(names) <= set(graph.places) else names
     return graph.at_places(places, any("->" in name for name in where))
 
 
