@@ -87,8 +87,12 @@ def from_columns(columns: Mapping[str, Sequence[Any]], graph: Graph, rows: Calla
 
 def _graph_with(graph: Graph, where: Iterable[str]) -> Graph:
     """The graph with the places that rows name, and readers where a name has an arrow."""
+    where = list(where)
     places = tuple(dict.fromkeys(part for name in where for part in name.split("->")))
-    return graph.at_places(places, any("->" in name for name in where))
+    try:
+        return graph.at_places(places, any("->" in name for name in where))
+    except SelectionError as error:
+        raise FormatError(f"column {PLACE}: {error}") from None
 
 
 class _Table:
