@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from eap import Case, bound, prompts
+from cases import Case, prompts
+from eap import bound
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from edgewise import Model, load_model, score_edges
@@ -88,7 +89,7 @@ def measured(dtype: str) -> dict[str, Any]:
     found: dict[str, list[tuple[float, float]]] = {}
     for size in ORDER:
         side = f"eap by {size}" if size else "bound"
-        work = partial(eap, size) if size else partial(bound, model.module, case, pairs)
+        work = partial(eap, size) if size else partial(bound, model.module, pairs, case.batch_size)
         found.setdefault(side, []).append(once(work, model_mb))
         sys.stderr.write(f"{side}: {found[side][-1]}\n")
     least, adds = (min(column) for column in zip(*found.pop("bound"), strict=True))

@@ -41,7 +41,7 @@ def same(
     slow = slow_acdc(model, pairs, tau, metric, start=begun, **options)
     fast = acdc(model, pairs, tau, metric=metric, conditions=Conditions(batch_size=batch_size), start=start, **options)
     names = [
-        graph.destinations[step.destination] if step.source == WHOLE else graph.edge_name(step.source, step.destination)
+        graph.destinations[step.into[0]] if step.source == WHOLE else graph.edge_name(step.source, *step.into)
         for step in fast.trace
     ]
     assert names == [edge for edge, *_ in slow.trace]
@@ -92,7 +92,7 @@ def test_norms_over_all_heads(family: str, metric: str, tau: float) -> None:
     assert 0 < same(model, list(prompts(3)), tau, metric, absolute=True) < model.graph.n_edges
     found = acdc(model, list(prompts(3)), tau, metric=metric, absolute=True)
     read = found.circuit().mask.any(1)
-    tested = {node for step in found.trace for node in np.flatnonzero(model.graph.reads[:, step.destination])}
+    tested = {node for step in found.trace for node in np.flatnonzero(model.graph.reads[:, step.into[0]])}
     layers = [range(model.graph.n_sources)[model.graph.head_sources(layer)] for layer in range(2)]
     assert any(0 < read[heads].sum() < len(heads) for heads in layers)
     assert all(tested >= set(heads) for heads in layers if read[heads].any())

@@ -153,8 +153,10 @@ def _said(scores: EdgeScores | NodeScores, which: BoolArray) -> dict[tuple[int, 
 def _graph(fields: Mapping[str, Any], places: Any, readers: Any) -> Graph:
     if not isinstance(places, list) or not all(isinstance(place, str) for place in places):
         raise FormatError(f"places is {places!r:.40}, expected a list of names")
+    if not isinstance(readers, bool):
+        raise FormatError(f"readers is {readers!r:.40}, expected true or false")
     try:
-        return Graph(GraphSpec(**fields), tuple(places), readers is True)
+        return Graph(GraphSpec(**fields), tuple(places), readers)
     except SelectionError as error:
         raise FormatError(f"places: {error}") from None
     except ModelError as error:

@@ -35,7 +35,7 @@ def run_circuit(run: Run, top: int | None = None, heading: Heading | None = None
         f"{counts.circuit_edges:,} of {counts.edges:,} edges",
         f"{counts.circuit_nodes:,} of {counts.sources + 1:,} nodes",
     )
-    above = heading or Heading(f"Circuit of {_what(run)}", (" · ".join((*sizes, *_how(run))),), run.record.metric.name)
+    above = heading or Heading(f"Circuit of {_what(run)}", (" · ".join((*sizes, *_how(run))),), *_metric(run))
     classes = node_classes(config.task, config.model, run.circuit.graph.spec)
     return circuit_scene(run_choice(run, top), above, classes)
 
@@ -43,24 +43,24 @@ def run_circuit(run: Run, top: int | None = None, heading: Heading | None = None
 def run_unrolled(run: Run, top: int | None = None) -> Scene:
     """Return the picture of a run's circuit of edges at places, a column for each place of the first prompt."""
     scores = run.scores if isinstance(run.scores, EdgeScores) else None
-    above = Heading(f"Circuit of {_what(run)}, by place", (" · ".join(_how(run)),), run.record.metric.name)
-    return unrolled_scene(run.circuit, scores, above, _words_at(run), top or MOST_UNROLLED)
+    above = Heading(f"Circuit of {_what(run)}, by place", (" · ".join(_how(run)),), *_metric(run))
+    return unrolled_scene(run.circuit, scores, above, words_at(run), top or MOST_UNROLLED)
 
 
 def run_places(run: Run) -> Chart:
     """Return the picture of a run's strongest edges at each place."""
-    above = Heading(f"Edges of {_what(run)}, by place", (" · ".join(_how(run)),), run.record.metric.name)
+    above = Heading(f"Edges of {_what(run)}, by place", (" · ".join(_how(run)),), *_metric(run))
     return places_chart(run.edge_scores, above)
 
 
-def _words_at(run: Run) -> dict[str, str]:
+def words_at(run: Run) -> dict[str, str]:
     """What stands at each place in the first prompt of a run; nothing where it does not say."""
     return dict(run.record.prompts.info.get("at_places", {}))
 
 
 def run_scores(run: Run, heading: Heading | None = None) -> Chart:
     """Return the picture of a run's scores."""
-    above = heading or Heading(f"Scores of {_what(run)}", (" · ".join(_how(run)),), run.record.metric.name)
+    above = heading or Heading(f"Scores of {_what(run)}", (" · ".join(_how(run)),), *_metric(run))
     return scores_chart(run.scores, run.circuit, above)
 
 
@@ -79,6 +79,11 @@ def run_verification(run: Run, verification: Verification) -> Chart:
 
 def _what(run: Run) -> str:
     return f"{run.config.model} on {run.record.prompts.name}"
+
+
+def _metric(run: Run) -> tuple[str, bool]:
+    """The metric, and whether it is a distance."""
+    return run.record.metric.name, run.record.metric.lower_is_better
 
 
 def _how(run: Run) -> tuple[str, ...]:

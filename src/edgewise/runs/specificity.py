@@ -11,6 +11,7 @@ from edgewise.errors import DataError, RunError
 from edgewise.evaluation.specificity import Carried, carried
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
+from edgewise.runs.contest.comparison import refuse_places
 from edgewise.runs.identity import changed, identity
 from edgewise.runs.prompts import prompts_of
 from edgewise.runs.setup import opened_model
@@ -141,6 +142,7 @@ def _prompts(config: RunConfig, model: Model, task: str, n: int) -> PromptSet | 
 def _require_one_model(runs: Sequence[Run]) -> None:
     first = runs[0]
     for run in runs:
+        refuse_places(run)
         if run.record.identity["model"] != first.record.identity["model"]:
             raise RunError(f"{run.folder} and {first.folder} are of different models; give runs of one")
         moved = changed(run.record.identity, {"model": identity(run.record.config)["model"]})

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from edgewise.errors import RunError
-from edgewise.evaluation.comparison import likeness
+from edgewise.evaluation.comparison import Likeness, likeness
 from edgewise.evaluation.sizes import Ladder
+from edgewise.graph import EdgeScores
+from edgewise.graph.place_names import where_in_words
 from edgewise.metrics import get_metric
 from edgewise.runs.contest.against import against, asked_of, known_of
 from edgewise.runs.contest.asked_circuit import AskedCircuit
@@ -136,6 +138,15 @@ def refuse_another_model(first: Run, run: Run) -> None:
         )
 
 
+def refuse_places(run: Run) -> None:
+    """Refuse a run by place where its circuit meets other prompts. Raises RunError."""
+    if run.circuit.graph.places:
+        raise RunError(
+            f"{run.folder}: its edges are kept apart by place, and other prompts have other places; give a run without"
+            " --positions"
+        )
+
+
 def _subjects(names: Sequence[Path], runs: Sequence[Run], given: dict[str, Any]) -> list[EvaluatedCircuit]:
     """Every run's circuit, with one set of prompts for all."""
     if given.get("metric") is not None:
@@ -163,7 +174,7 @@ def _random_of_each(runs: Sequence[Run], random: int) -> list[int]:
 def _compared(
     names: Sequence[Path], runs: Sequence[Run], found: Sequence[Evaluated], known: AskedCircuit | None
 ) -> Comparison:
-    alike = likeness([run.circuit for run in runs], [run.scores for run in runs])
+    alike = _likeness(runs)
     return Comparison(
         runs[0].config.model,
         runs[0].circuit.graph.n_edges,
@@ -179,6 +190,15 @@ def _compared(
         tuple(_notes(runs)),
         tuple(dict.fromkeys(words for one in found for words in one.warnings)),
     )
+
+
+def _likeness(runs: Sequence[Run]) -> Likeness:
+    """Of circuits and scores; of edges over all positions where not all runs have the same places."""
+    circuits, scores = [run.circuit for run in runs], [run.scores for run in runs]
+    if len({circuit.graph for circuit in circuits}) > 1:
+        circuits = [circuit.plain for circuit in circuits]
+        scores = [one.plain if isinstance(one, EdgeScores) else one for one in scores]
+    return likeness(circuits, scores)
 
 
 def _run(name: Path, run: Run, found: Evaluated) -> ComparedRun:
@@ -214,6 +234,7 @@ def _notes(runs: Sequence[Run]) -> Iterator[str]:
     prompts = [run.record.prompts for run in runs]
     levels = [f"{run.config.level}s" for run in runs]
     dtypes, metrics = [run.config.dtype for run in runs], [run.record.metric.name for run in runs]
+    places = [where_in_words(run.circuit.graph.places, run.circuit.graph.readers) for run in runs]
     told_apart: tuple[tuple[str, Sequence[str], Sequence[str]], ...] = (
         (
             "found on different prompts",
@@ -223,6 +244,7 @@ def _notes(runs: Sequence[Run]) -> Iterator[str]:
         ("found by different metrics", metrics, metrics),
         ("scores of edges and of nodes, which have no common rank correlation", levels, levels),
         ("found in different precision", dtypes, dtypes),
+        ("of edges at different places, which are compared by their sums over positions", places, places),
     )
     for words, values, said in told_apart:
         if len(set(values)) > 1:

@@ -24,6 +24,7 @@ from edgewise.attribution import METHODS
 from edgewise.engine.dry.machine import Machine, this_machine
 from edgewise.engine.run.at_once import planned_for
 from edgewise.engine.run.batches import arrange, taken
+from edgewise.engine.run.inputs import graph_for
 from edgewise.engine.run.memory import Need, Room
 from edgewise.engine.run.passes import Passes
 from edgewise.engine.run.sources import accumulation_dtype
@@ -77,7 +78,7 @@ def make_plan(
     place = _here(config, max_memory, n_processes) if on is None else _there(on)
     sized = _Sized(config, whole, prompts.pairs, metric, place, n_processes)
     dry = DryRuns.of(opened.outline, whole, place.machine.seconds, place.kind)
-    done = [_Costs(sized, dry)(work) for work in method.work(config, whole.graph, prompts) or ()]
+    done = [_Costs(sized, dry)(work) for work in method.work(config, graph_for(whole, prompts), prompts) or ()]
     return _told(config, opened, prompts, sized, done)
 
 
@@ -213,7 +214,7 @@ class _Costs:
             times * counted.seconds,
             rows,
             counted.held,
-            bytes_of_scores(sized.whole.graph, rows, work.prompts, sized.config),
+            bytes_of_scores(graph_for(sized.whole, sized.pairs), rows, work.prompts, sized.config),
         )
 
     def _counted(self, pairs: Sequence[PromptPair], method: str, settings: Mapping[str, Any]) -> Counted:
@@ -285,7 +286,7 @@ def _part(passes: Passes, share: float) -> Passes:
 
 def _told(config: RunConfig, opened: Opened, prompts: PromptSet, sized: _Sized, done: Sequence[_Cost]) -> Plan:
     whole, place = sized.whole, sized.place
-    graph = whole.graph
+    graph = graph_for(whole, prompts)
     largest: Callable[[_Cost], float] = lambda cost: sum(cost.held.values()) + cost.scores  # noqa: E731
     top = max(done, key=largest, default=_Cost(Passes(0.0), 0.0, 0.0, sized.rows(1.0), {}))
     memory = Memory(

@@ -16,6 +16,7 @@ from edgewise.engine.run.batches import Batch
 from edgewise.engine.run.buffers import Buffers
 from edgewise.engine.run.forward import logits_at
 from edgewise.engine.run.hooks import borrowed
+from edgewise.engine.run.inputs import graph_for
 from edgewise.engine.run.metric_path import MetricPath
 from edgewise.engine.run.replacement import corrupted_run, resample_from
 from edgewise.graph import Graph
@@ -61,13 +62,13 @@ def patched(model: Model, pairs: Pairs, metric: Metric, runs: Runs = ()) -> obje
 @torch.no_grad()
 def removed(model: Model, pairs: Pairs, metric: Metric, runs: Runs = ()) -> object:
     """A circuit at hand, and tests of an edge; what is kept of the prompts is given back."""
-    batch, graph = _batch(model, pairs), model.graph
+    batch, graph = _batch(model, pairs), graph_for(model, pairs)
     outputs, _, cache = corrupted_run(model, batch)
     running = RunningCircuit(model, resample_from(batch, outputs, cache), _tokens(batch, metric))
     del outputs
     running.begin(graph.mask)
     for run in runs:
-        running.trial(_column(graph, run), [], [graph.input_source])
+        running.trial((_column(graph, run), 0)[: graph.mask.ndim - 1], [], [graph.input_source])
     return running
 
 

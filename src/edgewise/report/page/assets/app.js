@@ -476,6 +476,7 @@ class App {
       several && ["run", run.title, [el("p", { class: "lead" }, run.lead), numbersOf(run), saidOf(run)]],
       ["table", `The ${run.level}s`, tableNode],
       ["unrolled", "The circuit over the prompt", run.unrolled && paintedSection(run.unrolled)],
+      ["places", "Edges by place", run.at_places && heatMap(run.at_places, run)],
       ["prompts", "Prompts", promptsNode],
       ["curve", "Faithfulness by size", curves(run, this)],
       ["scores", "How large scores are", histogram(run)],
