@@ -96,7 +96,10 @@ def _graph_with(graph: Graph, where: Iterable[str]) -> Graph:
     where = tuple(where)
     names = tuple(dict.fromkeys(part for name in where for part in name.split("->")))
     places = graph.places if names and set(names) <= set(graph.places) else names
-    return graph.at_places(places, any("->" in name for name in where))
+    try:
+        return graph.at_places(places, any("->" in name for name in where))
+    except SelectionError as error:
+        raise FormatError(f"column {PLACE}: {error}") from None
 
 
 class _Table:
