@@ -15,13 +15,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from edgewise.engine.gradients.run import DestinationGradient
+from edgewise.engine.run.at_once import ENOUGH, held
 from edgewise.engine.run.buffers import Buffers
 from edgewise.graph import Graph
-
-# Layers whose attention has fewer destinations are narrow,
-NARROW = 24
-# and so many destinations together are enough.
-ENOUGH = 48
 
 
 @dataclass(frozen=True)
@@ -81,10 +77,3 @@ class Narrow:
 
     def _width(self) -> int:
         return sum(reading.width for reading in self._readings)
-
-
-def held(graph: Graph) -> int:
-    """The most destinations whose gradients are held at a time; 0 for a model that is not narrow."""
-    at = graph.attention(0)
-    width = at.stop - at.start
-    return ENOUGH - 1 + width if width < NARROW else 0
