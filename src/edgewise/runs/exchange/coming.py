@@ -26,6 +26,7 @@ from edgewise.runs.methods.imported import digest, read_as
 from edgewise.runs.steps import Execution
 from edgewise.runs.store.files import write_circuit, write_scores
 from edgewise.runs.store.folder import CIRCUIT, RUN, SCORES, Run, load_run, read_record
+from edgewise.runs.store.neurons import holds_neurons
 from edgewise.settings import described
 from edgewise.settings.model import ModelSettings
 from edgewise.settings.selection import Selection
@@ -118,7 +119,7 @@ def _by_suffix(path: Path) -> str:
 
 def _base(of: str) -> Run | None:
     """The run whose graph is meant; None for a model."""
-    return load_run(of) if (Path(of) / RUN).is_file() else None
+    return load_run(of) if (Path(of) / RUN).is_file() or holds_neurons(of) else None
 
 
 def _of_run(base: Run, given: Mapping[str, Any]) -> dict[str, Any]:
