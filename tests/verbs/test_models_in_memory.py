@@ -18,15 +18,15 @@ from edgewise.errors import EdgewiseError, ModelError, RunConflictError, RunErro
 from edgewise.models import in_memory
 from traces import leaves_no_trace
 
-ASKED: dict[str, Any] = {"task": "ioi", "n": 4, "method": "eap", "top": 20, "pictures": False, "progress": False}
+ASKED: dict[str, Any] = {"task": "planted", "n": 4, "method": "eap", "top": 20, "pictures": False, "progress": False}
 QUIET: dict[str, Any] = {"progress": False}
 
 
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo model as files of transformers."""
+    """A planted model as files of transformers."""
     folder = tmp_path_factory.mktemp("model") / "tiny"
-    model = edgewise.load_model("demo")
+    model = edgewise.load_model("planted:0")
     model.module.save_pretrained(folder)  # type: ignore[operator]
     model.tokenizer.save_pretrained(folder)  # type: ignore[union-attr]
     return folder
@@ -81,7 +81,8 @@ def test_later_verbs_have_it_while_it_is_there_and_ask_for_it_afterwards(stored:
     held = edgewise.compare([run], out=tmp_path / "out", circuit=circuit, model=again, random=0, **QUIET).known
     assert held is not None
     assert held.runs[0].overlap == 1
-    assert edgewise.evaluate(circuit=circuit, model=again, tokenizer=tokenizer, task="ioi", n=4, **QUIET).faithfulness
+    asked: dict[str, Any] = {"circuit": circuit, "task": "planted", "n": 4}
+    assert edgewise.evaluate(model=again, tokenizer=tokenizer, **asked, **QUIET).faithfulness
     # A model that was loaded for a run by its name is let go of.
     del again
     gc.collect()
@@ -100,7 +101,7 @@ def test_another_model_is_refused(stored: Path, tmp_path: Path) -> None:
     with pytest.raises(RunConflictError, match=r"model is .*memory:tiny@.* there, .*memory:tiny@.* here"):
         edgewise.discover(model=module, tokenizer=tokenizer, out=tmp_path / "run", **ASKED)
     with pytest.raises(RunConflictError, match="another config or other weights"):
-        edgewise.evaluate(run, model="planted:0", random=0, **QUIET)
+        edgewise.evaluate(run, model="planted:1", random=0, **QUIET)
 
 
 def refused(stored: Path) -> list[tuple[dict[str, Any], type[EdgewiseError], str]]:
@@ -120,6 +121,7 @@ def refused(stored: Path) -> list[tuple[dict[str, Any], type[EdgewiseError], str
         ({"model": module}, EdgewiseError, "tokenizer"),
         ({"model": trained, "tokenizer": tokenizer}, ModelError, "training mode"),
         ({"model": torch.nn.Linear(2, 2), "tokenizer": tokenizer}, ModelError, "Linear"),
+        ({"model": torch.nn.Identity()}, SettingError, "model is a Identity without weights"),
         ({"model": 3}, SettingError, "model is int; give a name, a folder, or a loaded model"),
         ({"model": stored, "tokenizer": tokenizer}, SettingError, "a named model brings its own"),
         ({"model": "memory:gone@123"}, ModelError, "is not here"),
@@ -141,7 +143,7 @@ def test_a_run_of_a_named_model_takes_no_other(stored: Path, tmp_path: Path) -> 
 
 def test_neurons_of_a_model_in_memory(stored: Path, tmp_path: Path) -> None:
     module, tokenizer = loaded(stored)
-    asked: dict[str, Any] = {"task": "ioi", "n": 4, "method": "eap", "progress": False}
+    asked: dict[str, Any] = {"task": "planted", "n": 4, "method": "eap", "progress": False}
     run = edgewise.discover_neurons(model=module, tokenizer=tokenizer, out=tmp_path / "run", **asked)
     named = edgewise.discover_neurons(model=stored, out=tmp_path / "name", **asked)
     np.testing.assert_array_equal(run.scores.values, named.scores.values)

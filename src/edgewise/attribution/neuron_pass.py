@@ -18,9 +18,9 @@ from edgewise.attribution.moments import Array, Moments
 from edgewise.engine.gradients.neuron_edges import NeuronEdgeBatch
 from edgewise.engine.gradients.neurons import NeuronBatchScores
 from edgewise.engine.run.batches import Batch, arrange, share
-from edgewise.engine.run.memory import release
 from edgewise.engine.run.metric_gradient import metric_values
 from edgewise.engine.run.metric_path import MetricPath
+from edgewise.engine.run.room import release
 from edgewise.errors import DataError, ScoreError
 from edgewise.graph.neuron_graph import NeuronGraph
 from edgewise.graph.neurons import NeuronScores

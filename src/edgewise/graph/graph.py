@@ -24,6 +24,9 @@ from edgewise.graph.place_names import checked_places
 
 __all__ = ["Graph"]
 
+# So many places are named in a message.
+_SHOWN = 8
+
 
 @dataclass(frozen=True)
 class Graph(Layout):
@@ -83,14 +86,14 @@ class Graph(Layout):
         """
         index = _at(name, self._source_index, self)
         if index is None:
-            raise SelectionError(f"unknown source '{name}'{did_you_mean(name, self.sources)}")
+            raise SelectionError(f"unknown source '{name:.80}'{did_you_mean(name, self.sources)}")
         return index
 
     def destination_index(self, name: str) -> int:
         """Return the column of a destination, by our name or another's, as `source_index`."""
         index = _at(name, self._destination_index, self)
         if index is None:
-            raise SelectionError(f"unknown destination '{name}'{self._destination_hint(name)}")
+            raise SelectionError(f"unknown destination '{name:.80}'{self._destination_hint(name)}")
         return index
 
     @property
@@ -140,16 +143,19 @@ class Graph(Layout):
         return self.places.index(place)
 
     def _known_places(self, place: str) -> str:
-        return did_you_mean(place, self.places) or f"; the places: {', '.join(self.places)}"
+        return (
+            did_you_mean(place, self.places)
+            or f"; the places: {', '.join(self.places[:_SHOWN])}{', ...' if len(self.places) > _SHOWN else ''}"
+        )
 
     def _ends(self, name: str) -> tuple[int, int]:
         source, arrow, destination = name.partition("->")
         if not arrow:
-            raise SelectionError(f"'{name}' is not an edge name; write 'source->destination', e.g. 'a0.h1->m3'")
+            raise SelectionError(f"'{name:.80}' is not an edge name; write 'source->destination', e.g. 'a0.h1->m3'")
         try:
             i, j = self.source_index(source), self.destination_index(destination)
         except SelectionError as error:
-            raise SelectionError(f"edge '{name}': {error}") from None
+            raise SelectionError(f"edge '{name:.160}': {error}") from None
         if not self.mask[i, j].any():
             raise SelectionError(f"edge '{name}' does not exist: {destination} does not read after {source} writes")
         return i, j

@@ -29,7 +29,8 @@ def name_model(given: dict[str, Any], tokenizer: Any | None) -> None:
         tokenizer: that of the model.
 
     Raises:
-        SettingError: no model at all, a tokenizer for a named model, or a dtype or device that is another than its own.
+        SettingError: no model at all, a tokenizer for a named model, one without weights, or a dtype or device that is
+            another than its own.
         ModelError: weights that are not in memory.
     """
     model = given.get("model")
@@ -39,7 +40,9 @@ def name_model(given: dict[str, Any], tokenizer: Any | None) -> None:
         return
     if not isinstance(model, nn.Module | Model):
         raise SettingError(f"model is {type(model).__name__}; give a name, a folder, or a loaded model")
-    weight = next(within(model.module if isinstance(model, Model) else model).parameters())
+    weight = next(within(model.module if isinstance(model, Model) else model).parameters(), None)
+    if weight is None:
+        raise SettingError(f"model is a {type(model).__name__} without weights; give a loaded language model")
     own = {"dtype": str(weight.dtype).removeprefix("torch."), "device": str(weight.device)}
     for name in _ITS_OWN:
         if given.get(name, AUTO) not in (AUTO, own[name]):

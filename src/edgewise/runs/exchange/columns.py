@@ -31,7 +31,7 @@ def read(content: bytes, graph: Graph) -> Exchanged:
     try:
         table = parquet.read_table(arrow.BufferReader(content))
         columns = {name: column.to_pylist() for name, column in zip(table.column_names, table.columns, strict=True)}
-    except (arrow.ArrowException, OSError) as error:
+    except (arrow.ArrowException, OSError, ValueError) as error:  # text that is not UTF-8 is the last
         raise FormatError(f"not Parquet, or damaged ({' '.join(str(error).split()):.120}); write it again") from None
     return from_columns(columns, graph, lambda: ((f"row {at}", row) for at, row in enumerate(table.to_pylist(), 1)))
 

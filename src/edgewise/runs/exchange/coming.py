@@ -30,6 +30,7 @@ from edgewise.runs.store.neurons import holds_neurons
 from edgewise.settings import described
 from edgewise.settings.model import ModelSettings
 from edgewise.settings.selection import Selection
+from edgewise.tasks.places import kind_of
 
 # Suffix -> format, where a suffix belongs to one alone.
 BY_SUFFIX = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet", ".graphml": "graphml"}
@@ -144,7 +145,9 @@ def _as_run(
     own = found.circuit is not None and selection == BY_FILE
     settings = {"file": str(path), "format": name, "sha256": digest(content), "own_circuit": own}
     level = "edge" if found.scores is None else found.scores.what
-    config = RunConfig(**{**asked, "level": level}, method=IMPORTED, settings=settings, selection=selection)
+    places = found.graph.places
+    of_file = {"level": level, "positions": kind_of(places) if places else None, "readers": found.graph.readers}
+    config = RunConfig(**{**asked, **of_file}, method=IMPORTED, settings=settings, selection=selection)
     if found.scores is None and not own:
         raise FormatError(f"{path}: has no scores to select edges by; leave --top and the like out")
     record = read_record(out)

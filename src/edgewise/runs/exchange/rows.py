@@ -92,9 +92,14 @@ def from_columns(columns: Mapping[str, Sequence[Any]], graph: Graph, rows: Calla
 
 
 def _graph_with(graph: Graph, where: Iterable[str]) -> Graph:
-    """The graph with the places that rows name, and readers where a name has an arrow."""
-    places = tuple(dict.fromkeys(part for name in where for part in name.split("->")))
-    return graph.at_places(places, any("->" in name for name in where))
+    """The graph with the places that rows name, or its own if they are among these; readers where one has an arrow."""
+    where = tuple(where)
+    names = tuple(dict.fromkeys(part for name in where for part in name.split("->")))
+    places = graph.places if names and set(names) <= set(graph.places) else names
+    try:
+        return graph.at_places(places, any("->" in name for name in where))
+    except SelectionError as error:
+        raise FormatError(f"column {PLACE}: {error}") from None
 
 
 class _Table:
