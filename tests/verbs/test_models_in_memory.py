@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import edgewise
-from edgewise.errors import EdgewiseError, ModelError, RunConflictError, RunError, SettingError
+from edgewise.errors import EdgewiseError, EdgewiseWarning, ModelError, RunConflictError, RunError, SettingError
 from edgewise.models import in_memory
+from tiny import llama
 from traces import leaves_no_trace
 
 ASKED: dict[str, Any] = {"task": "planted", "n": 4, "method": "eap", "top": 20, "pictures": False, "progress": False}
@@ -70,9 +72,7 @@ def test_later_verbs_have_it_while_it_is_there_and_ask_for_it_afterwards(stored:
         lambda: edgewise.verify(run, edges=20, **QUIET),
         lambda: edgewise.compare([run], out=tmp_path / "out", circuit=run.folder / "circuit.json", random=0, **QUIET),
     ):
-        with pytest.raises(
-            ModelError, match=r"'memory:tiny@\w+' was in the memory of the Python .*; give it again, with m"
-        ):
+        with pytest.raises(ModelError, match=r"'memory:tiny@\w+' was in the memory of the Python .*; give it again"):
             ask()
     assert edgewise.evaluate(run, model=stored, random=0, overwrite=True, **QUIET).faithfulness == wanted
     again, tokenizer = loaded(stored)
@@ -139,6 +139,20 @@ def test_a_run_of_a_named_model_takes_no_other(stored: Path, tmp_path: Path) -> 
     run = edgewise.discover(model=stored, out=tmp_path / "run", **ASKED)
     with pytest.raises(RunError, match="a run names its own model"):
         edgewise.verify(run, model=loaded(stored)[0], edges=20, **QUIET)
+
+
+def test_a_model_that_was_loaded_by_query_heads_stays_so(tmp_path: Path) -> None:
+    model = edgewise.load_model(llama(), kv_heads="query")
+    row = {"corrupted": [1, 4, 3], "answers": [5], "wrong_answers": [6]}
+    (tmp_path / "ids.jsonl").write_text("\n".join(json.dumps({"clean": [1, n, 3], **row}) for n in (2, 7, 8)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", EdgewiseWarning)
+        run = edgewise.discover(
+            model=model, data=tmp_path / "ids.jsonl", method="eap", top=5, pictures=False, out=tmp_path / "run", **QUIET
+        )
+    assert run.config.kv_heads == "query"
+    assert run.circuit.graph == model.graph
+    assert not model.graph.spec.is_grouped
 
 
 def test_neurons_of_a_model_in_memory(stored: Path, tmp_path: Path) -> None:
