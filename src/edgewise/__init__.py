@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from edgewise.runs.config import RunConfig
     from edgewise.runs.contest.comparison_result import Comparison
     from edgewise.runs.evaluated import Evaluated
+    from edgewise.runs.plan import Plan
     from edgewise.runs.prompts import make_task, read_prompts
     from edgewise.runs.store.files import write_circuit, write_scores
     from edgewise.runs.store.folder import Run, load_run
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from edgewise.verbs.discover import discover
     from edgewise.verbs.evaluate import evaluate
     from edgewise.verbs.neurons import discover_neurons
+    from edgewise.verbs.plan import plan
     from edgewise.verbs.verify import verify
 
     __version__: str
@@ -95,6 +97,7 @@ _HOMES = {
     "edgewise.runs.config": ("RunConfig",),
     "edgewise.runs.contest.comparison_result": ("Comparison",),
     "edgewise.runs.evaluated": ("Evaluated",),
+    "edgewise.runs.plan": ("Plan",),
     "edgewise.runs.store.files": ("write_circuit", "write_scores"),
     "edgewise.runs.store.folder": ("Run", "load_run"),
     "edgewise.runs.store.neurons": ("NeuronRun", "load_neuron_run"),
@@ -115,6 +118,7 @@ _HOMES = {
     "edgewise.verbs.discover": ("discover",),
     "edgewise.verbs.evaluate": ("evaluate",),
     "edgewise.verbs.neurons": ("discover_neurons",),
+    "edgewise.verbs.plan": ("plan",),
     "edgewise.verbs.verify": ("verify",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -137,6 +141,7 @@ __all__ = [
     "NeuronRun",
     "NeuronScores",
     "NodeScores",
+    "Plan",
     "PromptPair",
     "PromptSet",
     "Run",
@@ -162,6 +167,7 @@ __all__ = [
     "make_task",
     "patch_edges",
     "patch_neurons",
+    "plan",
     "prune",
     "read_circuit",
     "read_prompts",

@@ -11,7 +11,7 @@ from acdc_slow import slow_acdc
 
 from edgewise import load_model, make_task
 from edgewise.engine.partial.incremental import RunningCircuit
-from edgewise.engine.run import memory
+from edgewise.engine.run import room
 from edgewise.errors import MemoryLimitError
 from edgewise.graph import Circuit
 from edgewise.models import Model
@@ -159,7 +159,7 @@ def test_a_search_that_begins_with_what_another_ended_with_removes_nothing_that_
     found = acdc(model, pairs, 1e-4, metric="logit-diff", absolute=True).circuit()
     again = acdc(model, pairs, 1e-4, metric="logit-diff", absolute=True, start=found)
     assert (again.circuit().mask == found.mask).all()
-    assert len(again.trace) == found.n_edges
+    assert len(again.trace) == again.done == again.total == found.n_edges
 
 
 TAUS = (0.0003, 0.001, 0.004, 0.05)
@@ -221,7 +221,7 @@ def test_what_is_kept_of_all_prompts_must_fit(monkeypatch: pytest.MonkeyPatch) -
         return begun(self, *args)
 
     monkeypatch.setattr(PresentCircuit, "_part", counted)
-    monkeypatch.setattr(memory, "_used", lambda device: 1000 + sum(kept))
+    monkeypatch.setattr(room, "used", lambda device: 1000 + sum(kept))
     monkeypatch.setattr("edgewise.search.acdc.sweep.micro_batch", lambda *_: 2)
     with pytest.raises(
         MemoryLimitError, match=r"1,450 bytes .* 5 prompts, which take about 1,500 bytes; give 4 prompts"

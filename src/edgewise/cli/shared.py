@@ -9,7 +9,7 @@ import typer
 
 from edgewise.cli import output
 from edgewise.cli.carried_out import carried_out
-from edgewise.cli.groups import BATCH, CIRCUIT, MEMORY, METRIC_OF_RUN, MODEL, NUMBERS
+from edgewise.cli.groups import BATCH, CIRCUIT, MEMORY, METRIC_OF_RUN, MODEL, NUMBERS, PROCESSES
 from edgewise.cli.options import AsJson, Given, Overwrite, split, takes
 from edgewise.errors import UnknownNameError, did_you_mean
 
@@ -36,6 +36,7 @@ Way = Annotated[
     MODEL.only("trust_remote_code"),
     BATCH,
     MEMORY,
+    PROCESSES,
 )
 def shared(
     given: Given,

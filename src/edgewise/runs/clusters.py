@@ -114,7 +114,7 @@ def clusters(
         RunError: no finished run, one without per-prompt scores, or runs of several models.
         DataError: too few prompts, or one that uses none of the edges.
     """
-    runs = [load_run(folder) for folder in folders]
+    runs = [load_run(folder, instead="leave --level neuron out, and give --per-prompt") for folder in folders]
     for run in runs[1:]:
         refuse_another_model(runs[0], run)
         if run.circuit.graph != runs[0].circuit.graph:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from edgewise import processes
 from edgewise.errors import DataError, RunError
 from edgewise.evaluation.specificity import Carried, carried
 from edgewise.models import Model
@@ -23,6 +24,8 @@ from edgewise.tasks import TASKS, PromptSet, load_task
 
 MEASURING = "measuring circuits on other tasks"
 BUILT = ("planted", "compiled")
+
+_INSTEAD = "measure other tasks with `edgewise evaluate DIR --task NAME --overwrite`"
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ def specificity(
         RunError: runs of several models, or none of the tasks can be made.
         EdgewiseError: no finished run there, unknown tasks.
     """
-    runs = [load_run(folder) for folder in folders]
+    runs = [load_run(folder, instead=_INSTEAD) for folder in folders]
     _require_one_model(runs)
     for task in tasks or ():
         load_task(task)
@@ -96,6 +99,7 @@ def specificity(
         sets = {task: found for task, found in sets.items() if not isinstance(found, str)}
     if not any(isinstance(found, PromptSet) for found in sets.values()):
         raise RunError(f"model {config.model} has the words of none of the tasks {', '.join(asked)}; name others")
+    processes.require_alike({f"prompts of {task}": _shown(found) for task, found in sets.items()})
     conditions, total = execution.conditions(batch_size), len(runs) * len(sets) * n
     cells: list[Cell] = []
     for run in runs:
@@ -137,6 +141,10 @@ def _prompts(config: RunConfig, model: Model, task: str, n: int) -> PromptSet | 
         return prompts_of(replace(other, n=n, split="held-out", metric=None), model)
     except DataError as error:
         return str(error)
+
+
+def _shown(found: PromptSet | str) -> str:
+    return found if isinstance(found, str) else found.fingerprint()
 
 
 def _require_one_model(runs: Sequence[Run]) -> None:

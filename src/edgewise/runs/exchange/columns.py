@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from typing import Any
 
 from edgewise.errors import FormatError
 from edgewise.graph import Graph
-from edgewise.runs.exchange.format import Exchanged, Format
+from edgewise.runs.exchange.format import Column, Exchanged, Format
 from edgewise.runs.exchange.rows import LOST, columns_of, from_columns
 
 
 def write(result: Exchanged) -> bytes:
     """The file."""
+    return table(columns_of(result))
+
+
+def table(columns: Mapping[str, Column]) -> bytes:
+    """Any columns as a file."""
     arrow, parquet = _pyarrow()
-    table = arrow.table(columns_of(result))
     buffer = io.BytesIO()
-    parquet.write_table(table, buffer)
+    parquet.write_table(arrow.table(dict(columns)), buffer)
     return buffer.getvalue()
 
 
@@ -40,4 +45,6 @@ def _pyarrow() -> Any:
     return pyarrow, parquet
 
 
-FORMAT = Format("a table, in columns", ".parquet", "scores, circuit", "ours", LOST, write, read, by_place=True)
+FORMAT = Format(
+    "a table, in columns", ".parquet", "scores, circuit", "ours", LOST, write, read, by_place=True, table=table
+)

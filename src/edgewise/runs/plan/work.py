@@ -28,7 +28,7 @@ from edgewise.tasks import PromptPair
 
 CPU = torch.device("cpu")
 Pairs = Sequence[PromptPair]
-# Of patched runs, those that begin in layer 0 and those of the unembedding alone.
+# Of patched runs, those that begin in the first layer and those that begin in the last.
 Run = Literal["longest", "shortest"]
 Runs = Sequence[Run]
 
@@ -80,7 +80,8 @@ def share_of(graph: Graph, run: Run) -> float:
 
 
 def _column(graph: Graph, run: Run) -> int:
-    return graph.v(0).start if run == "longest" else graph.logits
+    last = graph.spec.n_layers - 1
+    return graph.logits if run == "shortest" and last == 0 else graph.v(0 if run == "longest" else last).start
 
 
 def at_once(pairs: Pairs) -> int:

@@ -13,10 +13,11 @@ from edgewise.engine.partial.circuit_values import CircuitValues
 from edgewise.engine.partial.incremental import RunningCircuit
 from edgewise.engine.run.at_once import most_tokens
 from edgewise.engine.run.batches import Batch, divide
-from edgewise.engine.run.memory import Allowances
+from edgewise.engine.run.memory import shares
 from edgewise.engine.run.metric_gradient import metric_values, require_finite
 from edgewise.engine.run.references import with_references
 from edgewise.engine.run.replacement import Baseline, corrupted_run, resample_from
+from edgewise.engine.run.room import Allowances
 from edgewise.graph.arrays import BoolArray
 from edgewise.metrics import Metric, MetricBatch
 from edgewise.models import Model
@@ -62,7 +63,7 @@ class PresentCircuit:
         Raises:
             MemoryLimitError: the runs of all prompts, which are kept, will not fit.
         """
-        allowance, done = Allowances.now(model, conditions), 0
+        allowance, done = Allowances.now(shares(model), conditions), 0
         self._metric, self._parts = metric, list[_Part]()
         self.clean_metric = np.full(len(pairs), np.nan)
         self.corrupted_metric = np.full(len(pairs), np.nan)

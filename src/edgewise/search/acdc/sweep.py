@@ -17,7 +17,8 @@ import numpy.typing as npt
 from edgewise import processes
 from edgewise.engine.partial.circuit_values import CircuitValues
 from edgewise.engine.run.inputs import AnyMetric, graph_for, metric_for, usable
-from edgewise.engine.run.memory import micro_batch, release
+from edgewise.engine.run.memory import micro_batch
+from edgewise.engine.run.room import release
 from edgewise.errors import SettingError
 from edgewise.graph import Circuit, Graph
 from edgewise.metrics import Metric
