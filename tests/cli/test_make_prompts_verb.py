@@ -107,11 +107,19 @@ def test_an_example_of_every_task_as_a_model_reads_it(cli: Cli) -> None:
 def test_the_page_names_every_key_and_every_check() -> None:
     from edgewise.runs.data_checks import Measured, check_data, check_scores
     from edgewise.tasks import PromptPair
-    from edgewise.tasks.templates import lists, read
+    from edgewise.tasks.templates import lists, read, read_order, read_slots
 
     page = (Path(__file__).resolve().parents[2] / "docs" / "prompts.md").read_text(encoding="utf-8")
-    for key in (*read._KEYS, *read._KEYS_OF_SLOT, *lists._CONTENTS, *lists.OWN):
-        assert f"`{key}`" in page or f"`{key} =" in page or f"`[[{key}]]`" in page or f"[{key}" in page, key
+    of_slots = (*read_slots._OF_DRAWN, *read_slots._OF_NUMBER, *read_slots._OF_DERIVED)
+    of_lists = (*lists._CONTENTS, *lists._TRIED, *lists.OWN)
+    for key in (*read._KEYS, *of_slots, *of_lists, *read_order._OF_OPTION):
+        assert (
+            f"`{key}`" in page
+            or f"`{key} =" in page
+            or f"`[[{key}]]`" in page
+            or f" {key} =" in page
+            or f"[{key}" in page
+        ), key
     measured = Measured(np.array([2.0, 1.0]), np.array([0.0, 0.0]), True, 1.0)
     of_scores = check_scores(np.ones(3), np.ones(3))
     assert of_scores is not None

@@ -125,5 +125,8 @@ def test_tasks_refuse_a_missing_tokenizer_and_wrong_arguments():
         make_task("ioi", tokenizer, n=0)
     with pytest.raises(DataError, match="split: 'test' is not one of discovery, held-out"):
         make_task("ioi", tokenizer, split="test")  # type: ignore[arg-type]
-    with pytest.raises(DataError, match=r"task 'ioi' has no option 'templat'; its options: .*template"):
+    with pytest.raises(
+        DataError,
+        match=r"task 'ioi' has no option 'templat'; did you mean 'template'. its options: order, template, cor",
+    ):
         make_task("ioi", tokenizer, options={"templat": "acdc"})

@@ -117,7 +117,7 @@ def test_only_fillers_of_the_commonest_length_stay_and_the_others_are_named(temp
         "Papua New": "not 1 token as most",
         "Atlantis": "its answer is not one token",
     }
-    (line,) = described(found.dropped, template(TABLE % "resample").slots)
+    (line,) = described(found.dropped)
     assert line.startswith("slot 'land': 3 of 7 fillers left out (")
 
 
@@ -160,6 +160,7 @@ def test_a_task_of_the_library_has_a_source_and_holds_whole_words_out(name, gpt2
             row.fillers[slot] for row in rows for slot in row.fillers if one.slots[slot].words.name == one.split
         }
     assert not words["discovery"] & words["held-out"]
+    assert bool(words["held-out"]) != any(step.companions for step in fitted.form.steps(True)), "pairs, or words"
     assert make_task(name, gpt2_tokenizer, n=3).pairs == make_task(name, gpt2_tokenizer, n=3).pairs
 
 
