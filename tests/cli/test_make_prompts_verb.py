@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -126,7 +127,9 @@ def test_the_page_names_every_key_and_every_check() -> None:
     for check in (*check_data([PromptPair((1,), (2,), (3,), (4,))] * 2, measured), of_scores):
         limit = f"{check.limit:.0%}".replace("%", " %") + (" or more" if check.least else " or less")
         assert f"| {check.name} |" in page
-        assert page.split(f"| {check.name} |")[1].split("|")[1].strip() == ("none" if check.limit == 0 else limit)
+        _, said, source, do, *_ = map(str.strip, page.split(f"| {check.name} |")[1].split("|"))
+        assert (said, source) == ("none" if check.limit == 0 else limit, check.source)
+        assert do == re.sub(r"about .* prompts", "as many prompts as it says", check.do)
 
 
 def test_a_template_is_a_task(cli: Cli, template: Path, tmp_path: Path) -> None:
