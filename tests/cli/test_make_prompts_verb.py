@@ -32,6 +32,15 @@ names = { words = "names" }
 """
 
 
+def test_answers_that_go_on_with_a_word_are_said(cli: Cli, template: Path, tmp_path: Path) -> None:
+    words = ("make-prompts", template, "--model", "demo", "--n", 2, "--out", tmp_path / "made.jsonl")
+    assert "go on with" not in cli(*words).out
+    template.write_text(TEMPLATE.replace('" {one}"', '"{one}"'))
+    assert re.search(
+        "answers go on with the prompt's last word: 'to' and '[A-Z][a-z]+', with no space", cli(*words).out
+    )
+
+
 @pytest.fixture
 def template(tmp_path: Path) -> Path:
     path = tmp_path / "mine.toml"

@@ -70,6 +70,12 @@ slots:
     assert {row.pair for row in ours} == {row.pair for row in theirs}
 
 
+def test_a_name_twice_in_yaml_is_refused(template):
+    text = "clean: 'The {a} is'\nslots:\n  a: [bag, hat]\n  b: [red]\n  a: [cup]\nanswers: ' {b}'\n"
+    with pytest.raises(DataError, match="line 5: 'a' stands there twice; give each name once"):
+        template(text, "mine.yaml")
+
+
 def test_two_slots_change_places(template, encoder):
     text = """
 clean = "{one} met {two}. {one}"

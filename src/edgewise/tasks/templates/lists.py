@@ -108,7 +108,7 @@ def _own(names: list[Any], where: str) -> tuple[Filler, ...]:
 
 def _words(value: Any, where: str) -> tuple[Filler, ...]:
     if not isinstance(value, list) or not all(isinstance(text, str) and text for text in value):
-        raise DataError(f'{where}: {shown(value)} is not a list of words; write ["one", "two"]')
+        raise DataError(f'{where}: {shown(value)} is not a list of words; write ["one", "two"], each in quotes')
     return tuple(map(word, value))
 
 

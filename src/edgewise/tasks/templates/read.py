@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ def _document(path: Path) -> Mapping[str, Any]:
         if path.stat().st_size > _MOST_BYTES:
             raise DataError("larger than any template; put long lists into CSV files")
         text = path.read_text(encoding="utf-8")
-        found = tomllib.loads(text) if path.suffix.lower() == ".toml" else yaml.safe_load(text)
+        found = tomllib.loads(text) if path.suffix.lower() == ".toml" else _yaml(text)
     except OSError as error:
         raise DataError(f"cannot be read ({error.strerror}); check the path") from error
     except UnicodeDecodeError as error:
@@ -63,6 +63,29 @@ def _document(path: Path) -> Mapping[str, Any]:
     if not isinstance(found, dict):
         raise DataError("a template is names with values, such as clean = ...; see docs/prompts.md")
     return found
+
+
+def _yaml(text: str) -> Any:
+    """What YAML text says; a name given twice is refused, of which YAML would keep the last."""
+    left, seen = [yaml.compose(text, yaml.SafeLoader)], set[int]()
+    while left:
+        node = left.pop()
+        if node is None or id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            _each_once([key for key, _ in node.value if isinstance(key, yaml.ScalarNode)])
+            left += [part for pair in node.value for part in pair]
+        elif isinstance(node, yaml.SequenceNode):
+            left += node.value
+    return yaml.safe_load(text)
+
+
+def _each_once(keys: Sequence[Any]) -> None:
+    names = [key.value for key in keys]
+    twice = next((key for at, key in enumerate(keys) if key.value in names[:at]), None)
+    if twice is not None:
+        raise DataError(f"line {twice.start_mark.line + 1}: {twice.value!r} stands there twice; give each name once")
 
 
 def _template(said: Mapping[str, Any], name: str, folder: Path) -> Template:
@@ -145,7 +168,9 @@ def _when(said: Mapping[str, Any], slots: Slots) -> dict[str, str]:
 
 
 def _patterns(said: Mapping[str, Any], key: str, slots: Slots) -> tuple[Pattern, ...]:
-    texts = said.get(key)
+    if key not in said:
+        raise DataError(f"no {key} given; write {key} = and a sentence, or a list of sentences")
+    texts = said[key]
     texts = list(texts.values()) if isinstance(texts, Mapping) else [texts] if isinstance(texts, str) else texts
     if not isinstance(texts, list) or not texts or not all(isinstance(text, str) and text for text in texts):
         raise DataError(f"{key}: {shown(texts)} where sentences belong; give text, or a list of texts")
