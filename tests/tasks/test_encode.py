@@ -121,6 +121,8 @@ def test_tasks_refuse_a_missing_tokenizer_and_wrong_arguments():
     tokenizer = word_tokenizer()
     with pytest.raises(DataError, match="task 'ioi' is text and the model has no tokenizer"):
         make_task("ioi", None)
+    with pytest.raises(DataError, match="MIB's tasks are datasets; write --data mib/ioi"):
+        make_task("mib/ioi", tokenizer)
     with pytest.raises(DataError, match="n: 0 prompts asked for"):
         make_task("ioi", tokenizer, n=0)
     with pytest.raises(DataError, match="split: 'test' is not one of discovery, held-out"):

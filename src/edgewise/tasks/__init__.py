@@ -16,6 +16,7 @@ from edgewise.errors import DataError
 from edgewise.registry import Registry
 from edgewise.tasks.chat import ChatEncoder, as_chat
 from edgewise.tasks.encode import TextEncoder, Tokenizer
+from edgewise.tasks.hub import MIB
 from edgewise.tasks.prompts import PromptPair, PromptSet
 from edgewise.tasks.templates import is_template
 from edgewise.tasks.validation import Validated, validate
@@ -71,8 +72,10 @@ def load_task(name: str) -> Any:
 
     Raises:
         UnknownNameError: no such task.
-        DataError: a template that cannot be read, or does not fit together.
+        DataError: a template that cannot be read, or does not fit together; one of MIB's, which are data.
     """
+    if name.startswith(MIB):
+        raise DataError(f"task {name!r}: MIB's tasks are datasets; write --data {name}")
     if not is_template(name):
         return TASKS.load(name)
     from edgewise.tasks.templates.shipped import TemplateTask
