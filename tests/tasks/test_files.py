@@ -221,7 +221,7 @@ def test_a_text_answer_to_a_prompt_of_ids_is_looked_up_by_itself(tmp_path):
         (
             "p.csv",
             b"clean,answers\na,b\n",
-            "missing field 'corrupted'; the file has clean, answers; add it, so that every row has clean, corrupted, answers, or",
+            "missing field 'corrupted'; the file has clean, answers; add it, so that",
         ),
         ("p.jsonl", b'{"clean": "a", "corrupted": "b"}', "missing field 'answers'"),
         ("p.csv", b"clean,clean\na,b\n", "two columns are named 'clean'"),
