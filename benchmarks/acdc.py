@@ -17,11 +17,10 @@ import time
 from collections.abc import Sequence
 
 import torch
-from eap import CASES, prepare
+from cases import CASES
 from patch import plain, timed
 from torch import nn
 
-from edgewise import load_model
 from edgewise.engine.run.batches import Batch
 from edgewise.models import Model
 from edgewise.search.acdc.search import search
@@ -49,8 +48,8 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     for name in options.case or SEARCHES:
         case, n_prompts, metrics = SEARCHES[name]
-        module, pairs, _ = prepare(CASES[case])
-        model, pairs = load_model(module), pairs[:n_prompts]
+        model, pairs = CASES[case].prepare()
+        module, pairs = model.module, pairs[:n_prompts]
         for metric, thresholds in metrics.items():
             for tau in options.tau or thresholds:
                 row = searched(name, module, model, pairs, metric, tau, options.seconds)

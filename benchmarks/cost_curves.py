@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from eap import Case, prompts
+from cases import Case, prompts
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from edgewise import EdgeScores, Model, load_model, patch_edges, score_edges, top_n

@@ -18,10 +18,10 @@ from collections import defaultdict
 
 import numpy as np
 import torch
-from eap import CASES, prepare
+from cases import CASES
 from patch import plain, timed
 
-from edgewise import get_metric, load_model
+from edgewise import get_metric
 from edgewise.engine.run.batches import Batch
 from edgewise.search.exact.patching import Measure
 from edgewise.search.exact.targets import Targets
@@ -36,8 +36,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    module, pairs, _ = prepare(CASES["batch32"])
-    model = load_model(module)
+    model, pairs = CASES["batch32"].prepare()
+    module = model.module
     batch = Batch.of(pairs, model.device)
     targets = Targets.edges(model.graph)
     strata: dict[int, list[int]] = defaultdict(list)

@@ -6,6 +6,7 @@ Each size is a fresh process that reads the file and scores it, as `edgewise dis
     python benchmarks/many_prompts.py --bootstrap 200
     python benchmarks/many_prompts.py --sizes 32 512 --tokens 64
     python benchmarks/many_prompts.py --tiny --sizes 1000 10000 100000 --threads 1     # and many_prompts.json anew
+    python benchmarks/many_prompts.py --parquet --sizes 1000 10000 100000 --threads 1  # reading alone; kept there too
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from edgewise import load_model, read_prompts, score_edges
 from edgewise.settings.conditions import Conditions
+from edgewise.tasks.files import read_prompts as read_file
 
 RESULTS = Path(__file__).with_suffix(".json")
 VOCABULARY = 5_000
@@ -40,6 +42,28 @@ def write_file(path: Path, n: int, tokens: int) -> None:
             file.write(json.dumps(row) + "\n")
 
 
+def write_parquet(path: Path, n: int, tokens: int) -> None:
+    """The same rows as a Parquet file."""
+    from pyarrow.json import read_json
+    from pyarrow.parquet import write_table
+
+    lines = path.with_suffix(".jsonl")
+    write_file(lines, n, tokens)
+    write_table(read_json(lines), path, row_group_size=10_000)
+
+
+def read(path: Path) -> dict[str, float]:
+    """Read the file in this process, as ids of a model that is not there."""
+    began = time.perf_counter()
+    prompts = read_file(path, None, vocab_size=VOCABULARY)
+    return {"prompts": len(prompts), "read_s": round(time.perf_counter() - began, 3), "peak_mb": round(peak())}
+
+
+def peak() -> float:
+    """Of this process's memory, in MB."""
+    return int(Path("/proc/self/status").read_text(encoding="ascii").split("VmHWM:")[1].split()[0]) / 1024
+
+
 def score(path: Path, bootstrap: int, shape: str) -> dict[str, float]:
     """Read and score the file in this process."""
     torch.manual_seed(0)
@@ -52,13 +76,12 @@ def score(path: Path, bootstrap: int, shape: str) -> dict[str, float]:
     read = time.perf_counter()
     score_edges(model, prompts, conditions=Conditions(batch_size=batch_size), bootstrap=bootstrap, method="eap")
     done = time.perf_counter()
-    peak = int(Path("/proc/self/status").read_text(encoding="ascii").split("VmHWM:")[1].split()[0]) / 1024
     return {
         "prompts": len(prompts),
         "read_s": round(read - began, 3),
         "score_s": round(done - read, 3),
         "ms_per_prompt": round(1000 * (done - began) / len(prompts), 3),
-        "peak_mb": round(peak),
+        "peak_mb": round(peak()),
     }
 
 
@@ -71,25 +94,33 @@ def main() -> None:
     parser.add_argument("--bootstrap", type=int, default=0, help="resamples whose means are kept too")
     parser.add_argument("--tiny", action="store_true", help="a model so small that the prompts' own memory shows")
     parser.add_argument("--score", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--parquet", action="store_true", help="read Parquet files, and score nothing")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     if options.score:
-        print(json.dumps(score(options.score, options.bootstrap, "tiny" if options.tiny else "small")))
+        file, shape = options.score, "tiny" if options.tiny else "small"
+        print(json.dumps(read(file) if options.parquet else score(file, options.bootstrap, shape)))
         return
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for size in options.sizes:
-            path = Path(folder) / f"{size}.jsonl"
-            write_file(path, size, options.tokens)
+            path = Path(folder) / f"{size}.{'parquet' if options.parquet else 'jsonl'}"
+            (write_parquet if options.parquet else write_file)(path, size, options.tokens)
             command = [sys.executable, __file__, "--score", str(path), "--threads", str(options.threads)]
             command += ["--bootstrap", str(options.bootstrap), *(["--tiny"] if options.tiny else [])]
+            command += ["--parquet"] if options.parquet else []
             done = subprocess.run(command, check=True, capture_output=True, text=True)
             rows.append(json.loads(done.stdout))
             print(json.dumps(rows[-1]), flush=True)
-    print(f"\n{'prompts':>8} {'read s':>8} {'score s':>8} {'ms each':>8} {'peak MB':>8}")
-    for row in rows:
-        print(f"{row['prompts']:8} {row['read_s']:8} {row['score_s']:8} {row['ms_per_prompt']:8} {row['peak_mb']:8}")
-    if options.tiny:
+    if options.parquet:
+        kept = {row["prompts"]: row for row in json.loads(RESULTS.read_text(encoding="utf-8"))}
+        rows = [kept[row["prompts"]] | {"parquet_mb": row["peak_mb"], "parquet_s": row["read_s"]} for row in rows]
+    else:
+        print(f"\n{'prompts':>8} {'read s':>8} {'score s':>8} {'ms each':>8} {'peak MB':>8}")
+        for row in rows:
+            columns = ("prompts", "read_s", "score_s", "ms_per_prompt", "peak_mb")
+            print(" ".join(f"{row[name]:8}" for name in columns))
+    if options.tiny or options.parquet:
         RESULTS.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
 

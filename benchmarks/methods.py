@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 
 import torch
-from eap import CASES, prompts
+from cases import CASES, prompts
 
 from edgewise import load_model, score_edges
 from edgewise.attribution import METHODS

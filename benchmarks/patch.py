@@ -16,10 +16,10 @@ import time
 from collections.abc import Callable
 
 import torch
-from eap import CASES, first_and_last, prepare
+from cases import CASES
+from eap import first_and_last
 from torch import Tensor, nn
 
-from edgewise import load_model
 from edgewise.engine.patching.patch import patched_logits
 from edgewise.engine.run.batches import Batch
 from edgewise.engine.run.replacement import resample
@@ -60,8 +60,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    module, pairs, _ = prepare(CASES["batch32"])
-    model = load_model(module)
+    model, pairs = CASES["batch32"].prepare()
+    module = model.module
     batch = Batch.of(pairs, model.device)
     baseline = resample(model, batch)
     draw = torch.Generator().manual_seed(0)

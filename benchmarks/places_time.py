@@ -3,8 +3,9 @@
     python benchmarks/places_time.py --out benchmarks/places_time.json
 
 Cases are those of `eap.py`, half as many prompts; seconds of processor time in one process, one thread, alternating.
-`ratio` is the median over repeats of the seconds by those of the plain scores beside them; so is `ratio_readers`, which
-`--readers` measures.
+`places` and, with `--readers`, `readers` have the median over repeats of the seconds by those of the plain scores
+beside them, and the least and the greatest; `again`, the same of plain scores made once more, says how far that is
+chance.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ import statistics
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
-from eap import CASES, prompts
+from cases import CASES, prompts
 
 from edgewise import load_model, score_edges
 from edgewise.settings.conditions import Conditions
@@ -26,6 +28,7 @@ from edgewise.tasks.places import by_place
 from edgewise.tasks.prompts import Span
 
 SPANS = 10
+SHAPES = {"batch8": "GPT-2 small's", "llama-gqa": "eight Llama blocks", "gemma2": "eight Gemma 2 blocks"}
 
 
 def spanned(prompts: PromptSet) -> PromptSet:
@@ -37,36 +40,57 @@ def spanned(prompts: PromptSet) -> PromptSet:
 
 def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    asked.add_argument("--case", nargs="*", default=["batch8", "llama-gqa", "gemma2"])
+    asked.add_argument("--case", nargs="*", default=list(SHAPES))
     asked.add_argument("--repeats", type=int, default=3)
     asked.add_argument("--readers", action="store_true")
     asked.add_argument("--out")
     given = asked.parse_args()
     torch.set_num_threads(1)
-    rows = {}
+    kept = Path(given.out) if given.out else None
+    rows = json.loads(kept.read_text())["cases"] if kept and kept.exists() else {}
     for name in given.case:
         case = CASES[name]
         model = load_model(case.build().eval())
         plain = PromptSet(name, tuple(prompts(case, model.vocab_size))[: case.pairs // 2])
-        variants = [
-            plain,
-            *(by_place(spanned(plain), "spans", readers) for readers in (False, True)[: 1 + given.readers]),
-        ]
+        variants = {"plain": plain, "again": plain, "places": by_place(spanned(plain), "spans")}
+        if given.readers:
+            variants["readers"] = by_place(spanned(plain), "spans", True)
         conditions, seconds = Conditions(batch_size=min(case.batch_size, 8)), []
         for _ in range(given.repeats + 1):
-            one = []
-            for some in variants:
+            one = {}
+            for what, some in variants.items():
                 begun = time.process_time()
                 score_edges(model, some, method="eap", conditions=conditions)
-                one.append(time.process_time() - begun)
+                one[what] = time.process_time() - begun
             seconds.append(one)
-        kept = seconds[1:]
-        ratios = [round(statistics.median(one[at] / one[0] for one in kept), 2) for at in range(1, len(variants))]
-        seconds_of_plain = round(statistics.median(one[0] for one in kept), 2)
-        rows[name] = {"seconds": seconds_of_plain} | dict(zip(("ratio", "ratio_readers"), ratios, strict=False))
+        rows[name] = summary(seconds[1:])
         print(name, json.dumps(rows[name]), flush=True)
-    if given.out:
-        Path(given.out).write_text(json.dumps({"spans": SPANS, "cases": rows}, indent=1) + "\n")
+        if kept:
+            kept.write_text(json.dumps({"spans": SPANS, "cases": rows}, indent=1) + "\n")
+
+
+def table(found: dict[str, Any]) -> str:
+    """The table of docs/positions.md."""
+    lines = ["| model's shape | by place | by reader too | EAP once more |", "| --- | ---: | ---: | ---: |"]
+    for name in SHAPES:
+        row = found["cases"][name]
+        cells = [SHAPES[name], *(_spread(row[what]) for what in ("places", "readers", "again"))]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _spread(ratios: list[float]) -> str:
+    middle, least, most = (f"{ratio:.2f}" for ratio in ratios)
+    return f"{middle} ({least} to {most})"
+
+
+def summary(seconds: list[dict[str, float]]) -> dict[str, Any]:
+    """Seconds of plain scores, and of each other variant the times of them: the median, the least, the greatest."""
+    found: dict[str, Any] = {"seconds": round(statistics.median(one["plain"] for one in seconds), 2)}
+    for what in list(seconds[0])[1:]:
+        ratios = sorted(one[what] / one["plain"] for one in seconds)
+        found[what] = [round(value, 2) for value in (statistics.median(ratios), ratios[0], ratios[-1])]
+    return found | {"repeats": len(seconds)}
 
 
 if __name__ == "__main__":

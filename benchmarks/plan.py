@@ -71,6 +71,9 @@ class Pair:
 
 PAIRS = (
     Pair("demo", "demo", "eap", 800),
+    Pair("demo", "demo", "eap", 100),
+    Pair("demo", "demo", "eap+exact", 20),
+    Pair("demo", "demo", "activation-patching", 20),
     Pair("demo", "demo", "acdc", 20, settings={"tau": 0.0, "absolute": True}),
     Pair("GPT-2's shape, 6 layers of 256", SMALL, "activation-patching", 4, 16),
     Pair("GPT-2 small's shape", GPT2, "eap", 32, 15),
@@ -178,19 +181,19 @@ def main() -> None:
     asked = parser.parse_args()
     torch.set_num_threads(1)
     before = json.loads(asked.out.read_text())["rows"] if asked.out.is_file() else []
-    rows = {(one["model"], one["method"]): one for one in before}
+    rows = {(one["model"], one["method"], one["prompts"]): one for one in before}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         for name in (SMOL, GEMMA):
             (folder / name).symlink_to((asked.real / name).resolve())
         for pair in PAIRS:
             if pair.name.startswith(asked.only) and pair.method.startswith(asked.method):
-                key = (pair.name, pair.method)
+                key = (pair.name, pair.method, pair.n)
                 known = rows[key]["measured"] if asked.plan_only and key in rows else None
                 found = rows[key] = row(pair, folder, known)
                 ratios = [found["measured"][what] / found["planned"][what] for what in ("seconds", "peak")]
                 print(pair.name, pair.method, [round(ratio, 2) for ratio in ratios], flush=True)
-                order = [(one.name, one.method) for one in PAIRS]
+                order = [(one.name, one.method, one.n) for one in PAIRS]
                 ordered = [rows[key] for key in order if key in rows]
                 asked.out.write_text(json.dumps({"threads": 1, "rows": ordered}, indent=2) + "\n")
 

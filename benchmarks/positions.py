@@ -3,10 +3,11 @@
 python benchmarks/positions.py --model model.gguf --name gemma-3-270m --task ioi --out benchmarks/positions.json
 
 Scores are of one pass over the discovery prompts, kept apart by span. A circuit with places is the first n edges at
-places of that ranking; one without is the first edges by the sums over places, each of which counts as many times as
-there are places at which it has a score that is not zero, up to n. Both are measured on held-out prompts, with every
-edge outside patched by the corrupted prompt's value: faithfulness of the logit difference, and the KL divergence from
-the whole model. Written anew for one model, the file keeps the others. The table and the picture of docs/positions.md
+places of that ranking; one without is the first edges by the same method's plain scores (the sums over places, but
+where some are measured), each of which counts as many times as there are places at which it has a score that is not
+zero, up to n. Both are measured on held-out prompts, with every edge outside patched by the corrupted prompt's value:
+faithfulness of the logit difference, and the KL divergence from the whole model. Written anew for some methods of one
+model, the file keeps the others. The table and the picture of docs/positions.md
 are `table` and `picture` of that file.
 """
 
@@ -37,14 +38,14 @@ from edgewise.tasks import PromptSet
 from edgewise.tasks.places import by_place
 
 SHARES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
-METHODS: dict[str, dict[str, Any]] = {"eap": {}, "eap-ig-inputs": {"settings": {"steps": 5}}}
+METHODS: dict[str, dict[str, Any]] = {"eap": {}, "eap-ig-inputs": {"settings": {"steps": 5}}, "eap+exact": {}}
 
 
-def masks_of(scores: EdgeScores) -> tuple[np.ndarray, list[tuple[int, int, int]]]:
+def masks_of(scores: EdgeScores, plainly: EdgeScores) -> tuple[np.ndarray, list[tuple[int, int, int]]]:
     """Circuits with and without places by turns, and their sizes: edges at places, and pairs of ends of both."""
     values = np.nan_to_num(scores.values)
     real = values != 0
-    with_places, sums = np.abs(values), np.abs(values.sum(-1))
+    with_places, sums = np.abs(values), np.abs(np.nan_to_num(plainly.values))
     order = np.argsort(-with_places, axis=None, kind="stable")
     plain = np.argsort(-sums, axis=None, kind="stable")
     counts = real.sum(-1).reshape(-1)[plain].cumsum()
@@ -134,20 +135,22 @@ def main() -> None:
     asked.add_argument("--methods", nargs="*", default=list(METHODS))
     given = asked.parse_args()
     model = load_model(given.model)
-    found, held = (
-        by_place(make_task(given.task, model, n=given.n, split=split), "spans") for split in ("discovery", "held-out")
-    )
-    begun, by_method = time.time(), {}
+    plain, held = (make_task(given.task, model, n=given.n, split=split) for split in ("discovery", "held-out"))
+    found, held = by_place(plain, "spans"), by_place(held, "spans")
+    path, name = Path(given.out), f"{given.name} {given.task}"
+    every = json.loads(path.read_text()) if path.is_file() else {}
+    by_method = every.get(name, {}).get("methods", {})
+    begun = time.time()
     for method in given.methods:
         scores = score_edges(model, found, method=method, **METHODS[method])
         assert isinstance(scores, EdgeScores)
-        masks, sizes = masks_of(scores)
+        plainly = score_edges(model, plain, method=method, **METHODS[method]) if "+" in method else scores.plain
+        assert isinstance(plainly, EdgeScores)
+        masks, sizes = masks_of(scores, plainly)
         by_method[method] = rows_of(measured(model, held, masks, given.batch_size), sizes)
         print(method, f"{time.time() - begun:.0f} s", json.dumps(by_method[method], indent=1))
-    path = Path(given.out)
-    every = json.loads(path.read_text()) if path.is_file() else {}
-    every[f"{given.name} {given.task}"] = {"prompts": given.n, "places": len(scores.graph.places), "methods": by_method}
-    path.write_text(json.dumps(every, indent=1) + "\n")
+        every[name] = {"prompts": given.n, "places": len(scores.graph.places), "methods": by_method}
+        path.write_text(json.dumps(every, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -48,6 +48,11 @@ CASES = (
     ),
     Case("discover: activation-patching", _discover("--method", "activation-patching", "--n", "2", *_PLAIN)),
     Case("discover: acdc", _discover("--method", "acdc", "--tau", "0.2", "--n", "2", *_PLAIN)),
+    Case(
+        "discover: acdc by place",
+        _discover("--method", "acdc", "--tau", "0.5", "--positions", "spans", "--n", "2", *_PLAIN),
+        every=2,
+    ),
     Case("discover: acdc sweep", _discover("--method", "acdc", "--tau", "0.05,0.2", "--n", "2")),
     Case(
         "discover: eap-acdc",

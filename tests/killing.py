@@ -55,7 +55,13 @@ AUDITED = {
 }
 _RANDOM = re.compile(r"\.\d+-[0-9a-f]{8}\.edgewise-tmp|\d+")
 # Modules that date their results.
-DATED = ("edgewise.runs.discover", "edgewise.runs.reselect", "edgewise.runs.resume", "edgewise.evaluation.evaluate")
+DATED = (
+    "edgewise.runs.discover",
+    "edgewise.runs.neurons",
+    "edgewise.runs.reselect",
+    "edgewise.runs.resume",
+    "edgewise.evaluation.evaluate",
+)
 # A process that has imported what most commands need and run nothing, and forks others.
 CONTEXT = get_context("forkserver")
 CONTEXT.set_forkserver_preload(["killing", "edgewise.cli.main", "edgewise.runs.contest", "edgewise.runs.methods.acdc"])
@@ -155,12 +161,17 @@ class Stage:
         return self.said.read_text(errors="replace")[-2000:]
 
     def _import_what_was_needed(self) -> None:
-        """Import here what a command imported, so that the next one need not."""
+        """As `import_all`, of the last command."""
         if self._seen.exists():
-            for name in json.loads(self._seen.read_text())["imported"]:
-                if name not in sys.modules and "__main__" not in name:
-                    with contextlib.suppress(Exception):
-                        importlib.import_module(name)
+            import_all(json.loads(self._seen.read_text())["imported"])
+
+
+def import_all(names: Sequence[str]) -> None:
+    """Import here what a forked process had to import, so that the next one need not."""
+    for name in names:
+        if name not in sys.modules and "__main__" not in name:
+            with contextlib.suppress(Exception):
+                importlib.import_module(name)
 
 
 def watched_in(file: Path) -> Watched:

@@ -23,11 +23,16 @@ def test_a_table_is_that_of_the_stored_measurements(name: str) -> None:
 
 
 def test_a_large_model_stays_within_its_bound() -> None:
-    """1.3 times two forward passes and one backward pass, and 1.3 times their memory, in one and the same run."""
-    rows = [row for row in scale.stored("large_model") if row["parameters"] > 1.2e9]
+    """1.3 times two forward passes and one backward pass, and 1.3 times their memory, in one and the same run.
+
+    With float32 weights: of bfloat16 ones the scores' own products are still float32.
+    """
+    stored = scale.stored("large_model")
+    rows = [row for row in stored if row["parameters"] > 1.2e9 and row["dtype"] == "float32"]
     assert rows
     for row in rows:
-        assert min(max(one["ratio"], one["memory_ratio"]) for one in row["eap"]) <= 1.3
+        (default,) = (one for one in row["eap"] if one["micro_batch"] == row["default"])
+        assert max(default["ratio"], default["memory_ratio"]) <= 1.3
 
 
 def test_the_largest_graph_takes_seconds() -> None:
@@ -40,7 +45,8 @@ def test_the_largest_graph_takes_seconds() -> None:
 def test_memory_is_flat_in_the_number_of_prompts() -> None:
     first, *_, last = scale.stored("many_prompts")
     assert (first["prompts"], last["prompts"]) == (1_000, 100_000)
-    assert last["peak_mb"] <= 1.15 * first["peak_mb"]
+    for peak in ("peak_mb", "parquet_mb"):
+        assert last[peak] <= 1.15 * first[peak]
 
 
 def test_no_cost_grows_faster_than_in_proportion_but_that_of_layers() -> None:

@@ -1,4 +1,4 @@
-"""Several processes that work together on this machine, for tests: begun by torch, joined as torchrun's are."""
+"""Several processes that work together on this machine, for tests: forked, so that none imports torch, and joined."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.multiprocessing as mp
 
 from edgewise import processes
+from killing import CONTEXT
 
 
 def together(n: int, work: Callable[..., Any], folder: Path, *args: Any) -> list[Any]:
@@ -20,7 +20,12 @@ def together(n: int, work: Callable[..., Any], folder: Path, *args: Any) -> list
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
-    mp.spawn(_joined, (n, port, work, folder, args), nprocs=n)  # type: ignore[no-untyped-call]
+    begun = [CONTEXT.Process(target=_joined, args=(rank, n, port, work, folder, args)) for rank in range(n)]
+    for process in begun:
+        process.start()
+    for process in begun:
+        process.join()
+    assert [process.exitcode for process in begun] == [0] * n
     return [pickle.loads((folder / f"returned-{rank}").read_bytes()) for rank in range(n)]
 
 

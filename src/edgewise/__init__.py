@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from edgewise.runs.contest.comparison_result import Comparison
     from edgewise.runs.contest.shared_result import Shared
     from edgewise.runs.evaluated import Evaluated
+    from edgewise.runs.plan import Plan
     from edgewise.runs.prompts import make_task, read_prompts
     from edgewise.runs.specificity import Specificity
     from edgewise.runs.store.files import write_circuit, write_scores
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from edgewise.verbs.discover import discover
     from edgewise.verbs.evaluate import evaluate
     from edgewise.verbs.neurons import discover_neurons
+    from edgewise.verbs.plan import plan
     from edgewise.verbs.shared import shared
     from edgewise.verbs.specificity import specificity
     from edgewise.verbs.verify import verify
@@ -103,6 +105,7 @@ _HOMES = {
     "edgewise.runs.contest.comparison_result": ("Comparison",),
     "edgewise.runs.contest.shared_result": ("Shared",),
     "edgewise.runs.evaluated": ("Evaluated",),
+    "edgewise.runs.plan": ("Plan",),
     "edgewise.runs.specificity": ("Specificity",),
     "edgewise.runs.store.files": ("write_circuit", "write_scores"),
     "edgewise.runs.store.folder": ("Run", "load_run"),
@@ -125,6 +128,7 @@ _HOMES = {
     "edgewise.verbs.discover": ("discover",),
     "edgewise.verbs.evaluate": ("evaluate",),
     "edgewise.verbs.neurons": ("discover_neurons",),
+    "edgewise.verbs.plan": ("plan",),
     "edgewise.verbs.shared": ("shared",),
     "edgewise.verbs.specificity": ("specificity",),
     "edgewise.verbs.verify": ("verify",),
@@ -150,6 +154,7 @@ __all__ = [
     "NeuronRun",
     "NeuronScores",
     "NodeScores",
+    "Plan",
     "PromptPair",
     "PromptSet",
     "Run",
@@ -178,6 +183,7 @@ __all__ = [
     "make_task",
     "patch_edges",
     "patch_neurons",
+    "plan",
     "prune",
     "read_circuit",
     "read_prompts",

@@ -25,6 +25,7 @@ VIEWS = Registry(
         "PromptSet": f"{_R}.prompts:prompts_html",
         "Evaluation": f"{_R}.evaluation:evaluation_html",
         "Evaluated": f"{_R}.evaluation:evaluated_html",
+        "Plan": f"{_R}.plan:plan_html",
         "Verification": f"{_R}.verification:verification_html",
         "Comparison": f"{_R}.comparison:comparison_html",
         "Sized": f"{_R}.sizes:sized_html",

@@ -12,6 +12,7 @@ all halve their micro-batch together.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -114,7 +115,8 @@ def gather(part: Made) -> list[Made]:
     try:
         distributed.all_gather_object(parts, part)
     except RuntimeError as error:
-        raise LostProcessError(f"process {rank()} lost another one: {_line(error)}") from error
+        again = "the launcher says which, and the same command goes on from what is stored"
+        raise LostProcessError(f"process {rank()} lost another one ({_reason(error)}); {again}") from error
     return parts
 
 
@@ -129,11 +131,20 @@ def require_alike(values: Mapping[str, object]) -> None:
     """
     every = gather(dict(values))
     for number, theirs in enumerate(every):
-        for name, value in theirs.items():
-            if value != every[0].get(name):
-                raise ProcessError(
-                    f"process {number} works on another {name} than the first; give all the same files and versions"
-                )
+        if (name := _different(every[0], theirs)) is not None:
+            raise ProcessError(
+                f"process {number} has another {name} than the first; give all the same files and versions"
+            )
+
+
+def _different(one: Mapping[str, object], other: Mapping[str, object]) -> str | None:
+    """The name of the first value that differs, as deep down as there are names."""
+    for name in [*one, *(name for name in other if name not in one)]:
+        mine, theirs = one.get(name), other.get(name)
+        if mine != theirs:
+            inner = _different(mine, theirs) if isinstance(mine, Mapping) and isinstance(theirs, Mapping) else None
+            return inner or name
+    return None
 
 
 def each(make: Callable[[], Made]) -> list[Made]:
@@ -195,6 +206,11 @@ def _failure(error: Exception) -> _Failure:
     if is_out_of_memory(error):
         return _Failure(MemoryError(f"out of memory in process {rank()}: {_line(error)}"), "")
     return _Failure(error if isinstance(error, EdgewiseError) else None, f"{type(error).__name__}: {_line(error)}")
+
+
+def _reason(error: BaseException) -> str:
+    """What gloo or nccl says, without the place in its code and its advice."""
+    return re.sub(r"^\[\S*:\d+\] ", "", _line(error)).partition(". This is typically")[0]
 
 
 def _line(error: BaseException) -> str:

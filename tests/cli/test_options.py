@@ -62,7 +62,7 @@ def test_an_option_means_the_same_in_every_verb() -> None:
             if flag in {"--out", "--format", "--model", "--methods", "--json", "--help"} and flag not in SETTINGS:
                 continue
             # One model for all figures, in the place of the paper's; files of pictures, and files for other programs;
-            # several sets of prompts; as many prompts as a plan is of.
+            # several sets of prompts; as many prompts as a plan is of; a circuit to hold runs against.
             if (flag, verb) in {
                 ("--model", "paper"),
                 ("--format", "draw"),
@@ -71,6 +71,7 @@ def test_an_option_means_the_same_in_every_verb() -> None:
                 ("--task", "discover"),
                 ("--data", "discover"),
                 ("--rows", "plan"),
+                ("--circuit", "compare"),
             }:
                 continue
             first, before = seen.setdefault(flag, (verb, said))
@@ -183,7 +184,7 @@ def caught_by(cli: Cli, monkeypatch: pytest.MonkeyPatch, words: Sequence[str]) -
         raise RunError("enough")
 
     monkeypatch.setattr("edgewise.verbs.discover.discover_run", caught)
-    monkeypatch.setattr("edgewise.runs.neurons.find_neurons", caught)
+    monkeypatch.setattr("edgewise.verbs.neurons.find_neurons", caught)
     monkeypatch.setattr("edgewise.cli.discover.refuse_unreadable", lambda _: None)
     said = cli(*words)
     assert "enough" in said.err, said

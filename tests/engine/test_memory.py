@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from edgewise.attribution import AttributionState, attribute, eap
 from edgewise.engine.gradients.eap import edge_scores
-from edgewise.engine.run import memory
+from edgewise.engine.run import memory, need, room
 from edgewise.engine.run.batches import Batch, arrange, take
 from edgewise.engine.run.buffers import Buffers
 from edgewise.errors import MemoryLimitError
@@ -37,9 +39,10 @@ import os
 import sys
 from pathlib import Path
 import torch
-from transformers import Gemma2Config, Gemma2ForCausalLM, GPT2Config, GPT2LMHeadModel
+from transformers import (Gemma2Config, Gemma2ForCausalLM, GPT2Config, GPT2LMHeadModel, LlamaConfig,
+    LlamaForCausalLM)
 from edgewise import Conditions, PromptPair, load_model, score_edges
-from edgewise.engine.run import memory
+from edgewise.engine.run import need, room
 
 def peak():
     return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) * 1024
@@ -53,7 +56,7 @@ def growth(module):
     for n in (4, 16):
         score_edges(model, rows[:n], conditions=Conditions(batch_size=n), method="eap")
         peaks.append(peak())
-    return (peaks[1] - peaks[0]) / 12 / memory.bytes_per_prompt(model, 96, 1)
+    return (peaks[1] - peaks[0]) / 12 / need.bytes_per_prompt(model, 96, 1)
 
 def gpt2():
     return growth(GPT2LMHeadModel(GPT2Config(n_layer=4, n_embd=384, n_head=6, vocab_size=1000)))
@@ -62,17 +65,41 @@ def gemma2():
     return growth(Gemma2ForCausalLM(Gemma2Config(num_hidden_layers=4, hidden_size=384, num_attention_heads=6,
         head_dim=64, num_key_value_heads=2, intermediate_size=1024, vocab_size=1000)))
 
+def many_heads():
+    config = LlamaConfig(num_hidden_layers=4, hidden_size=512, num_attention_heads=16, num_key_value_heads=4,
+        intermediate_size=1024, vocab_size=1000)
+    model, rows = load_model(LlamaForCausalLM(config).eval().requires_grad_(False)), pairs(16, 32)
+    ids = torch.tensor([row.clean for row in rows])
+    before = peak()
+    embedded = model.module.get_input_embeddings()(ids).requires_grad_()
+    logits = model.module(inputs_embeds=embedded, use_cache=False, logits_to_keep=1).logits[:, -1]
+    (logits[:, 1] - logits[:, 2]).sum().backward()
+    del embedded, logits
+    plain = peak() - before
+    return plain, model, rows, before
+
+def by_default():
+    plain, model, rows, before = many_heads()
+    need.LITTLE = 0  # as of a model whose passes take gigabytes
+    score_edges(model, rows, method="eap")
+    return max(plain, peak() - before) / plain
+
+def at_once():
+    plain, model, rows, before = many_heads()
+    score_edges(model, rows, conditions=Conditions(batch_size=16), method="eap")
+    return (peak() - before) / plain
+
 def from_disk():
     model = load_model(sys.argv[1])
     weights = sum(p.numel() * p.element_size() for p in model.module.parameters())
-    each, once = memory.bytes_per_prompt(model, 64, 1), memory.fixed_bytes(model, 64)
-    limit = int(memory._used(model.device) + weights + once + 4 * each)
+    each, once = need.bytes_per_prompt(model, 64, 1), need.fixed_bytes(model, 64)
+    limit = int(room.used(model.device) + weights + once + 4 * each)
     score_edges(model, pairs(12, 64), conditions=Conditions(max_memory=limit), method="eap")
     return peak() / limit
 
 torch.set_num_threads(1)
 torch.manual_seed(0)
-for measured in (gpt2, gemma2):  # each in a process that has done nothing before
+for measured in (gpt2, gemma2, by_default, at_once):  # each in a process that has done nothing before
     if os.fork() == 0:
         print(measured.__name__, measured(), flush=True)
         os._exit(0)
@@ -96,13 +123,14 @@ def test_runs_take_the_memory_that_the_model_of_memory_says(tmp_path: Path) -> N
     share = {name: float(value) for name, value in map(str.split, done.stdout.splitlines())}
     assert 1 / 3 <= share["gpt2"] <= 1.0
     assert 1 / 3 <= share["gemma2"] <= 1.0
+    assert share["by_default"] <= 1.3 < share["at_once"]  # by a plain forward and backward pass
     assert share["from_disk"] <= 1.03  # pages of libraries that are read late
 
 
 def test_the_budget_sets_the_micro_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     model = load_model(gpt2())
-    monkeypatch.setattr(memory, "_used", lambda device: 1_000_000)
-    each, once = memory.bytes_per_prompt(model, 9, 2), memory.fixed_bytes(model, 9)
+    monkeypatch.setattr(room, "used", lambda device: 1_000_000)
+    each, once = need.bytes_per_prompt(model, 9, 2), need.fixed_bytes(model, 9)
 
     def budget(max_memory: int | None) -> int:
         return memory.micro_batch(model, PROMPTS.pairs, Conditions(max_memory=max_memory))
@@ -111,16 +139,27 @@ def test_the_budget_sets_the_micro_batch(monkeypatch: pytest.MonkeyPatch) -> Non
     assert budget(10**12) == len(PROMPTS)
     with pytest.raises(MemoryLimitError, match=r"too little: 1 MB are in use.*give at least"):
         budget(1_000_000 + once + each - 1)
-    monkeypatch.setattr(memory, "_free", lambda device: 0)
+    monkeypatch.setattr(room, "free", lambda device: 0)
     assert budget(None) == 1
+
+
+@given(st.integers(1, 40), st.integers(1, 200), st.integers(1, 5))
+def test_prompts_are_divided_evenly_in_as_few_rounds(rows: int, n_prompts: int, n_processes: int) -> None:
+    even = memory.evenly(rows, n_prompts, n_processes)
+    assert 1 <= even <= rows
+    full, left = divmod(n_prompts, n_processes * rows)
+    rounds = full + (left > 0)
+    assert rounds * n_processes * even >= n_prompts
+    # One prompt fewer at a time would not do in as many rounds.
+    assert rounds * n_processes * (even - 1) < n_prompts
 
 
 def test_of_several_devices_the_one_that_is_full_first_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     model, here, there = load_model(gpt2()), torch.device("cpu"), torch.device("meta")
     used = {here: 1_000_000, there: 5_000_000}
-    monkeypatch.setattr(memory, "_used", used.__getitem__)
+    monkeypatch.setattr(room, "used", used.__getitem__)
     monkeypatch.setattr(memory, "shares", lambda model: {here: 0.75, there: 0.25})
-    each, once = memory.bytes_per_prompt(model, 9, 2), memory.fixed_bytes(model, 9)
+    each, once = need.bytes_per_prompt(model, 9, 2), need.fixed_bytes(model, 9)
     # Room for 4 and a half prompts of a quarter of the layers there, and for many more of the rest here.
     limit = 5_000_000 + once + int(4.5 * each / 4)
     assert memory.micro_batch(model, PROMPTS.pairs, Conditions(max_memory=limit)) == 4

@@ -99,3 +99,36 @@ def test_masks_by_place_need_prompts_with_as_many_places() -> None:
     baseline = resample(found, batch_of(found))
     with pytest.raises(ValueError, match="as many places"):
         patched_logits(found, baseline, drawn(found.graph.at_places(("one", "two")), 0.5))
+
+
+@pytest.mark.parametrize("family", ["gpt2", "lens-rotary-gated-grouped"])
+def test_the_slope_by_a_mask_at_a_place_is_the_brute_force_transformers(family: str) -> None:
+    """Of shares between 0 and 1, two masks at a time; every entry, whether it is of an edge that matters or not."""
+    found, graph = model(family), graph_of(model(family))
+    shares = torch.rand(2, *graph.mask.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    ours = (shares * torch.tensor(graph.mask)).requires_grad_()
+    theirs = ours.detach().clone().requires_grad_()
+    batch = batch_of(found)
+    logits = patched_logits(found, resample(found, batch), ours)
+    twin, pair = from_hf(FAMILIES[family]()), PROMPTS[0]
+    assert pair.located is not None
+    reads, vocabulary = list(pair.positions), logits.shape[-1]
+    weights = torch.randn(len(reads), vocabulary, dtype=torch.float64, generator=torch.Generator().manual_seed(6))
+    corrupted = {name: out.detach() for name, out in run(twin, torch.tensor([pair.corrupted])).outputs.items()}
+    rows = torch.tensor([pair.clean]).expand(2, -1)
+    expected = run(twin, rows, Patch(theirs[..., torch.tensor(pair.located.at)], corrupted)).logits[:, reads]
+    assert (logits[:, 0, : len(reads)] - expected).abs().max() <= 1e-10
+    (logits[:, 0, : len(reads)] * weights).sum().backward()
+    (expected * weights).sum().backward()
+    assert ours.grad is not None
+    assert theirs.grad is not None
+    exists = torch.tensor(graph.mask)
+    worst = ((ours.grad - theirs.grad) * exists).abs().max() / theirs.grad.abs().max()
+    assert worst <= 1e-10
+
+
+def test_masks_by_reader_have_no_slope() -> None:
+    found = model("gpt2")
+    masks = torch.zeros(1, *found.graph.at_places(("first", "then", "rest"), readers=True).mask.shape)
+    with pytest.raises(ValueError, match="by reader have no gradients"):
+        patched_logits(found, resample(found, batch_of(found)), masks.requires_grad_())

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 
 from edgewise.errors import FormatError, SelectionError
-from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, NodeScores, query_head_view
+from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, NodeScores, circuit_said, query_head_view
 from edgewise.graph.circuit_file import from_dict, to_dict
 
 from .strategies import graphs, results
@@ -138,3 +138,22 @@ def test_scores_of_another_graph_are_refused() -> None:
     other = Graph(GraphSpec(2, 2, 4))
     with pytest.raises(SelectionError, match="scores are of"):
         to_dict(Circuit.empty(GROUPED), NodeScores(other, np.zeros(other.n_sources)))
+
+
+def test_a_file_of_many_edges_is_read_in_columns_as_one_by_one() -> None:
+    graph = Graph(GraphSpec(2, 3, 12))
+    draw = np.random.default_rng(0)
+    values = draw.normal(size=graph.mask.shape)
+    values[draw.random(values.shape) < 0.2] = np.nan
+    marks = {"verified": draw.random(values.shape) < 0.3, "estimated": values + 1}
+    for extra in ({}, marks):
+        scores = EdgeScores(graph, values, **extra, allow_unscored=True)
+        edges = to_dict(Circuit(graph, graph.mask & (draw.random(values.shape) < 0.5)), scores)["edges"]
+        fast, slow = circuit_said._at_once(edges, graph, "edge"), circuit_said._one_by_one(edges, graph, "edge")
+        assert fast is not None
+        np.testing.assert_array_equal(fast[0], slow[0])
+        assert fast[1].measured == slow[1].measured == bool(extra)
+        for field in ("values", "estimated", "verified"):
+            np.testing.assert_array_equal(getattr(fast[1], field), getattr(slow[1], field))
+        for wrong in ({"in_circuit": 1}, {"in_circuit": True, "score": 10**400}, {"in_circuit": True, "exact": 0}, []):
+            assert circuit_said._at_once(edges | {"input->m0": wrong}, graph, "edge") is None

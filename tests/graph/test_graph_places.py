@@ -190,14 +190,34 @@ def test_keys_and_values_are_there_once_for_every_place_and_reader() -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("a0.h1->a1.kv0<k>@S1", "no place; write e.g. 'a0.h1->a1.kv0<k>@S1->END'"),
+        ("a0.h1->a1.kv0<k>", "no place; write e.g. 'a0.h1->a1.kv0<k>@S1->END'"),
+        ("a0.h1->a1.kv0<k>@S1", "no reader; write e.g. 'a0.h1->a1.kv0<k>@S1->END'"),
         ("a0.h1->a1.kv0<k>@S1->S3", "unknown place 'S3'"),
-        ("a0.h1->m1@S1->END", "no place; write e.g. 'a0.h1->m1@S1'"),
+        ("a0.h1->a1.kv0<k>@end->S1", "unknown place 'end'; did you mean 'END'?"),
+        ("a0.h1->m1@S1->END", "keys and values alone have readers; write 'a0.h1->m1@S1'"),
     ],
 )
 def test_names_by_reader_that_are_none(name: str, said: str) -> None:
     with pytest.raises(SelectionError) as caught:
         BY_READER.edge(name)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("graph", "name", "said"),
+    [
+        (PLAIN, "a0.h1->m1@S1", "edges here are of all positions; write 'a0.h1->m1'"),
+        (
+            PLAIN.at_places(("S1", "END")),
+            "a0.h1->a1.kv0<k>@S1->END",
+            "not kept apart by reader; write 'a0.h1->a1.kv0<k",
+        ),
+        (PLAIN.at_places(("S1", "END")), "a->b@S1->END", "unknown source 'a'"),
+    ],
+)
+def test_names_of_other_graphs_say_what_to_write(graph: Graph, name: str, said: str) -> None:
+    with pytest.raises(SelectionError) as caught:
+        graph.edge(name)
     assert said in str(caught.value)
 
 

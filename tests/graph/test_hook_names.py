@@ -59,7 +59,7 @@ def test_names_of_nnterp() -> None:
     names = hook_names(GRAPH, "nnterp")
     assert names.theirs("m3") == "mlps_output[3]"
     assert names.theirs("input->m3") == "layers_input[0]->mlps_input[3]"
-    assert names.ours("mlps_output[3]->logits") == "m3->logits"
+    assert names.ours("mlps_output[3]->lm_head.input") == "m3->logits"
     with pytest.raises(SelectionError, match=r"nnterp: no name is known for 'a5.h7'"):
         names.theirs("a5.h7")
 

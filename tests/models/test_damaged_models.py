@@ -16,8 +16,7 @@ from safetensors.torch import load_file
 import tiny
 from damage import refusals
 from edgewise.errors import EdgewiseWarning, ModelError
-from edgewise.models import load_model
-from edgewise.models.load import open_model
+from edgewise.models import load_model, open_model
 from edgewise.tasks import TextEncoder
 from tasks.small_tokenizers import word_tokenizer
 from tiny_gguf import module_of, write

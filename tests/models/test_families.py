@@ -227,10 +227,10 @@ def test_a_circuit_changed_from_the_output_back_is_the_run_with_those_edges_patc
         for column in reversed(range(graph.n_destinations)):
             sources = torch.tensor(circuit.kept[:, column]).nonzero()[:, 0]
             removed = sources[torch.rand(len(sources), generator=draw) < 0.6].tolist()
-            if not circuit.is_read(column):
-                circuit.drop(column)
+            if not circuit.is_read((column,)):
+                circuit.drop((column,))
             elif removed:
-                circuit.accept(circuit.trial(column, removed))
+                circuit.accept(circuit.trial((column,), removed))
         mask = torch.tensor(graph.mask & ~circuit.kept)
         assert (circuit.logits - patched_logits(model, baseline, mask[None])[0]).abs().max() < 1e-9
 

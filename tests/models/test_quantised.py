@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from edgewise.engine.check import check_model
-from edgewise.engine.run.memory import inner_width
+from edgewise.engine.run.need import inner_width
 from edgewise.errors import UnsupportedModelError
 from edgewise.models import load_model
 from edgewise.search import score_edges

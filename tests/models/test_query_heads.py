@@ -112,10 +112,10 @@ def test_patching_a_whole_group_is_patching_the_native_head(case: str) -> None:
         circuit = RunningCircuit(model, baseline)
         for column in reversed(range(graph.n_destinations)):
             removed = mask[:, column].nonzero()[:, 0].tolist()
-            if not circuit.is_read(column):
-                circuit.drop(column)
+            if not circuit.is_read((column,)):
+                circuit.drop((column,))
             elif removed:
-                circuit.accept(circuit.trial(column, removed))
+                circuit.accept(circuit.trial((column,), removed))
         kept = torch.tensor(graph.mask & ~circuit.kept)
         assert (circuit.logits - patched_logits(model, baseline, kept[None])[0]).abs().max() < 1e-9
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,8 +16,8 @@ import torch
 
 import tiny
 from edgewise import processes
-from edgewise.attribution import estimate_edges
-from edgewise.errors import ProcessError, ScoreError
+from edgewise.attribution import estimate_edges, loop
+from edgewise.errors import ProcessError, RunError, ScoreError
 from edgewise.evaluation.evaluate import evaluate_circuit
 from edgewise.graph.selection import top_n
 from edgewise.models import load_model
@@ -25,6 +27,7 @@ from edgewise.runs.discover import discover
 from edgewise.runs.steps import Execution, Progress
 from edgewise.runs.store.checkpoint import PROGRESS
 from edgewise.runs.store.folder import SCORES, load_run
+from edgewise.runs.store.lock import writing
 from edgewise.runs.verify import verify
 from edgewise.search import patch_edges, score_edges
 from edgewise.search.fading.search import Fading, fade
@@ -33,6 +36,7 @@ from edgewise.search.probing.probe import Training, probe
 from edgewise.settings.conditions import Conditions
 from edgewise.settings.selection import Selection
 from edgewise.verbs.evaluate import evaluate
+from stored import id_rows, save_model, write_rows
 from together import together
 
 pytestmark = pytest.mark.slow
@@ -138,10 +142,68 @@ def test_a_failure_of_one_is_raised_in_all(tmp_path: Path) -> None:
     first, second = together(2, lacking, tmp_path, tmp_path, 1)
     assert first == (
         "ScoreError: row 7 is not finite; MemoryError: out of memory in process 1: full;"
-        " ProcessError: process 1: TypeError: a slip; process 1 works on another prompts than the first; give all the"
+        " ProcessError: process 1: TypeError: a slip; process 1 has another prompts than the first; give all the"
         " same files and versions"
     )
     assert "TypeError: a slip" in second
+
+
+def mishaps(folder: Path) -> dict[str, Any]:
+    """What two processes say of set-ups that are no good, and what they find where memory runs out in one."""
+    torch.set_num_threads(1)
+    model, prompts, rank = load_model(tiny.gpt2(n_layer=2)), tiny.prompts(11), processes.rank()
+    few, step, tried = Conditions(batch_size=4), loop._step, list[int]()
+
+    def full(model: Any, pairs: Any, rows: list[int], *rest: Any) -> Any:
+        tried.append(len(rows))
+        if rank == 1 and len(rows) > 2:
+            raise MemoryError("full")
+        return step(model, pairs, rows, *rest)
+
+    with pytest.MonkeyPatch.context() as patched, warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        patched.setattr(loop, "_step", full)
+        scores = estimate_edges(model, prompts, method="eap", metric="logit-diff", conditions=few)
+        halved = [str(one.message) for one in said]
+        del said[:]
+        estimate_edges(model, prompts.pairs[:1], method="eap", metric="logit-diff")
+        idle = [str(one.message) for one in said]
+    own = folder / f"seen-by-{rank}"
+    own.mkdir()
+    write_rows(own / "data.jsonl", id_rows(7, seed=rank))
+    with pytest.raises(RunError) as unseen, writing(own / "run"):
+        pass
+    os.chdir(own)
+    asked = RunConfig(str(folder / "model"), data="data.jsonl", method="eap", batch_size=2, evaluate=False)
+    with pytest.raises(ProcessError) as other:
+        discover(asked, folder / "run")
+    return {
+        "values": scores.values,
+        "tried": tried,
+        "halved": halved,
+        "idle": idle,
+        "unseen": str(unseen.value).replace(str(own), "OWN"),
+        "other": str(other.value),
+    }
+
+
+def test_mishaps_of_one_process_are_told_by_all(tmp_path: Path) -> None:
+    save_model(tmp_path / "model")
+    first, second = together(2, mishaps, tmp_path, tmp_path)
+    alone = estimate_edges(
+        load_model(tiny.gpt2(n_layer=2)),
+        tiny.prompts(11),
+        method="eap",
+        metric="logit-diff",
+        conditions=Conditions(batch_size=4),
+    )
+    for found in (first, second):
+        np.testing.assert_allclose(found["values"], alone.values, rtol=0, atol=1e-12 * np.nanmax(np.abs(alone.values)))
+        assert (found["tried"][0], max(found["tried"][1:])) == (4, 2)
+        assert found["halved"] == ["out of memory with 4 prompts at a time; going on with 2, and no score changes"]
+        assert found["idle"] == ["2 processes share 1 prompts, so 1 wait while prompts are scored"]
+        assert found["unseen"].endswith("process 1 does not see it; give a folder that all machines share")
+        assert found["other"] == "process 1 has another data than the first; give all the same files and versions"
 
 
 def test_one_process_is_free() -> None:

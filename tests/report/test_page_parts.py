@@ -8,14 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.metrics import average_precision_score, roc_auc_score
 
-from edgewise.report.contest.found import published_said
+from edgewise.report.contest.found import known_said
 from edgewise.report.page.measured import curves, since
 from edgewise.report.page.prompts import examples, prompts
 from edgewise.report.page.ranked import Order
 from edgewise.report.page.said import title_of
 from edgewise.report.page.trace import MOST, trace
-from edgewise.runs.contest import published as publishing
+from edgewise.runs.contest import asked_circuit as asking
+from edgewise.runs.contest.against import against, known_of
 from edgewise.runs.store.examples import EXAMPLES
 from edgewise.runs.store.folder import TRACE, Run
 from edgewise.tasks.known import KnownCircuit
@@ -62,15 +64,24 @@ def test_a_published_circuit_stands_on_the_page(run: Run, monkeypatch: pytest.Mo
     edges = (*run.circuit.edges()[:2], *run.circuit.complement().edges()[:3])
     nodes = {end.partition("<")[0] for edge in edges for end in edge.split("->")} - {"input", "logits"}
     both = len(nodes & set(run.circuit.nodes()))
-    monkeypatch.setattr(publishing, "find_known", lambda task, model: KnownCircuit("known (here)", edges))
-    said = f"2 of 5 edges (overlap {2 / 23:.3f}), {both} of {len(nodes)} nodes"
-    assert dict(since(run))["published circuit"] == f"{said} of the known (here)"
-    assert list(published_said(publishing.published([run, run]))) == [
+    monkeypatch.setattr(asking, "find_known", lambda task, model: KnownCircuit("known (here)", edges))
+    exists = run.circuit.graph.mask
+    true = [name in edges for name in run.circuit.graph.edge_names()]
+    sizes = np.abs(run.scores.values)[exists]
+    area, precision = roc_auc_score(true, sizes), average_precision_score(true, sizes)
+    said = f"2 of 5 edges (overlap {2 / 23:.3f}), {both} of {len(nodes)} nodes, AUROC {area:.3f}"
+    said += f", average precision {precision:.3f}"
+    assert dict(since(run))["published circuit"] == f"{said}: the known (here)"
+    known = known_of(run, published=True)
+    assert known is not None
+    assert list(known_said(against([run, run], known))) == [
         "against the known (here):",
         f"1: {said}",
         f"2: {said}",
+        f"AUROC, average precision: of |score| over {len(true):,} edges, 5 of them known; by chance 0.5 and"
+        f" {5 / len(true):.3f}",
     ]
-    assert list(published_said(None)) == []
+    assert list(known_said(None)) == []
 
 
 def test_a_model_in_a_file_is_called_by_its_name(run: Run) -> None:

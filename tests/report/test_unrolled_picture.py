@@ -7,12 +7,12 @@ from html import escape
 
 import numpy as np
 
-from edgewise.graph import EdgeScores, Graph, GraphSpec, top_n
+from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, top_n
 from edgewise.report.charts.places import places_chart
 from edgewise.report.files import picture_svg
 from edgewise.report.page.painted import painted
 from edgewise.report.picture.circuit import Heading
-from edgewise.report.picture.scene import Shape, Text
+from edgewise.report.picture.scene import Scene, Shape, Text
 from edgewise.report.picture.unrolled import crossings, unrolled_scene
 
 PLACES = ("S1", "S2", "END")
@@ -52,6 +52,74 @@ def test_nodes_of_one_row_and_column_stand_side_by_side() -> None:
     corners = {item.commands[0][1] for item in nodes}
     assert len(corners) == len(nodes)
     assert all(0 <= x <= scene.width and 0 <= y <= scene.height for x, y in corners)
+
+
+def along(line: Shape) -> np.ndarray:
+    """Points of a cubic curve, by repeated halving of its corners (de Casteljau)."""
+    (_, start), (_, curve) = line.commands
+    corners = np.array([start, *np.reshape(curve, (3, 2))])
+    points = []
+    for share in np.linspace(0, 1, 60):
+        left = corners
+        while len(left) > 1:
+            left = (1 - share) * left[:-1] + share * left[1:]
+        points.append(left[0])
+    return np.array(points)
+
+
+def hidden(scene: Scene) -> list[int]:
+    """Behind how many boxes each edge runs, but for those at its ends."""
+    nodes = [item for item in scene.items if isinstance(item, Shape) and item.role == "node"]
+    corners = [
+        np.array([pair for _, numbers in node.commands for pair in np.reshape(numbers, (-1, 2))]) for node in nodes
+    ]
+    low, high = np.array([c.min(0) for c in corners]) + 1, np.array([c.max(0) for c in corners]) - 1
+    found = []
+    for item in scene.items:
+        if isinstance(item, Shape) and item.role == "edge":
+            points = along(item)[:, None]
+            found.append(int(((low < points) & (points < high)).all(-1).any(0).sum()))
+    return found
+
+
+def test_an_edge_past_a_node_of_its_column_bows_around_it() -> None:
+    graph = Graph(GraphSpec(3, 1, 4)).at_places(PLACES)
+    values = np.full(graph.mask.shape, 0.1)
+    names = ("input->m0@S1", "m0->m1@S1", "m1->m2@S1", "input->m1@S1", "input->m2@S1", "m0->m2@S1")
+    kept = np.zeros(graph.mask.shape, dtype=np.bool_)
+    for name in names:
+        kept[graph.edge(name)] = True
+    scene = unrolled_scene(Circuit(graph, kept), EdgeScores(graph, values), Heading("title"))
+    assert hidden(scene) == [0] * len(names)
+    straight = {
+        item.title.split("  ")[0]
+        for item in scene.items
+        if isinstance(item, Shape) and item.role == "edge" and np.ptp(along(item)[:, 0]) < 0.1
+    }
+    assert straight == set(names[:3])
+
+
+def test_of_a_hundred_edges_few_run_behind_a_node() -> None:
+    """Without bows 68 do, in so dense a graph."""
+    assert sum(hidden(unrolled_scene(top_n(scores(), 100), scores(), Heading("title")))) <= 20
+
+
+def test_a_circuit_of_no_edge_says_so() -> None:
+    scene = unrolled_scene(Circuit(BY_READER, np.zeros_like(BY_READER.mask)), scores(), Heading("title"))
+    assert "no edge is kept" in [item.text for item in scene.items if isinstance(item, Text)]
+
+
+def test_of_a_distance_what_raises_it_helps() -> None:
+    circuit = top_n(scores(), 30)
+    for distance in (False, True):
+        scene = unrolled_scene(circuit, scores(), Heading("title", distance=distance))
+        for item in scene.items:
+            if isinstance(item, Shape) and item.role == "edge":
+                assert item.stroke == ("helps" if (float(item.title.split("  ")[1]) > 0) == distance else "harms")
+        texts = [item.text for item in scene.items if isinstance(item, Text)]
+        assert ("positive: the edge helps" if distance else "negative: the edge helps") in texts
+        dark = picture_svg(places_chart(scores(), Heading("title", distance=distance), most=5))
+        assert ("positive: the edge helps there" if distance else "negative: the edge helps there") in dark
 
 
 def test_a_page_paints_the_same_paths_and_texts() -> None:

@@ -12,9 +12,9 @@ from edgewise.evaluation.criteria import criteria
 from edgewise.evaluation.result import Curve, Evaluation, Measured, Point, Removal, Spread
 from edgewise.evaluation.roc import RocIntervals, curve, front
 from edgewise.runs.config import RunConfig
+from edgewise.runs.contest.against import Against, FoundOfKnown, Ranked
 from edgewise.runs.contest.comparison_result import ComparedRun, Comparison, FoundOn, RandomPoint, RandomRankings
 from edgewise.runs.contest.league_result import Cell, Entry, League
-from edgewise.runs.contest.published import FoundOfPublished, Published
 from edgewise.runs.contest.roc_result import Judged, RocLine, RocResult
 from edgewise.runs.evaluated import Evaluated, EvaluatedPrompts, evaluated
 from edgewise.runs.shown_prompts import RowAnswer, SetAnswer, ShownPrompts, ShownRow, Tokens
@@ -156,9 +156,9 @@ def a_comparison() -> Comparison:
     rankings = RandomRankings(SPREAD, SPREAD, tuple(RandomPoint(at.fraction, at.size, 5, SPREAD) for at in POINTS))
     square = ((1.0, None), (None, 1.0))
     counts = ((30, 30), (30, 30))
-    known = Published(
-        "a circuit (somebody, 2020)", 9, 4, (FoundOfPublished(0.5, 3, 2), FoundOfPublished(None, None, 1))
-    )
+    ranked = Ranked("edges", "abs", 30, 9, 2, 0.75, 0.5)
+    lacking = FoundOfKnown(None, None, 1, None, "none of 30 entries belong to it")
+    known = Against("a circuit (somebody, 2020)", 9, 4, (FoundOfKnown(0.5, 3, 2, ranked, None), lacking))
     return Comparison(
         "gpt2", 30, "kl", PROMPTS, (row, row), square, square, square, counts, rankings, known, ("other",), ("one",)
     )

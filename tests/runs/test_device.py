@@ -14,7 +14,7 @@ from edgewise.engine.run.batches import Batch
 from edgewise.engine.run.buffers import Buffers
 from edgewise.errors import ModelError
 from edgewise.models import load_model
-from edgewise.models.load import _dtype
+from edgewise.models.choices import dtype_of
 from edgewise.report.page.command import command
 from edgewise.runs.config import RunConfig
 from edgewise.search import score_edges
@@ -59,8 +59,8 @@ def test_weights_are_bfloat16_on_a_gpu_that_computes_in_it_and_float32_elsewhere
 
 def test_loading_takes_the_same_type_as_a_config(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device, "computes_in_half", lambda: True)
-    assert _dtype("auto", torch.device("cuda", 1)) is torch.bfloat16
-    assert _dtype("auto", torch.device("cpu")) is torch.float32
+    assert dtype_of("auto", torch.device("cuda", 1)) is torch.bfloat16
+    assert dtype_of("auto", torch.device("cpu")) is torch.float32
     assert load_model("planted:3", dtype="auto").dtype is load_model("planted:3").dtype is torch.float32
 
 

@@ -24,6 +24,7 @@ from edgewise.notebook import VIEWS, ShownInNotebook
 from edgewise.report.pictures import draw_circuit
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
+from edgewise.runs.plan.plan import Asked, Memory, Plan, Size
 from edgewise.runs.sized import Sized, sized
 from edgewise.runs.store.folder import Run
 from edgewise.runs.store.neuron_record import NeuronCounts, NeuronRecord
@@ -124,6 +125,14 @@ def a_neuron_run(folder: Path) -> NeuronRun:
     return NeuronRun(folder / HOSTILE, record, scores, circuit)
 
 
+def a_plan() -> Plan:
+    size, asked = Size(HOSTILE, 10, 2, 20, 3, 4), Asked(HOSTILE, 5, 7, HOSTILE)
+    rest: dict[str, Any] = {"disk": 9, "fits": False, "advice": (HOSTILE,), "at_most": False, "passes": None}
+    rest |= {"devices": 1, "processes": 1, "flops": 0.0, "seconds": None, "batch_size": 3, "room": 4}
+    memory = Memory(*range(1, 8))
+    return Plan(HOSTILE, size, asked, method="eap", dtype="float32", where="here", memory=memory, **rest)
+
+
 def everything(folder: Path) -> list[ShownInNotebook]:
     """A value of every kind, with hostile text wherever somebody else's text goes."""
     evaluated = an_evaluation()
@@ -153,6 +162,7 @@ def everything(folder: Path) -> list[ShownInNotebook]:
         a_run(folder),
         neuron_scores(),
         a_neuron_run(folder),
+        a_plan(),
     ]
 
 

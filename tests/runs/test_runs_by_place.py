@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgewise.errors import DataError, RunError, SelectionError, SettingError
+from edgewise.errors import DataError, FormatError, RunError, SelectionError, SettingError
 from edgewise.graph import Circuit, EdgeScores
 from edgewise.report.page.ranked import Order, ranked
 from edgewise.report.picture.choice import choose
 from edgewise.report.text import show_run
 from edgewise.runs.config import RunConfig
+from edgewise.runs.contest.comparison import compare
+from edgewise.runs.contest.shared import share
 from edgewise.runs.discover import discover, find_circuit
 from edgewise.runs.evaluate import evaluate
 from edgewise.runs.evaluated_circuit import circuit_of_file, circuit_of_run
+from edgewise.runs.exchange.coming import take_in
 from edgewise.runs.exchange.leaving import export
+from edgewise.runs.methods import get_method
+from edgewise.runs.specificity import specificity
+from edgewise.runs.store.checkpoint import PROGRESS
 from edgewise.runs.store.files import write_circuit
 from edgewise.runs.store.folder import Run, load_run
 from edgewise.runs.verify import verify
@@ -86,6 +93,21 @@ def test_a_circuit_is_measured_at_its_places(run: Run) -> None:
     assert last.faithfulness == pytest.approx(1.0, abs=1e-9)
 
 
+def test_an_edge_is_removed_from_the_circuit_at_its_place_alone(run: Run, tmp_path: Path) -> None:
+    subject = circuit_of_run(run.folder, {})
+    found = evaluate(subject, EvaluationRequest(curve=False, minimality=True), None).results
+    assert found.minimality is not None
+    assert sorted(removal.edge for removal in found.minimality) == sorted(run.circuit)
+    worst = found.minimality[0]
+    at = run.circuit.graph.edge(worst.edge)
+    mask = run.circuit.mask.copy()
+    mask[at] = False
+    write_circuit(tmp_path / "c.json", Circuit(run.circuit.graph, mask), run.scores)
+    rest = circuit_of_file(tmp_path / "c.json", {"model": "demo", "task": "ioi", "n": 6})
+    without = evaluate(rest, EvaluationRequest(curve=False), None).results
+    assert worst.effect == pytest.approx(without.circuit.metric - found.circuit.metric, abs=1e-4)
+
+
 def test_a_circuit_file_says_where_it_is_measured(run: Run, tmp_path: Path) -> None:
     write_circuit(tmp_path / "c.json", run.circuit, run.scores)
     subject = circuit_of_file(tmp_path / "c.json", {"model": "demo", "task": "ioi", "n": 6})
@@ -145,7 +167,9 @@ def test_tables_have_a_place_and_other_formats_the_sums(run: Run, tmp_path: Path
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ({"method": "acdc", "settings": {"tau": 0.1}}, "does not keep edges apart by place; leave --positions out"),
+        ({"method": "hisp"}, "does not keep edges apart by place; leave --positions out"),
+        ({"method": "subnetwork-probing", "settings": {"lambda_": 1.0}}, "masks on nodes .* give --masks edge"),
+        ({"method": "acdc", "settings": {"tau": 0.1}, "readers": True}, "'acdc' does not keep edges apart by reader"),
         ({"method": "ifr"}, "does not keep edges apart by place"),
         ({"method": "eap", "positions": "all"}, "needs prompts of one length.*use --positions spans"),
     ],
@@ -155,6 +179,40 @@ def test_what_has_no_places_is_refused(asked: dict[str, Any], said: str, tmp_pat
         find_circuit(
             RunConfig(**{"model": "demo", "task": "ioi", "n": 8, "positions": "spans"} | asked), tmp_path / "r"
         )
+
+
+@pytest.mark.parametrize(
+    ("method", "settings"),
+    [
+        ("eap-acdc", {"tau": 0.05, "eap_top": 40}),
+        ("fading", {"steps": 2, "minibatch": 2}),
+        ("subnetwork-probing", {"lambda_": 300.0, "steps": 5, "lr": 2.0, "masks": "edge"}),
+    ],
+)
+def test_searches_find_circuits_at_places_and_go_on_where_they_were(
+    method: str, settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = RunConfig(model="demo", task="ioi", method=method, settings=settings, n=3, positions="spans")
+    whole = find_circuit(config, tmp_path / "whole")
+    assert whole.circuit.graph.places == PLACES
+    assert 0 < whole.circuit.n_edges < whole.circuit.graph.n_edges / 2
+    kind = type(get_method(method))
+    original = kind.states
+
+    def stopped(*args: Any) -> Iterator[Any]:
+        for number, now in enumerate(original(*args)):
+            yield now
+            if number == 2:
+                raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kind, "states", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            find_circuit(config, tmp_path / "again")
+    assert (tmp_path / "again" / PROGRESS).exists()
+    find_circuit(config, tmp_path / "again")
+    for name in ("scores.safetensors", "circuit.json", "trace.jsonl"):
+        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name
 
 
 def test_a_file_without_spans_says_how_to_give_them(config: RunConfig, tmp_path: Path) -> None:
@@ -183,6 +241,58 @@ def test_a_run_by_reader_is_stored_measured_and_read_again(tmp_path: Path) -> No
     listed = ranked(again, Order.of(again))
     assert listed.places is not None
     assert any("->" in place for place in listed.places)
+
+
+def test_a_circuit_of_other_places_or_of_no_truth_value_is_refused(run: Run, tmp_path: Path) -> None:
+    write_circuit(tmp_path / "c.json", run.circuit, run.scores)
+    whole = json.loads((tmp_path / "c.json").read_text())
+    kept = {name: edge for name, edge in whole["edges"].items() if name.endswith("@END")}
+    (tmp_path / "few.json").write_text(json.dumps({**whole, "places": ["IO", "END"], "edges": kept}))
+    subject = circuit_of_file(tmp_path / "few.json", {"model": "demo", "task": "ioi", "n": 2})
+    with pytest.raises(SelectionError, match=r"edges of the circuit are at IO, END; here at IO, S1, .*; give prompts"):
+        evaluate(subject, EvaluationRequest(curve=False), None)
+    (tmp_path / "odd.json").write_text(json.dumps({**whole, "readers": "yes"}))
+    with pytest.raises(FormatError, match="readers is 'yes', expected true or false"):
+        circuit_of_file(tmp_path / "odd.json", {"model": "demo", "task": "ioi", "n": 2})
+
+
+def test_runs_with_and_without_places_are_compared_by_their_sums(run: Run, tmp_path: Path) -> None:
+    plain = find_circuit(
+        RunConfig(model="demo", task="ioi", method="eap", n=6, selection=Selection(top=60)), tmp_path / "plain"
+    )
+    found = compare([run.folder, plain.folder], tmp_path / "compared", random=0).results
+    both, one, other = run.circuit.plain, run.circuit.plain.mask, plain.circuit.mask
+    assert found.overlap[0][1] == pytest.approx((one & other).sum() / (one | other).sum())
+    assert both.n_edges < run.circuit.n_edges
+    assert found.rank_correlation[0][1] == pytest.approx(1.0, abs=1e-3)
+    assert any("edges at different places, which are compared by their sums" in note for note in found.notes)
+    for what in (
+        lambda: share([run.folder, plain.folder], tmp_path / "shared"),
+        lambda: specificity([run.folder], ["ioi"], n=2, random=1),
+    ):
+        with pytest.raises(RunError, match="kept apart by place, and other prompts have other places; give a run wit"):
+            what()
+
+
+def test_a_table_by_place_comes_back_as_a_run_by_place(run: Run, tmp_path: Path) -> None:
+    export(run.folder, "csv", tmp_path / "edges.csv")
+    with (tmp_path / "edges.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    kept = [row for row in rows if row["in_circuit"].lower() == "true"]
+    with (tmp_path / "few.csv").open("w", newline="") as file:
+        table = csv.DictWriter(file, rows[0])
+        table.writeheader()
+        table.writerows(kept)
+    for name, graph in (("edges.csv", "demo"), ("few.csv", str(run.folder))):
+        found = take_in(tmp_path / name, graph, tmp_path / f"{name} run", given={"task": "ioi", "n": 6}).run
+        assert found is not None
+        assert (found.config.positions, found.circuit) == ("spans", run.circuit)
+        again = evaluate(circuit_of_run(found.folder, {}), EvaluationRequest(curve=False), None).results
+        assert run.evaluated is not None
+        assert again.faithfulness == pytest.approx(run.evaluated.faithfulness, abs=1e-6)
+    (tmp_path / "odd.csv").write_text((tmp_path / "few.csv").read_text().replace("END", "STOP"))
+    with pytest.raises(RunError, match=r"odd.csv: edges at .*STOP.*; the prompts have at IO, S1, .*; give their spans"):
+        take_in(tmp_path / "odd.csv", "demo", tmp_path / "other", given={"task": "ioi", "n": 6})
 
 
 def test_readers_need_positions(tmp_path: Path) -> None:

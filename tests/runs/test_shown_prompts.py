@@ -127,7 +127,7 @@ def test_long_prompts_go_over_several_lines_and_none_is_too_wide() -> None:
 
 
 def test_without_weights_nothing_but_config_and_tokenizer_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgewise.models.load.read_module", lambda *_, **__: pytest.fail("weights were read"))
+    monkeypatch.setattr("edgewise.models.stored.read_module", lambda *_, **__: pytest.fail("weights were read"))
     prompts, shown = look(RunConfig(model="demo", task="ioi", n=4), 2, ask=False)
     assert len(prompts) == shown.n == 4
     assert len(shown.rows) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -69,13 +70,13 @@ def slow_acdc(
     direct_edges: bool = False,
     start: set[str] | None = None,
 ) -> Slow:
+    """Edges over all positions, each test a run of the patching engine."""
     measured = get_metric(metric)
     batch = Batch.of(pairs, model.device, causal=model.wiring.causal)
-    baseline = resample(model, batch)
-    graph = model.graph
+    baseline, graph = resample(model, batch), model.graph
     exists = {name: (i, j) for i, j, name in graph.edges()}
-    kept = set(exists) if start is None else set(start)
-    begun = frozenset(kept)
+    with torch.no_grad():
+        clean = patched_logits(model, baseline, torch.zeros(1, *graph.mask.shape, dtype=torch.bool))[0]
 
     def value(edges: set[str]) -> float:
         mask = torch.zeros(graph.mask.shape, dtype=torch.bool)
@@ -85,39 +86,77 @@ def slow_acdc(
             logits = patched_logits(model, baseline, mask[None])[0]
             return float(measured(logits, batch.metric.with_clean_logits(clean)).double().mean())
 
-    with torch.no_grad():
-        clean = patched_logits(model, baseline, torch.zeros(1, *graph.mask.shape, dtype=torch.bool))[0]
-    sign = -1 if measured.higher_is_better else 1
-    found, current = Slow(kept), value(kept)
+    loss = Loss(value, tau, -1 if measured.higher_is_better else 1, absolute)
+    return search(model, loss, set(exists) if start is None else start, direct_edges=direct_edges)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The metric of a set of edges, and what change of it is small."""
+
+    value: Callable[[set[str]], float]
+    tau: float
+    sign: int
+    absolute: bool
+
+    def stays(self, before: float, after: float) -> bool:
+        change = self.sign * (after - before)
+        return not (abs(change) if self.absolute else change) < self.tau
+
+
+def search(
+    model: Model,
+    loss: Loss,
+    start: set[str],
+    *,
+    direct_edges: bool = False,
+    places: Sequence[str] = ("",),
+    answered: Sequence[str] = ("",),
+) -> Slow:
+    """One edge at a time, by names alone; ``"@END"`` is behind an edge that is kept apart by place.
+
+    Args:
+        model: for its layers.
+        loss: what is tested.
+        start: the edges at first.
+        direct_edges: whether heads' inputs are tested as a whole first.
+        places: behind the names of edges, in the order of the prompt's places.
+        answered: those where logits are read.
+    """
+    begun, kept = frozenset(start), set(start)
+    found, current = Slow(kept), loss.value(kept)
     destinations, sources = layers_and_kinds(model)
     whole: set[str] = set()
-    for destination in with_direct(destinations) if direct_edges else destinations:
-        if destination.startswith("direct "):
-            name = destination.removeprefix("direct ")
-            into = {edge for edge in begun if edge.endswith(f"->{name}")}
-            if into and any(edge.split("->")[0] in nodes_of(model, name) for edge in kept):
-                after = value(kept - into)
-                change = sign * (after - current)
-                stays = not (abs(change) if absolute else change) < tau
-                found.trace.append((name, current, after, stays))
-                if not stays:
-                    kept -= into
-                    current = after
-                    whole.add(name)
-            continue
-        incoming = [f"{source}->{destination}" for source in sources if f"{source}->{destination}" in begun]
-        owners = nodes_of(model, destination)
-        if destination in whole:
-            continue
-        if destination != "logits" and not any(edge.split("->")[0] in owners for edge in kept):
-            kept -= set(incoming)
-            continue
-        for edge in incoming:
-            after = value(kept - {edge})
-            change = sign * (after - current)
-            stays = not (abs(change) if absolute else change) < tau
-            found.trace.append((edge, current, after, stays))
-            if not stays:
-                kept.remove(edge)
-                current = after
+
+    def leads_on(destination: str, place: str) -> bool:
+        """Whether what is read there goes anywhere: from the same place, but for keys and values."""
+        if destination == "logits":
+            return place in answered
+        near = "" if destination.endswith(("<k>", "<v>")) else place
+        nodes = nodes_of(model, destination)
+        return any(edge.split("->")[0] in nodes and edge.endswith(near) for edge in kept)
+
+    def test(name: str, gone: set[str]) -> bool:
+        nonlocal current
+        after = loss.value(kept - gone)
+        stays = loss.stays(current, after)
+        found.trace.append((name, current, after, stays))
+        if not stays:
+            kept.difference_update(gone)
+            current = after
+        return stays
+
+    for visited in with_direct(destinations) if direct_edges else destinations:
+        destination = visited.removeprefix("direct ")
+        for place in reversed(places):
+            stop = f"{destination}{place}"
+            incoming = [edge for source in sources if (edge := f"{source}->{stop}") in begun]
+            if visited != destination:
+                if incoming and leads_on(destination, place) and not test(stop, set(incoming)):
+                    whole.add(stop)
+            elif stop not in whole and not leads_on(destination, place):
+                kept.difference_update(incoming)
+            elif stop not in whole:
+                for edge in incoming:
+                    test(edge, {edge})
     return found

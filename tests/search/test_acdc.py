@@ -11,7 +11,7 @@ from acdc_slow import slow_acdc
 
 from edgewise import load_model, make_task
 from edgewise.engine.partial.incremental import RunningCircuit
-from edgewise.engine.run import memory
+from edgewise.engine.run import room
 from edgewise.errors import MemoryLimitError
 from edgewise.graph import Circuit
 from edgewise.models import Model
@@ -41,7 +41,7 @@ def same(
     slow = slow_acdc(model, pairs, tau, metric, start=begun, **options)
     fast = acdc(model, pairs, tau, metric=metric, conditions=Conditions(batch_size=batch_size), start=start, **options)
     names = [
-        graph.destinations[step.destination] if step.source == WHOLE else graph.edge_name(step.source, step.destination)
+        graph.destinations[step.into[0]] if step.source == WHOLE else graph.edge_name(step.source, *step.into)
         for step in fast.trace
     ]
     assert names == [edge for edge, *_ in slow.trace]
@@ -92,7 +92,7 @@ def test_norms_over_all_heads(family: str, metric: str, tau: float) -> None:
     assert 0 < same(model, list(prompts(3)), tau, metric, absolute=True) < model.graph.n_edges
     found = acdc(model, list(prompts(3)), tau, metric=metric, absolute=True)
     read = found.circuit().mask.any(1)
-    tested = {node for step in found.trace for node in np.flatnonzero(model.graph.reads[:, step.destination])}
+    tested = {node for step in found.trace for node in np.flatnonzero(model.graph.reads[:, step.into[0]])}
     layers = [range(model.graph.n_sources)[model.graph.head_sources(layer)] for layer in range(2)]
     assert any(0 < read[heads].sum() < len(heads) for heads in layers)
     assert all(tested >= set(heads) for heads in layers if read[heads].any())
@@ -159,7 +159,7 @@ def test_a_search_that_begins_with_what_another_ended_with_removes_nothing_that_
     found = acdc(model, pairs, 1e-4, metric="logit-diff", absolute=True).circuit()
     again = acdc(model, pairs, 1e-4, metric="logit-diff", absolute=True, start=found)
     assert (again.circuit().mask == found.mask).all()
-    assert len(again.trace) == found.n_edges
+    assert len(again.trace) == again.done == again.total == found.n_edges
 
 
 TAUS = (0.0003, 0.001, 0.004, 0.05)
@@ -221,7 +221,7 @@ def test_what_is_kept_of_all_prompts_must_fit(monkeypatch: pytest.MonkeyPatch) -
         return begun(self, *args)
 
     monkeypatch.setattr(PresentCircuit, "_part", counted)
-    monkeypatch.setattr(memory, "_used", lambda device: 1000 + sum(kept))
+    monkeypatch.setattr(room, "used", lambda device: 1000 + sum(kept))
     monkeypatch.setattr("edgewise.search.acdc.sweep.micro_batch", lambda *_: 2)
     with pytest.raises(
         MemoryLimitError, match=r"1,450 bytes .* 5 prompts, which take about 1,500 bytes; give 4 prompts"

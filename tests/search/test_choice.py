@@ -99,6 +99,16 @@ def test_what_is_certain_is_paid_for() -> None:
         assert not choice.drawn.any()
 
 
+def test_as_many_are_measured_as_are_asked_for() -> None:
+    """Weights that do not sum to one in the last place take none away."""
+    for seed in range(40):
+        random = np.random.default_rng(seed)
+        unsure = Doubt(random.exponential(size=60) ** 3, random.uniform(0.05, 1, 60), seed)
+        for number in (9, 24, 29, 30, 33, 60):
+            (spent,) = Spending(number=number).rounds(EAP, 2.0, 60)
+            assert spent.choose(unsure).measured.sum() == number
+
+
 def test_the_error_is_stated_by_hand() -> None:
     # Four of six are drawn, each with chance 1/2; estimates are zero. Two keep their estimates.
     sizes = np.array([2.0, 1.0, 1.0, 2.0, 1.0, 2.0])

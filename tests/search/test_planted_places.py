@@ -17,6 +17,7 @@ from edgewise.graph import EdgeScores
 from edgewise.models.planted.draw import draw_program
 from edgewise.models.planted.language import ID, INSTRUMENTS, RIGHT, WRONG
 from edgewise.models.planted.program import Patch
+from edgewise.search.acdc.search import acdc
 from edgewise.search.exact.refining import refining
 from edgewise.tasks.places import by_place
 from edgewise.tasks.prompts import PromptPair, PromptSet
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.slow
 
 LENGTH, HERE, THERE = 6, 3, 1
 SEEDS = pytest.mark.parametrize("seed", [3, 11])
-SEEN = 1e-2
+SEEN, TAU = 1e-2, 1e-3
 
 
 @cache
@@ -108,3 +109,9 @@ def test_effects_that_cancel_in_plain_scores_show_at_their_places(seed: int) -> 
         parts = scores.values[row, column]
         assert abs(parts.sum()) < 0.5 * np.abs(parts).max()
         assert np.abs(parts).argmax() in (HERE, THERE)
+
+
+@pytest.mark.parametrize(("seed", "turned"), [(3, False), (3, True), (11, False), (11, True)])
+def test_acdc_by_place_keeps_the_planted_edges_where_they_live_and_no_other(seed: int, turned: bool) -> None:
+    found = acdc(planted(seed), prompts(seed, turned=turned), TAU, metric="logit-diff", absolute=True)
+    assert (found.circuit().mask == (np.abs(true_effects(seed, turned=turned)) > TAU)).all()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -105,9 +107,25 @@ def test_rows_that_point_at_one_long_value_are_unpacked_few_at_a_time(
     stored.write_table(pyarrow.table({"clean": words}), path, store_schema=False)
     monkeypatch.setattr(parquet, "_BYTES_AT_ONCE", 2_000_000)
     before = pyarrow.total_allocated_bytes()
-    rows = parquet.read_rows(path, 3)
+    rows = list(islice(parquet.read_rows(path), 3))
     assert [len(row["clean"]) for row in rows] == [100_000] * 3
     assert pyarrow.default_memory_pool().max_memory() - before < 100_000_000, "of 500 MB"
+
+
+@pytest.mark.parametrize("rows", [2_000, 20_000])
+def test_rows_of_a_parquet_file_are_let_go_as_they_are_read(rows: int, tmp_path: Path) -> None:
+    pyarrow, stored = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    path, ids = tmp_path / "rows.parquet", list(range(1000, 1020))
+    stored.write_table(pyarrow.table({"clean": [ids] * rows, "corrupted": [ids] * rows}), path)
+    tracemalloc.start()
+    try:
+        table = tables.read_table(path)
+        assert sum(len(record.fields["clean"]) for record in table.records) == 20 * rows
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (len(table.records), table.columns) == (rows, ("clean", "corrupted"))
+    assert peak < 3_000_000  # all 20,000 would take 30 MB
 
 
 @pytest.mark.parametrize("suffix", [".json", ".jsonl"])

@@ -213,5 +213,19 @@ def test_induction_in_redwoods_model_is_on_a_graph_of_its_edges() -> None:
     assert find_known("induction", "redwood_attn_2l") is known
 
 
+def test_what_is_published_of_pronouns_and_agreement_is_nodes_of_those_models() -> None:
+    """Nodes as ACDC's Appendix K names them one after the other, and the one head of Gemma 2B."""
+    pronouns = KNOWN.load("pronouns/gpt2")
+    named = {"a0.h4", "m0", "a4.h3", "a6.h0", "a10.h9", "a9.h7", "m7", "m3", "m5", "m10", "m11"}
+    assert (set(pronouns.nodes), pronouns.edges) == (named, ())
+    assert named <= set(Graph(GPT2).sources)
+    assert find_known("pronouns", "openai-community/gpt2") is pronouns
+    agreement = find_known("agreement", "google/gemma-2b")
+    assert agreement is not None
+    assert agreement.nodes == ("a13.h7",)
+    assert agreement.spec is not None
+    assert "a13.kv0<k>" in Graph(agreement.spec).destinations
+
+
 # Three that look back, one that carries on, four that say the letter.
 ACRONYM_HEADS = ((1, 0), (2, 2), (4, 11), (5, 8), (8, 11), (9, 9), (10, 10), (11, 4))

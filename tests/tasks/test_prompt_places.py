@@ -121,9 +121,17 @@ def test_spans_in_a_chat_template_are_those_of_the_message(gpt2_tokenizer):
 @pytest.mark.parametrize(
     ("spans", "said"),
     [
-        ({"name": [5, 99]}, r"row 1, spans: 'name' is \[5, 99\] and lies outside the text of 29 characters"),
-        ({"name": [9, 5]}, r"row 1, spans: 'name' is \[9, 5\] and lies outside"),
-        ({"name": [6, 8]}, r"row 1, spans: no token begins in 'name' \[6, 8\]; give whole words"),
+        ({"name": [5, 99]}, r"row 1, spans: 'name' \[5, 99\] lies outside the text of 29 characters; use 0 to 29"),
+        ({"name": [-5, 9]}, r"row 1, spans: 'name' \[-5, 9\] lies outside the text"),
+        ({"name": [9, 5]}, r"row 1, spans: 'name' \[9, 5\] ends before it begins; write \[5, 9\]"),
+        ({"name": [4, 5]}, r"row 1, spans: no token begins in 'name' \[4, 5\]; give whole words"),
+        ({"name": [5, 7]}, r"row 1, spans: 'name' \[5, 7\] cuts the token 'Mary' \[5, 9\]; begin and end it where"),
+        ({"name": [6, 13]}, r"row 1, spans: 'name' \[6, 13\] cuts the token 'Mary' \[5, 9\]"),
+        ({"name": [True, 9]}, r"row 1, spans: 'name': True is not a whole number"),
+        ({"name": [5, 9, 10]}, r"row 1, spans: 'name' is \[5, 9, 10\]; write"),
+        ({"name": None, "a@b": [5, 9]}, r"row 1, spans: 'a@b' cannot be the name of a place; use letters"),
+        ({"": [5, 9]}, r"row 1, spans: '' cannot be the name of a place; use letters"),
+        ({"0": [5, 9]}, r"row 1, spans: '0' is a number, as positions are; name it by a word"),
         ({"name": 5}, r"row 1, spans: 'name' is 5; write \{\"subject\": \[4, 8\]\}"),
         ({"name": [5, 9.5]}, r"row 1, spans: 'name': 9.5 is not a whole number"),
         ([5, 9], r"row 1, spans: \[5, 9\] is not an object of names"),
@@ -138,9 +146,21 @@ def test_spans_that_are_none_are_refused_with_the_row(spans, said, tmp_path):
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ([[("a", 0, 2)], [("a", 0, 9)]], r"file.json: row 2, spans: 'a' is \[0, 9\] and lies outside the prompt of 6"),
+        (
+            [[("a", 0, 2)], [("a", 0, 9)]],
+            r"file.json: row 2, spans: 'a' \[0, 9\] lies outside the prompt of 6 tokens; use",
+        ),
+        ([[("a", 4, 2)]], r"row 1, spans: 'a' \[4, 2\] ends before it begins; write \[2, 4\]"),
+        ([[("a", -1, 2)]], r"row 1, spans: 'a' \[-1, 2\] lies outside the prompt of 6 tokens"),
         ([[("a", 0, 2), ("b", 1, 3)]], r"row 1, spans: 'a' \[0, 2\] and 'b' \[1, 3\] overlap"),
         ([[("a", 0, 2)], []], r"row 2, spans: 'a' is missing, which other rows have"),
+        ([[], [("a", 0, 2)], [("a", 0, 2)]], r"^file.json: row 1, spans: 'a' is missing, which other rows have"),
+        (
+            [[("a", 0, 2)], [("a", 0, 2), ("b", 3, 4)]],
+            r"^file.json: row 2, spans: 'b' is here and not in most rows; gi",
+        ),
+        ([[("name", 0, 2)], [("Name", 0, 2)]], r"row 2, spans: 'Name' is here and not in most rows; did you mean 'na"),
+        ([[("a", 0, 0)], [("a", 0, 0)]], r"no prompt has spans; give every row"),
         ([[("a", 0, 2), ("a", 3, 4)]], r"row 1, spans: 'a' is named twice"),
         ([[], []], r'no prompt has spans; give every row of a data file a field spans, such as \{"subject"'),
         ([[("rest", 0, 2)]], r"a span is named 'rest'"),

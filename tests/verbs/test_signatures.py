@@ -11,11 +11,11 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import pytest
 
 import edgewise
-from edgewise.cli import clusters, compare, discover, evaluate, shared, specificity, verify
+from edgewise.cli import clusters, compare, discover, evaluate, plan, shared, specificity, verify
 from edgewise.cli.groups import METHOD_SETTINGS
 from edgewise.runs.config import RunConfig
 from edgewise.settings import Described, described
-from edgewise.settings.conditions import MemorySettings
+from edgewise.settings.conditions import MemorySettings, ProcessSettings
 from edgewise.settings.evaluation import EvaluationRequest
 from edgewise.settings.selection import Selection
 from edgewise.verbs.asked import method_settings
@@ -25,6 +25,7 @@ VERBS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
     "compare": (edgewise.compare, compare.compare),
     "discover": (edgewise.discover, discover.discover),
     "evaluate": (edgewise.evaluate, evaluate.evaluate),
+    "plan": (edgewise.plan, plan.plan),
     "shared": (edgewise.shared, shared.shared),
     "specificity": (edgewise.specificity, specificity.specificity),
     "verify": (edgewise.verify, verify.verify),
@@ -38,20 +39,23 @@ OTHER_NAMES = {
     "number": "clusters",
 }
 # Of several sets of prompts `discover` is called for each.
-OF_COMMANDS, OF_PYTHON = {"as_json", "processes", "protocol"}, {"progress", "settings"}
+OF_COMMANDS, OF_PYTHON = {"as_json", "processes", "protocol"}, {"progress", "settings", "tokenizer"}
 OF_ONE_COMMAND = {"discover": {"together"}}
 # What is as in the run where it is not given has no default of its own.
 AS_IN_THE_RUN = {
     "evaluate": {"n", "seed", "dtype", "device", "device_map", "kv_heads", "model"},
-    "compare": {"n", "seed"},
-    "verify": set(),
+    "compare": {"n", "seed", "model"},
+    "verify": {"model"},
     "discover": set(),
+    "plan": set(),
     "clusters": set(),
     "shared": {"metric"},
     "specificity": set(),
 }
 SETTINGS = {
-    one.name: one for kind in (RunConfig, Selection, EvaluationRequest, MemorySettings) for one in described(kind)
+    one.name: one
+    for kind in (RunConfig, Selection, EvaluationRequest, MemorySettings, ProcessSettings)
+    for one in described(kind)
 }
 OWN = {one.name: one for kind in method_settings() for one in described(kind)}
 
@@ -68,7 +72,9 @@ def cases() -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_option_of_a_verb_is_a_keyword_and_no_other(verb: str) -> None:
     options = set(inspect.signature(VERBS[verb][1]).parameters) - OF_COMMANDS - OF_ONE_COMMAND.get(verb, set())
-    assert {OTHER_NAMES.get(name, name) for name in options} == set(keywords(verb)) - OF_PYTHON
+    # A plan is of so many processes; a call is of one.
+    assert {OTHER_NAMES.get(name, name) for name in options} == set(keywords(verb)) - OF_PYTHON - {"processes"}
+    assert ("processes" in keywords(verb)) == (verb == "plan")
 
 
 def test_the_settings_of_methods_that_come_with_edgewise_are_all_there() -> None:

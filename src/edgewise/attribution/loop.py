@@ -24,10 +24,11 @@ from edgewise.engine.run.batches import Batch, arrange, share
 from edgewise.engine.run.buffers import Buffers
 from edgewise.engine.run.inputs import AnyMetric, graph_for, metric_for, usable
 from edgewise.engine.run.layers import layers_told
-from edgewise.engine.run.memory import has_room, micro_batch, release, shared, shown
+from edgewise.engine.run.memory import micro_batch, shared
 from edgewise.engine.run.metric_gradient import metric_values
 from edgewise.engine.run.metric_path import MetricPath
 from edgewise.engine.run.references import with_references
+from edgewise.engine.run.room import has_room, release, shown
 from edgewise.errors import DataError, EdgewiseWarning, MemoryLimitError, SettingError, VanishingGradientError
 from edgewise.generators import at_the_end_of
 from edgewise.graph import EdgeScores, NodeScores

@@ -123,7 +123,7 @@ def _neurons(
     from edgewise.report.neurons import neuron_evaluation_document, show_neuron_evaluation
     from edgewise.verbs.neurons import measure_neurons
 
-    own = {"--circuit": circuit, "--out": out, "--protocol": _is_mib(protocol), "--model": given.get("model")}
+    own = {"--circuit": circuit, "--out": out, "--protocol": _is_mib(protocol)}
     wrong = next((name for name, value in own.items() if value), None)
     if wrong is not None:
         raise RunError(f"{folder}: holds a run of neurons, evaluated with its own model and circuit; leave {wrong} out")

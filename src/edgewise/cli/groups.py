@@ -13,6 +13,8 @@ from edgewise.settings.selection import Selection
 MODEL = group(ModelSettings)
 # How models are loaded and run, where they are named elsewhere or are several.
 MACHINE = MODEL.without("model", "config", "gguf_file", "adapter")
+# Of a run whose model was in memory, the name under which it is stored.
+MODEL_OF_RUN = MODEL.only("model", "trust_remote_code").default(model="that of the run; to name where it was in memory")
 PROMPTS = group(PromptSettings)
 SCORES = group(ScoreSettings)
 # Its code is run only where it is named with the command, also that of a run.

@@ -178,6 +178,10 @@ def _again_if_kept(given: Sequence[str]) -> str:
     return "nothing is kept without --out" if "--circuit" in words and "--out" not in words else _again(given)
 
 
+def _nothing_kept(given: Sequence[str]) -> str:
+    return "nothing is kept"
+
+
 # A long verb -> what to say, of its command line, when it was interrupted.
 HOW_TO_GO_ON = {
     "compare": _again,
@@ -186,5 +190,7 @@ HOW_TO_GO_ON = {
     "league": _again,
     "paper": _again,
     "roc": _again,
+    "shared": _again,
+    "specificity": _nothing_kept,
     "verify": _again,
 }

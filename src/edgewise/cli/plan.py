@@ -48,13 +48,11 @@ def plan(
     if rows is None:
         refuse_unreadable(given)
     from edgewise.report.plan import plan_document, show_plan
-    from edgewise.runs.plan.ask import ask
-    from edgewise.runs.plan.rows import Rows
+    from edgewise.runs.plan.ask import ask, settle
     from edgewise.verbs.asked import config_of
 
-    n_processes, stand_in = given.pop("processes", 1), Rows.asked(given, rows, length)
-    if stand_in is not None:
-        given["data"] = str(stand_in)
+    n_processes = given.pop("processes", 1)
+    given, stand_in = settle(given, rows, length, on)
     with carried_out(given, False, "nothing is kept") as execution:
         config = config_of(asked_of(given)[0])
         found = ask(config, stand_in, on=on, max_memory=execution.max_memory, n_processes=n_processes)

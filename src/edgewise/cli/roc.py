@@ -58,8 +58,8 @@ def roc(
         str | None,
         typer.Option(
             "--truth",
-            help="known, FILE.json, or exact:X, edges of exact effect X or X% of clean - corrupted; by default what"
-            " is known, else exact:2%.",
+            help="known, known:TASK/MODEL, interpbench:CASE, FILE, or exact:X, edges of exact effect X or X% of clean -"
+            " corrupted; by default what is known, else exact:2%.",
         ),
     ] = None,
     taus: Annotated[

@@ -9,7 +9,7 @@ import typer
 
 from edgewise.cli import output
 from edgewise.cli.carried_out import carried_out
-from edgewise.cli.groups import BATCH, CIRCUIT, MEMORY, METRIC_OF_RUN, MODEL, NUMBERS
+from edgewise.cli.groups import BATCH, CIRCUIT, MEMORY, METRIC_OF_RUN, MODEL, NUMBERS, PROCESSES
 from edgewise.cli.options import AsJson, Given, Overwrite, takes
 from edgewise.errors import UnknownNameError, did_you_mean
 
@@ -36,6 +36,7 @@ Way = Annotated[
     MODEL.only("trust_remote_code"),
     BATCH,
     MEMORY,
+    PROCESSES,
 )
 def shared(
     given: Given,
@@ -54,7 +55,7 @@ def shared(
     where it was.
     """
     from edgewise.report.contest.shared import shared_document, show_shared
-    from edgewise.runs.store.folder import PAGE
+    from edgewise.runs.store.shown import PAGE
     from edgewise.verbs.shared import hold_in_common
 
     require_way(together)

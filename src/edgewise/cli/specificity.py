@@ -9,7 +9,7 @@ import typer
 
 from edgewise.cli import output
 from edgewise.cli.carried_out import carried_out
-from edgewise.cli.groups import BATCH, MEMORY
+from edgewise.cli.groups import BATCH, MEMORY, PROCESSES
 from edgewise.cli.options import AsJson, Given, takes
 from edgewise.settings.texts import read_names
 
@@ -21,7 +21,7 @@ edgewise specificity runs/ioi runs/capitals --tasks ioi,capitals,agreement --pro
 """
 
 
-@takes(BATCH, MEMORY)
+@takes(BATCH, MEMORY, PROCESSES)
 def specificity(
     given: Given,
     folders: Annotated[list[Path], typer.Argument(help="Finished runs of one model.", metavar="DIR...")],

@@ -9,7 +9,7 @@ import typer
 
 from edgewise.cli import output
 from edgewise.cli.carried_out import carried_out
-from edgewise.cli.groups import BATCH, MEMORY, METRIC_OF_RUN, MODEL, PROCESSES, PROMPTS
+from edgewise.cli.groups import BATCH, MEMORY, METRIC_OF_RUN, MODEL_OF_RUN, PROCESSES, PROMPTS
 from edgewise.cli.options import AsJson, Given, Overwrite, takes
 from edgewise.settings.texts import read_count
 
@@ -28,7 +28,7 @@ edgewise verify runs/gpt2-ioi --top-k 50 --overwrite --json
 _BATCH = BATCH.default(batch_size="as in the run")
 
 
-@takes(PROMPTS.only("seed"), METRIC_OF_RUN, MODEL.only("trust_remote_code"), _BATCH, MEMORY, PROCESSES)
+@takes(PROMPTS.only("seed"), METRIC_OF_RUN, MODEL_OF_RUN, _BATCH, MEMORY, PROCESSES)
 def verify(
     given: Given,
     folder: Annotated[Path, typer.Argument(help="The --out of a finished run.", metavar="DIR")],
@@ -50,10 +50,11 @@ def verify(
 
     The edges most in doubt are measured, and some of the others drawn at random, on the run's own prompts; from
     these the agreement over all edges is estimated. The result goes to verification.json in DIR, with a picture beside
-    it, verification.svg. The same command shows it again; one that was stopped goes on where it was.
+    it, verification.svg. The same command shows it again; one that was stopped goes on where it was. Of a run of
+    neurons, heads and neurons are measured.
     """
     from edgewise.report.verification import show_verification, verification_document
-    from edgewise.runs.store.folder import VERIFICATION_PICTURES
+    from edgewise.runs.store.names import VERIFICATION_PICTURES
     from edgewise.verbs.verify import check
 
     with carried_out(given, overwrite) as execution:

@@ -14,9 +14,8 @@ from typing import TypeVar
 import numpy as np
 
 from edgewise.errors import SelectionError
-from edgewise.evaluation.weighted import spearman
 from edgewise.graph import Circuit, EdgeScores, NodeScores
-from edgewise.graph.arrays import FloatArray
+from edgewise.graph.arrays import BoolArray, FloatArray
 
 Given = TypeVar("Given")
 Matrix = tuple[tuple[float | None, ...], ...]
@@ -53,11 +52,12 @@ def likeness(circuits: Sequence[Circuit], scores: Sequence[Scores]) -> Likeness:
     graphs = {given.graph.spec for given in (*circuits, *scores)}
     if len(graphs) > 1:
         raise SelectionError(f"circuits of {len(graphs)} graphs cannot be compared; give those of one model")
+    every = [_Scored(given) for given in scores]
     return Likeness(
         _pairs(circuits, overlap),
-        _pairs(scores, lambda one, other: _correlation(one, other, np.positive)),
-        _pairs(scores, lambda one, other: _correlation(one, other, np.abs)),
-        tuple(tuple(len(_common(one, other)[0]) for other in scores) for one in scores),
+        _correlations(every, np.positive),
+        _correlations(every, np.abs),
+        tuple(tuple(one.both(other) for other in every) for one in every),
     )
 
 
@@ -73,17 +73,53 @@ def _pairs(given: Sequence[Given], compare: Callable[[Given, Given], float | Non
     return tuple(tuple(half[min(i, j), max(i, j)] for j in range(len(given))) for i in range(len(given)))
 
 
-def _correlation(one: Scores, other: Scores, of: Callable[[FloatArray], FloatArray]) -> float | None:
-    x, y = (of(values) for values in _common(one, other))
-    if len(x) < 2:
-        return None
-    found = float(spearman(x, y, np.ones(len(x))))
-    return None if np.isnan(found) else found
+class _Scored:
+    """One run's scores of what there is, and which of it has one."""
+
+    def __init__(self, scores: Scores) -> None:
+        self.kind = type(scores)
+        there = scores.graph.mask if isinstance(scores, EdgeScores) else np.ones(scores.values.shape, dtype=np.bool_)
+        self.values: FloatArray = scores.values[there].astype(np.float64)
+        self.known: BoolArray = ~np.isnan(self.values)
+
+    def both(self, other: _Scored) -> int:
+        """How much both have scored."""
+        return int((self.known & other.known).sum()) if self.kind is other.kind else 0
+
+    def all_with(self, other: _Scored) -> bool:
+        """Whether the other has a score of all that this one has one of."""
+        return bool((other.known | ~self.known).all())
 
 
-def _common(one: Scores, other: Scores) -> tuple[FloatArray, FloatArray]:
-    """The values of what both have scored."""
-    if type(one) is not type(other):
-        return np.empty(0), np.empty(0)
-    both = ~(np.isnan(one.values) | np.isnan(other.values))
-    return one.values[both].astype(np.float64), other.values[both].astype(np.float64)
+def _correlations(every: Sequence[_Scored], of: Callable[[FloatArray], FloatArray]) -> Matrix:
+    """Spearman's of every pair. A run's ranks among all that it has scored are made once, and serve most pairs."""
+    own = [_off_ranks(of(one.values[one.known])) for one in every]
+
+    def correlation(one: int, other: int) -> float | None:
+        x, y = every[one], every[other]
+        if x.kind is not y.kind:
+            return None
+        both = x.known & y.known
+        return _cosine(
+            own[one] if x.all_with(y) else _off_ranks(of(x.values[both])),
+            own[other] if y.all_with(x) else _off_ranks(of(y.values[both])),
+        )
+
+    return _pairs(range(len(every)), correlation)
+
+
+def _off_ranks(x: FloatArray) -> FloatArray:
+    """How far each value's rank among them is from the mean rank, ``[n]``; equals are at their mid-rank."""
+    order = np.argsort(x)
+    ascending = x[order]
+    first = np.flatnonzero(np.concatenate([[True], ascending[1:] != ascending[:-1]])[: len(x)])
+    count = np.diff(first, append=len(x))
+    ranks = np.empty(len(x))
+    ranks[order] = np.repeat(first + (count - len(x)) / 2, count)
+    return ranks
+
+
+def _cosine(x: FloatArray, y: FloatArray) -> float | None:
+    """The correlation of two rows of mean zero; None where one does not vary."""
+    size = float(np.sqrt(np.dot(x, x) * np.dot(y, y)))
+    return float(np.clip(np.dot(x, y) / size, -1.0, 1.0)) if size > 0 else None

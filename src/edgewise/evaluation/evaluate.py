@@ -32,7 +32,8 @@ from edgewise.evaluation.result import Evaluation
 from edgewise.evaluation.sizes import Ladder
 from edgewise.evaluation.summary import summary
 from edgewise.generators import last_of
-from edgewise.graph import Circuit, EdgeScores, NodeScores
+from edgewise.graph import Circuit, EdgeScores, Graph, NodeScores
+from edgewise.graph.place_names import where_in_words
 from edgewise.graph.scores import Ranking
 from edgewise.models import Model
 from edgewise.search.table.cells import Table
@@ -85,10 +86,8 @@ class Evaluator:
         """Check what is given."""
         graph = graph_for(model, prompts)
         for what, given in (("circuit", circuit), ("scores", scores)):
-            if given is not None and given.graph != graph:
-                raise SelectionError(
-                    f"the {what} is of {given.graph!r}, the model on these prompts has {graph!r}; give its own"
-                )
+            if given is not None:
+                _require_same(what, given.graph, graph)
         self.metric = metric_for(prompts, metric)
         self._model, self._pairs = model, usable(model, prompts, self.metric)
         ladder, self._no_curve = _ladder(wanted, scores, by)
@@ -190,6 +189,15 @@ def evaluate_circuit(
     wanted = EvaluationRequest(ablation, curve, random, seed, minimality, pruned)
     evaluator = Evaluator(model, prompts, circuit, wanted, metric=metric, scores=scores, by=by)
     return evaluator.result(last_of(evaluator.states(conditions=conditions)))
+
+
+def _require_same(what: str, own: Graph, graph: Graph) -> None:
+    """Refuse a circuit or scores of another graph than the model has on the prompts. Raises SelectionError."""
+    if own.spec != graph.spec:
+        raise SelectionError(f"the {what} is of {own.spec}, the model has {graph.spec}; give its own")
+    if own != graph:
+        mine, theirs = (where_in_words(one.places, one.readers) for one in (own, graph))
+        raise SelectionError(f"edges of the {what} are {mine}; here {theirs}; give prompts of the same spans")
 
 
 def _ladder(

@@ -10,16 +10,18 @@ many edges say how much any circuit of that size would keep.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 
+from edgewise import processes
 from edgewise.engine.run.batches import divide
 from edgewise.engine.run.inputs import AnyMetric, metric_for, usable
-from edgewise.engine.run.memory import halving, micro_batch
+from edgewise.engine.run.memory import halving, micro_batch, shared
 from edgewise.engine.run.references import with_references
 from edgewise.engine.run.replacement import resample
 from edgewise.evaluation.circuit_runs import METRIC, CircuitRuns
@@ -134,7 +136,7 @@ def kept_values(
     pairs = usable(model, prompts, measured)
     masks = (np.zeros_like(model.graph.mask), *circuits)
     runs = CircuitRuns(model, measured, _Masks(masks), partial(resample, model), False)
-    size = micro_batch(model, pairs, conditions, float(len(masks)))
+    size = shared(micro_batch(model, pairs, conditions, float(len(masks))), len(pairs), conditions)
     full, kept = halving(size, model.device, partial(_measured, runs, pairs, report))
     return np.stack([full, *kept])
 
@@ -142,16 +144,26 @@ def kept_values(
 def _measured(
     runs: CircuitRuns, pairs: Sequence[PromptPair], report: Callable[[int], None], size: int
 ) -> tuple[Values, list[Values]]:
-    """The metric of each prompt with nothing patched, and with each circuit kept."""
-    model, n, done = runs.model, len(runs.circuits), 0
-    full, kept = np.zeros(len(pairs)), np.zeros((n, len(pairs)))
-    for rows, batch in divide(pairs, size, model.device, causal=model.wiring.causal):
-        opened = runs.open(with_references(model, batch, runs.metric))
-        full[rows] = opened.of_prompts[METRIC].double().cpu().numpy()
-        kept[:, rows] = opened.measure(range(n))[METRIC].double().cpu().numpy()
-        done += len(rows)
-        report(done)
+    """The metric of each prompt with nothing patched, and with each circuit kept; processes share the prompts."""
+    full, kept = np.zeros(len(pairs)), np.zeros((len(runs.circuits), len(pairs)))
+    for found in processes.each(lambda: list(_own(runs, pairs, report, size))):
+        for rows, whole, circuits in found:
+            full[rows], kept[:, rows] = whole, circuits
     return full, list(kept)
+
+
+def _own(
+    runs: CircuitRuns, pairs: Sequence[PromptPair], report: Callable[[int], None], size: int
+) -> Iterator[tuple[list[int], Values, Values]]:
+    """Of this process's micro-batches: which prompts, and both for them."""
+    model, done = runs.model, 0
+    every = divide(pairs, size, model.device, causal=model.wiring.causal)
+    for rows, batch in islice(every, processes.rank(), None, processes.size()):
+        opened = runs.open(with_references(model, batch, runs.metric))
+        circuits = opened.measure(range(len(runs.circuits)))[METRIC]
+        yield rows, opened.of_prompts[METRIC].double().cpu().numpy(), circuits.double().cpu().numpy()
+        done += len(rows) * processes.size()
+        report(min(done, len(pairs)))
 
 
 def _of(circuit: Circuit, chosen: npt.NDArray[np.intp]) -> BoolArray:

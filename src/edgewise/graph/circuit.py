@@ -11,6 +11,7 @@ import numpy as np
 from edgewise.errors import SelectionError
 from edgewise.graph.arrays import BoolArray, read_only
 from edgewise.graph.graph import Graph
+from edgewise.graph.many_edges import places_of_edges
 from edgewise.notebook import ShownInNotebook
 
 if TYPE_CHECKING:
@@ -54,7 +55,11 @@ class Circuit(ShownInNotebook):
     @classmethod
     def from_edges(cls, graph: Graph, names: Iterable[str]) -> Circuit:
         """Build a circuit from edge names. Raises SelectionError for a name that is no edge of the graph."""
-        mask = np.zeros_like(graph.mask)
+        names, mask = list(names), np.zeros_like(graph.mask)
+        at = places_of_edges(names, graph)
+        if at is not None:
+            mask[at] = True
+            return cls(graph, mask)
         for name in names:
             mask[graph.edge(name)] = True
         return cls(graph, mask)

@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 
 from edgewise.errors import FormatError, ModelError, SelectionError
-from edgewise.graph.arrays import BoolArray, FloatArray
+from edgewise.graph.arrays import BoolArray
 from edgewise.graph.circuit import Circuit
+from edgewise.graph.circuit_said import said_of_edges, said_of_nodes
 from edgewise.graph.fields import entry, section
 from edgewise.graph.graph import Graph
 from edgewise.graph.kv_heads import kv_head_view, query_head_view
@@ -34,9 +35,6 @@ FORMAT, VERSION = "edgewise-circuit", 1
 # Of more scored edges a file would be gigabytes of text; all scores are in scores.safetensors anyway.
 MOST_LISTED = 200_000
 Found = tuple[Circuit, EdgeScores | NodeScores | None]
-# Score, whether it is exact where that is said, and the estimate; NaN for what there is not.
-Known = tuple[float, bool | None, float]
-_NUMBER = (float, int, type(None))
 
 
 def to_dict(circuit: Circuit, scores: EdgeScores | NodeScores | None = None) -> dict[str, Any]:
@@ -83,19 +81,10 @@ def from_dict(d: Mapping[str, Any], spec: GraphSpec | None = None) -> Found:
     level = entry(d, "level", (str, type(None)), "")
     if level not in ("edge", "node", None):
         raise FormatError(f"level is {level!r:.40}, expected 'edge', 'node' or null")
-    mask = np.zeros_like(graph.mask)
-    scored: dict[tuple[int, ...], Known] = {}
-    for name, edge in section(d, "edges").items():
-        try:
-            at = graph.edge(name)
-        except SelectionError as error:
-            raise FormatError(f"edges: {error}") from None
-        mask[at] = entry(edge, "in_circuit", bool, f"edges['{name}']")
-        if level == "edge":
-            scored[at] = _known(edge, f"edges['{name}']")
+    mask, said = said_of_edges(section(d, "edges"), graph, level)
     if level == "node":
-        scored = _of_nodes(section(d, "nodes"), graph)
-    found = Circuit(graph, mask), _scores(graph, level, scored)
+        said = said_of_nodes(section(d, "nodes"), graph)
+    found = Circuit(graph, mask), said.scores(graph, level)
     return found if spec is None else on_graph_of(spec, *found)
 
 
@@ -164,49 +153,13 @@ def _said(scores: EdgeScores | NodeScores, which: BoolArray) -> dict[tuple[int, 
 def _graph(fields: Mapping[str, Any], places: Any, readers: Any) -> Graph:
     if not isinstance(places, list) or not all(isinstance(place, str) for place in places):
         raise FormatError(f"places is {places!r:.40}, expected a list of names")
+    if not isinstance(readers, bool):
+        raise FormatError(f"readers is {readers!r:.40}, expected true or false")
     try:
-        return Graph(GraphSpec(**fields), tuple(places), readers is True)
+        return Graph(GraphSpec(**fields), tuple(places), readers)
     except SelectionError as error:
         raise FormatError(f"places: {error}") from None
     except ModelError as error:
         raise FormatError(f"graph: {error}") from None
     except TypeError as error:
         raise FormatError(f"graph: {str(error).removeprefix('GraphSpec.__init__() ')}") from None
-
-
-def _of_nodes(nodes: Mapping[str, Any], graph: Graph) -> dict[tuple[int, ...], Known]:
-    try:
-        return {(graph.source_index(name),): _known(node, f"nodes['{name}']") for name, node in nodes.items()}
-    except SelectionError as error:
-        raise FormatError(f"nodes: {error}") from None
-
-
-def _known(holder: Any, where: str) -> Known:
-    said = {"score": None, "exact": None, "estimate": None} | dict(holder if isinstance(holder, Mapping) else {})
-    score, estimate = _number(said, "score", where), _number(said, "estimate", where)
-    return score, entry(said, "exact", (bool, type(None)), where), score if np.isnan(estimate) else estimate
-
-
-def _number(said: Mapping[str, Any], field: str, where: str) -> float:
-    value = entry(said, field, _NUMBER, where)
-    try:
-        number = np.nan if value is None else float(value)
-    except OverflowError:
-        number = np.inf
-    if np.isinf(number):
-        raise FormatError(f"{where}.{field} is infinite; scores are finite")
-    return number
-
-
-def _scores(graph: Graph, level: str | None, scored: Mapping[tuple[int, ...], Known]) -> EdgeScores | NodeScores | None:
-    if not any(not np.isnan(score) for score, *_ in scored.values()):
-        return None
-    exists = graph.mask if level == "edge" else np.ones(graph.n_sources, dtype=np.bool_)
-    values: FloatArray = np.full(exists.shape, np.nan)
-    estimated, verified = values.copy(), np.zeros(exists.shape, dtype=np.bool_)
-    for at, (score, exact, estimate) in scored.items():
-        values[at], estimated[at], verified[at] = score, estimate, bool(exact)
-    kind = EdgeScores if level == "edge" else NodeScores
-    measured = any(exact is not None for _, exact, _ in scored.values())
-    marks: dict[str, Any] = {"verified": verified, "estimated": estimated} if measured else {}
-    return kind(graph, values, **marks, allow_unscored=bool(np.isnan(values[exists]).any()))

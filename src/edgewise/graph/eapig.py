@@ -29,19 +29,22 @@ from edgewise.errors import FormatError, SelectionError
 from edgewise.graph.arrays import BoolArray, FloatArray
 from edgewise.graph.circuit import Circuit
 from edgewise.graph.eapig_cfg import read_cfg, write_cfg
-from edgewise.graph.fields import entry, section
+from edgewise.graph.fields import entry, section, tensor_array
 from edgewise.graph.graph import Graph
 from edgewise.graph.kv_heads import kv_head_view, query_head_graph, query_head_view
+from edgewise.graph.many_edges import field_of, numbers, places_of_edges
 from edgewise.graph.scores import EdgeScores, NodeScores
 from edgewise.graph.spec import GraphSpec
 
 __all__ = [
+    "edge_columns",
     "from_json_dict",
     "from_pt_dict",
     "node_scores_from_json_dict",
     "node_scores_from_pt_dict",
     "to_json_dict",
     "to_pt_dict",
+    "without_edges",
 ]
 
 
@@ -58,7 +61,17 @@ def to_json_dict(
     Raises:
         SelectionError: scores of another graph.
     """
-    written, values = _to_file(circuit, scores, node_scores)
+    names, columns = edge_columns(circuit, scores)
+    edges = {
+        name: {"score": score, "in_graph": kept}
+        for name, score, kept in zip(names, columns["score"], columns["in_graph"], strict=True)
+    }
+    return {**without_edges(circuit, node_scores), "edges": edges}
+
+
+def without_edges(circuit: Circuit, node_scores: NodeScores | None = None) -> dict[str, Any]:
+    """Return all of `to_json_dict` but the edges."""
+    written, _ = _to_file(circuit, None, node_scores)
     graph = written.graph
     nodes = {
         name: {"in_graph": kept} for name, kept in zip(graph.sources, _nodes_in_graph(written).tolist(), strict=True)
@@ -67,9 +80,14 @@ def to_json_dict(
         for name, score in zip(graph.sources, _turned(node_scores.values).tolist(), strict=True):
             nodes[name]["score"] = score
     nodes["logits"] = {"in_graph": True}
-    told = zip(graph.edge_names(), values[graph.mask].tolist(), written.mask[graph.mask].tolist(), strict=True)
-    edges = {name: {"score": score, "in_graph": kept} for name, score, kept in told}
-    return {"cfg": write_cfg(circuit.graph.spec), "nodes": nodes, "edges": edges}
+    return {"cfg": write_cfg(circuit.graph.spec), "nodes": nodes}
+
+
+def edge_columns(circuit: Circuit, scores: EdgeScores | None = None) -> tuple[list[str], dict[str, list[Any]]]:
+    """Return the names of the edges of a file, and by field what is said of each, in the order of the names."""
+    written, values = _to_file(circuit, scores, None)
+    exists = written.graph.mask
+    return written.graph.edge_names(), {"score": values[exists].tolist(), "in_graph": written.mask[exists].tolist()}
 
 
 def from_json_dict(d: Mapping[str, Any], spec: GraphSpec | None = None) -> tuple[Circuit, EdgeScores | None]:
@@ -92,8 +110,29 @@ def from_json_dict(d: Mapping[str, Any], spec: GraphSpec | None = None) -> tuple
             raise FormatError(f"nodes: there is no '{name}' in a model of cfg's shape")
         if isinstance(node, Mapping) and "neurons" in node:
             raise FormatError(f"nodes['{name}'].neurons: circuits of single neurons are not supported")
+    edges = section(d, "edges")
+    mask, values = _at_once(edges, graph) or _one_by_one(edges, graph)
+    return _from_file(graph, mask, values, spec)
+
+
+def _at_once(edges: Mapping[str, Any], graph: Graph) -> tuple[BoolArray, FloatArray] | None:
+    """Membership and score of all edges of a file, where it is as it should be."""
+    at = places_of_edges(list(edges), graph)
+    if at is None:
+        return None
+    kept = field_of(edges.values(), "in_graph", bool)
+    scores = numbers(field_of(edges.values(), "score", float, int, type(None)))
+    if kept is None or scores is None or not all("score" in edge for edge in edges.values()):
+        return None
     mask, values = np.zeros_like(graph.mask), np.full(graph.mask.shape, np.nan)
-    for name, edge in section(d, "edges").items():
+    mask[at], values[at] = kept, scores
+    return mask, values
+
+
+def _one_by_one(edges: Mapping[str, Any], graph: Graph) -> tuple[BoolArray, FloatArray]:
+    """The same of any file; raises FormatError with the edge that is not as it should be."""
+    mask, values = np.zeros_like(graph.mask), np.full(graph.mask.shape, np.nan)
+    for name, edge in edges.items():
         try:
             index = graph.edge(name)
         except SelectionError as error:
@@ -101,8 +140,15 @@ def from_json_dict(d: Mapping[str, Any], spec: GraphSpec | None = None) -> tuple
         where = f"edges['{name}']"
         mask[index] = entry(edge, "in_graph", bool, where)
         score = entry(edge, "score", (float, int, type(None)), where)
-        values[index] = np.nan if score is None else score
-    return _from_file(graph, mask, values, spec)
+        values[index] = _score(score, where)
+    return mask, values
+
+
+def _score(score: float | None, where: str) -> float:
+    try:
+        return np.nan if score is None else float(score)
+    except OverflowError:
+        raise FormatError(f"{where}.score is too large for a number; scores are finite") from None
 
 
 def node_scores_from_json_dict(d: Mapping[str, Any], spec: GraphSpec | None = None) -> NodeScores | None:
@@ -116,8 +162,8 @@ def node_scores_from_json_dict(d: Mapping[str, Any], spec: GraphSpec | None = No
     values = np.full(graph.n_sources, np.nan)
     for row, name in enumerate(graph.sources):
         node = {"score": None, **section(nodes, name, "nodes")}
-        score = entry(node, "score", (float, int, type(None)), f"nodes['{name}']")
-        values[row] = np.nan if score is None else score
+        where = f"nodes['{name}']"
+        values[row] = _score(entry(node, "score", (float, int, type(None)), where), where)
     return _node_scores(graph, values)
 
 
@@ -217,11 +263,10 @@ def _nodes_in_graph(circuit: Circuit) -> BoolArray:
 def _array(d: Mapping[str, Any], field: str, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
     import torch
 
-    tensor = entry(d, field, torch.Tensor, "").detach().cpu()
+    tensor = entry(d, field, torch.Tensor, "")
     if tuple(tensor.shape) != shape:
         raise FormatError(f"{field} has shape {list(tensor.shape)}; cfg's shape needs {list(shape)}")
-    array: np.ndarray[Any, Any] = (tensor if tensor.dtype == torch.float64 else tensor.float()).numpy()
-    return array
+    return tensor_array(tensor, field)
 
 
 def _first_difference(found: tuple[Any, ...], wanted: tuple[str, ...]) -> str:

@@ -19,9 +19,13 @@ import numpy as np
 from edgewise.errors import SelectionError, did_you_mean
 from edgewise.graph.arrays import BoolArray, read_only
 from edgewise.graph.hook_names import own_name
+from edgewise.graph.place_names import checked_places
 from edgewise.graph.spec import GraphSpec
 
 __all__ = ["Graph"]
+
+# So many places are named in a message.
+_SHOWN = 8
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ class Graph:
 
     def __post_init__(self) -> None:
         """Derive names, masks and look-up tables from the spec."""
-        object.__setattr__(self, "places", _checked(self.places))
+        object.__setattr__(self, "places", checked_places(self.places))
         sources, destinations = _source_names(self.spec), _destination_names(self.spec)
         derived = {
             "sources": sources,
@@ -93,14 +97,14 @@ class Graph:
         """
         index = _at(name, self._source_index, self)
         if index is None:
-            raise SelectionError(f"unknown source '{name}'{did_you_mean(name, self.sources)}")
+            raise SelectionError(f"unknown source '{name:.80}'{did_you_mean(name, self.sources)}")
         return index
 
     def destination_index(self, name: str) -> int:
         """Return the column of a destination, by our name or another's, as `source_index`."""
         index = _at(name, self._destination_index, self)
         if index is None:
-            raise SelectionError(f"unknown destination '{name}'{self._destination_hint(name)}")
+            raise SelectionError(f"unknown destination '{name:.80}'{self._destination_hint(name)}")
         return index
 
     @property
@@ -133,16 +137,24 @@ class Graph:
         Raises:
             SelectionError: not an edge name, an unknown end or place, or a destination computed before the source.
         """
-        if not self.places:
-            return self._ends(name)
         plain, at, where = name.partition("@")
-        ends, (place, arrow, reader) = self._ends(plain), where.partition("->")
+        ends = self._ends(plain)
+        if not self.places:
+            if at:
+                raise SelectionError(f"edge '{name}': edges here are of all positions; write '{plain}'")
+            return ends
+        place, arrow, reader = where.partition("->")
         moves = self.readers and bool(self.moved[ends[1]])
-        if not at or bool(arrow) != moves:
+        if not at:
             like = f"{self.places[0]}->{self.places[-1]}" if moves else self.places[0]
             raise SelectionError(f"edge '{name}': no place; write e.g. '{plain}@{like}'{self._known_places(place)}")
-        numbers = [self._place(name, one) for one in (place, reader if moves else place)]
-        return (*ends, *numbers[: 1 + self.readers])
+        numbers = [self._place(name, one) for one in ((place, reader) if arrow else (place,))]
+        if moves and not arrow:
+            raise SelectionError(f"edge '{name}': no reader; write e.g. '{plain}@{place}->{self.places[-1]}'")
+        if arrow and not moves:
+            kept = "keys and values alone have readers" if self.readers else "edges here are not kept apart by reader"
+            raise SelectionError(f"edge '{name}': {kept}; write '{plain}@{place}'")
+        return (*ends, *numbers, *numbers)[: 3 + self.readers]
 
     def _place(self, name: str, place: str) -> int:
         if place not in self.places:
@@ -150,16 +162,19 @@ class Graph:
         return self.places.index(place)
 
     def _known_places(self, place: str) -> str:
-        return did_you_mean(place, self.places) or f"; the places: {', '.join(self.places)}"
+        return (
+            did_you_mean(place, self.places)
+            or f"; the places: {', '.join(self.places[:_SHOWN])}{', ...' if len(self.places) > _SHOWN else ''}"
+        )
 
     def _ends(self, name: str) -> tuple[int, int]:
         source, arrow, destination = name.partition("->")
         if not arrow:
-            raise SelectionError(f"'{name}' is not an edge name; write 'source->destination', e.g. 'a0.h1->m3'")
+            raise SelectionError(f"'{name:.80}' is not an edge name; write 'source->destination', e.g. 'a0.h1->m3'")
         try:
             i, j = self.source_index(source), self.destination_index(destination)
         except SelectionError as error:
-            raise SelectionError(f"edge '{name}': {error}") from None
+            raise SelectionError(f"edge '{name:.160}': {error}") from None
         if not self.mask[i, j].any():
             raise SelectionError(f"edge '{name}' does not exist: {destination} does not read after {source} writes")
         return i, j
@@ -317,18 +332,6 @@ class Graph:
         inputs = [self.destinations[j] for j in np.flatnonzero(self.reads[row])]
         meant = [place for place in inputs if letter and place.endswith(f"<{letter.lower()}")]
         return f"; did you mean '{meant[0]}'?" if meant else f"; {head} reads at {', '.join(inputs)}"
-
-
-def _checked(places: Sequence[str]) -> tuple[str, ...]:
-    """Names of places as they can stand in the names of edges."""
-    for place in places:
-        if not place or not place.isprintable() or any(part in place for part in ("@", "->", ",", '"')):
-            raise SelectionError(
-                f"'{place}' cannot be the name of a place; use letters, digits and signs other than @ , \" and ->"
-            )
-        if places.count(place) > 1:
-            raise SelectionError(f"two places are named '{place}'; name each once")
-    return tuple(places)
 
 
 def _at(name: str, index: dict[str, int], graph: Graph) -> int | None:

@@ -4,8 +4,8 @@
 it: ``a5.h7`` is ``blocks.5.attn.hook_z[7]``, ``a5.h7<q>`` is ``blocks.5.hook_q_input[7]``. With a key/value head for
 several heads the index of ``hook_k_input`` and ``hook_v_input`` is that head's.
 
-``nnterp``: ``m5`` is ``mlps_output[5]`` where it writes and ``mlps_input[5]``, behind its norm, where it reads. It has
-no names for single heads.
+``nnterp``: ``m5`` is ``mlps_output[5]`` where it writes and ``mlps_input[5]``, behind its norm, where it reads;
+``input`` is ``layers_input[0]``, and ``logits`` reads at ``lm_head.input``. It has no names for single heads.
 
 An edge is its two ends, ``source->destination``. Sources: TransformerLens's ``HookedTransformer.hook_dict`` and its
 ``TransformerBridge``'s aliases of the same names; nnterp's ``StandardizedTransformer``.
@@ -145,7 +145,7 @@ def _nnterp_destination(name: str, _: Graph) -> str | None:
     _head_layer, head, _letter, layer = _parts(_DESTINATION, name)
     if head is not None:
         return None
-    return "logits" if layer is None else f"mlps_input[{layer}]"
+    return "lm_head.input" if layer is None else f"mlps_input[{layer}]"
 
 
 def _parts(pattern: re.Pattern[str], name: str) -> tuple[str | None, ...]:

@@ -17,6 +17,7 @@ from edgewise.models.families import FAMILIES, REFUSED
 from edgewise.models.family import Family
 from edgewise.models.lens import LensTransformer
 from edgewise.models.lens.wiring import wire_lens
+from edgewise.models.placement import require_whole_blocks
 from edgewise.models.quantised import is_quantised, refusal, unpacked
 from edgewise.models.query_heads import by_query_head
 from edgewise.models.wiring import Wiring
@@ -29,7 +30,7 @@ def wire(module: nn.Module, ignore_config: Collection[str] = (), kv_heads: str =
         UnsupportedModelError: a class or config attribute that is not understood.
     """
     if isinstance(module, LensTransformer):
-        return wire_lens(module)
+        return wire_lens(module, kv_heads)
     config = getattr(module, "config", None)
     if not isinstance(module, transformers.PreTrainedModel) or config is None:
         raise UnsupportedModelError(
@@ -41,6 +42,24 @@ def wire(module: nn.Module, ignore_config: Collection[str] = (), kv_heads: str =
     told = unpacked(module)
     wiring = replace(wiring, module=Adapted(wiring.module, {}, told)) if told else wiring
     return wiring if kv_heads == "native" else by_query_head(wiring, family)
+
+
+def wire_whole(name: str, module: nn.Module, ignore_config: Collection[str], kv_heads: str) -> Wiring:
+    """The wiring of a module whose layers each live on one device.
+
+    Args:
+        name: what the user called it.
+        module: loaded.
+        ignore_config: as of `wire`.
+        kv_heads: as of `wire`.
+
+    Raises:
+        ModelError: a layer on several devices.
+        UnsupportedModelError: as `wire`.
+    """
+    wiring = wire(module, ignore_config, kv_heads)
+    require_whole_blocks(name, [block.module for block in wiring.blocks])
+    return wiring
 
 
 def _require_plain(wiring: Wiring) -> None:

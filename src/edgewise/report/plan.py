@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
-from edgewise.engine.run.memory import shown
+from edgewise.engine.run.room import shown
+from edgewise.report.table import Table
 from edgewise.runs.plan import Plan
 from edgewise.runs.store.codec import to_json
 
@@ -29,15 +30,32 @@ def plan_document(plan: Plan) -> dict[str, Any]:
 
 def show_plan(plan: Plan) -> str:
     """The plan in some lines."""
-    prompts = plan.prompts
-    head = (
-        f"{plan.model}, {plan.method}: {prompts.number:,} prompts ({prompts.name}) of {prompts.longest:,} tokens at"
-        f" most, {prompts.metric}, {plan.dtype}"
-    )
     rows = dict(_rows(plan))
     width = max(map(len, rows))
     lines = [f"{name:<{width}}  {text}" for name, text in rows.items()]
-    return "\n".join((head, "", *lines, *_verdict(plan)))
+    said = verdict(plan)
+    return "\n".join((asked_words(plan), "", *lines, *(("", *said) if said else ())))
+
+
+def asked_words(plan: Plan) -> str:
+    """What was asked for, in a line."""
+    prompts = plan.prompts
+    return (
+        f"{plan.model}, {plan.method}: {prompts.number:,} prompts ({prompts.name}) of {prompts.longest:,} tokens at"
+        f" most, {prompts.metric}, {plan.dtype}"
+    )
+
+
+def cost_table(plan: Plan) -> Table:
+    """What it costs, a row each."""
+    return Table(("", ""), [(name.strip(), text) for name, text in _rows(plan)])
+
+
+def verdict(plan: Plan) -> tuple[str, ...]:
+    """Where it does not fit, what would make it fit; else nothing."""
+    if plan.fits:
+        return ()
+    return ("It does not fit. What would make it fit:", *(f"- {line}" for line in plan.advice))
 
 
 def _rows(plan: Plan) -> Iterator[tuple[str, str]]:
@@ -60,9 +78,3 @@ def _rows(plan: Plan) -> Iterator[tuple[str, str]]:
 def _while(plan: Plan) -> str:
     memory = plan.memory
     return f", while the model is read; then {shown(memory.scoring)}" if memory.loading > memory.scoring else ""
-
-
-def _verdict(plan: Plan) -> tuple[str, ...]:
-    if plan.fits:
-        return ()
-    return ("", "It does not fit. What would make it fit:", *(f"- {line}" for line in plan.advice))

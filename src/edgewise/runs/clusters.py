@@ -117,9 +117,11 @@ def clusters(
         RunError: no finished run, one without per-prompt scores, or runs of several models.
         DataError: too few prompts, or one that uses none of the edges.
     """
-    runs = [load_run(folder) for folder in folders]
+    runs = [load_run(folder, instead="leave --level neuron out, and give --per-prompt") for folder in folders]
     for run in runs[1:]:
         refuse_another_model(runs[0], run)
+        if run.circuit.graph != runs[0].circuit.graph:
+            raise RunError(f"{run.folder}: edges at other places than in {runs[0].folder}; give runs of the same spans")
     every = [_per_prompt(run) for run in runs]
     if len({scores.shape[1] for scores in every}) > 1:
         raise RunError(f"{runs[1].folder}: scores of another --level than {runs[0].folder}; give runs of one")

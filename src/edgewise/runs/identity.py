@@ -118,6 +118,8 @@ def model_parts(
 ) -> dict[str, str]:
     """SHA-256 of each file that a model is read from, of the weights of one that is built by hand, or cached commits.
 
+    Of a model in memory (`edgewise.models.in_memory`) its class, and the digests of its config and weights.
+
     Args:
         name: what the user called the model.
         config: its config, where that lies elsewhere.
@@ -131,8 +133,10 @@ def model_parts(
     Raises:
         ModelError: a built model that there is not, or files that cannot be read.
     """
-    from edgewise.models import built
+    from edgewise.models import built, in_memory
 
+    if in_memory.is_of_memory(name):
+        return in_memory.parts(name)
     if built.kind_of(name) and config is None:
         parts = {"weights": built.digest(name)}
     else:

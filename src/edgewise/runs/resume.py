@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
+from edgewise import processes
 from edgewise.errors import RunError
 from edgewise.out_of_memory import is_out_of_memory
 from edgewise.runs.steps import PASSES, Forecast, Progress, Report
@@ -75,12 +76,14 @@ def run_to_end(
         The finished state, and the seconds that earlier processes spent on it.
 
     Raises:
+        ProcessError: processes that work together have other keys, or do not see the same stored state.
         RunError: out of memory with the least there is to run.
     """
     stored = load_checkpoint(folder, name)
     if stored is not None and stored.key != key:
         stored = None
     earlier = stored.seconds if stored else 0.0
+    processes.require_alike({**key, "stored state": stored and earlier})
     begun = time.monotonic()
 
     def save(at: State) -> None:

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from edgewise import processes
 from edgewise.errors import DataError, RunError
 from edgewise.evaluation.specificity import Carried, carried
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
+from edgewise.runs.contest.comparison import refuse_places
 from edgewise.runs.identity import changed, identity
 from edgewise.runs.prompts import prompts_of
 from edgewise.runs.setup import opened_model
@@ -22,6 +24,8 @@ from edgewise.tasks import TASKS, PromptSet, load_task
 
 MEASURING = "measuring circuits on other tasks"
 BUILT = ("planted", "compiled")
+
+_INSTEAD = "measure other tasks with `edgewise evaluate DIR --task NAME --overwrite`"
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ def specificity(
         RunError: runs of several models, or none of the tasks can be made.
         EdgewiseError: no finished run there, unknown tasks.
     """
-    runs = [load_run(folder) for folder in folders]
+    runs = [load_run(folder, instead=_INSTEAD) for folder in folders]
     _require_one_model(runs)
     for task in tasks or ():
         load_task(task)
@@ -95,6 +99,7 @@ def specificity(
         sets = {task: found for task, found in sets.items() if not isinstance(found, str)}
     if not any(isinstance(found, PromptSet) for found in sets.values()):
         raise RunError(f"model {config.model} has the words of none of the tasks {', '.join(asked)}; name others")
+    processes.require_alike({f"prompts of {task}": _shown(found) for task, found in sets.items()})
     conditions, total = execution.conditions(batch_size), len(runs) * len(sets) * n
     cells: list[Cell] = []
     for run in runs:
@@ -138,9 +143,14 @@ def _prompts(config: RunConfig, model: Model, task: str, n: int) -> PromptSet | 
         return str(error)
 
 
+def _shown(found: PromptSet | str) -> str:
+    return found if isinstance(found, str) else found.fingerprint()
+
+
 def _require_one_model(runs: Sequence[Run]) -> None:
     first = runs[0]
     for run in runs:
+        refuse_places(run)
         if run.record.identity["model"] != first.record.identity["model"]:
             raise RunError(f"{run.folder} and {first.folder} are of different models; give runs of one")
         moved = changed(run.record.identity, {"model": identity(run.record.config)["model"]})

@@ -14,7 +14,7 @@ The comparison's public code sums the sizes of the prompts' slopes, not the slop
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,8 +33,8 @@ from edgewise.graph.inner import edge_values, layer_groups
 from edgewise.metrics import Metric
 from edgewise.models import Model
 from edgewise.models.alone import one_at_a_time
+from edgewise.search.table.by_prompts import fill_by_prompts, start
 from edgewise.search.table.cells import Array, Table
-from edgewise.search.table.fill import fill, start
 from edgewise.search.table.tabled import CLEAN, CORRUPTED, ScoringOnTable
 from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptPair, PromptSet
@@ -121,7 +121,7 @@ def hisp(
     work = _Slopes(model, measured)
     table = start(model, pairs, work, conditions, stored)
     yield HispState(model.graph, table)
-    for filled in fill(model, pairs, work, table):
+    for filled in fill_by_prompts(model, pairs, work, table):
         if filled.finished:
             require_slope(measured, float(filled.of_prompts[STEEPEST].max()))
         yield HispState(model.graph, filled)
@@ -145,19 +145,19 @@ class _Slopes:
     metric: Metric
     names: tuple[str, ...] = (SLOPE,)
     prompt_names: tuple[str, ...] = (CLEAN, CORRUPTED, STEEPEST)
-    groups: Sequence[int] = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "groups", (0,) * self.model.graph.logits)
+    @property
+    def n_targets(self) -> int:
+        return self.model.graph.logits
 
-    def open(self, batch: Batch) -> _SlopesOfBatch:
+    def measure(self, batch: Batch) -> tuple[Mapping[str, Tensor], Mapping[str, Tensor]]:
         # The run whose slope is taken, and the other one, whose values its nodes are mixed with.
         turned = self.metric.flat_at_clean is not None
         run = replace(batch, clean=batch.corrupted, corrupted=batch.clean) if turned else batch
         other = corrupted_nodes(self.model, run)
         with torch.enable_grad():
             kept = torch.ones(
-                batch.n_rows, self.model.graph.logits, dtype=other.logits.dtype, device=other.logits.device
+                batch.n_rows, self.n_targets, dtype=other.logits.dtype, device=other.logits.device
             ).requires_grad_()
             logits = masked_logits(self.model, other, kept)
             here, there = logits.detach(), other.logits
@@ -170,15 +170,4 @@ class _Slopes:
             STEEPEST: point.gradient.abs().amax((1, 2)),
         }
         require_finite(self.metric, of_prompts[CLEAN])
-        return _SlopesOfBatch(slopes.T, of_prompts)
-
-
-@dataclass(frozen=True, eq=False)
-class _SlopesOfBatch:
-    """One micro-batch, whose slopes are all made at once."""
-
-    slopes: Tensor
-    of_prompts: Mapping[str, Tensor]
-
-    def measure(self, targets: Sequence[int]) -> Mapping[str, Tensor]:
-        return {SLOPE: self.slopes[list(targets)]}
+        return of_prompts, {SLOPE: slopes}

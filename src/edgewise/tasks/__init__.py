@@ -15,10 +15,11 @@ from typing import Any, Literal, cast, get_args
 from edgewise.errors import DataError
 from edgewise.registry import Registry
 from edgewise.tasks.chat import ChatEncoder, as_chat
-from edgewise.tasks.encode import TextEncoder, Tokenizer
+from edgewise.tasks.encode import TextEncoder
 from edgewise.tasks.hub import MIB
 from edgewise.tasks.prompts import PromptPair, PromptSet
 from edgewise.tasks.templates import is_template
+from edgewise.tasks.tokenizer import Tokenizer
 from edgewise.tasks.validation import Validated, validate
 
 __all__ = [

@@ -117,7 +117,7 @@ class PairBuilder:
         if not raw.spans:
             return ()
         if isinstance(raw.clean, str):
-            return self._text_encoder("clean").spans(raw.clean, raw.spans)
+            return self._text_encoder("clean").spans(raw.clean, raw.spans, uncut=True)
         before = 0 if raw.clean[: len(self._id_prefix)] == self._id_prefix else len(self._id_prefix)
         return tuple(
             Span(name, *((start + before, stop + before) if start < stop else (start, stop)))

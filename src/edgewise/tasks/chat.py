@@ -11,9 +11,10 @@ from dataclasses import replace
 
 from edgewise.errors import DataError
 from edgewise.tasks.contrast import contrast
-from edgewise.tasks.encode import TextEncoder, Tokenizer
+from edgewise.tasks.encode import TextEncoder
 from edgewise.tasks.places import END, with_end
 from edgewise.tasks.prompts import PromptPair, PromptSet, Span
+from edgewise.tasks.tokenizer import Tokenizer
 
 
 class ChatEncoder(TextEncoder):

@@ -8,48 +8,17 @@ An answer is one token, read as the continuation of its prompt.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from edgewise.errors import DataError
 from edgewise.json_text import shown
+from edgewise.tasks.answer_tokens import Split, alone, one_token
 from edgewise.tasks.prompts import Span
+from edgewise.tasks.text_spans import Letters, letters, text_span
+from edgewise.tasks.tokenizer import Tokenizer
 
 _PROBE = "a"
-_OR_FIRST = ", or take the first of its tokens with --first-token"
-
-
-@runtime_checkable
-class Tokenizer(Protocol):
-    """What is used of a Hugging Face tokenizer (`PreTrainedTokenizerBase`)."""
-
-    @property
-    def bos_token_id(self) -> int | None:
-        """Id of the beginning-of-sequence token."""
-        ...
-
-    @property
-    def eos_token_id(self) -> int | None:
-        """Id of the end-of-sequence token."""
-        ...
-
-    @property
-    def unk_token_id(self) -> int | None:
-        """Id of the unknown token."""
-        ...
-
-    def __len__(self) -> int:
-        """Number of tokens, those that were added included."""
-        ...
-
-    def __call__(self, text: list[str], **options: Any) -> Any:
-        """Encode texts; the result maps "input_ids" to one list of ids a text."""
-        ...
-
-    def decode(self, token_ids: list[int]) -> Any:
-        """Text of the ids."""
-        ...
 
 
 class TextEncoder:
@@ -88,7 +57,9 @@ class TextEncoder:
         prefix = list(self._prefix)
         return ids if prefix and ids[: len(prefix)] == prefix else prefix + ids
 
-    def spans(self, text: str, named: Mapping[str, tuple[int, int]], *, whole: bool = True) -> tuple[Span, ...]:
+    def spans(
+        self, text: str, named: Mapping[str, tuple[int, int]], *, whole: bool = True, uncut: bool = False
+    ) -> tuple[Span, ...]:
         """The tokens of a prompt that named parts of its text consist of.
 
         A token belongs to the part in which its first letter lies that is no space.
@@ -97,15 +68,16 @@ class TextEncoder:
             text: the prompt.
             named: name -> first character and the one behind the last; an empty part has no tokens.
             whole: refuse a part in which no token begins, rather than call it empty.
+            uncut: refuse a part that begins or ends within a token.
 
         Raises:
             DataError: a part that lies outside the text, or in which no token begins.
         """
-        starts = self._starts(text)
-        return tuple(_span(name, start, stop, starts, len(text), whole) for name, (start, stop) in named.items())
+        tokens = self._letters(text)
+        return tuple(text_span(name, ends, tokens, text, whole=whole, uncut=uncut) for name, ends in named.items())
 
-    def _starts(self, text: str) -> list[int]:
-        """Of each token of a prompt, the character at which it begins; -1 of those that are put before the text."""
+    def _letters(self, text: str) -> list[Letters]:
+        """Where each token of a prompt lies in its text."""
         ids, whole = self.prompt(text), self._whole(text)
         own = self.plain([whole])[0]
         try:
@@ -114,8 +86,7 @@ class TextEncoder:
             lengths = [len(self.decode(own[:count])) for count in range(len(own) + 1)]
             ends = list(pairwise(lengths))
         before = whole.rfind(text)
-        starts = [_first_letter(whole, start, stop) - before for start, stop in ends]
-        return [-1] * (len(ids) - len(own)) + [max(start, -1) for start in starts]
+        return [Letters(-1, -1)] * (len(ids) - len(own)) + [letters(whole, start, stop, before) for start, stop in ends]
 
     def _whole(self, text: str) -> str:
         """The text that the tokens of a prompt are of."""
@@ -145,10 +116,10 @@ class TextEncoder:
             DataError: an answer that is not one token, or is unknown to the tokenizer.
         """
         if prompt_text is None:
-            return [self._alone(text, ids, first_token) for text, ids in self._encoded(answer_texts)]
+            return [alone(self, text, ids, first_token) for text, ids in self._encoded(answer_texts)]
         splits = self._splits(prompt_text, answer_texts)
         return [
-            self._one_token(prompt_text, text, split, first_token)
+            one_token(self, prompt_text, text, split, first_token)
             for text, split in zip(answer_texts, splits, strict=True)
         ]
 
@@ -165,18 +136,18 @@ class TextEncoder:
         if prompt_text is None:
             found = self.plain(answer_texts)
             for text, ids in zip(answer_texts, found, strict=True):
-                self._alone(text, ids, True)
+                alone(self, text, ids, True)
             return found
         splits = self._splits(prompt_text, answer_texts)
         for text, split in zip(answer_texts, splits, strict=True):
-            self._one_token(prompt_text, text, split, True)
+            one_token(self, prompt_text, text, split, True)
         return [split.pieces for split in splits]
 
-    def _splits(self, prompt_text: str, answer_texts: Sequence[str]) -> list[_Split]:
+    def _splits(self, prompt_text: str, answer_texts: Sequence[str]) -> list[Split]:
         texts = [prompt_text, *(prompt_text + text for text in answer_texts), *answer_texts]
         prompt, *rest = self.plain(texts)
         both = zip(rest[: len(answer_texts)], rest[len(answer_texts) :], strict=True)
-        return [_Split(prompt, together, by_itself) for together, by_itself in both]
+        return [Split(prompt, together, by_itself) for together, by_itself in both]
 
     def single(self, text: str) -> int | None:
         """Id of the text by itself if it is exactly one known token, else None (for choosing word lists)."""
@@ -242,78 +213,3 @@ class TextEncoder:
 
     def _encoded(self, texts: Sequence[str]) -> list[tuple[str, list[int]]]:
         return list(zip(texts, self.plain(texts), strict=True))
-
-    def _alone(self, text: str, ids: list[int], first_token: bool) -> int:
-        if ids and (len(ids) == 1 or first_token) and ids[0] != self.unknown_id:
-            return ids[0]
-        pieces = "not one token" if len(ids) < 2 else f"{len(ids)} tokens {self._pieces(ids)}"
-        fix = "; give its token id" if len(ids) < 2 else f"; give a token id{_OR_FIRST}"
-        raise DataError(f"answer {shown(text)} is {pieces} by itself{fix}")
-
-    def _one_token(self, prompt_text: str, text: str, split: _Split, first_token: bool) -> int:
-        if not text:
-            raise DataError("answer '' is empty; give one token")
-        pieces = split.pieces
-        fused = prompt_text[-1:].isspace() and prompt_text[-1] not in "\r\n" and not split.continues
-        if fused or (len(pieces) != 1 and not (pieces and first_token)):
-            raise DataError(self._why_not_one(text, pieces, fused))
-        if pieces[0] == self.unknown_id:
-            raise DataError(f"answer {shown(text)} is unknown to the tokenizer; use a word of its vocabulary")
-        return pieces[0]
-
-    def _why_not_one(self, text: str, pieces: list[int], fused: bool) -> str:
-        if fused:
-            return (
-                f"answer {shown(text)} fuses with the space the prompt ends in; "
-                f"end the prompt without it and give the answer as {' ' + text.lstrip()!r}"
-            )
-        spaced, what = " " + text, f"answer {shown(text)} is {len(pieces)} tokens {self._pieces(pieces)}"
-        if self.lacks_space(text):
-            return f"{what}; write {shown(spaced)}, which is one token"
-        return f"{what}; use an answer that is one token{_OR_FIRST if pieces else ''}"
-
-    def _pieces(self, ids: list[int]) -> list[str]:
-        return [self.decode([piece]) for piece in ids]
-
-
-def _first_letter(text: str, start: int, stop: int) -> int:
-    """The first character from ``start`` on that is no space; ``start`` where all are spaces."""
-    part = text[start:stop]
-    return start + len(part) - len(part.lstrip()) if part.strip() else start
-
-
-def _span(name: str, start: int, stop: int, starts: Sequence[int], length: int, whole: bool) -> Span:
-    if not 0 <= start <= stop <= length:
-        raise DataError(
-            f"spans: '{name}' is [{start}, {stop}] and lies outside the text of {length} characters; use 0 to {length},"
-            " start first"
-        )
-    mine = [at for at, first in enumerate(starts) if start <= first < stop]
-    if start == stop or not (mine or whole):
-        return Span(name, 0, 0)
-    if not mine:
-        raise DataError(f"spans: no token begins in '{name}' [{start}, {stop}]; give whole words")
-    return Span(name, mine[0], mine[-1] + 1)
-
-
-@dataclass(frozen=True)
-class _Split:
-    """How a tokenizer cuts a prompt, the prompt with an answer behind it, and the answer by itself."""
-
-    prompt: list[int]
-    together: list[int]
-    alone: list[int]
-
-    @property
-    def continues(self) -> bool:
-        """Whether the prompt's tokens are the same with the answer behind them."""
-        return self.together[: len(self.prompt)] == self.prompt
-
-    @property
-    def pieces(self) -> list[int]:
-        """The answer's tokens.
-
-        Where the tokenizer would fuse prompt and answer (" 17" and "00" into " 1700", or two words that no space
-        parts), the prompt ends where it ends all the same, and the tokens of the answer by itself are those read.
-        """
-        return self.together[len(self.prompt) :] if self.continues else self.alone

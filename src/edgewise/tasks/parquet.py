@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,11 @@ MOST_ROWS, MOST_VALUES, MOST_BYTES = 10_000_000, 2**27, 2**31
 _ROWS_AT_ONCE, _BYTES_AT_ONCE = 1024, 2**30
 
 
-def read_rows(path: Path, most: int | None = None) -> list[dict[str, Any]]:
-    """The rows, each by the names of its columns.
+def read_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows, each by the names of its columns; of the file no more is unpacked than has been asked for.
 
     Args:
         path: the file.
-        most: how many are read; all by default.
 
     Raises:
         DataError: pyarrow is not installed, it is no whole Parquet file, or it is larger unpacked than prompts are.
@@ -34,10 +32,8 @@ def read_rows(path: Path, most: int | None = None) -> list[dict[str, Any]]:
             f"{path}: reading Parquet needs pyarrow; install it with: pip install 'edgewise[parquet]'"
         ) from error
     try:
-        with pyarrow.OSFile(str(path)) as source:
-            file = ParquetFile(source, page_checksum_verification=True)
-            at_once = _require_bounded(path, file.metadata)
-            return list(islice(_rows(path, file, at_once), most))
+        with pyarrow.OSFile(str(path)) as source, ParquetFile(source, page_checksum_verification=True) as file:
+            yield from _rows(path, file, _require_bounded(path, file.metadata))
     except DataError:
         raise
     except Exception as error:  # over damaged bytes: errors of Arrow, of Python's text and numbers, of memory

@@ -8,14 +8,16 @@ Every token of every prompt has one place, so that what is kept apart adds up to
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from edgewise.errors import DataError
+from edgewise.errors import DataError, did_you_mean
 from edgewise.settings.scoring import Positions
 from edgewise.tasks.problems import Problem, refusal, rows_named
 from edgewise.tasks.prompts import Located, PromptPair, PromptSet, Span
+from edgewise.tasks.text_spans import bounds_problem
 
 REST = "rest"
 """The place of tokens that lie in no span."""
@@ -25,6 +27,7 @@ HOW = (
     'give every row of a data file a field spans, such as {"subject": [4, 8], "verb": [9, 12]}, from the first'
     " character of clean to behind the last (tokens where prompts are ids); or take a task that has spans, such as ioi"
 )
+_SAME = "give every row the same spans, [0, 0] for one that it does not have"
 # More positions than these are no table that anybody reads, and no array that memory holds for large models.
 MOST_PLACES = 256
 
@@ -68,11 +71,9 @@ def with_end(spans: Sequence[Span], length: int) -> tuple[Span, ...]:
 def span_problem(spans: Sequence[Span], length: int) -> str | None:
     """What is wrong with the spans of a prompt of so many tokens, from the field to the fix; None if nothing is."""
     for span in spans:
-        if not 0 <= span.start <= span.stop <= length:
-            return (
-                f"spans: '{span.name}' is [{span.start}, {span.stop}] and lies outside the prompt of {length} tokens;"
-                f" use 0 to {length}, start first"
-            )
+        problem = bounds_problem(span.name, (span.start, span.stop), length, "prompt", "tokens")
+        if problem is not None:
+            return problem
     ordered = sorted((span for span in spans if span.start < span.stop), key=lambda span: (span.start, span.stop))
     for one, other in pairwise(ordered):
         if other.start < one.stop:
@@ -102,9 +103,9 @@ def _all(prompts: PromptSet) -> list[Located]:
 
 
 def _spans(prompts: PromptSet) -> list[Located]:
-    names = tuple(dict.fromkeys(span.name for pair in prompts for span in pair.spans))
-    if not names:
+    if all(span.start == span.stop for pair in prompts for span in pair.spans):
         raise DataError(f"{prompts.name}: no prompt has spans; {HOW}")
+    names = _common(prompts)
     problems = [
         Problem(pair.row or number, wrong)
         for number, pair in enumerate(prompts, start=1)
@@ -118,14 +119,23 @@ def _spans(prompts: PromptSet) -> list[Located]:
     return [_located(pair, (*names, REST) if rest else names) for pair in prompts]
 
 
+def _common(prompts: PromptSet) -> tuple[str, ...]:
+    """The names that most rows have, and of those that half of them have the first row's."""
+    rows = Counter(name for pair in prompts for name in {span.name for span in pair.spans})
+    first = {span.name for span in prompts[0].spans}
+    order = dict.fromkeys(span.name for pair in prompts for span in pair.spans)
+    return tuple(name for name in order if 2 * rows[name] > len(prompts) - (name in first))
+
+
 def _problem(pair: PromptPair, names: tuple[str, ...]) -> str | None:
     own = [span.name for span in pair.spans]
+    other = next((name for name in own if name not in names), None)
+    if other is not None:
+        near = did_you_mean(other, names) or ";"
+        return f"spans: '{other}' is here and not in most rows{near} {_SAME}"
     missing = [name for name in names if name not in own]
     if missing:
-        return (
-            f"spans: '{missing[0]}' is missing, which other rows have; give every row the same spans, [0, 0] for one"
-            " that it does not have"
-        )
+        return f"spans: '{missing[0]}' is missing, which other rows have; {_SAME}"
     twice = next((name for at, name in enumerate(own) if name in own[:at]), None)
     if twice is not None:
         return f"spans: '{twice}' is named twice; name each once"

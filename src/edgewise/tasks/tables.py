@@ -10,7 +10,7 @@ import csv
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from edgewise.tasks.parquet import read_rows
 # More than prompts ever take: a file that is larger is not one of prompts, and reading it takes all memory.
 MOST_BYTES = 2**30
 # A JSON document is read as one, and takes twenty times its size.
-MOST_OF_A_DOCUMENT = 2**28
+MOST_OF_A_DOCUMENT = 2**26
 # What tells a row from another object of a JSON file.
 _FIELDS = {"clean", "clean_prefix"}
 
@@ -217,8 +217,7 @@ def _an_object(value: object, where: str) -> dict[str, Any]:
 
 
 def _parquet(path: Path) -> Rows:
-    """Unpacked once, since that is most of the work, and kept."""
-    return cache(lambda most: tuple(Record(row, fields) for row, fields in enumerate(read_rows(path, most), start=1)))
+    return lambda most: (Record(row, fields) for row, fields in enumerate(read_rows(path), start=1))
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:

@@ -10,23 +10,30 @@ from typing import Any
 from edgewise.errors import EdgewiseWarning
 from edgewise.metrics.own import give
 from edgewise.runs.steps import Execution
+from edgewise.verbs.given_model import name_model
 from edgewise.verbs.progress import ShownProgress
 
 STOP = "stop it at any time, the same call goes on"
 
 
 @contextmanager
-def carried_out(given: dict[str, Any], *, overwrite: bool, progress: bool, stop: str = STOP) -> Iterator[Execution]:
+def carried_out(
+    given: dict[str, Any], *, overwrite: bool, progress: bool, stop: str = STOP, tokenizer: Any | None = None
+) -> Iterator[Execution]:
     """Yield the execution, and take the memory to use out of what was given; a metric in it is one that may run.
+
+    A model in memory gets the name by which it is known.
 
     Args:
         given: settings by their fields.
         overwrite: do it again, in place of what is stored.
         progress: show it.
         stop: what to say, before a long step, of stopping it.
+        tokenizer: that of a model in memory.
     """
     if "metric" in given:
         given["metric"] = give(given["metric"])
+    name_model(given, tokenizer)
     memory = given.pop("max_memory", None)
     if not progress:
         yield Execution(overwrite, memory)

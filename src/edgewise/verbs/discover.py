@@ -6,7 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from torch import nn
+from transformers import PreTrainedTokenizerBase
+
 from edgewise.metrics import Metric, MetricFunction
+from edgewise.models import Model
 from edgewise.report.document import warnings
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover as discover_run
@@ -25,7 +29,8 @@ from edgewise.verbs.pictures import show_found
 def discover(
     *,
     out: str | Path,
-    model: str | Path,
+    model: str | Path | nn.Module | Model,
+    tokenizer: PreTrainedTokenizerBase | None = None,
     # Prompts
     task: str | None = None,
     data: str | Path | None = None,
@@ -110,7 +115,10 @@ def discover(
 
     Args:
         out: the folder; made if need be.
-        model: bundled name, folder, hub name, GGUF or weights file.
+        model: bundled name, folder, hub name, GGUF or weights file; or a model in memory: a module of ``transformers``,
+            a ``HookedTransformer``, a ``TransformerBridge``, or what `edgewise.load_model` returned. It keeps its dtype
+            and device; ``run.json`` records its class and the digests of its config and weights.
+        tokenizer: that of a model in memory, where it has none with it.
         settings: those of a method of another package, by name.
         pictures: also draw the circuit and make a page, ``report.html``.
         overwrite: compute again, in place of what is stored.
@@ -132,7 +140,7 @@ def discover(
         ``run = edgewise.discover(model="demo", task="ioi", top=100, out="runs/demo")``
     """
     given = given_of(locals(), RunConfig, Selection, MemorySettings, *method_settings())
-    with carried_out(given, overwrite=overwrite, progress=progress) as execution:
+    with carried_out(given, overwrite=overwrite, progress=progress, tokenizer=tokenizer) as execution:
         run = find(config_of(given, settings), Path(out), execution, pictures=pictures)
     tell(warnings(run))
     return run

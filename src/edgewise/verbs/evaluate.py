@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+from torch import nn
+from transformers import PreTrainedTokenizerBase
+
 from edgewise.errors import RunError, SettingError
 from edgewise.metrics import Metric, MetricFunction
+from edgewise.models import Model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.evaluate import evaluate as evaluate_subject
 from edgewise.runs.evaluated import Evaluated
@@ -22,6 +27,7 @@ from edgewise.settings.evaluation import Ablation, EvaluationRequest
 from edgewise.settings.model import DeviceMap, DType, KvHeads
 from edgewise.verbs.asked import folder_of, given_of
 from edgewise.verbs.carried_out import STOP, carried_out, tell
+from edgewise.verbs.given_model import model_of_runs
 from edgewise.verbs.pictures import show_on_page
 
 # The seed of what is drawn is that of the prompts.
@@ -56,7 +62,8 @@ def evaluate(
     pruned: bool = False,
     metric: str | Metric | MetricFunction | None = None,
     # Model and machine
-    model: str | Path | None = None,
+    model: str | Path | nn.Module | Model | None = None,
+    tokenizer: PreTrainedTokenizerBase | None = None,
     config: str | Path | None = None,
     gguf_file: str | None = None,
     adapter: str | None = None,
@@ -86,6 +93,9 @@ def evaluate(
         ablation: what patched edges carry.
         curve: evaluate the best edges at ten sizes, if scored.
         random: number of random circuits (or rankings) beside them.
+        model: with ``circuit``, as of `edgewise.discover`; with a run only where its model was in memory and is not
+            here any more: the module again, or its name where it is stored too.
+        tokenizer: that of a model in memory, where it has none with it.
         minimality: also remove each edge of the circuit in turn.
         pruned: without what lies on no path, at each of these sizes.
         metric: what is measured; that of the run by default.
@@ -106,7 +116,7 @@ def evaluate(
     folder = None if run is None else folder_of(run)
     file, kept = None if circuit is None else Path(circuit), None if out is None else Path(out)
     stop = STOP if folder or kept else "nothing is kept without out="
-    with carried_out(given, overwrite=overwrite, progress=progress, stop=stop) as execution:
+    with carried_out(given, overwrite=overwrite, progress=progress, stop=stop, tokenizer=tokenizer) as execution:
         found = measure(folder, file, kept, given, execution).results
     tell(found.warnings)
     return found
@@ -126,8 +136,8 @@ def measure(
     """
     numbers = {name: value for name, value in given.items() if name in _NUMBERS}
     own = {name: value for name, value in given.items() if name not in _NUMBERS}
-    subject = _subject(folder, circuit, out, own)
-    stored = evaluate_subject(subject, EvaluationRequest(**numbers), folder or out, execution)
+    with _subject(folder, circuit, out, own) as subject:
+        stored = evaluate_subject(subject, EvaluationRequest(**numbers), folder or out, execution)
     if subject.run is not None:
         show_on_page(subject.run, execution.report)
     return stored
@@ -145,24 +155,31 @@ def measure_mib(
     if own is not None:
         raise SettingError(f"{flag(own)}: MIB's protocol says that itself; leave it out")
     rest = {name: value for name, value in given.items() if name not in _NUMBERS}
-    subject = _subject(folder, circuit, out, {"metric": METRIC, **rest})
-    found = evaluate_mib(subject, folder or out, execution, ablation=given.get("ablation", "resample"))
+    with _subject(folder, circuit, out, {"metric": METRIC, **rest}) as subject:
+        found = evaluate_mib(subject, folder or out, execution, ablation=given.get("ablation", "resample"))
     if subject.run is not None:
         show_on_page(subject.run, execution.report)
     return found
 
 
-def _subject(folder: Path | None, circuit: Path | None, out: Path | None, given: dict[str, Any]) -> EvaluatedCircuit:
+@contextmanager
+def _subject(
+    folder: Path | None, circuit: Path | None, out: Path | None, given: dict[str, Any]
+) -> Iterator[EvaluatedCircuit]:
+    """What is evaluated; within, its model is here."""
     if folder is not None and circuit is not None:
         raise RunError(f"both a run folder ({folder}) and --circuit given; give one of them")
     if folder is not None:
-        for name, value in (("--out", out), ("--model", given.get("model"))):
-            if value is not None:
-                why = "an evaluation is stored in its run's folder" if name == "--out" else "a run names its own model"
-                raise RunError(f"{name} goes with --circuit: {why}; leave {name} out, or give --circuit FILE")
-        return circuit_of_run(folder, given)
+        if out is not None:
+            raise RunError(
+                "--out goes with --circuit: an evaluation is stored in its run's folder; leave --out out, or give"
+                " --circuit FILE"
+            )
+        with model_of_runs([folder], given):
+            yield circuit_of_run(folder, given)
+        return
     if circuit is None:
         raise RunError("nothing to evaluate; give the folder of a finished run, or --circuit FILE with --model")
     if "model" not in given:
         raise RunError(f"--circuit {circuit} needs the model that it is a circuit of; add --model")
-    return circuit_of_file(circuit, given)
+    yield circuit_of_file(circuit, given)

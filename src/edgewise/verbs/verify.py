@@ -6,11 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from torch import nn
+from transformers import PreTrainedTokenizerBase
+
 from edgewise import processes
 from edgewise.metrics import Metric, MetricFunction
+from edgewise.models import Model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.steps import Execution, Progress
-from edgewise.runs.store.folder import VERIFICATION_PICTURES, Run, load_run
+from edgewise.runs.store.either import AnyRun, load_any
+from edgewise.runs.store.names import VERIFICATION_PICTURES
 from edgewise.runs.store.shown import are_shown, write_shown
 from edgewise.runs.verification import Verification
 from edgewise.runs.verify import verify as verify_run
@@ -18,16 +23,19 @@ from edgewise.settings.conditions import MemorySettings
 from edgewise.settings.texts import read_count
 from edgewise.verbs.asked import folder_of, given_of
 from edgewise.verbs.carried_out import carried_out
+from edgewise.verbs.given_model import model_of_runs
 from edgewise.verbs.pictures import DRAWING, show_on_page
 
 
 def verify(
-    run: str | Path | Run,
+    run: str | Path | AnyRun,
     *,
     edges: int | Literal["all"] = 500,
     largest: int | None = None,
     top_k: int | None = None,
     seed: int = 0,
+    model: str | Path | nn.Module | Model | None = None,
+    tokenizer: PreTrainedTokenizerBase | None = None,
     metric: str | Metric | MetricFunction | None = None,
     trust_remote_code: bool = False,
     batch_size: int | None = None,
@@ -43,10 +51,13 @@ def verify(
 
     Args:
         run: a finished run, or its folder.
-        edges: how many edges (or nodes) to measure, or ``"all"``.
+        edges: how many edges (or nodes, or heads and neurons) to measure, or ``"all"``.
         largest: how many of these are the most in doubt; half of them by default.
         top_k: how many of the largest are to be found; as the circuit by default.
         seed: of the draw.
+        model: of a run whose model was in memory and is not here any more: the module again, or its name where it is
+            stored too.
+        tokenizer: that of a model in memory, where it has none with it.
         metric: the run's, named again where it is code of a file or a function of yours.
         trust_remote_code: run code that the run's model carries.
         batch_size: prompts at a time; as in the run by default.
@@ -64,7 +75,7 @@ def verify(
     """
     given = given_of(locals(), RunConfig, MemorySettings)
     number = read_count("edges", str(edges))
-    with carried_out(given, overwrite=overwrite, progress=progress) as execution:
+    with carried_out(given, overwrite=overwrite, progress=progress, tokenizer=tokenizer) as execution:
         return check(folder_of(run), number, largest, top_k, given, execution)[1]
 
 
@@ -75,7 +86,7 @@ def check(
     top_k: int | None,
     given: Mapping[str, Any],
     execution: Execution,
-) -> tuple[Run, Verification]:
+) -> tuple[AnyRun, Verification]:
     """Measure what was asked for, draw it, and put it onto the page of the run.
 
     Args:
@@ -86,14 +97,16 @@ def check(
         given: settings by their fields.
         execution: how it is carried out.
     """
-    found = verify_run(folder, edges=edges, top=largest, top_k=top_k, **given, execution=execution)
-    run = load_run(folder)
+    rest = dict(given)
+    with model_of_runs([folder], rest):
+        found = verify_run(folder, edges=edges, top=largest, top_k=top_k, **rest, execution=execution)
+    run = load_any(folder)
     processes.in_first(lambda: _draw(run, found, execution))
     show_on_page(run, execution.report)
     return run, found
 
 
-def _draw(run: Run, found: Verification, execution: Execution) -> None:
+def _draw(run: AnyRun, found: Verification, execution: Execution) -> None:
     """Draw a verification, unless it is drawn."""
     if found.reused and are_shown(run.folder, VERIFICATION_PICTURES):
         return

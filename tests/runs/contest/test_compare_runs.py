@@ -17,10 +17,10 @@ from edgewise.evaluation.evaluate import EvaluationState, evaluate_circuit
 from edgewise.models import load_model
 from edgewise.report.contest.comparison import show_comparison
 from edgewise.runs.config import RunConfig
+from edgewise.runs.contest import asked_circuit as asking
 from edgewise.runs.contest import comparison as comparing
-from edgewise.runs.contest import published as publishing
+from edgewise.runs.contest.against import known_of
 from edgewise.runs.contest.comparison import compare
-from edgewise.runs.contest.published import published
 from edgewise.runs.discover import discover
 from edgewise.runs.prompts import make_task
 from edgewise.runs.steps import Execution
@@ -174,10 +174,11 @@ def test_runs_are_held_against_what_is_published(
     eap, acdc = (load_run(runs[name]).circuit for name in ("eap", "acdc"))
     edges = (*sorted(eap.edges())[:7], *[edge for edge in acdc.complement().edges() if edge not in eap][:5])
     for known in (KnownCircuit("known (here)", edges), KnownCircuit("known (here)", (), {"some": ("a0.h0", "m1")})):
-        monkeypatch.setattr(publishing, "find_known", lambda task, model, known=known: known)
+        monkeypatch.setattr(asking, "find_known", lambda task, model, known=known: known)
+        monkeypatch.setattr(asking, "kind_of", lambda name: None)
         out = tmp_path / str(len(known.edges))
-        found = compare([runs["eap"], runs["acdc"]], out, given={"n": 4}, random=0).results.published
-        assert (found.summary, found.edges) == ("known (here)", len(known.edges))
+        found = compare([runs["eap"], runs["acdc"]], out, given={"n": 4}, random=0).results.known
+        assert (found.circuit, found.edges) == ("the known (here)", len(known.edges))
         nodes = {end.partition("<")[0] for edge in edges for end in edge.split("->")} - {"input", "logits"}
         nodes = nodes if known.edges else {"a0.h0", "m1"}
         assert found.nodes == len(nodes)
@@ -192,4 +193,9 @@ def test_runs_are_held_against_what_is_published(
 
 
 def test_nothing_is_published_of_a_planted_model(runs: dict[str, Path]) -> None:
-    assert published([load_run(runs["eap"])]) is None
+    """What it was built to do is known all the same."""
+    run = load_run(runs["eap"])
+    assert known_of(run, published=True) is None
+    known = known_of(run)
+    assert known is not None
+    assert known.circuit == load_model("planted:0").circuit

@@ -156,11 +156,16 @@ def test_a_circuit_of_the_users_own(planted: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("truth", "content", "error", "message"),
     [
-        ("known", None, RunError, r"no circuit is known of ioi in model 'demo'.*--truth FILE.json"),
+        ("known", None, RunError, r"--truth known: no circuit is known of ioi in model 'demo'.*, or exact:2%"),
         ("exact:", None, RunError, "--truth exact:: write exact: and a number above 0"),
         ("exact:0", None, RunError, "a number above 0"),
         ("exact:nan", None, RunError, "a number above 0"),
-        ("knwon", None, RunError, "--truth knwon: write known, exact:2%, or the name of a .json file"),
+        (
+            "knwon",
+            None,
+            RunError,
+            "--truth knwon: 'knwon' names no circuit; give known, known:TASK/MODEL, .*, or exact:2%",
+        ),
         ("{}", "{", FormatError, "not JSON"),
         ("{}", '{"a": 1}', FormatError, "truth.json: neither a list of edge names"),
         ("{}", '["a9.h9->logits"]', SelectionError, "unknown source 'a9.h9'.*belongs to another model"),

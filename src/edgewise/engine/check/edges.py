@@ -26,8 +26,8 @@ from edgewise.engine.check.slopes import METRIC, Done, Edge, Probe, kinks
 from edgewise.engine.gradients.eap import edge_scores
 from edgewise.engine.run.batches import Batch
 from edgewise.engine.run.buffers import Buffers
-from edgewise.engine.run.memory import has_room
 from edgewise.engine.run.metric_gradient import metric_at
+from edgewise.engine.run.room import has_room
 from edgewise.graph import Graph
 from edgewise.models import Model
 from edgewise.models.precise import in_float64

@@ -66,7 +66,7 @@ def activation_scores(
     corrupted, corrupted_logits = passes.corrupted()
     clean, clean_logits = passes.plain(batch.clean)
     moved_to = Replacement.of(corrupted)
-    tally = Tally(model.graph, passes.changes(clean, corrupted), batch.places)
+    tally = Tally(model.graph, passes.changes(clean, corrupted), buffers, batch.places)
     every = list(places(model))
     for place in every:
         for k in range(1, steps + 1):

@@ -94,9 +94,10 @@ def star_scores(
     dropped = (NONE, *layers) if drop and len(layers) > 1 else (NONE,)
     scores, at_heads = [], []
     for layer in dropped:
-        dropping.layer, tally = layer, Tally(model.graph, changes)
+        dropping.layer, tally = layer, Tally(model.graph, changes, buffers)
         tally.factor = (1 / scale)[:, None, None]
         run.backward(gradient * scale[:, None, None], tally.consume, again=layer != dropped[-1])
+        tally.settle()
         tally.require_all()
         scores.append(tally.scores)
         at_heads.append([dropping.gradients[at] for at in layers])

@@ -124,3 +124,4 @@ def backward(
     scale = range_for(gradient, logits.dtype)
     tally.factor = (weight / scale)[:, None, None]
     run.backward(gradient * scale[:, None, None], tally.consume)
+    tally.settle()

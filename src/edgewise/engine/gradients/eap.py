@@ -60,7 +60,7 @@ def edge_scores(
     else:
         clean, clean_logits = passes.plain(batch.clean)
     embedding = corrupted.embedding
-    tally = Tally(model.graph, passes.changes(clean, corrupted), batch.places)
+    tally = Tally(model.graph, passes.changes(clean, corrupted), buffers, batch.places)
     for run, weight in reversed(runs):
         backward(run, logit_gradient, clean_logits, weight, tally)
     for point in between(points):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from edgewise.engine.gradients.narrow import Narrow, Reading
 from edgewise.engine.gradients.products import edge_products, token_products
 from edgewise.engine.gradients.run import DestinationGradient
+from edgewise.engine.run.buffers import Buffers
 from edgewise.engine.run.places import TokenPlaces
 from edgewise.engine.run.sources import SourceChanges
 from edgewise.errors import ModelError
@@ -23,15 +27,18 @@ class Tally:
     Args:
         graph: the model's graph.
         changes: ``o'_u - o_u`` of every source.
+        buffers: memory to hold gradients in that wait for others.
         places: of the tokens; None for sums over all positions.
 
     Attributes:
-        scores: the sum so far, where logits are.
+        scores: the sum so far, where logits are; whole once `settle` was called.
         factor: what is multiplied to the scores that are added, one a prompt, ``[batch, 1, 1]``.
         sources: the rows that `consume` adds to; None for all.
     """
 
-    def __init__(self, graph: Graph, changes: SourceChanges, places: TokenPlaces | None = None) -> None:
+    def __init__(
+        self, graph: Graph, changes: SourceChanges, buffers: Buffers, places: TokenPlaces | None = None
+    ) -> None:
         like, home = changes.parts[0].at_answers, changes.home
         if places is None:
             self.scores = like.new_zeros(like.shape[1], graph.n_sources, graph.n_destinations, device=home)
@@ -42,20 +49,35 @@ class Tally:
         self.factor = self.scores.new_ones(len(self.scores), 1, 1)
         self.sources: slice | None = None
         self._graph, self._changes, self._places = graph, changes, places
+        self._narrow = Narrow(graph, len(self.scores), buffers)
         self._reached = torch.zeros(graph.n_destinations, dtype=torch.bool)
 
     def consume(self, at: DestinationGradient) -> None:
-        """Add what a destination's gradient gives with the changes of the sources that precede it."""
-        wanted = slice(0, at.n_sources)
+        """Add what a destination's gradient gives with the changes of the sources that precede it, now or later."""
+        if not self._narrow.takes(at):
+            self._multiply(at.gradient, [Reading(at.columns, at.n_sources)], at.rows, at.at_answers)
+        elif self._narrow.hold(at):
+            self.settle()
+
+    def settle(self) -> None:
+        """Add what was put off: to be called when a backward pass is over."""
+        for gradients, readings in self._narrow.release():
+            self._multiply(gradients, readings, slice(None), at_answers=False)
+
+    def _multiply(self, gradients: Tensor, readings: Sequence[Reading], rows: slice, at_answers: bool) -> None:
+        """Add the products of the sources' changes with the gradients of some destinations side by side."""
+        wanted = slice(0, readings[0].n_sources)
         if self.sources is not None:
-            wanted = slice(self.sources.start, min(self.sources.stop, at.n_sources))
+            wanted = slice(self.sources.start, min(self.sources.stop, wanted.stop))
+        widths = [reading.width for reading in readings]
         for part in self._changes.parts:
-            known = part.of(at.at_answers)
+            known = part.of(at_answers)
             first, last = max(wanted.start, part.first), min(wanted.stop, part.first + len(known))
             if first < last:
-                mine = known[first - part.first : last - part.first, at.rows]
-                products = self.products(mine, at.gradient.to(mine.device), at.rows, at.at_answers)
-                self.add(at.rows, at.columns, products, first)
+                mine = known[first - part.first : last - part.first, rows]
+                products = self.products(mine, gradients.to(mine.device), rows, at_answers)
+                for reading, some in zip(readings, products.split(widths, 2), strict=True):
+                    self.add(rows, reading.columns, some[:, : max(0, reading.n_sources - first)], first)
 
     def products(
         self,

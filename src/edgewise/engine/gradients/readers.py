@@ -87,10 +87,11 @@ def reader_scores(model: Model, batch: Batch, logit_gradient: LogitGradient, buf
     run = passes.differentiable(batch.clean, partial(noted.watch, wiring=model.wiring))
     logits = run.logits.detach()
     changes = passes.changes(run.sources, corrupted)
-    gradient, tally = logit_gradient(logits, logits), Tally(model.graph, changes, places)
+    gradient, tally = logit_gradient(logits, logits), Tally(model.graph, changes, buffers, places)
     scale = range_for(gradient, logits.dtype)
     tally.factor = (1 / scale)[:, None, None]
     run.backward(gradient * scale[:, None, None], tally.consume, again=True)
+    tally.settle()
     tally.require_all()
     scores = torch.diag_embed(tally.scores)
     for layer in range(len(model.wiring.blocks)):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from copy import copy
+from typing import TypeAlias
 
+import numpy as np
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -12,6 +14,9 @@ from edgewise.engine.partial.clean import CleanRun
 from edgewise.engine.run.replacement import Replacement
 from edgewise.graph import Graph
 from edgewise.graph.arrays import BoolArray
+
+# Some of all places, ``[n_places]``; True for all positions, where edges are not kept apart by place.
+Places: TypeAlias = BoolArray | np.bool_
 
 
 class CircuitValues:
@@ -25,7 +30,7 @@ class CircuitValues:
         clean: as given.
         columns: as given.
         last: the number of the last layer.
-        kept: the edges kept, ``[n_sources, n_destinations]``.
+        kept: the edges kept, ``[n_sources, n_destinations]``; of prompts whose tokens have places, at each of them.
         logits: ``[batch, n_positions, vocab]``, or of the tokens that count.
         changes: what the sources' replacements differ by from what they write while no destination in front of them
             has changed.
@@ -38,7 +43,8 @@ class CircuitValues:
     def __init__(self, clean: CleanRun, columns: Columns | None = None) -> None:
         """The whole model."""
         self.clean, self.columns, self.last = clean, columns, clean.model.graph.spec.n_layers - 1
-        self.kept: BoolArray = clean.model.graph.mask.copy()
+        places, exists = clean.baseline.places, clean.model.graph.mask
+        self.kept: BoolArray = exists.copy() if places is None else np.repeat(exists[..., None], places.n, axis=-1)
         self.changes = clean.changes
         self.reads: dict[int, Tensor] = {}
         self.projected: dict[nn.Module, Tensor] = dict(clean.projected)
@@ -78,9 +84,31 @@ class CircuitValues:
         stream = stream.to(clean.dtype)
         return clean.answers.read(stream) if self.at_answers(column) else stream
 
-    def change(self, source: int, column: int) -> Float[Tensor, "batch read d_model"]:
-        """What a source's replacement differs by, where and on the device on which a destination reads it."""
-        return self.changes(source, self.at_answers(column)).to(self.reading(column).device)
+    def change(self, source: int, column: int, where: Places) -> Float[Tensor, "batch read d_model"]:
+        """What a source's replacement differs by, where and on the device on which a destination reads it.
+
+        Args:
+            source: its row.
+            column: the destination.
+            where: the places at which it counts.
+        """
+        change = self.changes(source, self.at_answers(column)).to(self.reading(column).device)
+        return self.at(change, column, where)
+
+    def at(self, change: Float[Tensor, "rows read d_model"], column: int, where: Places) -> Tensor:
+        """A change of what a destination reads, at some places alone.
+
+        Args:
+            change: of the prompts, or of copies of them.
+            column: the destination.
+            where: the places.
+        """
+        if not where.ndim or where.all():
+            return change
+        places = self.clean.baseline.places
+        assert places is not None
+        among = places.among(np.asarray(where), self.at_answers(column)).to(change.device)
+        return change * among.repeat(len(change) // len(among), 1, 1)
 
     def normed(self, stream: Float[Tensor, "rows n_positions d_model"]) -> Float[Tensor, "rows n_positions d_model"]:
         """What the unembedding is given of a stream."""

@@ -28,7 +28,7 @@ class Trial:
     """What removing some edges would give, several variants side by side.
 
     Attributes:
-        column: the destination.
+        into: the column of the destination, and the place where edges are kept apart by it.
         variants: which sources each variant removes.
         logits: of each, ``[variants, batch, n_positions, vocab or n_tokens]``.
         reads: by destination, what it would read, ``[variants * batch, pos or n_positions, d_model]``.
@@ -37,7 +37,7 @@ class Trial:
         mlps: by layer, what the MLP would write.
     """
 
-    column: int
+    into: tuple[int, ...]
     variants: Sequence[Sequence[int]]
     logits: Tensor = field(default_factory=lambda: torch.empty(0))
     reads: dict[int, Tensor] = field(default_factory=dict)
@@ -62,7 +62,10 @@ class Propagation:
         self._wiring, self._answers = self._clean.model.wiring, self._clean.answers.repeated(len(trial.variants))
         self._times = len(trial.variants)
         self._written: dict[int, Tensor] = {}
-        changed = set(trial.reads) if removed is None else set(np.flatnonzero(removed.any(0)).tolist())
+        # Which sources a destination keeps, and which it has lost, at any place.
+        self._kept = self._graph.any_place(values.kept)
+        self._gone = None if removed is None else self._graph.any_place(removed)
+        changed = set(trial.reads) if self._gone is None else set(np.flatnonzero(self._gone.any(0)).tolist())
         self._columns, self._nodes = self._reached(changed)
 
     def run(self) -> None:
@@ -89,7 +92,7 @@ class Propagation:
 
     def _reached(self, changed: set[int]) -> tuple[set[int], set[int]]:
         """The destinations and nodes that a change at some destinations reaches along kept edges."""
-        kept, reads = self._now.kept, self._graph.reads
+        kept, reads = self._kept, self._graph.reads
         columns, nodes, fresh = set(changed), set[int](), sorted(changed)
         while fresh:
             found = set(self._clean.with_peers(np.flatnonzero(reads[:, fresh].any(1)).tolist())) - nodes
@@ -180,11 +183,12 @@ class Propagation:
             change = self._written[source]
             if self._now.at_answers(column) and self._graph.writer(source)[0] < self._now.last:
                 change = self._answers.read(change)
-            read += change.to(read.device)
-        for source in [] if self._removed is None else np.flatnonzero(self._removed[:, column]).tolist():
-            read += self._now.change(source, column)
+            read += self._now.at(change.to(read.device), column, self._now.kept[source, column])
+        if self._removed is not None and self._gone is not None:
+            for source in np.flatnonzero(self._gone[:, column]).tolist():
+                read += self._now.change(source, column, self._removed[source, column])
         self._trial.reads[column] = read
         return read
 
     def _changed_sources(self, column: int) -> Iterable[int]:
-        return sorted(self._nodes & set(np.flatnonzero(self._now.kept[:, column]).tolist()))
+        return sorted(self._nodes & set(np.flatnonzero(self._kept[:, column]).tolist()))

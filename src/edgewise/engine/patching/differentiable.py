@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from edgewise.engine.gradients.heads import rows_at_once
+from edgewise.engine.patching.groups import TokenGroups
 from edgewise.engine.patching.read_plan import Given, Reading
 from edgewise.engine.patching.streams import Read
 from edgewise.engine.run.answers import Answers
+from edgewise.engine.run.places import TokenPlaces
 from edgewise.engine.run.replacement import Replacement
 from edgewise.engine.run.sources import accumulation_dtype
 from edgewise.graph import Graph
@@ -26,12 +28,19 @@ class TracedMixture:
         answers: where logits are read, of all rows.
         masks: which edges are patched, or by what share.
         replacement: what patched edges carry.
+        places: of the prompts' tokens, for masks by place.
     """
 
     def __init__(
-        self, graph: Graph, answers: Answers, masks: Float[Tensor, "masks source destination"], replacement: Replacement
+        self,
+        graph: Graph,
+        answers: Answers,
+        masks: Float[Tensor, "masks source destination *place"],
+        replacement: Replacement,
+        places: TokenPlaces | None = None,
     ) -> None:
         self.graph, self._answers, self._replacement = graph, answers, replacement
+        self._places = TokenGroups.of(masks[:1], places)
         self._dtype = accumulation_dtype(replacement.embedding.dtype)
         self._masks = masks.to(self._dtype)
         self._last = graph.spec.n_layers - 1
@@ -43,7 +52,7 @@ class TracedMixture:
     ) -> Reading:
         """Every column of a place, patched or not: an entry that is zero has a gradient too."""
         columns = torch.cat([torch.arange(at.start, at.stop, device=device) for at in modules])
-        weights = torch.cat([self._masks[:, :n_sources, at] for at in modules], -1).mT.to(device)
+        weights = torch.cat([self._masks[:, :n_sources, at] for at in modules], 2).transpose(1, 2).to(device)
         given = Given(patched=True, replaced=(False,) * len(weights), instead=False)
         return Reading(columns, n_sources, at_answers, weights, dense=True, given=(given,) * len(modules))
 
@@ -84,7 +93,11 @@ class TracedMixture:
             for first in range(number * per_mask, stop, at_once):
                 rows = slice(first, min(first + at_once, stop))
                 some = changes[:, rows]
-                mixed = (weights @ some.flatten(1)).view(len(weights), *some.shape[1:])
+                if self._places is None:
+                    mixed = (weights @ some.flatten(1)).view(len(weights), *some.shape[1:])
+                else:
+                    prompts = slice(rows.start - number * per_mask, rows.stop - number * per_mask)
+                    mixed = _by_place(weights, some, self._places.of_tokens(reading.at_answers)[prompts])
                 yield Read(rows, reading.columns, mixed + stream[rows].to(mixed.dtype))
 
     def _groups_of(self, layer: int) -> list[Tensor]:
@@ -94,3 +107,14 @@ class TracedMixture:
         by_mask = now.to(self._dtype).unflatten(0, (len(self._masks), -1))
         change: Tensor = (replacement.to(self._dtype) - by_mask).flatten(0, 1)
         return change
+
+
+def _by_place(
+    weights: Float[Tensor, "n source place"],
+    changes: Float[Tensor, "source rows read d_model"],
+    places: Int[Tensor, "rows read"],
+) -> Float[Tensor, "n rows read d_model"]:
+    """The changes, each token's by the weights of its place."""
+    each = weights.permute(2, 0, 1)[places.flatten().to(weights.device)]
+    mixed: Tensor = each @ changes.flatten(1, 2).transpose(0, 1)
+    return mixed.transpose(0, 1).reshape(-1, *changes.shape[1:])

@@ -57,7 +57,7 @@ def patched_logits(
         model: the model; untouched afterwards.
         baseline: the prompts and what patched edges carry.
         masks: ``[masks, n_sources, n_destinations]``: which edges are patched, or by what share. With one more axis,
-            of the baseline's places, at each place; with two, for each place of a reader. Such masks have no gradients.
+            of the baseline's places, at each place; with two, for each place of a reader, and without gradients.
         buffers: memory that one call after the other may use; without, each call takes its own.
     """
     if torch.is_grad_enabled() and masks.requires_grad:
@@ -82,9 +82,9 @@ def _run(model: Model, baseline: Baseline, masks: Tensor, buffers: Buffers | Non
     answers = baseline.answers.repeated(n_masks)
     mixture: Mixture | TracedMixture
     if buffers is None:
-        if masks.ndim > 3:
-            raise ValueError("masks by place have no gradients")
-        mixture = TracedMixture(model.graph, answers, masks, baseline.replacement)
+        if masks.ndim > 4:
+            raise ValueError("masks by reader have no gradients")
+        mixture = TracedMixture(model.graph, answers, masks, baseline.replacement, baseline.places)
     else:
         mixture = Mixture(model.graph, answers, masks, baseline.replacement, buffers, baseline.places)
     with borrowed(model.module) as hooks:

@@ -54,7 +54,8 @@ class Reading:
         columns: those that are made one by one, ascending, ``[n]``; the others read what their module is given.
         n_sources: how many sources precede the place.
         at_answers: whether it reads where logits are wanted alone.
-        weights: ``[masks, n, 2 + n_sources]``: of the stream, of the replaced stream and of the sources' changes.
+        weights: ``[masks, n, 2 + n_sources]``: of the stream, of the replaced stream and of the sources' changes; under
+            autograd of the changes alone, at each place where masks are by place.
         dense: whether enough weights differ from zero for a dense product.
         given: what each of the place's modules is given.
     """
@@ -62,7 +63,7 @@ class Reading:
     columns: Int[Tensor, " n"]
     n_sources: int
     at_answers: bool
-    weights: Float[Tensor, "masks n terms"]
+    weights: Float[Tensor, "masks n terms *place"]
     dense: bool
     given: tuple[Given, ...]
 

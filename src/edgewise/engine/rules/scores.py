@@ -53,7 +53,7 @@ def modified_scores(
     run, _ = _run(passes, rules)
     logits = run.logits.detach()
     changes = passes.changes(run.sources, corrupted)
-    tally = Tally(model.graph, changes, batch.places)
+    tally = Tally(model.graph, changes, buffers, batch.places)
     _backward(run, logit_gradient(logits, logits), tally, Scorer(at, Geometry(changes), tally, buffers))
     tally.require_all()
     return BatchScores(tally.scores, logits, corrupted_logits)
@@ -88,7 +88,7 @@ def secant_scores(
         if tally is None:
             changes = passes.changes(paired.clean, paired.corrupted)
             tally, gradient = (
-                Tally(model.graph, changes, batch.places),
+                Tally(model.graph, changes, buffers, batch.places),
                 metric.mean_gradient(clean_logits, corrupted_logits),
             )
         _backward(paired.run, gradient, tally, Scorer(at, Geometry(changes), tally, buffers), point.weight)
@@ -115,7 +115,7 @@ def mixed_scores(
     paired = _paired(passes, rules, to)
     logits = paired.run.logits.detach()
     changes = passes.changes(paired.clean, paired.corrupted)
-    tally, geometry = Tally(model.graph, changes, batch.places), Geometry(changes)
+    tally, geometry = Tally(model.graph, changes, buffers, batch.places), Geometry(changes)
     large, small = (
         Scorer(Destination.EXACT, geometry, tally, buffers, Weight(factor, power, model.graph.logits, of_small))
         for of_small in (False, True)

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from edgewise.graph.arrays import BoolArray
 from edgewise.tasks import PromptPair
 
 
@@ -71,6 +72,13 @@ class TokenPlaces:
     def mask(self, place: int, at_answers: bool = False) -> Bool[Tensor, "batch pos one"]:
         """Which tokens are at a place; of those where logits are read, or of all."""
         return ((self.at_answers if at_answers else self.everywhere) == place)[..., None]
+
+    def among(self, chosen: BoolArray, at_answers: bool = False) -> Bool[Tensor, "batch pos one"]:
+        """Which tokens are at any of some places, ``[n]``; likewise."""
+        here = self.at_answers if at_answers else self.everywhere
+        flags = torch.tensor(chosen, device=here.device)
+        among: Tensor = flags[here][..., None]
+        return among
 
     def repeated(self, times: int) -> TokenPlaces:
         """Those of a batch that is run so many times, copy after copy."""

@@ -55,6 +55,15 @@ class RocCurve(Rates):
         return trapezoid(self.fpr, self.tpr)
 
     @property
+    def average_precision(self) -> float:
+        """Average precision over all thresholds, ties kept together: sum over i of (R_i - R_(i-1)) P_i.
+
+        R is recall and P precision, as scikit-learn's ``average_precision_score`` has it; by chance it is the share of
+        entries that are true.
+        """
+        return float((np.diff(self.recall) * self.precision[1:]).sum())
+
+    @property
     def youden_threshold(self) -> float:
         """The threshold at which J is reached; inf means that keeping nothing is as good as anything."""
         return float(self.thresholds[self.best])

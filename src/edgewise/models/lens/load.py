@@ -33,6 +33,7 @@ def open_lens(
     device: torch.device,
     tokenizer: Any | None = None,
     ignore_config: Collection[str] = (),
+    kv_heads: str = "native",
 ) -> Opened:
     """Read the config and the tokenizer of a checkpoint in TransformerLens's format.
 
@@ -43,6 +44,7 @@ def open_lens(
         device: where it runs.
         tokenizer: the user's; by default that beside the weights, else the one its config names.
         ignore_config: config keys that are not understood but that the user vouches for.
+        kv_heads: ``"native"``, or ``"query"`` for a key and a value of every query head.
 
     Raises:
         ModelError: files that cannot be read, or, in loading, a config and weights that do not fit each other.
@@ -57,13 +59,15 @@ def open_lens(
             module = LensTransformer(config)
         module.load_state_dict({key: tensor.to(dtype) for key, tensor in state.items()}, assign=True)
         module = module.eval().to(device)
-        wiring = wire_lens(module)
+        wiring = wire_lens(module, kv_heads)
         return Model(name, wiring, reader.tokenizer, bos=reader.bos, circuit=_circuit(source, Graph(wiring.spec)))
 
     def outline(layers: int | None) -> Model:
         with torch.device("meta"):
             module = LensTransformer(config if layers is None else replace(config, n_layers=layers))
-        return Model(name, wire_lens(module.eval().to(dtype)), reader.tokenizer, bos=reader.bos)
+        wiring = wire_lens(module.eval().to(dtype), kv_heads)
+        circuit = _circuit(source, Graph(wiring.spec)) if layers is None else None
+        return Model(name, wiring, reader.tokenizer, bos=reader.bos, circuit=circuit)
 
     return Opened(reader, load, outline)
 

@@ -6,13 +6,33 @@ from typing import cast
 
 from torch import nn
 
+from edgewise.errors import UnsupportedModelError
+from edgewise.models.family import Family, understood
 from edgewise.models.lens.module import LensBlock, LensTransformer
 from edgewise.models.norms import Norm
+from edgewise.models.query_heads import by_query_head
 from edgewise.models.wiring import Attention, Block, Mlp, OutputProjection, Projection, Wiring, separate_heads
 
 
-def wire_lens(model: LensTransformer) -> Wiring:
-    """The wiring of a native module."""
+def wire_lens(model: LensTransformer, kv_heads: str = "native") -> Wiring:
+    """The wiring of a native module, with its own key/value heads or one for every query head.
+
+    Raises:
+        UnsupportedModelError: keys that positions are added to, where one for every query head is asked for.
+    """
+    wiring = _native(model)
+    if kv_heads == "native" or not wiring.spec.is_grouped:
+        return wiring
+    if model.config.positions == "shortformer":
+        raise UnsupportedModelError(
+            "this model adds positions to the keys of its groups of heads, so they cannot be separated for every query"
+            " head; use kv_heads='native'"
+        )
+    told = {"kv_heads": wiring.spec.n_heads}
+    return by_query_head(wiring, Family("LensTransformer", "TransformerLens's", understood(""), _native, told=told))
+
+
+def _native(model: LensTransformer) -> Wiring:
     config = model.config
 
     def norm(module: nn.Module, centred: bool) -> Norm:

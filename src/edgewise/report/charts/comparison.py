@@ -49,16 +49,17 @@ def comparison_chart(lines: Sequence[Line], squares: Mapping[str, Matrix], headi
 
     Args:
         lines: of the runs in the order of the matrices; one more is that of random rankings.
-        squares: title -> a matrix of numbers from -1 to 1.
+        squares: title -> a matrix of numbers from -1 to 1; none of one run.
         heading: what stands above.
     """
     return chart(heading, (_WIDTH, _TALL + _ROW * len(lines)), partial(_fill, lines, squares))
 
 
 def _fill(lines: Sequence[Line], squares: Mapping[str, Matrix], figure: SubFigure, colours: Colours) -> None:
-    grid = figure.add_gridspec(len(squares), 2, width_ratios=(5, 2))
+    widths = (5, 2) if squares else (1,)
+    grid = figure.add_gridspec(max(1, len(squares)), len(widths), width_ratios=widths)
     axes = figure.add_subplot(grid[:, 0])
-    n_runs = len(next(iter(squares.values())))
+    n_runs = len(next(iter(squares.values()), lines[:1]))
     looks = [_look(number, n_runs, colours) for number in range(len(lines))]
     for line, look in reversed(list(zip(lines, looks, strict=True))):
         axes.plot(*_across(line.points), **look)

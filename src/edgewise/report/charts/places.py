@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgewise.graph import EdgeScores
+from edgewise.report.charts.at_places import MOST_ROWS, AtPlaces, strongest_at_places
 from edgewise.report.charts.cells import cells
 from edgewise.report.charts.chart import Chart, chart, key
 from edgewise.report.charts.style import TINT, Colours
@@ -16,7 +17,8 @@ from edgewise.report.picture.circuit import Heading
 if TYPE_CHECKING:
     from matplotlib.figure import SubFigure
 
-MOST_ROWS = 24
+# Of the largest score: smaller ones are told by their tint alone.
+_SAID = 0.005
 
 
 def places_chart(scores: EdgeScores, heading: Heading, most: int = MOST_ROWS) -> Chart:
@@ -27,26 +29,19 @@ def places_chart(scores: EdgeScores, heading: Heading, most: int = MOST_ROWS) ->
         heading: what stands above it.
         most: how many pairs of ends, those of the largest score at any place.
     """
-    scores = scores.by_place
-    n = min(most, int(scores.graph.any_place(~np.isnan(scores.values)).sum()))
-    size = max(240.0 + 78 * scores.graph.n_places, 660.0), 140.0 + 26 * n
-    return chart(heading, size, partial(_fill, scores, n))
+    shown = strongest_at_places(scores, most)
+    size = max(240.0 + 78 * len(shown.places), 660.0), 140.0 + 26 * len(shown.names)
+    return chart(heading, size, partial(_fill, shown, heading.distance))
 
 
-def _fill(scores: EdgeScores, n: int, figure: SubFigure, colours: Colours) -> None:
-    graph, values = scores.graph, np.nan_to_num(scores.values).astype(np.float64)
-    sizes = np.abs(values).max(-1)
-    best = np.argsort(-sizes, axis=None, kind="stable")[:n][::-1]
-    ends = [tuple(map(int, np.unravel_index(at, sizes.shape))) for at in best]
-    rows = np.stack([values[at] for at in ends])
-    largest = float(np.abs(rows).max()) or 1.0
+def _fill(shown: AtPlaces, distance: bool, figure: SubFigure, colours: Colours) -> None:
+    rows, largest = np.nan_to_num(shown.values[::-1]), shown.largest
     axes = figure.subplots()
-    words = [[f"{value:.2g}" if abs(value) >= 0.005 * largest else "" for value in row] for row in rows]
-    cells(axes, rows / largest, colours, words, ("helps", "harms"))
-    axes.set_xticks(np.arange(graph.n_places) + 0.5, graph.places)
-    axes.set_yticks(np.arange(n) + 0.5, [graph.edge_name(*at) for at in ends])
-    drawn = [
-        axes.plot([], [], "s", ms=10, color=colours[name], alpha=TINT, mec=colours["rule"])[0]
-        for name in ("helps", "harms")
-    ]
-    key(figure, drawn, [f"negative: the edge helps there, to -{largest:.3g}", "positive: it harms"], columns=2)
+    words = [[f"{value:.2g}" if abs(value) >= _SAID * largest else "" for value in row] for row in rows]
+    ends = ("harms", "helps") if distance else ("helps", "harms")
+    cells(axes, rows / largest, colours, words, ends)
+    axes.set_xticks(np.arange(len(shown.places)) + 0.5, shown.places)
+    axes.set_yticks(np.arange(len(rows)) + 0.5, shown.names[::-1])
+    drawn = [axes.plot([], [], "s", ms=10, color=colours[name], alpha=TINT, mec=colours["rule"])[0] for name in ends]
+    said = {"helps": "the edge helps there", "harms": "the edge harms there"}
+    key(figure, drawn, [f"negative: {said[ends[0]]}", f"positive: {said[ends[1]]}"], columns=2)

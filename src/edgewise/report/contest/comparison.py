@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from edgewise.evaluation.comparison import Matrix
 from edgewise.report.charts.chart import Chart
 from edgewise.report.charts.comparison import Line, comparison_chart
+from edgewise.report.contest.found import known_table, ranked_said
 from edgewise.report.cost import passes_words, seconds_words
 from edgewise.report.evaluation import CARRY
 from edgewise.report.picture.circuit import Heading
 from edgewise.report.table import Table, fixed, table
+from edgewise.runs.contest.against import Against
 from edgewise.runs.contest.comparison_result import ComparedRun, Comparison
-from edgewise.runs.contest.published import Published
 from edgewise.runs.evaluated import EvaluatedPrompts
 from edgewise.runs.store.analysis import StoredResults
 from edgewise.runs.store.codec import to_json
@@ -34,21 +35,27 @@ def show_comparison(stored: StoredResults[Comparison]) -> str:
     parts = [
         "\n".join(comparison_said(stored)),
         f"{runs_table(results.runs)}\n{PASSES_ARE}",
-        f"{OVERLAP}\n{matrix_table(results.overlap)}",
-        f"Rank correlation of |score| (Spearman)\n{matrix_table(results.rank_correlation_of_sizes)}",
-        f"Rank correlation of score, with its sign\n{matrix_table(results.rank_correlation)}",
-        *(() if results.published is None else (_published(results.published),)),
+        *_matrices(results),
+        *(() if results.known is None else (_known(results.known),)),
         _curves(results),
     ]
     return "\n\n".join(parts)
 
 
+def _matrices(results: Comparison) -> Iterator[str]:
+    """Each run against each; nothing of one alone."""
+    if len(results.runs) > 1:
+        yield f"{OVERLAP}\n{matrix_table(results.overlap)}"
+        yield f"Rank correlation of |score| (Spearman)\n{matrix_table(results.rank_correlation_of_sizes)}"
+        yield f"Rank correlation of score, with its sign\n{matrix_table(results.rank_correlation)}"
+
+
 def comparison_picture(stored: StoredResults[Comparison]) -> Chart:
     """Return the picture: faithfulness by size of every run, and two matrices."""
     results, asked = stored.results, stored.asked
-    prompts, runs = results.prompts, results.runs
+    prompts = results.prompts
     head = Heading(
-        f"{len(runs)} runs of {results.model}",
+        _counted(results),
         (
             f"evaluated on {prompts_words(prompts)}, {results.metric}, {asked['ablation']} ablation"
             f" · {results.edges:,} edges",
@@ -60,7 +67,9 @@ def comparison_picture(stored: StoredResults[Comparison]) -> Chart:
 
 
 def alike(results: Comparison) -> dict[str, Matrix]:
-    """How alike the runs are: title -> a matrix."""
+    """How alike the runs are: title -> a matrix; nothing of one alone."""
+    if len(results.runs) == 1:
+        return {}
     return {
         OVERLAP: results.overlap,
         "Rank correlation of |score|": results.rank_correlation_of_sizes,
@@ -89,12 +98,16 @@ def comparison_said(stored: StoredResults[Comparison]) -> list[str]:
     """What was compared on what, and what to know of it, one line each."""
     results, asked = stored.results, stored.asked
     return [
-        f"{len(results.runs)} runs of {results.model}, {results.edges:,} edges, evaluated on"
+        f"{_counted(results)}, {results.edges:,} edges, evaluated on"
         f" {prompts_words(results.prompts)} by {results.metric}",
         f"ablation: {asked['ablation']}; patched edges carry {CARRY[asked['ablation']]}",
         *(f"note: {words}" for words in results.notes),
         *(f"note on {number}: {run.note}" for number, run in enumerate(results.runs, start=1) if run.note),
     ]
+
+
+def _counted(results: Comparison) -> str:
+    return f"{len(results.runs)} run{'' if len(results.runs) == 1 else 's'} of {results.model}"
 
 
 def prompts_words(prompts: EvaluatedPrompts) -> str:
@@ -129,14 +142,9 @@ def matrix_table(rows: Sequence[Sequence[float | None]]) -> Table:
     return Table(("", *numbers), cells, right=range(1, len(rows) + 1))
 
 
-def _published(known: Published) -> str:
-    """What each run has of the published circuit."""
-    cells = [
-        (str(number), fixed(found.overlap, 3), "-" if found.edges is None else f"{found.edges:,}", f"{found.nodes:,}")
-        for number, found in enumerate(known.runs, start=1)
-    ]
-    head = ("#", "overlap", f"edges of {known.edges:,}", f"nodes of {known.nodes:,}")
-    return f"Against the {known.summary}\n{Table(head, cells, right=range(4))}"
+def _known(known: Against) -> str:
+    """What each run has of the known circuit."""
+    return "\n".join((f"Against {known.circuit}", str(known_table(known)), *ranked_said(known)))
 
 
 def _curves(results: Comparison) -> str:

@@ -26,7 +26,7 @@ def contests(paths: Iterable[Path]) -> tuple[tuple[ComparedPage, ...], tuple[Roc
 
 def _compared(path: Path) -> ComparedPage | None:
     from edgewise.report.contest.comparison import alike, comparison_lines, comparison_said, runs_table
-    from edgewise.report.contest.found import published_said
+    from edgewise.report.contest.found import known_said
     from edgewise.runs.contest.comparison_result import Comparison
     from edgewise.runs.store.analysis import Analysis, stored_with_question
 
@@ -38,7 +38,7 @@ def _compared(path: Path) -> ComparedPage | None:
     squares = alike(found.results).items()
     return ComparedPage(
         title=title,
-        said=(*said, *published_said(found.results.published)),
+        said=(*said, *known_said(found.results.known)),
         header=tuple(runs.header),
         rows=tuple(tuple(row) for row in runs.rows),
         matrices=tuple((name, tuple(tuple(map(short, row)) for row in square)) for name, square in squares),

@@ -14,17 +14,18 @@ import numpy as np
 from edgewise.errors import FormatError
 from edgewise.evaluation.result import Point
 from edgewise.evaluation.smallest.target import SizePoint
-from edgewise.report.contest.found import found_of_published
+from edgewise.report.contest.found import found_of_known
 from edgewise.report.numbers import share
 from edgewise.report.page.columns import Named
 from edgewise.report.page.measured_values import Bins, CurvePoint, FaithfulnessCurve, Verified
 from edgewise.report.page.numbers import known, short
 from edgewise.report.page.ranked import Order
 from edgewise.report.text import faithfulness
-from edgewise.runs.contest.published import published
+from edgewise.runs.contest.against import against, known_of
 from edgewise.runs.evaluated import Evaluated
 from edgewise.runs.sized import Sized
 from edgewise.runs.store.analysis import Analysis, StoredResults, stored, stored_with_question
+from edgewise.runs.store.either import AnyRun
 from edgewise.runs.store.folder import SIZES, Run
 from edgewise.runs.verification import NAME, Verification
 
@@ -78,8 +79,19 @@ def _sizes(run: Run, order: Order) -> Iterator[FaithfulnessCurve]:
         found = one.results
         rule = one.asked.get("selection", one.asked)
         own = order.of_ranking and rule.get("by") == run.config.selection.by and not any(map(rule.get, _OTHER_ORDERS))
-        target = found.target.value if found.target.measure == "faithfulness" else None
-        yield FaithfulnessCurve(_words(name), own, found.counted, tuple(map(_size_point, found.points)), target)
+        yield size_curve(_words(name), own, found)
+
+
+def size_curve(name: str, own: bool, found: Sized) -> FaithfulnessCurve:
+    """The curve that was measured to choose a size.
+
+    Args:
+        name: where it comes from.
+        own: whether its circuits are the heads of the page's list.
+        found: what was measured.
+    """
+    target = found.target.value if found.target.measure == "faithfulness" else None
+    return FaithfulnessCurve(name, own, found.counted, tuple(map(_size_point, found.points)), target)
 
 
 def _size_point(one: SizePoint) -> CurvePoint:
@@ -139,7 +151,7 @@ def _of_circuit(run: Run, order: Order) -> Iterator[FaithfulnessCurve]:
         yield FaithfulnessCurve("the circuit", True, f"{run.config.level}s", (point,), None)
 
 
-def verified(run: Run) -> Verified | None:
+def verified(run: AnyRun) -> Verified | None:
     """Exact effects beside the scores."""
     found = _verification(run.folder)
     if found is None:
@@ -195,9 +207,10 @@ def since(run: Run) -> Iterator[Named]:
     checked = _verification(run.folder)
     if checked is not None:
         yield "verification", checked.verdict
-    known = published([run])
+    known = known_of(run, published=True)
     if known is not None:
-        yield "published circuit", f"{found_of_published(known, known.runs[0])} of the {known.summary}"
+        held = against([run], known)
+        yield "published circuit", f"{found_of_known(held, held.runs[0])}: {held.circuit}"
 
 
 def _mib(run: Run) -> Iterator[Named]:

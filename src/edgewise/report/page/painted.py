@@ -1,8 +1,12 @@
-"""A scene as what a page paints of it."""
+"""A scene, or a table of edges by place, as what a page paints of it."""
 
 from __future__ import annotations
 
-from edgewise.report.page.values import Painted
+from collections.abc import Mapping
+
+from edgewise.report.charts.at_places import AtPlaces
+from edgewise.report.page.numbers import rounded
+from edgewise.report.page.values import HeatMap, Painted
 from edgewise.report.picture.scene import Scene, Shape, Text
 
 
@@ -23,6 +27,12 @@ def painted(scene: Scene) -> Painted:
             if isinstance(item, Text)
         ),
     )
+
+
+def heat_map(shown: AtPlaces, words: Mapping[str, str]) -> HeatMap:
+    """Return a table of edges by place, with what stands at each place in an example."""
+    rows = zip(shown.names, map(rounded, shown.values), strict=True)
+    return HeatMap(shown.places, tuple(words.get(place, "") for place in shown.places), tuple(rows))
 
 
 def _path(shape: Shape) -> str:

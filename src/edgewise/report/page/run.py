@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from edgewise.report.charts.at_places import strongest_at_places
 from edgewise.report.document import warnings
 from edgewise.report.page import said
 from edgewise.report.page.measured import bins, curves, since, verified
-from edgewise.report.page.painted import painted
+from edgewise.report.page.painted import heat_map, painted
 from edgewise.report.page.prompts import examples, patterns, prompts
 from edgewise.report.page.ranked import Order, ranked
 from edgewise.report.page.trace import trace
 from edgewise.report.page.values import RunPage, Shape
-from edgewise.report.scenes import run_unrolled
+from edgewise.report.scenes import run_unrolled, words_at
 from edgewise.report.sizes import size_notes
 from edgewise.runs.store.folder import Run
 from edgewise.tasks.known import node_classes
@@ -45,6 +46,7 @@ def run_page(run: Run) -> RunPage:
         since=tuple(since(run)),
         facts=tuple(said.facts(run)),
         unrolled=painted(run_unrolled(run)) if run.circuit.graph.places else None,
+        at_places=heat_map(strongest_at_places(run.edge_scores), words_at(run)) if run.circuit.graph.places else None,
         command=said.command(run),
         config=said.config_text(run),
         files=said.FILES,

@@ -151,6 +151,21 @@ class Painted:
 
 
 @dataclass(frozen=True)
+class HeatMap:
+    """Edges by place, the strongest first.
+
+    Args:
+        places: of the prompt.
+        words: what stands there in the first prompt; empty where that is not known.
+        rows: edge, and its score at each place.
+    """
+
+    places: Words
+    words: Words
+    rows: tuple[tuple[str, tuple[Number, ...]], ...]
+
+
+@dataclass(frozen=True)
 class RunPage:
     """One run.
 
@@ -178,6 +193,7 @@ class RunPage:
         since: what was measured since.
         facts: what was run.
         unrolled: the circuit over the prompt; null where edges have no places.
+        at_places: edges by place; likewise.
         command: that makes the same run.
         config: as in ``run.json``.
         files: of the run folder, and what they hold.
@@ -206,6 +222,7 @@ class RunPage:
     since: tuple[Named, ...]
     facts: tuple[Named, ...]
     unrolled: Painted | None
+    at_places: HeatMap | None
     command: str
     config: str
     files: tuple[Named, ...]

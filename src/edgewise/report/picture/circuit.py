@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgewise.report.picture.choice import Choice
 from edgewise.report.picture.glyphs import DASHES, PALE, draw_node, exact_mark
 from edgewise.report.picture.layout import Layout, Line, Node, lay_out
 from edgewise.report.picture.legend import legend
-from edgewise.report.picture.palette import class_colours, score_tint
+from edgewise.report.picture.palette import class_colours, score_tint, sign_colour
 from edgewise.report.picture.scene import Command, Scene, Shape, Text, box, fitted, moved
 
 _MARGIN, _NAMES = 24.0, 58.0
@@ -24,11 +24,13 @@ class Heading:
         title: one line.
         lines: smaller lines below it.
         metric: name of the metric; empty where there are no scores.
+        distance: whether it is lower where the behaviour is kept, so that a positive score helps.
     """
 
     title: str
     lines: tuple[str, ...] = ()
     metric: str = ""
+    distance: bool = False
 
 
 def circuit_scene(choice: Choice, heading: Heading, classes: Mapping[str, str] | None = None) -> Scene:
@@ -47,7 +49,7 @@ def circuit_scene(choice: Choice, heading: Heading, classes: Mapping[str, str] |
     colours = class_colours(tuple(dict.fromkeys((classes or {}).values())))
     keys_of = {of: colours[of] for of in colours if of in known.values()}
     head, at = heading_items(_with_left_out(heading, choice), width)
-    keys, tall = legend(choice, keys_of, heading.metric, width - 2 * _MARGIN)
+    keys, tall = legend(choice, keys_of, heading.metric, heading.distance, width - 2 * _MARGIN)
     top = at + tall + 18
     left = (width - layout.width) / 2
     height = top + layout.height + _MARGIN
@@ -56,7 +58,7 @@ def circuit_scene(choice: Choice, heading: Heading, classes: Mapping[str, str] |
         *moved(_bands(layout, left, width), 0, top),
         *head,
         *moved(keys, _MARGIN, at),
-        *moved(_drawing(choice, layout, known, colours), left, top),
+        *moved(_drawing(choice, layout, known, colours, heading.distance), left, top),
     )
     return Scene(width, height, heading.title, items)
 
@@ -80,7 +82,7 @@ def _with_left_out(heading: Heading, choice: Choice) -> Heading:
     said = () if choice.edges else ("no edge is kept",)
     if choice.left_out:
         said = (f"drawn: the {len(choice.edges):,} strongest of the circuit's {choice.total:,} edges",)
-    return Heading(heading.title, (*heading.lines, *said), heading.metric)
+    return replace(heading, lines=(*heading.lines, *said))
 
 
 def _bands(layout: Layout, left: float, width: float) -> list[Shape | Text]:
@@ -100,14 +102,20 @@ def _bands(layout: Layout, left: float, width: float) -> list[Shape | Text]:
 
 
 def _drawing(
-    choice: Choice, layout: Layout, classes: Mapping[str, str], colours: Mapping[str, str]
+    choice: Choice, layout: Layout, classes: Mapping[str, str], colours: Mapping[str, str], distance: bool
 ) -> list[Shape | Text]:
-    tints = _tints(choice, layout) if choice.node_scores else {name: colours[of] for name, of in classes.items()}
+    tints = {name: colours[of] for name, of in classes.items()}
+    if choice.node_scores:
+        tints = _tints(choice, layout, distance)
     return [
         *(_shared(*link) for link in layout.shared),
         # The strongest lines lie on top, and marks on all of them.
-        *(_line(line) for line in sorted(layout.lines, key=lambda line: line.edge.strength)),
-        *(exact_mark(*_middle(line.points), colour=_colour(line)) for line in layout.lines if line.edge.verified),
+        *(_line(line, distance) for line in sorted(layout.lines, key=lambda line: line.edge.strength)),
+        *(
+            exact_mark(*_middle(line.points), colour=sign_colour(line.edge.score, distance))
+            for line in layout.lines
+            if line.edge.verified
+        ),
         *(
             item
             for node in layout.nodes
@@ -121,9 +129,10 @@ def _drawing(
     ]
 
 
-def _tints(choice: Choice, layout: Layout) -> dict[str, str]:
+def _tints(choice: Choice, layout: Layout, distance: bool) -> dict[str, str]:
     drawn = {node.name: choice.node_scores[node.name] for node in layout.nodes if node.name in choice.node_scores}
-    return {name: score_tint(score / (choice.largest_node or 1.0)) for name, score in drawn.items()}
+    largest = (-1.0 if distance else 1.0) * (choice.largest_node or 1.0)
+    return {name: score_tint(score / largest) for name, score in drawn.items()}
 
 
 def _node_title(choice: Choice, name: str, classes: Mapping[str, str]) -> str:
@@ -133,22 +142,17 @@ def _node_title(choice: Choice, name: str, classes: Mapping[str, str]) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _line(line: Line) -> Shape:
+def _line(line: Line, distance: bool) -> Shape:
     score = line.edge.score
     return Shape(
         _curve(line.points),
-        stroke=_colour(line),
+        stroke=sign_colour(score, distance),
         width=line.width,
         dash=DASHES[line.edge.letter],
         opacity=PALE if line.edge.verified is False else 0.85,
         title=line.edge.name if score is None else f"{line.edge.name}  {score:.4g}{_said(line.edge.verified)}",
         role="edge",
     )
-
-
-def _colour(line: Line) -> str:
-    score = line.edge.score
-    return "plain" if score is None or score == 0 else "helps" if score < 0 else "harms"
 
 
 def _said(exact: bool | None) -> str:

@@ -25,7 +25,7 @@ class Entry:
 
 
 def legend(
-    choice: Choice, classes: Mapping[str, str], metric: str, room: float
+    choice: Choice, classes: Mapping[str, str], metric: str, distance: bool, room: float
 ) -> tuple[tuple[Shape | Text, ...], float]:
     """Return the legend's shapes from (0, 0) down, and its height in pixels.
 
@@ -33,15 +33,38 @@ def legend(
         choice: what the picture shows.
         classes: class -> colour, of the classes drawn.
         metric: its name; empty where there are no scores.
+        distance: whether what raises it helps.
         room: pixels across.
     """
     groups = [
-        _signs(choice, metric),
+        _signs(choice, metric, distance),
         _exact(choice),
-        [*_widths(choice), *_kinds(choice)],
+        [*_widths(choice, distance), *_kinds(choice)],
         _inputs(choice),
         _classes(classes),
     ]
+    return _below_each_other(groups, room)
+
+
+def legend_of_lines(
+    largest: float, estimated: bool, metric: str, distance: bool, room: float
+) -> tuple[tuple[Shape | Text, ...], float]:
+    """Return what signs and widths of lines mean, and that they lead upwards; as `legend`.
+
+    Args:
+        largest: |score| of the widest line; 0 where there are no scores.
+        estimated: whether scores are estimates.
+        metric: its name.
+        distance: whether what raises it helps.
+        room: pixels across.
+    """
+    upwards = _worded([], 0, "edges lead upwards, from where a node writes to where the next one reads")
+    signs = _signs_of_edges("estimated " if estimated else "", metric, distance) if largest else []
+    return _below_each_other([signs, [*_widths_up_to(largest), upwards]], room)
+
+
+def _below_each_other(groups: Sequence[Sequence[Entry]], room: float) -> tuple[tuple[Shape | Text, ...], float]:
+    """Each group from a line of its own on."""
     items: list[Shape | Text] = []
     height = 0.0
     for group in groups:
@@ -77,19 +100,24 @@ def _stroke(width: float, colour: str, dash: tuple[float, ...] = (), length: flo
     return Shape(polyline([(0, 0), (length, 0)]), stroke=colour, width=width, dash=dash)
 
 
-def _signs(choice: Choice, metric: str) -> list[Entry]:
-    """Negative first: it is what helps, and what one looks for."""
-    if choice.node_scores:
-        what, samples = "node", [_swatch(score_tint(-1)), _swatch(score_tint(1))]
-    elif choice.largest > 0:
-        what, samples = "edge", [_stroke(4, "helps"), _stroke(4, "harms")]
-    else:
-        return []
+def _signs(choice: Choice, metric: str, distance: bool) -> list[Entry]:
     estimated = "" if choice.tells_exact else "estimated "
+    if choice.node_scores:
+        return _signs_of("node", [_swatch(score_tint(-1)), _swatch(score_tint(1))], estimated, metric, distance)
+    return _signs_of_edges(estimated, metric, distance) if choice.largest > 0 else []
+
+
+def _signs_of_edges(estimated: str, metric: str, distance: bool) -> list[Entry]:
+    return _signs_of("edge", [_stroke(4, "helps"), _stroke(4, "harms")], estimated, metric, distance)
+
+
+def _signs_of(what: str, samples: Sequence[Shape], estimated: str, metric: str, distance: bool) -> list[Entry]:
+    """What helps first: it is what one looks for."""
+    helps, harms = ("positive", "negative") if distance else ("negative", "positive")
     meaning = f"score = {estimated}change of {metric or 'the metric'} when the {what} is patched"
     return [
-        _worded([samples[0]], 34, f"negative: the {what} helps"),
-        _worded([samples[1]], 34, f"positive: the {what} harms"),
+        _worded([samples[0]], 34, f"{helps}: the {what} helps"),
+        _worded([samples[1]], 34, f"{harms}: the {what} harms"),
         _worded([], 0, meaning),
     ]
 
@@ -119,10 +147,13 @@ def _tints(largest: float) -> list[Entry]:
     return [_worded([_swatch(score_tint(share))], 34, short(share * largest)) for share in shares]
 
 
-def _widths(choice: Choice) -> list[Entry]:
+def _widths(choice: Choice, distance: bool) -> list[Entry]:
     if choice.largest_node:
-        return _tints(choice.largest_node)
-    largest = choice.largest
+        return _tints(-choice.largest_node if distance else choice.largest_node)
+    return _widths_up_to(choice.largest)
+
+
+def _widths_up_to(largest: float) -> list[Entry]:
     if not largest:
         return []
     shares = (1.0, 0.5, 0.1)

@@ -96,8 +96,13 @@ def line_style(place: int) -> tuple[str, tuple[float, ...], str]:
     return f"line-{place % N_LINES + 1}", DASHES[place % len(DASHES)], MARKS[place % len(MARKS)]
 
 
+def sign_colour(score: float | None, distance: bool) -> str:
+    """Return the name of a score's colour: an edge helps whose patch lowers the metric, or raises a distance."""
+    return "plain" if not score else "helps" if (score < 0) != distance else "harms"
+
+
 def score_tint(share: float) -> str:
-    """Return the colour of a node's score: `share` is the score over the largest |score|, -1 to 1."""
+    """Return the colour of a node's score: `share` is it over the largest |score|, -1 to 1, below 0 where it helps."""
     share = max(-1.0, min(1.0, share))
     end = LIGHT["helps"] if share < 0 else LIGHT["harms"]
     mixed = (round(245 + (int(end[at : at + 2], 16) - 245) * abs(share)) for at in (1, 3, 5))

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edgewise.graph import Circuit, EdgeScores, Graph
+from edgewise.report.picture.bows import Line, clear
 from edgewise.report.picture.circuit import Heading, heading_items
-from edgewise.report.picture.scene import Scene, Shape, Text, box, fitted
+from edgewise.report.picture.legend import legend_of_lines
+from edgewise.report.picture.palette import sign_colour
+from edgewise.report.picture.scene import Scene, Shape, Text, box, fitted, moved
+from edgewise.report.picture.skeleton import THICKEST, THINNEST
 
 MOST_EDGES = 100
 _MARGIN, _NAMES, _ROW, _NODE, _TALL, _GAP = 24.0, 58.0, 54.0, 34.0, 20.0, 8.0
-_LEAST_COLUMN = 70.0
+# Beside the nodes of a column, for lines that bow around some of them.
+_BESIDE, _LEAST_COLUMN, _LEAST_WIDTH = 12.0, 70.0, 680.0
 
 
 @dataclass(frozen=True)
@@ -74,18 +79,22 @@ def unrolled_scene(
     """
     edges = crossings(circuit, scores, top)
     left_out = circuit.n_edges - len(edges)
-    if left_out > 0:
-        lines = (*heading.lines, f"the {len(edges):,} strongest; {left_out:,} more are not drawn")
-        heading = Heading(heading.title, lines, heading.metric)
+    if left_out > 0 or not edges:
+        said = f"the {len(edges):,} strongest; {left_out:,} more are not drawn" if edges else "no edge is kept"
+        heading = replace(heading, lines=(*heading.lines, said))
     sheet = _Sheet.of(edges, circuit.graph)
-    width = max(sheet.width + 2 * _MARGIN, 520.0)
+    width = max(sheet.width + 2 * _MARGIN, _LEAST_WIDTH)
     head, at = heading_items(heading, width)
+    largest = max((abs(edge.score) for edge in edges if edge.score), default=0.0)
+    estimated = scores is not None and scores.verified is None
+    keys, tall = legend_of_lines(largest, estimated, heading.metric, heading.distance, width - 2 * _MARGIN)
+    head, at = (*head, *moved(keys, _MARGIN, at)), at + tall
     bottom = at + 46 + _ROW * len(sheet.rows)
     items = [
         Shape(box(0, 0, width, bottom + _MARGIN), fill="paper"),
         *head,
         *_columns(sheet, circuit.graph, words or {}, at, bottom),
-        *(_line(edge, sheet, bottom) for edge in edges),
+        *(_drawn(*both, heading.distance) for both in zip(edges, sheet.lines(edges, bottom, width), strict=True)),
         *(item for node in sheet.across for item in _node(node, sheet, bottom)),
     ]
     return Scene(width, bottom + _MARGIN, heading.title, tuple(items))
@@ -118,7 +127,7 @@ class _Sheet:
         for column in sorted({column for column, _ in cells}):
             mine = {row: nodes for (other, row), nodes in cells.items() if other == column}
             most = max(map(len, mine.values()))
-            room = max(_LEAST_COLUMN, most * (_NODE + _GAP) + 2 * _GAP)
+            room = max(_LEAST_COLUMN, most * (_NODE + _GAP) + 2 * _BESIDE)
             columns[column] = (left, room)
             for nodes in mine.values():
                 first = left + room / 2 - (len(nodes) - 1) * (_NODE + _GAP) / 2
@@ -135,6 +144,13 @@ class _Sheet:
         """Of a node's box."""
         number = next(number for (_, kind), number in self.rows.items() if kind == _kind(end[0]))
         return self.across[end], bottom - _ROW * (number + 0.5)
+
+    def lines(self, edges: Sequence[Crossing], bottom: float, width: float) -> list[Line]:
+        """Of edges, past the boxes of other nodes, in a picture so wide."""
+        numbers = {end: number for number, end in enumerate(self.across)}
+        boxes = [self.middle(end, bottom) for end in self.across]
+        joined = [(numbers[edge.start], numbers[edge.end]) for edge in edges]
+        return clear(joined, boxes, (_NODE, _TALL), (_MARGIN + _NAMES / 2, width - _MARGIN / 2))
 
 
 def _kind(node: str) -> str:
@@ -174,14 +190,19 @@ def _columns(sheet: _Sheet, graph: Graph, words: Mapping[str, str], top: float, 
     return items
 
 
-def _line(edge: Crossing, sheet: _Sheet, bottom: float) -> Shape:
-    (x, low), (end, high) = sheet.middle(edge.start, bottom), sheet.middle(edge.end, bottom)
-    y, top = low - _TALL / 2, high + _TALL / 2
-    bend = max(16.0, (y - top) * 0.45)
-    colour = "plain" if not edge.score else "helps" if edge.score < 0 else "harms"
+def _drawn(edge: Crossing, line: Line, distance: bool) -> Shape:
+    colour = sign_colour(edge.score, distance)
     said = edge.name if edge.score is None else f"{edge.name}  {edge.score:.4g}"
-    path = (("M", (x, y)), ("C", (x, y - bend, end, top + bend, end, top)))
-    return Shape(path, stroke=colour, width=0.8 + 4.2 * edge.strength, opacity=0.75, title=said, role="edge")
+    first, second = line.handles
+    path = (("M", line.start), ("C", (*first, *second, *line.end)))
+    return Shape(
+        path,
+        stroke=colour,
+        width=THINNEST + (THICKEST - THINNEST) * edge.strength,
+        opacity=0.75,
+        title=said,
+        role="edge",
+    )
 
 
 def _node(node: tuple[str, int], sheet: _Sheet, bottom: float) -> tuple[Shape, Text]:

@@ -3,7 +3,8 @@
 1. Read the runs; refuse those of another model, say where prompts, metric or level differ.
 2. Evaluate each on the same held-out prompts by the same metric, in a folder of its own under the comparison's: found
    again, resumed and refused as evaluations are.
-3. Compare circuits and scores, and store all of it in ``comparison.json``, without times of its own.
+3. Compare circuits and scores, hold both against a circuit that is known beforehand, and store all of it in
+   ``comparison.json``, without times of its own.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from edgewise.errors import RunError
-from edgewise.evaluation.comparison import likeness
+from edgewise.evaluation.comparison import Likeness, likeness
 from edgewise.evaluation.sizes import Ladder
+from edgewise.graph import EdgeScores
+from edgewise.graph.place_names import where_in_words
 from edgewise.metrics import get_metric
+from edgewise.runs.contest.against import against, asked_of, known_of
+from edgewise.runs.contest.asked_circuit import AskedCircuit
 from edgewise.runs.contest.comparison_result import ComparedRun, Comparison, FoundOn, RandomPoint, RandomRankings
-from edgewise.runs.contest.published import published
 from edgewise.runs.evaluate import Loaded, evaluate
 from edgewise.runs.evaluated import Evaluated
 from edgewise.runs.evaluated_circuit import EvaluatedCircuit, circuit_of_run
@@ -30,6 +34,7 @@ from edgewise.settings.evaluation import Ablation, EvaluationRequest
 from edgewise.settings.prompts import PromptSettings
 
 MOST = 12
+_INSTEAD = "hold its numbers against others with `edgewise evaluate` of each, or `edgewise export --format csv`"
 # What the first run decides for all: the prompts, and how the model is run on them.
 _SHARED = (
     *(one.name for one in described(PromptSettings) if one.name != "split"),
@@ -41,6 +46,7 @@ def compare(
     folders: Sequence[str | Path],
     out: str | Path,
     *,
+    circuit: str | None = None,
     given: Mapping[str, Any] | None = None,
     ablation: Ablation = "resample",
     random: int = 3,
@@ -49,8 +55,10 @@ def compare(
     """Compare finished runs, or read what an earlier comparison found.
 
     Args:
-        folders: of two to twelve runs of one model.
+        folders: of two to twelve runs of one model; of one, where a circuit is asked for.
         out: folder for the result, made if need be.
+        circuit: what they are held against, see `edgewise.runs.contest.asked_circuit`; by default what is known of the
+            first run's task in its model, if anything is.
         given: ``n``, ``seed``, ``metric``, ``batch_size`` and the like for the evaluations, in place of the first
             run's; the metric is that of the prompts unless given.
         ablation: what patched edges carry in the evaluations.
@@ -63,10 +71,13 @@ def compare(
         EdgewiseError: anything wrong with the model, the prompts or the metric.
     """
     names, out = [Path(folder) for folder in folders], Path(out)
-    runs = _runs(names, out)
+    runs = _runs(names, out, circuit)
+    known = known_of(runs[0]) if circuit is None else asked_of(runs[0], circuit)
     subjects = _subjects(names, runs, dict(given or {}))
     wanted = [EvaluationRequest(ablation, random=n) for n in _random_of_each(runs, random)]
     asked = {"runs": [str(name) for name in names], "ablation": ablation, "random": random} | _asked(subjects)
+    if circuit is not None and known is not None:
+        asked |= {"held against": circuit, "held against file": known.digest and known.digest[:12]}
 
     def measure() -> Comparison:
         loaded, found = Loaded(), list[Evaluated]()
@@ -74,14 +85,15 @@ def compare(
             place = out / f"{number}-{name.resolve().name}"
             saying = execution.named(f"{number} of {len(names)}, {name}")
             found.append(evaluate(subject, want, place, saying, load=loaded.setup).results)
-        return _compared(names, runs, found)
+        return _compared(names, runs, found, known)
 
     return measured(Analysis(out, "comparison"), asked, Comparison, measure, overwrite=execution.overwrite)
 
 
-def _runs(names: Sequence[Path], out: Path) -> list[Run]:
-    if not 2 <= len(names) <= MOST:
-        raise RunError(f"{len(names)} run folder{'' if len(names) == 1 else 's'} given; give 2 to {MOST}")
+def _runs(names: Sequence[Path], out: Path, circuit: str | None) -> list[Run]:
+    if not (1 if circuit else 2) <= len(names) <= MOST:
+        hint = ", or --circuit to hold one against" if len(names) == 1 else ""
+        raise RunError(f"{len(names)} run folder{'' if len(names) == 1 else 's'} given; give 2 to {MOST}{hint}")
     return runs_of_one_model(names, out, "the comparison")
 
 
@@ -102,7 +114,7 @@ def runs_of_one_model(names: Sequence[Path], out: Path, what: str) -> list[Run]:
         raise RunError(f"{twice[0]} is given twice; give each run once")
     if out.resolve() in places or (out / RUN).exists():
         raise RunError(f"--out {out} is a run folder; give a folder of its own for {what}")
-    runs = [load_run(name) for name in names]
+    runs = [load_run(name, instead=_INSTEAD) for name in names]
     for run in runs[1:]:
         refuse_another_model(runs[0], run)
     return runs
@@ -124,6 +136,15 @@ def refuse_another_model(first: Run, run: Run) -> None:
         raise RunError(
             f"{run.folder}: its model is {other}, that of {first.folder} is '{first.config.model}';"
             " compare runs of one model"
+        )
+
+
+def refuse_places(run: Run) -> None:
+    """Refuse a run by place where its circuit meets other prompts. Raises RunError."""
+    if run.circuit.graph.places:
+        raise RunError(
+            f"{run.folder}: its edges are kept apart by place, and other prompts have other places; give a run without"
+            " --positions"
         )
 
 
@@ -151,8 +172,10 @@ def _random_of_each(runs: Sequence[Run], random: int) -> list[int]:
     return [random if [number] == ranking[:1] else 0 for number in range(len(runs))]
 
 
-def _compared(names: Sequence[Path], runs: Sequence[Run], found: Sequence[Evaluated]) -> Comparison:
-    alike = likeness([run.circuit for run in runs], [run.scores for run in runs])
+def _compared(
+    names: Sequence[Path], runs: Sequence[Run], found: Sequence[Evaluated], known: AskedCircuit | None
+) -> Comparison:
+    alike = _likeness(runs)
     return Comparison(
         runs[0].config.model,
         runs[0].circuit.graph.n_edges,
@@ -164,10 +187,19 @@ def _compared(names: Sequence[Path], runs: Sequence[Run], found: Sequence[Evalua
         alike.rank_correlation_of_sizes,
         alike.both_scored,
         next((chance for one in found if (chance := _random(one)) is not None), None),
-        published(runs),
+        None if known is None else against(runs, known),
         tuple(_notes(runs)),
         tuple(dict.fromkeys(words for one in found for words in one.warnings)),
     )
+
+
+def _likeness(runs: Sequence[Run]) -> Likeness:
+    """Of circuits and scores; of edges over all positions where not all runs have the same places."""
+    circuits, scores = [run.circuit for run in runs], [run.scores for run in runs]
+    if len({circuit.graph for circuit in circuits}) > 1:
+        circuits = [circuit.plain for circuit in circuits]
+        scores = [one.plain if isinstance(one, EdgeScores) else one for one in scores]
+    return likeness(circuits, scores)
 
 
 def _run(name: Path, run: Run, found: Evaluated) -> ComparedRun:
@@ -203,6 +235,7 @@ def _notes(runs: Sequence[Run]) -> Iterator[str]:
     prompts = [run.record.prompts for run in runs]
     levels = [f"{run.config.level}s" for run in runs]
     dtypes, metrics = [run.config.dtype for run in runs], [run.record.metric.name for run in runs]
+    places = [where_in_words(run.circuit.graph.places, run.circuit.graph.readers) for run in runs]
     told_apart: tuple[tuple[str, Sequence[str], Sequence[str]], ...] = (
         (
             "found on different prompts",
@@ -212,6 +245,7 @@ def _notes(runs: Sequence[Run]) -> Iterator[str]:
         ("found by different metrics", metrics, metrics),
         ("scores of edges and of nodes, which have no common rank correlation", levels, levels),
         ("found in different precision", dtypes, dtypes),
+        ("of edges at different places, which are compared by their sums over positions", places, places),
     )
     for words, values, said in told_apart:
         if len(set(values)) > 1:

@@ -11,7 +11,7 @@ from edgewise.errors import FormatError
 from edgewise.evaluation.comparison import Matrix
 from edgewise.evaluation.result import Point, Spread
 from edgewise.notebook import ShownInNotebook
-from edgewise.runs.contest.published import Published
+from edgewise.runs.contest.against import Against
 from edgewise.runs.evaluated import EvaluatedPrompts
 
 
@@ -94,7 +94,7 @@ class Comparison(ShownInNotebook):
         runs: in the order given.
         overlap: and the other matrices, see `edgewise.evaluation.comparison.Likeness`.
         random: what random rankings reach; None where none were run.
-        published: what each has of the published circuit of the task in this model; None where none is known.
+        known: what each has of a circuit that is known beforehand; None where none is.
         notes: in what the runs differ beside their method, one line each.
         warnings: one line each.
     """
@@ -109,7 +109,7 @@ class Comparison(ShownInNotebook):
     rank_correlation_of_sizes: Matrix
     both_scored: tuple[tuple[int, ...], ...]
     random: RandomRankings | None
-    published: Published | None
+    known: Against | None
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
 

@@ -23,7 +23,7 @@ from edgewise.evaluation.comparison import likeness
 from edgewise.evaluation.shared import Way, elsewhere, parts, shared
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.graph.arrays import FloatArray
-from edgewise.runs.contest.comparison import runs_of_one_model
+from edgewise.runs.contest.comparison import refuse_places, runs_of_one_model
 from edgewise.runs.contest.shared_kept import kept_of_sets
 from edgewise.runs.contest.shared_result import Shared, SharedEdge, SharingSet, SpecificEdge
 from edgewise.runs.identity import content_digest
@@ -111,6 +111,8 @@ def _runs(names: Sequence[Path], out: Path) -> list[Run]:
     if len(names) < 2:
         raise RunError(f"{len(names)} run folder{'' if len(names) == 1 else 's'} given; give two or more")
     runs = runs_of_one_model(names, out, "what they share")
+    for run in runs:
+        refuse_places(run)
     for run in runs[1:]:
         if run.config.level != runs[0].config.level:
             raise RunError(

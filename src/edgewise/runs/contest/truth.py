@@ -1,8 +1,8 @@
-"""What methods are held against: a published circuit, a built model's, a file's, or what exact patching finds.
+"""What methods are held against: a circuit that is known beforehand, or what exact patching finds.
 
-1. ``known``: the circuit of a model that is built by hand, else the published circuit of the task in this model.
-2. ``FILE.json``: edge names (see `edgewise.tasks.known.given`), a ``circuit.json``, or a circuit in EAP-IG's format.
-3. ``exact:X``: every edge whose exact effect on the metric is X or more in size, measured by patching it alone on the
+1. A circuit as `edgewise.runs.contest.asked_circuit` takes it: ``known``, that of a model that is built by hand, else
+   the published one of the task in this model; one by name; a file's.
+2. ``exact:X``: every edge whose exact effect on the metric is X or more in size, measured by patching it alone on the
    task's held-out prompts, which the methods do not see. ``exact:2%`` takes X from the metric: so many per cent of the
    difference between clean and corrupted prompts.
 """
@@ -13,22 +13,18 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edgewise.errors import FormatError, RunError, SelectionError
-from edgewise.graph import Circuit, Graph, threshold
-from edgewise.json_text import json_bytes, parse_json
+from edgewise.errors import RunError, SelectionError
+from edgewise.graph import Circuit, threshold
 from edgewise.models import Model
-from edgewise.models.built import kind_of
 from edgewise.runs.config import RunConfig
+from edgewise.runs.contest.asked_circuit import ASKED_KNOWN, AskedCircuit, asked_circuit, known_circuit
 from edgewise.runs.contest.entrants import REFERENCE
 from edgewise.runs.discover import find_circuit
-from edgewise.runs.identity import content_digest
 from edgewise.runs.setup import prepare
 from edgewise.runs.steps import Execution, Steps
-from edgewise.runs.store.files import is_own, read_circuit
-from edgewise.tasks.known import find_known, known_from_json
 
 TRUTH = "truth"
-KNOWN, EXACT_PREFIX = "known", "exact:"
+EXACT_PREFIX = "exact:"
 DEFAULT_EXACT = "exact:2%"
 
 
@@ -60,7 +56,7 @@ def find_truth(asked: str | None, base: RunConfig, model: Model, folder: Path, e
     """Return the truth that was asked for.
 
     Args:
-        asked: ``"known"``, ``"exact:X"`` or a file's name; None takes what is known, else ``exact:2%``.
+        asked: a known circuit in any of its forms, or ``"exact:X"``; None takes what is known, else ``exact:2%``.
         base: model and prompts.
         model: loaded.
         folder: the contest's; the run of exact patching goes to ``truth`` in it.
@@ -71,13 +67,11 @@ def find_truth(asked: str | None, base: RunConfig, model: Model, folder: Path, e
         SelectionError: an edge that the model does not have, or a circuit without edges, or with all of them.
         FormatError: a file that is no circuit.
     """
-    asked = asked or (KNOWN if known_truth(base, model) else DEFAULT_EXACT)
-    if asked == KNOWN:
-        found = _known(base, model)
-    elif asked.startswith(EXACT_PREFIX):
+    asked = asked or (ASKED_KNOWN if known_truth(base, model) else DEFAULT_EXACT)
+    if asked.startswith(EXACT_PREFIX):
         found = _exact(asked, base, folder / TRUTH, execution.named(TRUTH))
     else:
-        found = _of_file(asked, model.graph)
+        found = _asked(asked, base, model)
     n = found.circuit.n_edges
     if n in (0, model.graph.n_edges):
         which = "no edge" if n == 0 else "every edge"
@@ -92,20 +86,19 @@ def known_truth(base: RunConfig, model: Model) -> Truth | None:
     Raises:
         SelectionError: an edge of it that the model does not have.
     """
-    if model.circuit is not None:
-        return Truth(model.circuit, KNOWN, f"the {kind_of(base.model) or 'known'} circuit of {base.model}")
-    known = find_known(base.task, base.model)
-    return None if known is None or not known.edges else Truth(known.on(model.graph), KNOWN, known.summary)
+    known = known_circuit(base, model.graph, model.circuit)
+    return None if known is None or known.circuit is None else _truth(known)
 
 
-def _known(base: RunConfig, model: Model) -> Truth:
-    found = known_truth(base, model)
-    if found is None:
-        raise RunError(
-            f"no circuit is known of {base.task or base.data} in model '{base.model}' (`edgewise list circuits`);"
-            f" give --truth FILE.json, or --truth {DEFAULT_EXACT}"
-        )
-    return found
+def _asked(asked: str, base: RunConfig, model: Model) -> Truth:
+    try:
+        return _truth(asked_circuit(asked, base, model.graph))
+    except RunError as error:
+        raise RunError(f"--truth {asked}: {error}, or {DEFAULT_EXACT}") from None
+
+
+def _truth(known: AskedCircuit) -> Truth:
+    return Truth(known.require_edges(), known.asked, known.words, digest=known.digest)
 
 
 def _exact(asked: str, base: RunConfig, folder: Path, execution: Execution) -> Truth:
@@ -130,23 +123,3 @@ def _exact(asked: str, base: RunConfig, folder: Path, execution: Execution) -> T
     return Truth(
         threshold(run.edge_scores, least), asked, f"{words}, on {run.record.prompts.n:,} held-out prompts", exact=True
     )
-
-
-def _of_file(asked: str, graph: Graph) -> Truth:
-    path = Path(asked)
-    if path.suffix not in (".json", ".pt"):
-        raise RunError(f"--truth {asked}: write known, {DEFAULT_EXACT}, or the name of a .json file")
-    digest = content_digest(path)
-    content = None if path.suffix == ".pt" else _json(path)
-    if content is None or is_own(content) or (isinstance(content, dict) and "cfg" in content):
-        circuit, _ = read_circuit(path, graph.spec)
-        return Truth(circuit, asked, f"the circuit of {path.name}", digest=digest)
-    known = known_from_json(content, path.name)
-    return Truth(known.on(graph), asked, known.summary, digest=digest)
-
-
-def _json(path: Path) -> object:
-    try:
-        return parse_json(json_bytes(path))
-    except ValueError as error:
-        raise FormatError(f"{path}: not JSON ({error}); write it again") from error

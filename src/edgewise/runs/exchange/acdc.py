@@ -14,8 +14,9 @@ from typing import Any
 from edgewise.errors import FormatError, SelectionError
 from edgewise.graph import Circuit, Graph, kv_head_view, query_head_graph, query_head_view
 from edgewise.json_text import parse_json
+from edgewise.runs.exchange.cells import finite
 from edgewise.runs.exchange.format import Exchanged, Format
-from edgewise.runs.exchange.rows import finite, from_rows
+from edgewise.runs.exchange.rows import from_rows
 
 _INSIDE = re.compile(r"blocks\.\d+\.(attn\.hook_[qkvz]|hook_[qkv]_input|hook_mlp_in)$")
 _RECEIVER = re.compile(r"blocks\.(\d+)\.hook_(?:([qkv])_input|(mlp_in)|(resid_post))$")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from edgewise.errors import FormatError
 from edgewise.graph import Graph, eapig
@@ -15,7 +17,23 @@ LOST = "spreads, what is exact; heads that share a key and value get one each, w
 
 def write(result: Exchanged) -> bytes:
     """The file."""
-    return (json.dumps(eapig.to_json_dict(result.whole_circuit(), *by_level(result.scores))) + "\n").encode()
+    circuit, (of_edges, of_nodes) = result.whole_circuit(), by_level(result.scores)
+    return document(eapig.without_edges(circuit, of_nodes), *eapig.edge_columns(circuit, of_edges))
+
+
+def document(told: Mapping[str, Any], edges: Sequence[str], columns: Mapping[str, Sequence[Any]]) -> bytes:
+    """A graph as JSON text, its edges written column by column, which is many times as fast as edge by edge.
+
+    Args:
+        told: the rest of the graph.
+        edges: their names; none has a comma in it.
+        columns: what is said of each edge, by field.
+    """
+    fields = ", ".join(f'"{name}": %s' for name in columns)
+    line = f"%s: {{{fields}}}"
+    written = (json.dumps(list(column))[1:-1].split(", ") for column in (edges, *columns.values()))
+    body = ", ".join(map(line.__mod__, zip(*written, strict=True)))
+    return f'{json.dumps(dict(told))[:-1]}, "edges": {{{body}}}}}\n'.encode()
 
 
 def read(content: bytes, graph: Graph) -> Exchanged:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from edgewise.errors import FormatError
 from edgewise.graph import Graph
 from edgewise.json_text import parse_json
-from edgewise.runs.exchange.format import Exchanged, Format, text_of
-from edgewise.runs.exchange.rows import LOST, Placed, columns_of, from_rows
+from edgewise.runs.exchange.format import Column, Exchanged, Format, text_of
+from edgewise.runs.exchange.rows import LOST, Placed, columns_of, from_columns
 
 
 def write(result: Exchanged) -> bytes:
     """The lines."""
-    columns = columns_of(result)
+    return table(columns_of(result))
+
+
+def table(columns: Mapping[str, Column]) -> bytes:
+    """Any columns as lines."""
     fields = ", ".join(f"{json.dumps(name)}: %s" for name in columns)
     line = f"{{{fields}}}\n"
     # A column is written at once, which is many times as fast as a row; no name of an edge has a comma in it.
@@ -24,7 +28,11 @@ def write(result: Exchanged) -> bytes:
 
 def read(content: bytes, graph: Graph) -> Exchanged:
     """The result in lines."""
-    return from_rows(_rows(text_of(content)), graph)
+    rows = list(_rows(text_of(content)))
+    names = dict.fromkeys(name for _, row in rows[:1] for name in row)
+    columns = {name: [row.get(name) for _, row in rows] for name in names}
+    alike = all(row.keys() == names.keys() for _, row in rows)
+    return from_columns(columns if alike else {}, graph, lambda: rows)
 
 
 def _rows(text: str) -> Iterator[Placed]:
@@ -41,5 +49,13 @@ def _rows(text: str) -> Iterator[Placed]:
 
 
 FORMAT = Format(
-    "a table, one JSON object a line", ".jsonl", "scores, circuit", "ours", LOST, write, read, by_place=True
+    "a table, one JSON object a line",
+    ".jsonl",
+    "scores, circuit",
+    "ours",
+    LOST,
+    write,
+    read,
+    by_place=True,
+    table=table,
 )

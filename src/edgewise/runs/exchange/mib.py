@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 from edgewise.errors import FormatError
@@ -41,9 +40,9 @@ def write_circuits(result: Exchanged) -> Files:
     by_query, files = query_head_view(scores), {}
     for percent in PERCENT:
         circuit = prune(top_n(by_query, int(percent * by_query.graph.n_edges / 100)))
-        told = eapig.to_json_dict(circuit)
-        told["edges"] = {name: {"in_graph": edge["in_graph"]} for name, edge in told["edges"].items()}
-        files[f"{folder_name(result.about)}/{percent}.json"] = (json.dumps(told) + "\n").encode()
+        edges, columns = eapig.edge_columns(circuit)
+        text = eap_ig_json.document(eapig.without_edges(circuit), edges, {"in_graph": columns["in_graph"]})
+        files[f"{folder_name(result.about)}/{percent}.json"] = text
     return files
 
 

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from edgewise.errors import FormatError, ScoreError, SelectionError
 from edgewise.graph import Circuit, EdgeScores, Graph, NodeScores
+from edgewise.graph.arrays import BoolArray
+from edgewise.graph.named import NamedScores
 from edgewise.graph.selection import among
-from edgewise.runs.exchange.format import Exchanged
+from edgewise.runs.exchange.at_once import arrays_of
+from edgewise.runs.exchange.cells import KEPT, MARKS, NUMBERS, PLACE, finite, truth_of
+from edgewise.runs.exchange.format import Column, Exchanged
 
-KEPT, PLACE = "in_circuit", "place"
-# Column -> array of scores.
-NUMBERS = {
-    "score": "values",
-    "stderr": "stderr",
-    "mean_abs": "mean_abs",
-    "half_width": "half_width",
-    "estimate": "estimated",
-    "doubt": "doubt",
-}
-MARKS = {"exact": "verified", "drawn": "drawn"}
+_IS_NEURON = re.compile(r"m\d+\.n\d+")
 LOST = "scores of single prompts and of resamples, the number of prompts, the rest of the run"
-Column = list[Any]
 Placed = tuple[str, Mapping[str, Any]]
 
 
@@ -46,15 +39,18 @@ def columns_of(result: Exchanged) -> dict[str, Column]:
             columns[PLACE] = [graph.place_name(*one) for one in at]
     if kept is not None:
         columns[KEPT] = kept[which].tolist()
-    for name, field in {} if scores is None else NUMBERS.items():
-        array = getattr(scores, field)
-        if array is not None:
-            columns[name] = _numbers(array[which])
-    for name, field in {} if scores is None else MARKS.items():
-        array = getattr(scores, field)
-        if array is not None:
-            columns[name] = array[which].tolist()
-    return columns
+    return columns | ({} if scores is None else numbers_of(scores, which))
+
+
+def numbers_of(scores: NamedScores, which: BoolArray) -> dict[str, Column]:
+    """What is known of some scores, a column each; ``which`` in their shape."""
+    numbers, marks = (
+        {name: array[which] for name, field in fields.items() if (array := getattr(scores, field)) is not None}
+        for fields in (NUMBERS, MARKS)
+    )
+    return {name: _numbers(array) for name, array in numbers.items()} | {
+        name: array.tolist() for name, array in marks.items()
+    }
 
 
 def from_rows(rows: Iterable[Placed], graph: Graph) -> Exchanged:
@@ -75,10 +71,35 @@ def from_rows(rows: Iterable[Placed], graph: Graph) -> Exchanged:
     return table.result()
 
 
+def from_columns(columns: Mapping[str, Sequence[Any]], graph: Graph, rows: Callable[[], Iterable[Placed]]) -> Exchanged:
+    """Return the result in columns of edges, all at once where they are as they should be, else row by row.
+
+    Args:
+        columns: by name, a cell a row; None for an empty one.
+        graph: that of the model.
+        rows: the same as rows.
+
+    Raises:
+        FormatError: as `from_rows`.
+    """
+    there = _graph_with(graph, dict.fromkeys(str(where) for where in columns.get(PLACE) or () if where))
+    found = arrays_of(columns, there)
+    if found is None:
+        return from_rows(rows(), graph)
+    kept, known = found
+    circuit = None if kept is None else Circuit(there, kept)
+    return Exchanged(there, circuit, _scores(there, "edge", known))
+
+
 def _graph_with(graph: Graph, where: Iterable[str]) -> Graph:
-    """The graph with the places that rows name, and readers where a name has an arrow."""
-    places = tuple(dict.fromkeys(part for name in where for part in name.split("->")))
-    return graph.at_places(places, any("->" in name for name in where))
+    """The graph with the places that rows name, or its own if they are among these; readers where one has an arrow."""
+    where = tuple(where)
+    names = tuple(dict.fromkeys(part for name in where for part in name.split("->")))
+    places = graph.places if names and set(names) <= set(graph.places) else names
+    try:
+        return graph.at_places(places, any("->" in name for name in where))
+    except SelectionError as error:
+        raise FormatError(f"column {PLACE}: {error}") from None
 
 
 class _Table:
@@ -124,7 +145,8 @@ class _Table:
         return self._known[field]
 
     def result(self) -> Exchanged:
-        return Exchanged(self._graph, self._circuit() if self._kept else None, self._scores())
+        circuit = self._circuit() if self._kept else None
+        return Exchanged(self._graph, circuit, _scores(self._graph, self._level, self._known))
 
     def _circuit(self) -> Circuit:
         if self._level == "node":
@@ -134,43 +156,28 @@ class _Table:
             mask[at] = True
         return Circuit(self._graph, mask)
 
-    def _scores(self) -> EdgeScores | NodeScores | None:
-        known = dict(self._known)
-        values = known.pop("values", None)
-        if values is None:
-            return None
-        if "verified" in known and "estimated" not in known:
-            known["estimated"] = values.copy()
-        if "verified" not in known:
-            known = {name: array for name, array in known.items() if name not in ("estimated", "drawn")}
-        kind: Any = NodeScores if self._level == "node" else EdgeScores
-        exists = self._graph.mask if self._level == "edge" else np.ones(values.shape, dtype=np.bool_)
-        try:
-            made: EdgeScores | NodeScores = kind(
-                self._graph, values, **known, allow_unscored=bool(np.isnan(values[exists]).any())
-            )
-        except ScoreError as error:
-            raise FormatError(str(error)) from None
-        return made
 
-
-def finite(value: Any, column: str) -> float:
-    """A number of a file. Raises FormatError for anything else, and for one that is not finite."""
+def _scores(
+    graph: Graph, level: str | None, arrays: Mapping[str, np.ndarray[Any, Any]]
+) -> EdgeScores | NodeScores | None:
+    """Scores from their arrays by field."""
+    known = dict(arrays)
+    values = known.pop("values", None)
+    if values is None:
+        return None
+    if "verified" in known and "estimated" not in known:
+        known["estimated"] = values.copy()
+    if "verified" not in known:
+        known = {name: array for name, array in known.items() if name not in ("estimated", "drawn")}
+    kind: Any = NodeScores if level == "node" else EdgeScores
+    exists = graph.mask if level == "edge" else np.ones(values.shape, dtype=np.bool_)
     try:
-        number = math.nan if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError, OverflowError):
-        number = math.nan
-    if not math.isfinite(number):
-        raise FormatError(f"{column} is {value!r:.40}, expected a finite number")
-    return number
-
-
-def truth_of(value: Any, column: str) -> bool:
-    """Whether a cell says yes. Raises FormatError where it says neither yes nor no."""
-    found = {"true": True, "1": True, "false": False, "0": False}.get(str(value).strip().lower())
-    if found is None:
-        raise FormatError(f"{column} is {value!r:.40}, expected true or false")
-    return found
+        made: EdgeScores | NodeScores = kind(
+            graph, values, **known, allow_unscored=bool(np.isnan(values[exists]).any())
+        )
+    except ScoreError as error:
+        raise FormatError(str(error)) from None
+    return made
 
 
 def _named(row: Mapping[str, Any]) -> tuple[str, str]:
@@ -180,6 +187,8 @@ def _named(row: Mapping[str, Any]) -> tuple[str, str]:
     if row.get("source") and row.get("destination"):
         at = f"@{row[PLACE]}" if row.get(PLACE) else ""
         return "edge", f"{row['source']}->{row['destination']}{at}"
+    if _IS_NEURON.fullmatch(str(row.get("node"))):
+        raise FormatError(f"'{row['node']}' is a neuron; a table of neurons is written and not read")
     if row.get("node"):
         return "node", str(row["node"])
     raise FormatError("names nothing; give a column 'edge', or 'source' and 'destination', or 'node'")

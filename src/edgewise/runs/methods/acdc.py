@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar
 
+from edgewise.engine.run.inputs import graph_for
 from edgewise.engine.run.passes import Passes
 from edgewise.errors import RunError
 from edgewise.graph import Circuit, EdgeScores, Graph, NodeScores
@@ -34,6 +35,7 @@ class Acdc(RunMethod[AcdcState]):
     unit = "edges to test at most"
     makes_circuit = True
     shares_work = True
+    by_place = True
     no_estimates = "measures effects in a circuit that shrinks, and its scores are no estimates of exact effects"
 
     def check(self, config: RunConfig) -> None:
@@ -47,7 +49,7 @@ class Acdc(RunMethod[AcdcState]):
         self, config: RunConfig, model: Model, prompts: PromptSet, conditions: Conditions, stored: Tensors | None
     ) -> Iterator[AcdcState]:
         """One state a batch of tests."""
-        earlier = None if stored is None else [AcdcState.from_tensors(stored, model.graph)]
+        earlier = None if stored is None else [AcdcState.from_tensors(stored, graph_for(model, prompts))]
         for now in self._sweep([config], model, prompts, conditions, earlier):
             yield now.states[0]
 
@@ -60,7 +62,7 @@ class Acdc(RunMethod[AcdcState]):
         stored: Tensors | None,
     ) -> Iterator[SweepState]:
         """Searches that are one until they judge a test differently."""
-        earlier = None if stored is None else SweepState.from_tensors(stored, model.graph).states
+        earlier = None if stored is None else SweepState.from_tensors(stored, graph_for(model, prompts)).states
         return self._sweep(configs, model, prompts, conditions, earlier)
 
     def starts(

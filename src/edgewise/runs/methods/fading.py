@@ -28,6 +28,7 @@ class FadingMethod(RunMethod[FadingState]):
     settings = FadingSettings
     default_metric = "kl"
     no_estimates = "ranks edges by the smallest circuit that needs them, and its scores are no estimates of effects"
+    by_place = True
     of_all_prompts = "ranks by all prompts together"
 
     def check(self, config: RunConfig) -> None:

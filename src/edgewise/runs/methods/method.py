@@ -128,7 +128,7 @@ class RunMethod(ABC, Generic[State]):
         if config.positions is not None and not self.by_place:
             raise RunError(
                 f"method '{self.name}' does not keep edges apart by place; leave --positions out, or take eap+exact,"
-                " another method of attribution that sums over positions, or activation-patching"
+                " another method of attribution that sums over positions, activation-patching, acdc or fading"
             )
         if config.readers and config.positions is None:
             raise RunError("--readers keeps edges at places apart; give --positions spans or all too")

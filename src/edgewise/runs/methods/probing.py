@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edgewise.engine.run.passes import Passes
+from edgewise.errors import RunError
 from edgewise.graph import Circuit, EdgeScores, Graph, NodeScores
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
@@ -12,7 +13,7 @@ from edgewise.runs.methods.method import RunMethod
 from edgewise.runs.methods.work import WITH_MASKS, Runs, Work
 from edgewise.runs.resume import Tensors
 from edgewise.search.probing import ProbingState, Training, probing
-from edgewise.search.probing.masks import EdgeMasks, NodeMasks
+from edgewise.search.probing.masks import NODES_ANYWHERE, EdgeMasks, NodeMasks
 from edgewise.settings.conditions import Conditions
 from edgewise.settings.methods import ProbingSettings
 from edgewise.tasks import PromptSet
@@ -27,7 +28,14 @@ class SubnetworkProbing(RunMethod[ProbingState]):
     default_metric = "kl"
     makes_circuit = True
     no_estimates = "trains masks, and its scores are no estimates of exact effects"
+    by_place = True
     of_all_prompts = "trains on all prompts together"
+
+    def check(self, config: RunConfig) -> None:
+        """Refuse what masks on nodes cannot say."""
+        super().check(config)
+        if config.positions is not None and self.own(config).masks == "node":
+            raise RunError(NODES_ANYWHERE)
 
     def states(
         self, config: RunConfig, model: Model, prompts: PromptSet, conditions: Conditions, stored: Tensors | None

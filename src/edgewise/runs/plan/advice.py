@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from edgewise.engine.run.memory import shown
+from edgewise.engine.run.room import shown
 from edgewise.runs.plan.hardware import ACCELERATORS, CONTEXT
 from edgewise.runs.plan.plan import Plan
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from edgewise.runs.config import RunConfig
 from edgewise.runs.plan.hardware import named
 from edgewise.runs.plan.make import make_plan
@@ -9,6 +12,23 @@ from edgewise.runs.plan.plan import Plan
 from edgewise.runs.plan.rows import Rows
 from edgewise.runs.prompts import prompts_of, require_data
 from edgewise.runs.setup import opened_model
+from edgewise.settings.device import AUTO
+
+
+def settle(
+    given: Mapping[str, Any], rows: int | None, length: int | None, on: str | None
+) -> tuple[dict[str, Any], Rows | None]:
+    """Settings by their fields, as a plan takes them: with rows in the place of prompts, and the accelerator's type.
+
+    Raises:
+        SettingError: rows beside prompts or without a length, or an accelerator that is not known.
+    """
+    found, stand_in = dict(given), Rows.asked(given, rows, length)
+    if stand_in is not None:
+        found["data"] = str(stand_in)
+    if on is not None and found.get("dtype", AUTO) == AUTO:
+        found["dtype"] = named(on).kind.dtype
+    return found, stand_in
 
 
 def ask(

@@ -43,4 +43,4 @@ def kept(graph: Graph, selection: Selection, level: str) -> int:
 
 
 def _cells(graph: Graph, config: RunConfig) -> int:
-    return graph.n_sources * (graph.n_destinations if config.level == "edge" else 1)
+    return graph.mask.size if config.level == "edge" else graph.n_sources

@@ -12,6 +12,7 @@ import torch
 
 from edgewise.engine.dry.machine import Machine
 from edgewise.errors import SettingError, did_you_mean
+from edgewise.settings.device import FULL, HALF
 
 REACHED = 0.4
 """Of the rates on paper, the part that products of a transformer's sizes reach."""
@@ -33,6 +34,7 @@ class Accelerator:
         single: likewise in float32, without TF32.
         bandwidth: bytes a second.
         source: where that is said.
+        has_bfloat16: whether it computes in that type.
     """
 
     name: str
@@ -41,6 +43,12 @@ class Accelerator:
     single: float
     bandwidth: float
     source: str
+    has_bfloat16: bool = True
+
+    @property
+    def dtype(self) -> str:
+        """The type of weights where nobody says."""
+        return HALF if self.has_bfloat16 else FULL
 
     def machine(self) -> Machine:
         """Its rates as they are reached."""
@@ -50,13 +58,15 @@ class Accelerator:
         return Machine(flops, factors=reached, moved=reached, fresh=float("inf"), each=EACH)
 
 
-def _row(name: str, memory: int, half: float, single: float, gigabytes: float, source: str) -> Accelerator:
-    return Accelerator(name, memory * GB, half * TERA, single * TERA, gigabytes * GB, source)
+def _row(
+    name: str, memory: int, half: float, single: float, gigabytes: float, source: str, has_bfloat16: bool = True
+) -> Accelerator:
+    return Accelerator(name, memory * GB, half * TERA, single * TERA, gigabytes * GB, source, has_bfloat16)
 
 
 ACCELERATORS: Mapping[str, Accelerator] = {
-    "t4": _row("NVIDIA T4", 16, 65, 8.1, 320, "NVIDIA T4 datasheet"),
-    "v100": _row("NVIDIA V100 SXM2 32GB", 32, 125, 15.7, 900, "NVIDIA V100 datasheet"),
+    "t4": _row("NVIDIA T4", 16, 65, 8.1, 320, "NVIDIA T4 datasheet", has_bfloat16=False),
+    "v100": _row("NVIDIA V100 SXM2 32GB", 32, 125, 15.7, 900, "NVIDIA V100 datasheet", has_bfloat16=False),
     "l4": _row("NVIDIA L4", 24, 121, 30.3, 300, "NVIDIA L4 datasheet (half of the rates with sparsity)"),
     "rtx3090": _row("NVIDIA GeForce RTX 3090", 24, 71, 35.6, 936, "NVIDIA Ampere GA102 whitepaper"),
     "rtx4090": _row("NVIDIA GeForce RTX 4090", 24, 165.2, 82.6, 1008, "NVIDIA Ada whitepaper"),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edgewise.engine.run.memory import shown
 from edgewise.engine.run.passes import Passes
+from edgewise.engine.run.room import shown
+from edgewise.notebook import ShownInNotebook
 from edgewise.runs.steps import duration
 
 
@@ -80,8 +81,8 @@ class Asked:
     metric: str
 
 
-@dataclass(frozen=True)
-class Plan:
+@dataclass(frozen=True, repr=False)
+class Plan(ShownInNotebook):
     """What a run will cost.
 
     Args:
@@ -125,8 +126,12 @@ class Plan:
     fits: bool
     advice: tuple[str, ...]
 
-    def line(self) -> str:
+    def __repr__(self) -> str:
         """The plan in one line."""
+        return f"Plan({self.model!r}, {self.method!r}: {self.line()})"
+
+    def line(self) -> str:
+        """What it costs, in one line."""
         time = [self.time()] if self.seconds is not None else []
         parts = [f"{self.size.edges:,} edges", *time, f"{shown(self.memory.peak)} of memory"]
         short = "" if self.fits else f"; there are {shown(self.room)}: `edgewise plan` says what would make it fit"

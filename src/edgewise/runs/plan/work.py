@@ -16,6 +16,7 @@ from edgewise.engine.run.batches import Batch
 from edgewise.engine.run.buffers import Buffers
 from edgewise.engine.run.forward import logits_at
 from edgewise.engine.run.hooks import borrowed
+from edgewise.engine.run.inputs import graph_for
 from edgewise.engine.run.metric_path import MetricPath
 from edgewise.engine.run.replacement import corrupted_run, resample_from
 from edgewise.graph import Graph
@@ -27,7 +28,7 @@ from edgewise.tasks import PromptPair
 
 CPU = torch.device("cpu")
 Pairs = Sequence[PromptPair]
-# Of patched runs, those that begin in layer 0 and those of the unembedding alone.
+# Of patched runs, those that begin in the first layer and those that begin in the last.
 Run = Literal["longest", "shortest"]
 Runs = Sequence[Run]
 
@@ -61,13 +62,13 @@ def patched(model: Model, pairs: Pairs, metric: Metric, runs: Runs = ()) -> obje
 @torch.no_grad()
 def removed(model: Model, pairs: Pairs, metric: Metric, runs: Runs = ()) -> object:
     """A circuit at hand, and tests of an edge; what is kept of the prompts is given back."""
-    batch, graph = _batch(model, pairs), model.graph
+    batch, graph = _batch(model, pairs), graph_for(model, pairs)
     outputs, _, cache = corrupted_run(model, batch)
     running = RunningCircuit(model, resample_from(batch, outputs, cache), _tokens(batch, metric))
     del outputs
     running.begin(graph.mask)
     for run in runs:
-        running.trial(_column(graph, run), [], [graph.input_source])
+        running.trial((_column(graph, run), 0)[: graph.mask.ndim - 1], [], [graph.input_source])
     return running
 
 
@@ -79,7 +80,8 @@ def share_of(graph: Graph, run: Run) -> float:
 
 
 def _column(graph: Graph, run: Run) -> int:
-    return graph.v(0).start if run == "longest" else graph.logits
+    last = graph.spec.n_layers - 1
+    return graph.logits if run == "shortest" and last == 0 else graph.v(0 if run == "longest" else last).start
 
 
 def at_once(pairs: Pairs) -> int:

@@ -13,10 +13,11 @@ from edgewise.engine.partial.circuit_values import CircuitValues
 from edgewise.engine.partial.incremental import RunningCircuit
 from edgewise.engine.run.at_once import most_tokens
 from edgewise.engine.run.batches import Batch, divide
-from edgewise.engine.run.memory import Allowances
+from edgewise.engine.run.memory import shares
 from edgewise.engine.run.metric_gradient import metric_values, require_finite
 from edgewise.engine.run.references import with_references
 from edgewise.engine.run.replacement import Baseline, corrupted_run, resample_from
+from edgewise.engine.run.room import Allowances
 from edgewise.graph.arrays import BoolArray
 from edgewise.metrics import Metric, MetricBatch
 from edgewise.models import Model
@@ -62,7 +63,7 @@ class PresentCircuit:
         Raises:
             MemoryLimitError: the runs of all prompts, which are kept, will not fit.
         """
-        allowance, done = Allowances.now(model, conditions), 0
+        allowance, done = Allowances.now(shares(model), conditions), 0
         self._metric, self._parts = metric, list[_Part]()
         self.clean_metric = np.full(len(pairs), np.nan)
         self.corrupted_metric = np.full(len(pairs), np.nan)
@@ -99,27 +100,27 @@ class PresentCircuit:
         for part, its in zip(self._parts, values, strict=True):
             part.running.restore(its)
 
-    def is_read(self, column: int) -> bool:
-        """Whether any kept edge leads on from a destination's node."""
-        return self._parts[0].running.is_read(column)
+    def is_read(self, into: tuple[int, ...]) -> bool:
+        """Whether any kept edge leads on from a destination's node, at its place if it has one, in any prompt."""
+        return any(part.running.is_read(into) for part in self._parts)
 
-    def without(self, column: int, removed: Sequence[int], more: Sequence[int] = ()) -> Array:
+    def without(self, into: tuple[int, ...], removed: Sequence[int], more: Sequence[int] = ()) -> Array:
         """The metric without some sources of a destination: with the first one, two, ... of ``more`` gone too."""
         total = np.zeros(max(1, len(more)))
         for part in self._parts:
-            trial = part.running.trial(column, removed, more)
+            trial = part.running.trial(into, removed, more)
             total += torch.stack([self._values(part, logits).sum() for logits in trial.logits]).cpu().numpy()
         return total / len(self.clean_metric)
 
-    def remove(self, column: int, removed: Sequence[int]) -> None:
+    def remove(self, into: tuple[int, ...], removed: Sequence[int]) -> None:
         """Remove edges into a destination for good."""
         for part in self._parts if removed else ():
-            part.running.accept(part.running.trial(column, removed))
+            part.running.accept(part.running.trial(into, removed))
 
-    def drop(self, column: int) -> None:
+    def drop(self, into: tuple[int, ...]) -> None:
         """Remove all edges into a destination that nobody reads."""
         for part in self._parts:
-            part.running.drop(column)
+            part.running.drop(into)
 
     def _part(self, model: Model, batch: Batch, baseline: Baseline) -> _Part:
         """A micro-batch, run clean; with the logits of the answers alone where the metric needs no more."""

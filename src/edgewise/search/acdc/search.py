@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from edgewise.engine.run.inputs import AnyMetric
+from edgewise.engine.run.inputs import AnyMetric, graph_for
 from edgewise.generators import at_the_end_of
 from edgewise.graph import Circuit
 from edgewise.models import Model
@@ -60,13 +60,15 @@ def search(
         conditions: how much is run at a time, `Conditions`; by default what memory allows.
         stored: the tensors of the state at which an earlier search stopped; None to begin.
 
+    Where the prompts' tokens have places, each edge is tested at each place by itself.
+
     Raises:
         DataError: a prompt the model cannot take.
         MetricError: a metric that cannot be computed on these prompts.
         ScoreError: logits that are not finite.
         MemoryLimitError: the runs of all prompts, which are kept, will not fit.
     """
-    earlier = None if stored is None else [AcdcState.from_tensors(stored, model.graph)]
+    earlier = None if stored is None else [AcdcState.from_tensors(stored, graph_for(model, prompts))]
     for now in sweep(
         model,
         prompts,

@@ -27,28 +27,39 @@ class Step:
 
     Args:
         source: row of the edge's source, or `WHOLE`.
-        destination: its column.
+        into: the column of its destination, and its place where edges are kept apart by it.
         before: the metric of the circuit before.
         after: the metric without the edge.
         kept: whether it stays.
     """
 
     source: int
-    destination: int
+    into: tuple[int, ...]
     before: float
     after: float
     kept: bool
 
+    @property
+    def edge(self) -> tuple[int, ...]:
+        """Where it stands in the graph's mask."""
+        return (self.source, *self.into)
+
 
 def trace_lines(state: AcdcState) -> bytes:
     """One JSON line a test, in order: edge (or destination, tested as a whole), metric before and after, kept."""
-    graph = state.graph
     lines = []
     for step in state.trace:
-        whole = step.source == WHOLE
-        name = graph.destinations[step.destination] if whole else graph.edge_name(step.source, step.destination)
+        name = _tested(state.graph, step)
         lines.append(json.dumps({"edge": name, "before": step.before, "after": step.after, "kept": step.kept}))
     return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _tested(graph: Graph, step: Step) -> str:
+    """The name of the edge, or of the destination that was tested as a whole."""
+    if step.source != WHOLE:
+        return graph.edge_name(*step.edge)
+    column, *where = step.into
+    return graph.destinations[column] + "".join(f"@{graph.places[place]}" for place in where)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,12 +67,12 @@ class AcdcState:
     """Where a search stands.
 
     Args:
-        graph: the model's graph.
+        graph: the model's graph, by place where the prompts' tokens have places.
         clean_metric: of every prompt on the clean run, ``[n_prompts]``.
         corrupted_metric: likewise on the corrupted run.
         batch_size: prompts a run.
         planned_batch_size: prompts a run at the start; more where memory ran out.
-        start: the edges kept when the search began, ``[n_sources, n_destinations]``.
+        start: the edges kept when the search began, of the shape of the graph's mask.
         start_metric: the mean metric of that circuit.
         trace: the tests so far, in order.
         direct_edges: whether heads' inputs are tested as a whole first.
@@ -101,34 +112,36 @@ class AcdcState:
 
     @property
     def done(self) -> int:
-        """Edges decided, tested or not."""
-        passed = [visit.column for visit in self.visits[: self.visited] if not visit.whole]
-        decided = int(self.graph.mask[:, passed].sum())
+        """Of the edges that it began with, those that are decided, tested or not."""
+        passed = (visit.into for visit in self.visits[: self.visited] if not visit.whole)
+        into = self.start.sum(0)
+        decided = sum(int(into[at]) for at in passed)
         return decided if self.finished else decided + len(self.tested(self.visits[self.visited]))
 
     @property
     def total(self) -> int:
-        """Number of edges."""
-        return self.graph.n_edges
+        """Number of edges that it began with."""
+        return int(self.start.sum())
 
     def tested(self, visit: Visit) -> list[Step]:
         """The tests made at a stop."""
-        return [step for step in self._by_column.get(visit.column, ()) if (step.source == WHOLE) == visit.whole]
+        return [step for step in self._by_stop.get(visit.into, ()) if (step.source == WHOLE) == visit.whole]
 
     def removed(self, visit: Visit) -> list[int]:
         """The sources whose edges the tests at a stop removed, in order."""
         steps = [step for step in self.tested(visit) if not step.kept]
-        return self.sources(visit.column) if visit.whole and steps else [s.source for s in steps]
+        return self.sources(visit.into) if visit.whole and steps else [s.source for s in steps]
 
-    def sources(self, column: int) -> list[int]:
+    def sources(self, into: tuple[int, ...]) -> list[int]:
         """The sources whose edges into a destination were kept at the start, in the order of their tests."""
-        return [source for source in sources_from_late(self.graph, column) if self.start[source, column]]
+        edges = {source: (source, *into) for source in sources_from_late(self.graph, into[0])}
+        return [source for source, edge in edges.items() if self.start[edge]]
 
     @cached_property
-    def _by_column(self) -> dict[int, list[Step]]:
-        found: dict[int, list[Step]] = {}
+    def _by_stop(self) -> dict[tuple[int, ...], list[Step]]:
+        found: dict[tuple[int, ...], list[Step]] = {}
         for step in self.trace:
-            found.setdefault(step.destination, []).append(step)
+            found.setdefault(step.into, []).append(step)
         return found
 
     def circuit(self) -> Circuit:
@@ -142,7 +155,7 @@ class AcdcState:
         kept = np.zeros(self.graph.mask.shape, dtype=np.bool_)
         for step in self.trace:
             if step.kept and step.source != WHOLE:
-                kept[step.source, step.destination] = True
+                kept[step.edge] = True
         return Circuit(self.graph, kept)
 
     def scores(self) -> EdgeScores:
@@ -150,12 +163,12 @@ class AcdcState:
         values = np.full(self.graph.mask.shape, np.nan)
         for step in self.trace:
             if step.source != WHOLE:
-                values[step.source, step.destination] = step.after - step.before
+                values[step.edge] = step.after - step.before
         return EdgeScores(self.graph, values, n_prompts=len(self.clean_metric), allow_unscored=True)
 
     def tensors(self) -> dict[str, npt.NDArray[Any]]:
         """Everything but the graph as arrays, for storage."""
-        places = [(step.source, step.destination, step.kept) for step in self.trace]
+        edges = [(*step.edge, step.kept) for step in self.trace]
         values = [(step.before, step.after) for step in self.trace]
         return {
             "progress": np.array(
@@ -171,7 +184,7 @@ class AcdcState:
             ),
             "start": self.start.astype(np.uint8),
             "start_metric": np.array([self.start_metric]),
-            "places": np.array(places, dtype=np.int64).reshape(-1, 3),
+            "edges": np.array(edges, dtype=np.int64).reshape(-1, self.start.ndim + 1),
             "values": np.array(values, dtype=np.float64).reshape(-1, 2),
             "clean_metric": self.clean_metric,
             "corrupted_metric": self.corrupted_metric,
@@ -180,10 +193,10 @@ class AcdcState:
     @classmethod
     def from_tensors(cls, arrays: Mapping[str, npt.NDArray[Any]], graph: Graph) -> AcdcState:
         """The state that `tensors` described."""
-        places, values = arrays["places"].tolist(), arrays["values"].tolist()
+        edges, values = arrays["edges"].tolist(), arrays["values"].tolist()
         trace = tuple(
-            Step(source, destination, before, after, bool(kept))
-            for (source, destination, kept), (before, after) in zip(places, values, strict=True)
+            Step(source, tuple(into), before, after, bool(kept))
+            for (source, *into, kept), (before, after) in zip(edges, values, strict=True)
         )
         batch_size, planned, direct_edges, visited, at_once, runs = (int(number) for number in arrays["progress"])
         return cls(

@@ -16,8 +16,10 @@ import numpy.typing as npt
 
 from edgewise import processes
 from edgewise.engine.partial.circuit_values import CircuitValues
-from edgewise.engine.run.inputs import AnyMetric, metric_for, usable
-from edgewise.engine.run.memory import micro_batch, release
+from edgewise.engine.run.inputs import AnyMetric, graph_for, metric_for, usable
+from edgewise.engine.run.memory import micro_batch
+from edgewise.engine.run.room import release
+from edgewise.errors import SettingError
 from edgewise.graph import Circuit, Graph
 from edgewise.metrics import Metric
 from edgewise.models import Model
@@ -107,9 +109,14 @@ def sweep(
     Args:
         rules: the searches.
         earlier: where an earlier sweep stopped; None to begin.
+
+    Raises:
+        SettingError: prompts whose edges are kept apart by reader.
     """
     measured = metric_for(prompts, metric)
     pairs = usable(model, prompts, measured)
+    if graph_for(model, pairs).readers:
+        raise SettingError("ACDC does not keep edges apart by reader; leave --readers out")
     searches = _Searches(model, measured, pairs, rules, absolute, conditions)
     yield from searches.run(micro_batch(model, pairs, conditions), direct_edges, earlier)
 
@@ -171,7 +178,7 @@ class _Searches:
             rows = (rows + 1) // 2
 
     def _begin(self, rule: AcdcRule, planned: int, direct_edges: bool) -> AcdcState:
-        circuit, graph = self._present, self._model.graph
+        circuit, graph = self._present, graph_for(self._model, self._pairs)
         kept = graph.mask.copy() if rule.start is None else rule.start.mask
         value = circuit.begin(kept)
         clean, corrupted = circuit.clean_metric, circuit.corrupted_metric
@@ -215,12 +222,12 @@ class _Searches:
         members, state = group.members, group.state
         for visit in state.visits[state.visited :]:
             if self._is_open(visit, state):
-                every = state.sources(visit.column)
+                every = state.sources(visit.into)
                 while left := self._untested(visit, state):
                     trying = left[: min(state.at_once, self._present.most)]
                     removed = every if visit.whole else state.removed(visit)
-                    values = self._tried(visit.column, removed, () if visit.whole else trying)
-                    (members, state), *others = self._judged(members, state, visit.column, trying, values)
+                    values = self._tried(visit.into, removed, () if visit.whole else trying)
+                    (members, state), *others = self._judged(members, state, visit.into, trying, values)
                     snapshot = self._present.snapshot() if others else None
                     waiting += [_Group(theirs, other, snapshot) for theirs, other in reversed(others)]
                     self._note(members, state)
@@ -230,16 +237,16 @@ class _Searches:
             self._note(members, state)
         yield self._now()
 
-    def _tried(self, column: int, removed: Sequence[int], trying: Sequence[int]) -> npt.NDArray[Any]:
+    def _tried(self, into: tuple[int, ...], removed: Sequence[int], trying: Sequence[int]) -> npt.NDArray[Any]:
         """The metric with the first one, two, ... gone: of several processes each tries some."""
         if processes.size() == 1 or len(trying) < 2:
-            return self._present.without(column, removed, trying)
+            return self._present.without(into, removed, trying)
         ends = [len(trying) * number // processes.size() for number in range(processes.size() + 1)]
         begin, end = ends[processes.rank()], ends[processes.rank() + 1]
 
         def own() -> npt.NDArray[Any]:
             before = [*removed, *trying[:begin]]
-            return self._present.without(column, before, trying[begin:end]) if begin < end else np.empty(0)
+            return self._present.without(into, before, trying[begin:end]) if begin < end else np.empty(0)
 
         return np.concatenate(processes.each(own))
 
@@ -249,28 +256,33 @@ class _Searches:
 
     def _is_open(self, visit: Visit, state: AcdcState) -> bool:
         """Whether there is anything to test: somebody reads the node, and it was not removed as a whole."""
-        return self._present.is_read(visit.column) and not state.removed(Visit(visit.column, whole=True))
+        return self._present.is_read(visit.into) and not state.removed(Visit(visit.into, whole=True))
 
     def _leave(self, visit: Visit, state: AcdcState) -> None:
         if self._is_open(replace(visit, whole=False), state) or visit.whole:
-            self._present.remove(visit.column, state.removed(visit))
+            self._present.remove(visit.into, state.removed(visit))
         else:
-            self._present.drop(visit.column)
+            self._present.drop(visit.into)
 
     def _untested(self, visit: Visit, state: AcdcState) -> list[int]:
         done = {step.source for step in state.tested(visit)}
-        every = state.sources(visit.column)
+        every = state.sources(visit.into)
         if visit.whole:
             return [] if done or not every else [WHOLE]
         return [source for source in every if source not in done]
 
     def _judged(
-        self, members: Sequence[int], state: AcdcState, column: int, trying: Sequence[int], values: npt.NDArray[Any]
+        self,
+        members: Sequence[int],
+        state: AcdcState,
+        into: tuple[int, ...],
+        trying: Sequence[int],
+        values: npt.NDArray[Any],
     ) -> list[tuple[list[int], AcdcState]]:
         """What each member makes of a run of tests: those that judge alike together."""
         apart: dict[tuple[bool, ...], tuple[list[int], AcdcState]] = {}
         for number in members:
-            steps = self._steps(self._rules[number].tau, column, state.current, trying, values)
+            steps = self._steps(self._rules[number].tau, into, state.current, trying, values)
             said = tuple(step.kept for step in steps)
             if said in apart:
                 apart[said][0].append(number)
@@ -285,14 +297,14 @@ class _Searches:
         return [*apart.values()]
 
     def _steps(
-        self, tau: float, column: int, current: float, trying: Sequence[int], values: npt.NDArray[Any]
+        self, tau: float, into: tuple[int, ...], current: float, trying: Sequence[int], values: npt.NDArray[Any]
     ) -> list[Step]:
         """What the tests say, up to the first edge that stays: those after it were tried without it."""
         steps: list[Step] = []
         for source, value in zip(trying, np.asarray(values).tolist(), strict=True):
             change = self._sign * (value - current)
             kept = not (abs(change) if self._absolute else change) < tau
-            steps.append(Step(source, column, current, value, kept))
+            steps.append(Step(source, into, current, value, kept))
             if kept:
                 break
             current = value

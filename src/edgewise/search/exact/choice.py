@@ -65,7 +65,8 @@ class Doubt:
         costs = np.ones_like(self.costs[self.known]) if by_number else self.costs[self.known]
         sizes = self.sizes[self.known].astype(np.float64)
         sure = _afforded(np.argsort(-(sizes**2) / costs, kind="stable"), costs, certain)
-        chance, taken = self._by_lot(sizes, costs, ~sure, drawn)
+        number = int(drawn) if by_number else self._affordable(sizes, costs, ~sure, drawn)
+        chance, taken = self._by_lot(sizes, costs, ~sure, number)
         return Choice(self.known, self._spread(sure), self._spread(taken), self._spread(chance))
 
     def further(self, certain: BoolArray, drawn: BoolArray, largest: int, more: int) -> Choice:
@@ -89,16 +90,20 @@ class Doubt:
         chance, lot = self._lot(rest[left], weights[left], int((taken & ~sure).sum()) + more)
         return Choice(known, self._spread(sure), self._spread(lot), self._spread(chance))
 
+    def _affordable(self, sizes: FloatArray, costs: FloatArray, rest: BoolArray, spend: float) -> int:
+        """As many as the mean cost of a draw affords: a number that is fixed before the lot."""
+        if spend <= 0 or not rest.any():
+            return 0
+        mean = float(_weights(sizes[rest], costs[rest]) @ costs[rest])
+        return max(LEAST_DRAWN, int(spend / mean))
+
     def _by_lot(
-        self, sizes: FloatArray, costs: FloatArray, rest: BoolArray, spend: float
+        self, sizes: FloatArray, costs: FloatArray, rest: BoolArray, number: int
     ) -> tuple[FloatArray, BoolArray]:
         """Chances and the lot: chance one where nothing is left to it."""
         places = np.flatnonzero(rest)
-        if not len(places) or spend <= 0:
-            return self._lot(places, np.empty(0), 0)
-        weights = _weights(sizes[places], costs[places])
-        # As many as the mean cost of a draw affords: a number that was fixed before the lot.
-        return self._lot(places, weights, max(LEAST_DRAWN, int(spend / float(weights @ costs[places]))))
+        weights = _weights(sizes[places], costs[places]) if len(places) else np.empty(0)
+        return self._lot(places, weights, number)
 
     def _lot(self, places: npt.NDArray[np.intp], weights: FloatArray, number: int) -> tuple[FloatArray, BoolArray]:
         """Draw so many of some places; the chances and what is drawn, of all that have a score."""

@@ -31,11 +31,11 @@ import torch
 
 from edgewise.attribution import estimate_edges
 from edgewise.engine.run.batches import arrange, taken
-from edgewise.engine.run.inputs import AnyMetric, metric_for, usable
+from edgewise.engine.run.inputs import AnyMetric, graph_for, metric_for, usable
 from edgewise.engine.run.memory import halving, micro_batch, shared
 from edgewise.errors import DataError
 from edgewise.generators import at_the_end_of
-from edgewise.graph import EdgeScores
+from edgewise.graph import EdgeScores, Graph
 from edgewise.metrics import Metric
 from edgewise.models import Model
 from edgewise.models.alone import one_at_a_time
@@ -44,7 +44,7 @@ from edgewise.search.fading.loss import loss_of
 from edgewise.search.fading.masks import felt, masks
 from edgewise.search.fading.rungs import Step, plan
 from edgewise.search.fading.state import FadingState
-from edgewise.search.probing.masks import EdgeMasks
+from edgewise.search.probing.masks import masks_of
 from edgewise.search.probing.openings import Openings
 from edgewise.search.table.cells import Array
 from edgewise.settings.conditions import Conditions
@@ -115,14 +115,18 @@ def fading(
 
     Raises:
         DataError: a prompt the model cannot take, or a rung of all edges.
+        SettingError: prompts whose edges are kept apart by reader.
         MetricError: a metric that cannot be computed on these prompts.
         ScoreError: logits that are not finite.
     """
     measured = metric_for(prompts, metric)
-    pairs, edges = usable(model, prompts, measured), EdgeMasks(model.graph)
+    pairs = usable(model, prompts, measured)
+    graph = graph_for(model, pairs)
+    edges = masks_of("edge", graph)
     openings = Openings(model, pairs, edges, measured, conditions.max_memory)
     work = _Work(
         model,
+        graph,
         pairs,
         measured,
         loss_of(measured),
@@ -131,7 +135,7 @@ def fading(
         openings,
     )
     if stored is not None:
-        state = FadingState.from_tensors(stored, model.graph)
+        state = FadingState.from_tensors(stored, graph)
     else:
         together = min(asked.minibatch, len(pairs))
         rows = shared(micro_batch(model, pairs, conditions, edges.memory), together, conditions)
@@ -164,6 +168,7 @@ class _Work:
     """Fading at work."""
 
     model: Model
+    graph: Graph
     pairs: Sequence[PromptPair]
     metric: Metric
     loss: Metric
@@ -176,10 +181,10 @@ class _Work:
         every = (some for part in self._minibatches() for some in self._runs(part, rows))
         clean, corrupted = self.openings.values(self.metric, every)
         estimates = estimate_edges(self.model, self.pairs, method=ESTIMATE, metric=self.metric)
-        levels = Levels.ranked(np.abs(estimates.values[self.model.graph.mask]).astype(np.float64))
+        levels = Levels.ranked(np.abs(estimates.values[self.graph.mask]).astype(np.float64))
         n = len(levels.values)
         return FadingState(
-            graph=self.model.graph,
+            graph=self.graph,
             total=len(self.plan),
             soft=levels,
             hard=levels,

@@ -14,7 +14,7 @@ from edgewise.engine.patching.nodes import CorruptedNodes, corrupted_nodes, mask
 from edgewise.engine.patching.patch import patched_logits
 from edgewise.engine.run.batches import Batch
 from edgewise.engine.run.replacement import Baseline, corrupted_run, resample_from
-from edgewise.errors import DataError
+from edgewise.errors import DataError, SettingError
 from edgewise.graph import Graph
 from edgewise.graph.arrays import FloatArray
 from edgewise.graph.inner import edge_values
@@ -23,6 +23,7 @@ from edgewise.search.probing.opening import Opening
 from edgewise.search.table.cells import Array
 
 Kind = Literal["node", "edge"]
+NODES_ANYWHERE = "masks on nodes are the same at all positions; give --masks edge, or leave --positions out"
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +71,8 @@ class NodeMasks:
 class EdgeMasks:
     """A mask for each edge; a destination reads the corrupted value of the source along a masked edge.
 
+    Where the graph's edges are kept apart by place, one for each edge at each place.
+
     Attributes:
         memory: how many times the memory of attribution a prompt takes: every destination's own stream is kept.
     """
@@ -96,8 +99,8 @@ class EdgeMasks:
         """Run the prompts of a batch corrupted and clean."""
         outputs, corrupted, cache = corrupted_run(model, batch)
         baseline = resample_from(batch, outputs, cache)
-        places = torch.tensor(np.argwhere(self.graph.mask).T, device=model.device)
-        run = partial(_with_edges, model, baseline, places)
+        edges = tuple(torch.tensor(np.argwhere(self.graph.mask).T, device=model.device))
+        run = partial(_with_edges, model, baseline, self.graph, edges)
         with torch.no_grad():
             clean = run(torch.ones(self.n, device=model.device))
         kept = (baseline.replacement.embedding, *baseline.replacement.heads, *baseline.replacement.mlps)
@@ -114,8 +117,17 @@ def require_kind(kind: str) -> None:
 
 
 def masks_of(kind: str, graph: Graph) -> Masks:
-    """The masks of a kind, ``"node"`` or ``"edge"``. Raises DataError for another."""
+    """The masks of a kind, ``"node"`` or ``"edge"``.
+
+    Raises:
+        DataError: another kind.
+        SettingError: masks on nodes where edges are kept apart by place, or any where they are by reader.
+    """
     require_kind(kind)
+    if graph.readers:
+        raise SettingError("masks do not keep edges apart by reader; leave --readers out")
+    if kind == "node" and graph.places:
+        raise SettingError(NODES_ANYWHERE)
     return NodeMasks(graph) if kind == "node" else EdgeMasks(graph)
 
 
@@ -123,6 +135,6 @@ def _with_nodes(model: Model, corrupted: CorruptedNodes, kept: Tensor) -> Tensor
     return masked_logits(model, corrupted, kept[None])
 
 
-def _with_edges(model: Model, baseline: Baseline, places: Tensor, kept: Tensor) -> Tensor:
-    patched = kept.new_zeros(model.graph.mask.shape).index_put((places[0], places[1]), 1 - kept)
+def _with_edges(model: Model, baseline: Baseline, graph: Graph, edges: tuple[Tensor, ...], kept: Tensor) -> Tensor:
+    patched = kept.new_zeros(graph.mask.shape).index_put(edges, 1 - kept)
     return patched_logits(model, baseline, patched[None])[0]

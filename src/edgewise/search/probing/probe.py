@@ -22,7 +22,7 @@ import numpy.typing as npt
 import torch
 
 from edgewise.engine.run.batches import arrange, taken
-from edgewise.engine.run.inputs import AnyMetric, metric_for, usable
+from edgewise.engine.run.inputs import AnyMetric, graph_for, metric_for, usable
 from edgewise.engine.run.memory import halving, micro_batch, shared
 from edgewise.errors import DataError
 from edgewise.generators import at_the_end_of
@@ -101,12 +101,13 @@ def probing(
 
     Raises:
         DataError: a prompt the model cannot take.
+        SettingError: prompts whose edges are kept apart by place, for masks on nodes; or by reader.
         MetricError: a metric that cannot be computed on these prompts.
         ScoreError: logits that are not finite.
     """
-    masks = masks_of(training.masks, model.graph)
     measured = metric_for(prompts, metric)
     pairs = usable(model, prompts, measured)
+    masks = masks_of(training.masks, graph_for(model, pairs))
     limit = 0 if _draws_prompts(training, len(pairs)) else conditions.max_memory
     openings = Openings(model, pairs, masks, measured, limit)
     trained = _Training(model, pairs, measured, masks, training, openings)

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from edgewise.errors import DataError
+
 Array = npt.NDArray[np.float64]
 
 
@@ -74,6 +76,14 @@ class Table:
     def finished(self) -> bool:
         """Whether every target of every prompt is done."""
         return self.done_prompts == self.n_prompts
+
+    def require(self, n_prompts: int, n_targets: int) -> None:
+        """Refuse a stored table of other prompts or targets. Raises DataError."""
+        if (self.n_prompts, self.n_targets) != (n_prompts, n_targets):
+            raise DataError(
+                f"the stored state is of {self.n_prompts} prompts and {self.n_targets} targets, but {n_prompts} and"
+                f" {n_targets} were given; begin again"
+            )
 
     def passed(self, costs: Array) -> float:
         """What was spent: the costs of the targets that are done, once for every prompt.

@@ -1,6 +1,7 @@
 """The one loop of all methods that run patched models: micro-batches of prompts, and in each some targets at a time.
 
-It is a generator of tables: whoever drives it shows the progress, stores the table, or stops anywhere.
+It is a generator of tables: whoever drives it shows the progress, stores the table, or stops anywhere. Processes share
+the targets of a micro-batch out.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from torch import Tensor
 from edgewise import processes
 from edgewise.engine.run.at_once import most_tokens
 from edgewise.engine.run.batches import Batch, arrange, take, tokens_a_run
-from edgewise.engine.run.memory import fits, release
+from edgewise.engine.run.memory import evenly, fits
 from edgewise.engine.run.references import with_references
-from edgewise.errors import DataError
+from edgewise.engine.run.room import release
 from edgewise.metrics import Metric
 from edgewise.models import Model
 from edgewise.models.alone import one_at_a_time
@@ -92,7 +93,7 @@ def start(
     if stored is not None:
         return Table.from_tensors(stored)
     most = fits(model, pairs, conditions)  # refuses too little memory, whatever number of prompts is asked for
-    rows = conditions.batch_size or most
+    rows = conditions.batch_size or evenly(most, len(pairs))
     at_once = max(1, most_tokens(model.device) // tokens_a_run(pairs, rows, causal=model.wiring.causal))
     return Table.empty(
         work.names,
@@ -116,11 +117,7 @@ def fill(model: Model, pairs: Sequence[PromptPair], work: Measurement, table: Ta
         work: what is measured, likewise.
         table: where an earlier pass stopped, or an empty one.
     """
-    if table.n_prompts != len(pairs) or table.n_targets != len(work.groups):
-        raise DataError(
-            f"the stored state is of {table.n_prompts} prompts and {table.n_targets} targets, but {len(pairs)} and"
-            f" {len(work.groups)} were given; begin again"
-        )
+    table.require(len(pairs), len(work.groups))
     causal = model.wiring.causal
     order, table = arrange(pairs, causal=causal), table.copied()
     while not table.finished:
@@ -152,7 +149,7 @@ def _micro_batch(
     model: Model, pairs: Sequence[PromptPair], rows: list[int], work: Measurement, table: Table
 ) -> Iterator[Table]:
     batch = Batch.of([pairs[i] for i in rows], model.device, causal=model.wiring.causal)
-    opened = _plainly(model, lambda: processes.agree(lambda: work.open(with_references(model, batch, work.metric))))
+    opened = plainly(model, lambda: processes.agree(lambda: work.open(with_references(model, batch, work.metric))))
     for name, values in opened.of_prompts.items():
         table.of_prompts[name][rows] = values.double().cpu().numpy()
     every = chunks(work.groups, table.done_targets, table.at_once)
@@ -176,10 +173,10 @@ def _measured(model: Model, opened: OpenBatch, parts: Sequence[range]) -> list[d
             return {}
         return {name: values.T.double().cpu().numpy() for name, values in opened.measure(parts[number]).items()}
 
-    return _plainly(model, lambda: processes.each(own))
+    return plainly(model, lambda: processes.each(own))
 
 
-def _plainly(model: Model, make: Callable[[], Made]) -> Made:
+def plainly(model: Model, make: Callable[[], Made]) -> Made:
     """Whatever the caller's context: no gradients, and products are not made in half precision."""
     with torch.inference_mode(False), torch.no_grad(), torch.autocast(model.device.type, enabled=False):
         return make()
@@ -192,9 +189,10 @@ def _smaller(table: Table, rows: int) -> Table:
         if table.at_once > 1
         else table.with_batch_size((rows + 1) // 2, 1)
     )
-    warnings.warn(
-        f"out of memory with {before} at a time; going on with {smaller.batch_size} and {smaller.at_once}, and no"
-        " result changes",
-        stacklevel=4,
-    )
+    say_smaller(before, f"{smaller.batch_size} and {smaller.at_once}")
     return smaller
+
+
+def say_smaller(before: str, now: str) -> None:
+    """Warn that less is run at a time from here on."""
+    warnings.warn(f"out of memory with {before} at a time; going on with {now}, and no result changes", stacklevel=5)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from edgewise.errors import DataError
+from edgewise.graph.place_names import place_name_problem
 from edgewise.json_text import parse_json, shown
 from edgewise.tasks.dialects.dialect import Prompt
 
@@ -108,6 +109,9 @@ def spans(value: Any) -> dict[str, tuple[int, int]]:
 
 
 def _span(name: str, ends: Any) -> tuple[int, int]:
+    problem = place_name_problem(name)
+    if problem is not None or name.isdecimal():
+        raise DataError(f"spans: {problem or f'{name!r} is a number, as positions are; name it by a word'}")
     if not _is_list(ends) or len(ends := list(ends)) != 2:
         raise DataError(f"spans: '{name}' is {shown(ends)}; {_SPANS}")
     start, stop = (whole_number(end, f"spans: '{name}'") for end in ends)

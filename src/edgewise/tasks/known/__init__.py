@@ -20,6 +20,8 @@ KNOWN = Registry(
         "ioi/gpt2": "edgewise.tasks.known.ioi:CIRCUIT",
         "greater-than/gpt2": "edgewise.tasks.known.greater_than:CIRCUIT",
         "acronyms/gpt2": "edgewise.tasks.known.acronyms:CIRCUIT",
+        "pronouns/gpt2": "edgewise.tasks.known.pronouns:CIRCUIT",
+        "agreement/google/gemma-2b": "edgewise.tasks.known.agreement:CIRCUIT",
         "induction/redwood_attn_2l": "edgewise.tasks.known.induction:CIRCUIT",
         "docstring/attn-only-4l": "edgewise.tasks.known.docstring:CIRCUIT",
     },

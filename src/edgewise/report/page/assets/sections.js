@@ -112,3 +112,52 @@ function paintedSection(picture) {
     draw("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": title }, shapes, texts),
   );
 }
+
+// Edges by place: cells in the colour of their sign, the stronger the larger the score.
+function heatMap({ places, words, rows }, { lower_is_better: distance }) {
+  const [below, above] = distance ? ["harms", "helps"] : ["helps", "harms"];
+  const largest = Math.max(...rows.flatMap(([, values]) => values.map(Math.abs)), 0) || 1;
+  const cell = (name, value, i) => {
+    const said = Math.abs(value) >= 0.005 * largest ? Number(value.toPrecision(2)).toString().replace("-", "−") : "";
+    const node = el("td", { class: `number ${value < 0 ? below : above}` }, said);
+    node.style.setProperty("--share", `${Math.round((75 * Math.abs(value || 0)) / largest)}%`);
+    return tipped(node, `${name}@${places[i]}`, plain(value));
+  };
+  return [
+    el(
+      "p",
+      { class: "quiet" },
+      `The strongest edges, by their score at each place. Blue: the edge helps there (${distance ? "above" : "below"} 0); red: it harms.`,
+    ),
+    el(
+      "div",
+      { class: "scroll" },
+      el(
+        "table",
+        { class: "heat" },
+        el(
+          "thead",
+          {},
+          el(
+            "tr",
+            {},
+            el("th", {}, "edge"),
+            places.map((place, i) => el("th", { class: "number" }, place, el("small", {}, words[i]))),
+          ),
+        ),
+        el(
+          "tbody",
+          {},
+          rows.map(([name, values]) =>
+            el(
+              "tr",
+              {},
+              el("th", { class: "code" }, name),
+              values.map((value, i) => cell(name, value, i)),
+            ),
+          ),
+        ),
+      ),
+    ),
+  ];
+}
