@@ -95,6 +95,11 @@ def is_of_memory(name: str) -> bool:
     return name.startswith(PREFIX)
 
 
+def called(name: str) -> str:
+    """What a model in memory calls itself; any other name as it is."""
+    return name.removeprefix(PREFIX).rpartition("@")[0] if is_of_memory(name) else name
+
+
 def held(name: str) -> tuple[nn.Module, Any | None]:
     """The model of a name, and its tokenizer. Raises ModelError where it is not, or no longer, in memory."""
     found = _HELD.get(name)

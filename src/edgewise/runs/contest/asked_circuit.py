@@ -17,6 +17,7 @@ from edgewise.graph import Circuit, Graph
 from edgewise.graph.hook_edges import circuit_of_hooks
 from edgewise.json_text import json_bytes, parse_json
 from edgewise.models.built import kind_of
+from edgewise.models.in_memory import called
 from edgewise.models.lens import interpbench
 from edgewise.models.lens.pickled import SUFFIXES, read_pickle
 from edgewise.runs.config import RunConfig
@@ -93,7 +94,7 @@ def known_circuit(config: RunConfig, graph: Graph, own: Circuit | None) -> Asked
     """
     if own is not None:
         return _whole(ASKED_KNOWN, f"the {kind_of(config.model) or 'known'} circuit of {config.model}", own)
-    known = find_known(config.task, config.model)
+    known = find_known(config.task, called(config.model))
     return None if known is None or not known.fits(graph.spec) else _published(known, graph, ASKED_KNOWN)
 
 
