@@ -24,8 +24,8 @@ from edgewise.models.adapted import within
 from edgewise.models.model import Model
 from edgewise.models.placement import require_present
 from edgewise.models.taken import own_name
+from edgewise.settings.memory_names import PREFIX
 
-PREFIX = "memory:"
 _DIGITS = 12
 # Of a config: where it is from and what wrote it say nothing of the model.
 _PASSING = {"_name_or_path", "name_or_path", "transformers_version", "device", "n_devices"}
@@ -88,11 +88,6 @@ def stand_in(name: str, other: str) -> None:
 def is_same(name: str, other: str) -> bool:
     """Whether two names are of models of the same config and weights."""
     return name.rpartition("@")[2] == other.rpartition("@")[2]
-
-
-def is_of_memory(name: str) -> bool:
-    """Whether a name is that of a model in memory, of this process or another."""
-    return name.startswith(PREFIX)
 
 
 def held(name: str) -> tuple[nn.Module, Any | None]:

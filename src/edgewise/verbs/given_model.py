@@ -16,6 +16,7 @@ from edgewise.runs.config import RunConfig
 from edgewise.runs.store.folder import load_run
 from edgewise.runs.store.neurons import holds_neurons, load_neuron_run
 from edgewise.settings.device import AUTO
+from edgewise.settings.memory_names import is_of_memory
 
 ModelGiven = str | Path | nn.Module | Model
 _ITS_OWN = ("dtype", "device")
@@ -79,9 +80,9 @@ def model_of_runs(folders: Sequence[Path], given: dict[str, Any]) -> Iterator[No
         return
     configs = {folder: _config(folder) for folder in folders}
     for folder, config in configs.items():
-        if not in_memory.is_of_memory(config.model):
+        if not is_of_memory(config.model):
             raise RunError(f"{folder}: a run names its own model; leave --model out, or give --circuit FILE")
-    name = model if in_memory.is_of_memory(model) else _loaded(model, next(iter(configs.values())))
+    name = model if is_of_memory(model) else _loaded(model, next(iter(configs.values())))
     for one in _ITS_OWN if name == model else ():
         given.pop(one, None)
     stood: list[str] = []

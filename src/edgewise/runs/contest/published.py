@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from edgewise.errors import RunError, SelectionError
 from edgewise.graph import Circuit, Graph
 from edgewise.runs.config import RunConfig
+from edgewise.settings.memory_names import called
 from edgewise.tasks.known import KnownCircuit, find_known
 
 ASKED_KNOWN = "known"
@@ -47,7 +48,7 @@ def published_of(config: RunConfig, graph: Graph) -> AskedCircuit | None:
     Raises:
         SelectionError: an edge that the model does not have.
     """
-    known = find_known(config.task, config.model)
+    known = find_known(config.task, called(config.model))
     return None if known is None or not known.fits(graph.spec) else as_asked(known, graph, ASKED_KNOWN)
 
 
