@@ -55,7 +55,7 @@ def shared(
     where it was.
     """
     from edgewise.report.contest.shared import shared_document, show_shared
-    from edgewise.runs.store.shown import PAGE
+    from edgewise.runs.store.names import PAGE
     from edgewise.verbs.shared import hold_in_common
 
     require_way(together)
