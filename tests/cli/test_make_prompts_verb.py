@@ -32,6 +32,17 @@ names = { words = "names" }
 """
 
 
+def test_options_of_a_template_are_taken(cli: Cli, tmp_path: Path) -> None:
+    words = ("make-prompts", "ioi", "--model", "demo", "--n", 8, "--out", tmp_path / "made.jsonl")
+    assert cli(*words, "--option", "order=baba", "--option", "template=acdc").code == 2
+    assert cli(*words, "--option", "order=baba", "--option", "template=meet").code == 0
+    for line in (tmp_path / "made.jsonl").read_text().splitlines():
+        made = json.loads(line)
+        first, second = made["fillers"]["subject"], made["fillers"]["io"]
+        assert made["clean"].startswith(f"Yesterday, {first} and {second} met")
+        assert made["answers"] == [f" {second}"]
+
+
 def test_answers_that_go_on_with_a_word_are_said(cli: Cli, template: Path, tmp_path: Path) -> None:
     words = ("make-prompts", template, "--model", "demo", "--n", 2, "--out", tmp_path / "made.jsonl")
     assert "go on with" not in cli(*words).out

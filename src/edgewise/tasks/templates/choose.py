@@ -223,7 +223,8 @@ class Chooser:
             elif slot.corrupt is not None and not self._resample(slot, choice, side, fresh):
                 return False
         # Slots that stand for others may stand for ones that the clean prompt does not have.
-        missing = [name for name in self.template.slots if name in self._needed(choice, side) and name not in side]
+        needed = self._needed(choice, side)
+        missing = [name for name in self.template.slots if name in needed and name not in side]
         drawn = all(self._draw([name], choice) for name in missing)
         side.update({name: choice.clean[name] for name in missing if drawn})
         return drawn

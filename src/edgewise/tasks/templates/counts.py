@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from edgewise.errors import DataError
 
@@ -33,8 +34,7 @@ class Count:
     @property
     def names(self) -> tuple[str, ...]:
         """What it depends on."""
-        found = (node.id for node in ast.walk(_parsed(self.text)) if isinstance(node, ast.Name))
-        return tuple(dict.fromkeys(name for name in found if name not in _FUNCTIONS))
+        return _names(self.text)
 
     def value(self, known: Mapping[str, int]) -> int:
         """The number, with those that it depends on; raises DataError for a division by zero."""
@@ -68,6 +68,13 @@ class _Anything(dict[str, int]):
         return 1
 
 
+@lru_cache(maxsize=256)
+def _names(text: str) -> tuple[str, ...]:
+    found = (node.id for node in ast.walk(_parsed(text)) if isinstance(node, ast.Name))
+    return tuple(dict.fromkeys(name for name in found if name not in _FUNCTIONS))
+
+
+@lru_cache(maxsize=256)
 def _parsed(text: str) -> ast.expr:
     return ast.parse(text.strip(), mode="eval").body
 
