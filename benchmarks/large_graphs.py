@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from edgewise.evaluation.comparison import likeness
 from edgewise.report.page.page import page
 from edgewise.report.text import show_run
 from edgewise.runs.exchange import FORMATS
+from edgewise.runs.exchange.format import Exchanged
 from edgewise.runs.exchange.leaving import export
 from edgewise.runs.store.folder import write_run
 
@@ -47,7 +49,7 @@ SHAPES = {
 }
 TOP = 1000
 # Formats of text have a line an edge, and MIB's circuits ten files of them: left out where there are more edges.
-MOST_AS_TEXT, MOST_OF_TEN = 2_500_000, 100_000
+MOST_AS_TEXT, MOST_OF_TEN = 2_500_000, 1_000_000
 AS_TENSORS = ("eap-ig-pt", "auto-circuit")
 
 
@@ -87,6 +89,15 @@ def steps(spec: GraphSpec, folder: Path) -> Iterator[tuple[str, Callable[[], Any
             f"export {name}",
             lambda name=name, suffix=suffix: export(run.folder, name, folder / f"out-{name}{suffix}"),
         )
+        if FORMATS.load(name).read is not None:
+            yield f"import {name}", partial(taken_in, name, folder / f"out-{name}{suffix}", graph)
+
+
+def taken_in(name: str, file: Path, graph: Graph) -> Exchanged:
+    """What a file of a format says."""
+    read = FORMATS.load(name).read
+    assert read is not None
+    return read(file.read_bytes(), graph)
 
 
 def measured(shape: str, profiled: str | None, without: Sequence[str]) -> dict[str, Any]:

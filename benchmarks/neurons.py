@@ -4,8 +4,9 @@ python benchmarks/neurons.py --model models/gemma-3-270m-q4_k_m.gguf --tasks ioi
 python benchmarks/neurons.py --show
 
 Every row (model, task, method) is written as soon as it is there, and rows that the file has are not made again. Times
-are CPU seconds of one thread, of one process in which EAP of all edges is timed before each row. `--show` prints the
-table of `docs/neurons.md`.
+are CPU seconds of one thread, of one process in which EAP of all edges, the scores and the edges of ten neurons take
+turns; each round has a ratio of its own, and the table has their median. `--show` prints the tables of
+`docs/neurons.md`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from statistics import median
+from typing import Any
 
 import torch
 
@@ -32,11 +34,12 @@ from edgewise import (
 from edgewise.evaluation.agreement import agreement
 from edgewise.evaluation.neuron_result import NeuronCurve
 
-Made = TypeVar("Made")
 METHODS = ("eap", "relp")
 MEASURED, FOLLOWED = 20, 10
 """Neurons that are measured, and neurons whose edges are scored."""
-SHOWN = (0.01, 0.1, 0.2, 0.5)
+SHOWN = (0.002, 0.01, 0.1, 0.5)
+NAMED = 3
+"""Neurons that are named of each model and task."""
 HEADER = (
     "model, task",
     "method",
@@ -44,7 +47,7 @@ HEADER = (
     "with edges",
     "r of 20",
     "heads alone",
-    *(f"{what}{share:.0%}" for what in ("nodes ", "neurons ") for share in SHOWN),
+    *(f"{what} {100 * share:g}%" for what in ("nodes", "neurons") for share in SHOWN),
 )
 
 
@@ -54,14 +57,15 @@ def main() -> None:
     parser.add_argument("--model", default="demo")
     parser.add_argument("--tasks", nargs="+", default=["ioi"])
     parser.add_argument("--methods", nargs="+", default=list(METHODS))
-    parser.add_argument("--show", action="store_true", help="print the table that the file holds")
+    parser.add_argument("--show", action="store_true", help="print the tables that the file holds")
     parser.add_argument("--n", type=int, default=24, help="prompts that choose")
-    parser.add_argument("--held-out", type=int, default=40, help="prompts that are measured on")
+    parser.add_argument("--held-out", type=int, default=32, help="prompts that are measured on")
+    parser.add_argument("--rounds", type=int, default=3, help="how often times are taken")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/neurons.json"))
     options = parser.parse_args()
     rows = json.loads(options.out.read_text()) if options.out.exists() else []
     if options.show:
-        print(table(rows))
+        print(f"{table(rows)}\n\n{largest(rows)}")
         return
     torch.set_num_threads(1)
     name, model = Path(options.model).stem, None
@@ -79,10 +83,16 @@ def measured(model: Model, task: str, method: str, options: argparse.Namespace) 
     """One row."""
     prompts = make_task(task, model, n=options.n)
     score_edges(model, prompts.pairs[:2], method="eap")  # what the first run of a process takes is nobody's
-    _, eap = timed(lambda: score_edges(model, prompts, method="eap"))
-    scores, seconds = timed(lambda: score_neurons(model, prompts, method=method))
+    scores = score_neurons(model, prompts, method=method)
     best = scores.top_neurons(MEASURED).names
-    _, edges = timed(lambda: score_neuron_edges(model, prompts, best[:FOLLOWED]))
+    rounds = [
+        (
+            timed(lambda: score_edges(model, prompts, method="eap")),
+            timed(lambda: score_neurons(model, prompts, method=method)),
+            timed(lambda: score_neuron_edges(model, prompts, best[:FOLLOWED])),
+        )
+        for _ in range(options.rounds)
+    ]
     exact = patch_neurons(model, prompts, best)
     found = agreement([scores[name] for name in best], [exact[name] for name in best])
     held_out = make_task(task, model, n=options.held_out, split="held-out")
@@ -93,9 +103,9 @@ def measured(model: Model, task: str, method: str, options: argparse.Namespace) 
         "neurons": scores.graph.n_neurons,
         "n": len(prompts),
         "held_out": len(held_out),
-        "eap_cpu_seconds": round(eap, 2),
-        "cpu_seconds": round(seconds, 2),
-        "edges_cpu_seconds": round(edges, 2),
+        "eap_cpu_seconds": [round(eap, 2) for eap, _, _ in rounds],
+        "cpu_seconds": [round(seconds, 2) for _, seconds, _ in rounds],
+        "edges_cpu_seconds": [round(edges, 2) for _, _, edges in rounds],
         "largest": {name: [round(float(one[name]), 5) for one in (scores, exact)] for name in best},
         "r": found.pearson.value,
         "same_sign": found.sign_agreement.value,
@@ -106,11 +116,11 @@ def measured(model: Model, task: str, method: str, options: argparse.Namespace) 
     }
 
 
-def timed(make: Callable[[], Made]) -> tuple[Made, float]:
-    """What is made, and the CPU seconds that it took."""
+def timed(make: Callable[[], object]) -> float:
+    """The CPU seconds that it takes."""
     begun = time.process_time()
-    made = make()
-    return made, time.process_time() - begun
+    make()
+    return time.process_time() - begun
 
 
 def points(curve: NeuronCurve) -> list[dict[str, Any]]:
@@ -134,18 +144,33 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def largest(rows: list[dict[str, Any]]) -> str:
+    """The neurons of largest estimate by EAP, with their exact effects, as a table of Markdown."""
+    lines = [("model, task", "metric", "the largest: exact effect (estimate)"), ("---",) * 3]
+    for row in rows:
+        if row["method"] == "eap":
+            named = list(row["largest"].items())[:NAMED]
+            said = ", ".join(f"`{name}` {exact:.2f} ({estimate:.2f})" for name, (estimate, exact) in named)
+            lines.append((f"{row['model']}, {row['task']}", f"{row['full']:.2f}", said))
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
-    whole, edges = row["cpu_seconds"] / row["eap_cpu_seconds"], row["edges_cpu_seconds"] / row["eap_cpu_seconds"]
     return (
         f"{row['model']}, {row['task']}",
         f"`{row['method']}`",
-        f"{whole:.2f}",
-        f"{whole + edges:.2f}",
+        f"{median(ratios(row, 'cpu_seconds')):.2f}",
+        f"{median(ratios(row, 'cpu_seconds', 'edges_cpu_seconds')):.2f}",
         f"{row['r']:.2f}",
         f"{row['every_head']:.2f}",
         *(_at(row, "nodes", share) for share in SHOWN),
         *(_at(row, "neurons", share) for share in SHOWN),
     )
+
+
+def ratios(row: dict[str, Any], *parts: str) -> list[float]:
+    """Of each round, how many times EAP's time some parts took together."""
+    return [sum(times) / eap for eap, *times in zip(row["eap_cpu_seconds"], *map(row.get, parts), strict=True)]
 
 
 def _at(row: dict[str, Any], what: str, share: float) -> str:

@@ -21,8 +21,12 @@ SHOWN = {
     "page": "page",
     "likeness of two runs": "comparing two",
     "export parquet": "Parquet",
+    "import parquet": "reading it",
     "export csv": "CSV",
+    "import csv": "reading it",
     "export eap-ig-json": "EAP-IG's JSON",
+    "import eap-ig-json": "reading it",
+    "export mib-circuits": "MIB's nine circuits",
 }
 
 

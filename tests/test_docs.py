@@ -13,7 +13,7 @@ import pytest
 from edgewise import errors
 from edgewise.engine.run.passes import Passes
 from edgewise.graph import Graph, GraphSpec
-from edgewise.graph.scores import ARRAYS, MARKS
+from edgewise.graph.score_arrays import ARRAYS, MARKS
 from edgewise.methods import ESTIMATES
 from edgewise.report.cost import passes_words
 from edgewise.runs.store import folder

@@ -44,7 +44,7 @@ def parse_json(text: str | bytes) -> Any:
 def shown(value: Any, most: int = 80) -> str:
     """A value in few letters, whatever it is: for messages."""
     try:
-        text = repr(value)
+        text = " ".join(repr(value).split())
     except (ValueError, RecursionError):  # a number of thousands of digits; lists in lists without end
         return f"a {type(value).__name__} that is too large to show"
     return text if len(text) <= most else f"{text[:most]}..."

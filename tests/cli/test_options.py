@@ -184,7 +184,7 @@ def caught_by(cli: Cli, monkeypatch: pytest.MonkeyPatch, words: Sequence[str]) -
         raise RunError("enough")
 
     monkeypatch.setattr("edgewise.verbs.discover.discover_run", caught)
-    monkeypatch.setattr("edgewise.runs.neurons.find_neurons", caught)
+    monkeypatch.setattr("edgewise.verbs.neurons.find_neurons", caught)
     monkeypatch.setattr("edgewise.cli.discover.refuse_unreadable", lambda _: None)
     said = cli(*words)
     assert "enough" in said.err, said

@@ -8,13 +8,14 @@ import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from edgewise.engine.gradients import narrow
+from edgewise.engine.run import at_once
 from edgewise.models import load_model
 from edgewise.search import score_edges
 from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptPair
 
 
-# A layer has 7 destinations. 7: an MLP and an attention; 10: two layers; 10,000: all when the backward pass is over.
+# A layer has 7 destinations: an MLP and an attention, two layers, all when the backward pass is over.
 @pytest.mark.parametrize("enough", [7, 10, 10_000])
 @pytest.mark.parametrize("method", ["eap", "eap-ig-activations", "atp-star"])
 def test_scores_do_not_depend_on_how_many_are_enough(monkeypatch: pytest.MonkeyPatch, method: str, enough: int) -> None:
@@ -24,8 +25,10 @@ def test_scores_do_not_depend_on_how_many_are_enough(monkeypatch: pytest.MonkeyP
     pairs = [PromptPair(clean, corrupted, (1,), (2,)) for clean, corrupted in torch.randint(0, 20, (5, 2, 6)).tolist()]
     monkeypatch.setattr("edgewise.engine.gradients.heads.gradient_tokens", lambda device: 12)
     conditions = Conditions(batch_size=4)
-    monkeypatch.setattr(narrow, "ENOUGH", 1)
+    monkeypatch.setattr(at_once, "NARROW", 0)
     alone = score_edges(model, pairs, conditions=conditions, method=method).values
-    monkeypatch.setattr(narrow, "ENOUGH", enough)
+    monkeypatch.setattr(at_once, "NARROW", 100)
+    for module in (narrow, at_once):
+        monkeypatch.setattr(module, "ENOUGH", enough)
     together = score_edges(model, pairs, conditions=conditions, method=method).values
     assert np.nanmax(np.abs(together - alone)) <= 1e-12 * np.nanmax(np.abs(alone))

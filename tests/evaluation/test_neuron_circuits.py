@@ -141,5 +141,9 @@ def test_circuits() -> None:
         scores.best(graph.n_nodes + 1)
     with pytest.raises(SelectionError, match="circuit mask is bool"):
         NeuronCircuit(graph, np.zeros(3, dtype=np.bool_))
-    with pytest.raises(SelectionError, match="the circuit is of"):
+    with pytest.raises(SelectionError, match=r"names are given as a list, such as \['m0\.n1'\]"):
+        NeuronCircuit.from_nodes(graph, "m0.n1")
+    with pytest.raises(SelectionError, match="circuit is of the kind NeuronScores; give a NeuronCircuit"):
+        evaluate_neurons(shaped("gpt2"), PROMPTS, scores)  # type: ignore[arg-type]
+    with pytest.raises(SelectionError, match="circuit is of a model of 8 heads and 256 neurons"):
         evaluate_neurons(shaped("opt"), PROMPTS, circuit)

@@ -75,7 +75,7 @@ def ranking() -> EdgeScores:
 
 
 def sizes() -> Sizes:
-    return Sizes(lambda n: top_n(ranking(), n), model_and_twin()[0].graph.n_edges)
+    return Sizes(lambda n: top_n(ranking(), n).mask, model_and_twin()[0].graph.n_edges)
 
 
 def search(target: Target) -> SmallestSearch:
@@ -167,7 +167,7 @@ def test_it_goes_on_from_every_state() -> None:
 
 
 def test_a_target_out_of_reach_gives_what_comes_nearest() -> None:
-    half = Sizes(lambda n: top_n(ranking(), n), 60)
+    half = Sizes(lambda n: top_n(ranking(), n).mask, 60)
     one = SmallestSearch(model_and_twin()[0], ROWS, half, Target("kl", 1e-9))
     chosen, reached = one.result(state := last_of(one.states()))
     assert not reached

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -80,6 +81,25 @@ def test_what_computes_something_else_is_refused_in_one_line() -> None:
         load_model(HookedTransformer(LensCheckpoint(dump(attn_scores_soft_cap=50.0), checkpoint(dump()).tensors)))
     with pytest.raises(ModelError, match=r"'HookedTransformer' is already loaded: dtype"):
         load_model(given, dtype="float64")
+
+
+@pytest.mark.filterwarnings("ignore::edgewise.errors.EdgewiseWarning")
+def test_discover_takes_one_in_the_place_of_a_name(tmp_path: Path) -> None:
+    """Scores are those of the same checkpoint by its folder; the record has the digests of what was given."""
+    source = checkpoint(dump())
+    given = HookedTransformer(source)
+    given.register_parameter("W_E", nn.Parameter(torch.zeros(1, dtype=torch.float64)))
+    row = {"corrupted": [1, 4, 3], "answers": [5], "wrong_answers": [6]}
+    rows = [{"clean": [1, n, 3], **row} for n in (2, 7, 8)]
+    (tmp_path / "ids.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    asked: dict[str, Any] = {"data": tmp_path / "ids.jsonl", "method": "eap", "top": 9, "pictures": False}
+    run = edgewise.discover(model=given, out=tmp_path / "memory", **asked)
+    folder = source.write(tmp_path / "folder")
+    stored = edgewise.discover(model=folder, dtype="float64", out=tmp_path / "stored", **asked)
+    torch.testing.assert_close(torch.tensor(run.scores.values), torch.tensor(stored.scores.values), equal_nan=True)
+    assert run.config.model.startswith("memory:HookedTransformer@")
+    assert run.record.identity["model/class"] == "HookedTransformer"
+    assert set(run.record.identity) >= {"model/config", "model/weights"}
 
 
 # The package itself
@@ -228,7 +248,10 @@ def test_the_packages_own_eap_is_ours_with_clean_and_corrupted_exchanged() -> No
     names = edgewise.hook_names(taken)
     clean, corrupted = (torch.tensor([getattr(one, side) for one in pairs().pairs]) for side in ("clean", "corrupted"))
     config = theirs.EdgeAttributionConfig(granularity="edge")
-    found = theirs.attribution_patch(given, clean, corrupted, lambda x: x[0, -1, 4] - x[0, -1, 9], config)
+    try:
+        found = theirs.attribution_patch(given, clean, corrupted, lambda x: x[0, -1, 4] - x[0, -1, 9], config)
+    except NotImplementedError:
+        pytest.skip("this TransformerLens scores nodes alone")
     exchanged = tuple(PromptPair(one.corrupted, one.clean, one.answers, one.wrong_answers) for one in pairs().pairs)
     ours = edgewise.score_edges(taken, PromptSet("exchanged", exchanged), method="eap")
     totals = dict.fromkeys(ours, 0.0)

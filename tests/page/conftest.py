@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import pytest
 
+from edgewise.report.page.neurons import neuron_page
 from edgewise.report.page.page import page_of
 from edgewise.runs.shown_prompts import ShownRow, Tokens
 from edgewise.runs.store.examples import EXAMPLES, Attention, Example, Examples, HeadPattern, Likely
 from edgewise.runs.store.folder import Run
+from edgewise.runs.store.neurons import NeuronRun
 from report.conftest import make_checked_run, make_run
 
 if TYPE_CHECKING:
@@ -91,13 +93,13 @@ def show(browser: Browser, tmp_path: Path) -> Iterator[Show]:
     """Show runs; at the end nothing may have been said on any console, and no request left the page."""
     opened: list[Shown] = []
 
-    def of(*runs: Run, width: int = 1280, height: int = 900, scheme: str = "light") -> Shown:
+    def of(*runs: Run | NeuronRun, width: int = 1280, height: int = 900, scheme: str = "light") -> Shown:
         tab = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
         shown = Shown(tab)
         tab.on("request", shown.asked)
         opened.append(shown)
         path = tmp_path / f"page-{len(opened)}.html"
-        path.write_text(page_of(runs), encoding="utf-8")
+        path.write_text(text_of(runs), encoding="utf-8")
         tab.goto(path.as_uri())
         return shown
 
@@ -105,6 +107,13 @@ def show(browser: Browser, tmp_path: Path) -> Iterator[Show]:
     for shown in opened:
         shown.tab.close()
         assert shown.said == []
+
+
+def text_of(runs: Sequence[Run | NeuronRun]) -> str:
+    """The page of runs, or of one of neurons."""
+    if isinstance(runs[0], NeuronRun):
+        return neuron_page(runs[0])
+    return page_of([run for run in runs if isinstance(run, Run)])
 
 
 @pytest.fixture

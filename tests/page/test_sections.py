@@ -55,7 +55,7 @@ def test_the_csv_holds_what_is_chosen(show: Show, run: Run, tmp_path: Path) -> N
     shown = show(run)
     shown.tab.get_by_label("Filter the table").fill("input->")
     with shown.tab.expect_download() as saving:
-        shown.tab.locator("#csv").click()
+        shown.tab.locator("#edges-csv").click()
     assert saving.value.suggested_filename == "run-edges.csv"
     saving.value.save_as(tmp_path / "edges.csv")
     with (tmp_path / "edges.csv").open(newline="") as file:

@@ -104,6 +104,11 @@ def test_of_a_hundred_edges_few_run_behind_a_node() -> None:
     assert sum(hidden(unrolled_scene(top_n(scores(), 100), scores(), Heading("title")))) <= 20
 
 
+def test_a_circuit_of_no_edge_says_so() -> None:
+    scene = unrolled_scene(Circuit(BY_READER, np.zeros_like(BY_READER.mask)), scores(), Heading("title"))
+    assert "no edge is kept" in [item.text for item in scene.items if isinstance(item, Text)]
+
+
 def test_of_a_distance_what_raises_it_helps() -> None:
     circuit = top_n(scores(), 30)
     for distance in (False, True):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import edgewise
@@ -24,17 +25,21 @@ from edgewise.errors import (
     SelectionError,
     SettingError,
 )
+from edgewise.evaluation.agreement import agreement
 from edgewise.evaluation.neurons import evaluate_neurons
 from edgewise.models import load_model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
+from edgewise.runs.exchange.leaving import export
 from edgewise.runs.neuron_evaluation import evaluate_neuron_run
 from edgewise.runs.neurons import find_neurons
-from edgewise.runs.prompts import read_prompts
+from edgewise.runs.prompts import prompts_of, read_prompts
 from edgewise.runs.steps import Execution
 from edgewise.runs.store.folder import load_run
 from edgewise.runs.store.neurons import NeuronRun, load_neuron_run
+from edgewise.runs.verify import verify
 from edgewise.search.exact.neuron_scores import score_neurons
+from edgewise.search.exact.neurons import patch_neurons
 from edgewise.settings.conditions import Conditions
 from edgewise.settings.selection import Selection
 from stopping import stopped
@@ -95,6 +100,52 @@ def test_the_table_has_every_node_best_first(finished: NeuronRun) -> None:
     assert {row["node"] for row in rows if row["in_circuit"] == "true"} == set(finished.circuit)
     for row in rows[::20]:
         assert float(row["score"]) == pytest.approx(finished.scores[row["node"]], rel=1e-6)
+
+
+def test_a_verification_holds_scores_against_exact_effects(asked: RunConfig, tmp_path: Path) -> None:
+    run = find_neurons(replace(asked, evaluate=False), tmp_path / "run")
+    model = load_model(asked.model, dtype="float64")
+    exact = patch_neurons(model, read_prompts(str(asked.data), model), np.ones(len(run.scores), dtype=np.bool_))
+    some = verify(run.folder, edges=40, top=20, seed=3)
+    assert some.agreement.measured == 46  # six of them the run's own
+    assert (some.asked["top"], some.asked["lot"], some.asked["verified"]) == (20, 4, 6)
+    for effect in some.effects:
+        assert effect.exact == pytest.approx(exact[effect.name], abs=1e-10)
+        assert effect.score == run.scores[effect.name]
+        assert effect.in_circuit == (effect.name in run.circuit)
+    assert verify(run.folder, edges=40, top=20, seed=3).reused
+    every = verify(run.folder, edges=None, execution=Execution(overwrite=True))
+    direct = agreement(run.scores, exact, k=12)
+    for name in ("r2", "slope", "spearman", "sign_agreement", "recall"):
+        assert getattr(every.agreement, name).value == pytest.approx(getattr(direct, name).value, rel=1e-12)
+    assert every.agreement.is_exact
+    with pytest.warns(EdgewiseWarning, match=r"with it went verification\.json; measure it again"):
+        find_neurons(replace(asked, evaluate=False, selection=Selection(top=3)), run.folder)
+    measured = find_neurons(replace(asked, evaluate=False, exact=396, neuron_edges=0), tmp_path / "exact")
+    with pytest.raises(RunError, match="its scores are exact already, all measured by --exact"):
+        verify(measured.folder)
+
+
+def test_tables_of_other_programs_have_every_node(finished: NeuronRun, tmp_path: Path) -> None:
+    scores, tables = finished.scores, {}
+    for name in ("csv", "jsonl", "parquet"):
+        written = export(finished.folder, name, tmp_path / f"nodes.{name}")
+        assert "neuron-edges" not in written.lost
+        if name == "csv":
+            tables[name] = pd.read_csv(tmp_path / "nodes.csv")
+        elif name == "jsonl":
+            tables[name] = pd.read_json(tmp_path / "nodes.jsonl", lines=True)
+        else:
+            tables[name] = pd.read_parquet(tmp_path / "nodes.parquet")
+    for table in tables.values():
+        assert table["node"].tolist() == list(scores)
+        assert table["layer"].tolist() == [int(name[1 : name.index(".")]) for name in scores]
+        assert set(table["node"][table["in_circuit"]]) == set(finished.circuit)
+        np.testing.assert_array_equal(table["exact"], scores.verified)
+        for column, values in (("score", scores.values), ("stderr", scores.stderr), ("estimate", scores.estimated)):
+            np.testing.assert_allclose(table[column], values, rtol=1e-6, atol=1e-12)
+    with pytest.raises(FormatError, match="holds a run of neurons, and graphml is of edges and nodes; use csv, jsonl"):
+        export(finished.folder, "graphml", tmp_path / "nodes.graphml")
 
 
 def test_a_finished_run_is_read_again(asked: RunConfig, tmp_path: Path) -> None:
@@ -172,7 +223,7 @@ def test_folders_hold_one_kind_of_run(finished: NeuronRun, config: RunConfig, as
         find_neurons(asked, tmp_path / "edges")
     with pytest.raises(RunError, match="holds no run of neurons; give the --out of a finished"):
         load_neuron_run(tmp_path / "edges")
-    with pytest.raises(RunError, match="holds a run of neurons; this takes one of edges or nodes"):
+    with pytest.raises(RunError, match="holds a run of neurons, and this takes one of edges or nodes; see it"):
         load_run(finished.folder)
 
 
@@ -185,7 +236,7 @@ def test_folders_hold_one_kind_of_run(finished: NeuronRun, config: RunConfig, as
         ({"bootstrap": 50}, RunError, "--bootstrap is of edges and nodes; leave it out with --level neuron"),
         ({"budget": 3.0, "exact": None}, RunError, "--budget is of edges and nodes"),
         ({"selection": Selection(prune=True)}, RunError, "--prune is of edges and nodes"),
-        ({"selection": Selection(keep=0.9)}, RunError, "--keep is of edges and nodes"),
+        ({"selection": Selection(top=5, stable=True)}, RunError, "--stable is of edges and nodes"),
         ({"selection": Selection(top=10_000)}, SelectionError, "the model has 396 heads and neurons; give at most 396"),
         ({"settings": {"steps": 3}}, SettingError, "steps"),
     ],
@@ -216,6 +267,49 @@ def test_selections(finished: NeuronRun, asked: RunConfig, tmp_path: Path) -> No
     above = Selection(threshold=abs(run.scores.top(5)[4].score))
     kept = find_neurons(replace(asked, selection=above, exact=0, evaluate=False), tmp_path / "above").circuit
     assert set(kept) == set(run.scores.top(5).names)
+
+
+@pytest.mark.parametrize("selection", [Selection(keep=0.8), Selection(max_kl=0.002, by="helpful")])
+def test_the_fewest_that_are_good_enough(
+    asked: RunConfig, tmp_path: Path, selection: Selection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = replace(asked, selection=selection, exact=0, neuron_edges=0)
+    run = find_neurons(wanted, tmp_path / "run")
+    assert run.sized is not None
+    assert run.unsized is None
+    assert run.sized.reached
+    assert len(run.circuit) == run.sized.size == run.record.counts.circuit_heads + run.record.counts.circuit_neurons
+    assert run.record.rule == f"{selection.describe('neuron')}: {run.sized.size}"
+    model = load_model(asked.model, dtype="float64")
+    prompts = prompts_of(replace(run.config, split="held-out"), model)
+    assert run.sized.prompts.fingerprint == prompts.fingerprint() != run.record.prompts.fingerprint
+
+    def good(size: int) -> bool:
+        found = evaluate_neurons(model, prompts, run.scores.best(size, selection.by))
+        if selection.keep is None:
+            assert selection.max_kl is not None
+            return found.circuit.measured.kl <= selection.max_kl
+        return found.faithfulness is not None and found.faithfulness >= selection.keep
+
+    assert good(run.sized.size)
+    assert not good(run.sized.size - 1)
+    measured = {point.size: point for point in run.sized.points}
+    assert 0 in measured
+    assert len(run.scores) in measured
+    assert run.evaluated is not None
+    assert run.evaluated.faithfulness == pytest.approx(measured[run.sized.size].faithfulness, abs=1e-9)
+    # The same, where it was stopped while sizes were measured; and from scores that were there.
+    monkeypatch.setattr("edgewise.runs.resume.Saver", lambda save: type("Always", (), {"offer": staticmethod(save)}))
+    stopped(
+        lambda execution: find_neurons(wanted, tmp_path / "stopped", execution),
+        lambda progress: progress.step == "measuring circuits of several sizes" and progress.done > 3,
+    )
+    assert (tmp_path / "stopped" / "neurons-sizes.progress.safetensors").is_file()
+    assert find_neurons(wanted, tmp_path / "stopped").sized == run.sized
+    find_neurons(replace(wanted, selection=Selection(top=3)), tmp_path / "anew")
+    anew = find_neurons(wanted, tmp_path / "anew")
+    assert (anew.sized, anew.circuit) == (run.sized, run.circuit)
+    assert find_neurons(wanted, tmp_path / "anew").reused
 
 
 @pytest.mark.parametrize("name", ["neurons.json", "neurons.safetensors", "neurons-faithfulness.json"])

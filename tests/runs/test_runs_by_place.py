@@ -23,6 +23,7 @@ from edgewise.runs.contest.shared import share
 from edgewise.runs.discover import discover, find_circuit
 from edgewise.runs.evaluate import evaluate
 from edgewise.runs.evaluated_circuit import circuit_of_file, circuit_of_run
+from edgewise.runs.exchange.coming import take_in
 from edgewise.runs.exchange.leaving import export
 from edgewise.runs.methods import get_method
 from edgewise.runs.specificity import specificity
@@ -271,6 +272,27 @@ def test_runs_with_and_without_places_are_compared_by_their_sums(run: Run, tmp_p
     ):
         with pytest.raises(RunError, match="kept apart by place, and other prompts have other places; give a run wit"):
             what()
+
+
+def test_a_table_by_place_comes_back_as_a_run_by_place(run: Run, tmp_path: Path) -> None:
+    export(run.folder, "csv", tmp_path / "edges.csv")
+    with (tmp_path / "edges.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    kept = [row for row in rows if row["in_circuit"].lower() == "true"]
+    with (tmp_path / "few.csv").open("w", newline="") as file:
+        table = csv.DictWriter(file, rows[0])
+        table.writeheader()
+        table.writerows(kept)
+    for name, graph in (("edges.csv", "demo"), ("few.csv", str(run.folder))):
+        found = take_in(tmp_path / name, graph, tmp_path / f"{name} run", given={"task": "ioi", "n": 6}).run
+        assert found is not None
+        assert (found.config.positions, found.circuit) == ("spans", run.circuit)
+        again = evaluate(circuit_of_run(found.folder, {}), EvaluationRequest(curve=False), None).results
+        assert run.evaluated is not None
+        assert again.faithfulness == pytest.approx(run.evaluated.faithfulness, abs=1e-6)
+    (tmp_path / "odd.csv").write_text((tmp_path / "few.csv").read_text().replace("END", "STOP"))
+    with pytest.raises(RunError, match=r"odd.csv: edges at .*STOP.*; the prompts have at IO, S1, .*; give their spans"):
+        take_in(tmp_path / "odd.csv", "demo", tmp_path / "other", given={"task": "ioi", "n": 6})
 
 
 def test_readers_need_positions(tmp_path: Path) -> None:

@@ -12,8 +12,10 @@ from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
 from edgewise.runs.steps import Execution
 from edgewise.runs.store import folder as folder_module
+from edgewise.runs.store.folder import PICTURES
 from edgewise.runs.store.lock import writing
-from edgewise.runs.store.shown import PAGE, PICTURES, are_shown, write_shown
+from edgewise.runs.store.names import PAGE
+from edgewise.runs.store.shown import are_shown, write_shown
 from stored import contents
 
 pytestmark = pytest.mark.slow

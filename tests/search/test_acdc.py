@@ -159,7 +159,7 @@ def test_a_search_that_begins_with_what_another_ended_with_removes_nothing_that_
     found = acdc(model, pairs, 1e-4, metric="logit-diff", absolute=True).circuit()
     again = acdc(model, pairs, 1e-4, metric="logit-diff", absolute=True, start=found)
     assert (again.circuit().mask == found.mask).all()
-    assert len(again.trace) == found.n_edges
+    assert len(again.trace) == again.done == again.total == found.n_edges
 
 
 TAUS = (0.0003, 0.001, 0.004, 0.05)

@@ -70,6 +70,12 @@ slots:
     assert {row.pair for row in ours} == {row.pair for row in theirs}
 
 
+def test_a_name_twice_in_yaml_is_refused(template):
+    text = "clean: 'The {a} is'\nslots:\n  a: [bag, hat]\n  b: [red]\n  a: [cup]\nanswers: ' {b}'\n"
+    with pytest.raises(DataError, match="line 5: 'a' stands there twice; give each name once"):
+        template(text, "mine.yaml")
+
+
 def test_two_slots_change_places(template, encoder):
     text = """
 clean = "{one} met {two}. {one}"
@@ -117,7 +123,7 @@ def test_only_fillers_of_the_commonest_length_stay_and_the_others_are_named(temp
         "Papua New": "not 1 token as most",
         "Atlantis": "its answer is not one token",
     }
-    (line,) = described(found.dropped, template(TABLE % "resample").slots)
+    (line,) = described(found.dropped)
     assert line.startswith("slot 'land': 3 of 7 fillers left out (")
 
 
@@ -160,6 +166,7 @@ def test_a_task_of_the_library_has_a_source_and_holds_whole_words_out(name, gpt2
             row.fillers[slot] for row in rows for slot in row.fillers if one.slots[slot].words.name == one.split
         }
     assert not words["discovery"] & words["held-out"]
+    assert bool(words["held-out"]) != any(step.companions for step in fitted.form.steps(True)), "pairs, or words"
     assert make_task(name, gpt2_tokenizer, n=3).pairs == make_task(name, gpt2_tokenizer, n=3).pairs
 
 

@@ -130,7 +130,7 @@ def score_neuron_edges(last: NeuronEdgeState) -> NeuronEdges:
 
 
 def _neurons(graph: NeuronGraph, names: Sequence[str]) -> list[int]:
-    found = sorted({graph.node(name) for name in names})
+    found = graph.nodes(names)
     heads = [graph.name(node) for node in found if not graph.is_neuron[node]]
     if heads or not found:
         raise SelectionError(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from edgewise import processes
 from edgewise.attribution.loop import refuse_flat, say_halved
@@ -41,7 +42,7 @@ class NeuronState:
         planned_batch_size: the same as it was at the start; more than ``batch_size`` where memory ran out.
         moments: of the per-prompt scores.
         clean_metric: the metric of every prompt on the clean run, ``[total]``, NaN where not yet done.
-        corrupted_metric: likewise on the corrupted run.
+        corrupted_metric: likewise on the corrupted run; NaN of edges, whose pass does not know it.
         steepest: the largest ``|dL/dlogits|`` seen.
     """
 
@@ -167,9 +168,13 @@ def _step(
     batch = Batch.of([pairs[i] for i in rows], model.device, causal=model.wiring.causal)
     path = MetricPath(metric, batch.metric)
     scored = score(model, batch, path)
-    clean, corrupted = (
-        metric_values(metric, logits, batch.metric, scored.clean_logits).double().cpu().numpy()
-        for logits in (scored.clean_logits, scored.corrupted_logits)
-    )
-    values = scored.nodes if isinstance(scored, NeuronBatchScores) else torch.cat([scored.into, scored.out_of], -1)
-    return rows, values.cpu().numpy(), clean, corrupted, path.steepest
+
+    def of(logits: Tensor) -> Array:
+        values: Array = metric_values(metric, logits, batch.metric, scored.clean_logits).double().cpu().numpy()
+        return values
+
+    clean = of(scored.clean_logits)
+    if isinstance(scored, NeuronBatchScores):
+        return rows, scored.nodes.cpu().numpy(), clean, of(scored.corrupted_logits), path.steepest
+    both = torch.cat([scored.into, scored.out_of], -1)
+    return rows, both.cpu().numpy(), clean, np.full_like(clean, np.nan), path.steepest

@@ -76,7 +76,7 @@ def discover(
     command is shown again; a run that was stopped goes on where it was.
 
     With --level neuron every head and every MLP neuron is scored instead, and the best are kept: neurons.json,
-    neurons.safetensors and neurons.csv.
+    neurons.safetensors, neurons.csv and a page of them.
 
     Several --data or --task are sets of prompts: each is a run of its own within the folder, and what they share and
     what is specific to each is told as by `edgewise shared`.
@@ -87,14 +87,14 @@ def discover(
         return
     refuse_unreadable(given := {**given, **sets[0]} if sets else given)
     if given.get("level") == "neuron":
-        _neurons(given, out, overwrite, as_json)
+        _neurons(given, out, overwrite, as_json, pictures=not no_pictures)
         return
     from edgewise.report.contest.sweep import show_sweep
     from edgewise.report.document import run_document, warnings
     from edgewise.report.text import show_run
     from edgewise.runs.contest.sweep import grid, sweep, sweep_table
     from edgewise.runs.store.codec import to_json
-    from edgewise.runs.store.shown import PAGE
+    from edgewise.runs.store.names import PAGE
     from edgewise.verbs.asked import config_of
     from edgewise.verbs.discover import find
 
@@ -129,20 +129,22 @@ def asked_of(given: Given) -> tuple[Given, dict[str, tuple[Any, ...]]]:
     return {name: value[0] if name in several else value for name, value in left.items()}, swept
 
 
-def _neurons(given: Given, out: Path, overwrite: bool, as_json: bool) -> None:
+def _neurons(given: Given, out: Path, overwrite: bool, as_json: bool, *, pictures: bool) -> None:
     """Score heads and neurons, and keep the best."""
     from edgewise.report.neurons import neuron_warnings, neurons_document, show_neurons
-    from edgewise.runs.neurons import find_neurons
+    from edgewise.runs.store.names import PAGE
     from edgewise.verbs.asked import config_of
+    from edgewise.verbs.neurons import find
 
     with carried_out(given, overwrite) as execution:
         asked, swept = asked_of(given)
         if swept:
             raise RunError(f"{flag(next(iter(swept)))} has several values; give one with --level neuron")
-        run = find_neurons(config_of(asked), out, execution)
+        run = find(config_of(asked), out, execution, pictures=pictures)
     output.warn(neuron_warnings(run))
     if as_json:
         output.document("neurons", neurons_document(run))
         return
     output.result(show_neurons(run))
-    output.result(f"\n{'Found the finished run in' if run.reused else 'Wrote'} {out}")
+    output.result(f"\nPictures and numbers on one page: {out / PAGE}" if pictures else "")
+    output.result(f"{'Found the finished run in' if run.reused else 'Wrote'} {out}")

@@ -39,24 +39,28 @@ def draw(
 
     Files: circuit.svg, circuit.png, scores.svg, scores.png, and its page again, report.html; SVG and page are light or
     dark as the reader's screen is. Of a circuit with more than 300 edges the 300 strongest are drawn, unless
-    --strongest says otherwise.
+    --strongest says otherwise. Of a run of neurons: neurons.svg and neurons.png, effects by layer and faithfulness by
+    size.
     """
-    from edgewise.cli.pictures import draw_run
+    from edgewise.cli.pictures import draw_neurons, draw_run
     from edgewise.report.scenes import run_choice
     from edgewise.runs.steps import Progress
-    from edgewise.runs.store.folder import load_run
+    from edgewise.runs.store.either import load_any
+    from edgewise.runs.store.neurons import NeuronRun
     from edgewise.verbs.pictures import DRAWING
 
     formats = cast("list[Format] | None", picture_format)  # an unknown one is refused
     with ShownProgress("draw again") as shown:
-        run = load_run(folder)
+        run = load_any(folder)
         shown(Progress(DRAWING))
-        written = draw_run(run, out, strongest, formats)
-    choice = run_choice(run, strongest)
+        if isinstance(run, NeuronRun):
+            written, counts, said = draw_neurons(run, out, strongest, formats), dict[str, int](), ""
+        else:
+            written, choice = draw_run(run, out, strongest, formats), run_choice(run, strongest)
+            counts = {"drawn": len(choice.edges), "edges": choice.total}
+            said = f"drew {len(choice.edges):,} of the circuit's {choice.total:,} edges"
     if as_json:
-        counts = {"drawn": len(choice.edges), "edges": choice.total}
         output.document("drawing", {"folder": str(run.folder), "files": [str(path) for path in written], **counts})
         return
-    output.result(f"drew {len(choice.edges):,} of the circuit's {choice.total:,} edges")
-    for path in written:
-        output.result(str(path))
+    for line in filter(None, (said, *map(str, written))):
+        output.result(line)

@@ -46,12 +46,14 @@ def open_page(
 
 def _page(folder: Path, shown: ShownProgress) -> Path:
     """The page of a run, or of the results of several; made where a run has none."""
-    from edgewise.runs.store.folder import PAGE, load_run
+    from edgewise.runs.store.folder import load_run
+    from edgewise.runs.store.names import PAGE
+    from edgewise.runs.store.neurons import holds_neurons, load_neuron_run
     from edgewise.verbs.pictures import write_page
 
     path = folder / PAGE
     if not path.is_file():
-        write_page(load_run(folder), shown)
+        write_page(load_neuron_run(folder) if holds_neurons(folder) else load_run(folder), shown)
     return path
 
 

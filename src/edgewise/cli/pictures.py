@@ -8,10 +8,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgewise.cli import output
+from edgewise.errors import SettingError
 
 if TYPE_CHECKING:
     from edgewise.report.pictures import Format
     from edgewise.runs.store.folder import Run
+    from edgewise.runs.store.neurons import NeuronRun
+
+
+def draw_neurons(
+    run: NeuronRun, out: Path | None = None, top: int | None = None, formats: Sequence[Format] | None = None
+) -> tuple[Path, ...]:
+    """Draw a run of neurons, write picture and page, and return their paths. Raises SettingError for a number."""
+    from edgewise.report.neuron_pictures import neuron_picture_files
+    from edgewise.report.page.neurons import neuron_page
+    from edgewise.report.pictures import BY_DEFAULT
+    from edgewise.runs.store.names import PAGE
+    from edgewise.runs.store.shown import write_shown
+
+    if top is not None:
+        raise SettingError("--strongest is of edges; leave it out for a run of neurons")
+    files = neuron_picture_files(run, formats or BY_DEFAULT) | {PAGE: neuron_page(run).encode()}
+    return write_shown(run, files, out)
 
 
 def draw_run(
@@ -21,7 +39,8 @@ def draw_run(
     from edgewise.report.page.page import page
     from edgewise.report.pictures import BY_DEFAULT, picture_files
     from edgewise.report.scenes import run_choice
-    from edgewise.runs.store.shown import PAGE, write_shown
+    from edgewise.runs.store.names import PAGE
+    from edgewise.runs.store.shown import write_shown
 
     # The page comes last: where it stands, all of them do.
     files = picture_files(run, top, formats or BY_DEFAULT) | {PAGE: page(run).encode()}

@@ -36,7 +36,7 @@ def push(
     from edgewise.runs.push import push as put
     from edgewise.runs.store.folder import load_run
 
-    run = load_run(folder)
+    run = load_run(folder, instead="put its folder there with `hf upload REPO DIR`")
     pushed = put(run, repository, card(run, repository), private=private)
     if as_json:
         output.document("push", {"run": str(folder), **asdict(pushed)})

@@ -39,7 +39,7 @@ def report(
 
     _check(folders, out)
     with ShownProgress() as shown:
-        runs = [load_run(folder) for folder in folders]
+        runs = [load_run(folder, instead="it has a page of its own: `edgewise open DIR`") for folder in folders]
         shown(Progress(PAGING))
         out.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(out, page_of(runs).encode())

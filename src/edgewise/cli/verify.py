@@ -50,10 +50,11 @@ def verify(
 
     The edges most in doubt are measured, and some of the others drawn at random, on the run's own prompts; from
     these the agreement over all edges is estimated. The result goes to verification.json in DIR, with a picture beside
-    it, verification.svg. The same command shows it again; one that was stopped goes on where it was.
+    it, verification.svg. The same command shows it again; one that was stopped goes on where it was. Of a run of
+    neurons, heads and neurons are measured.
     """
     from edgewise.report.verification import show_verification, verification_document
-    from edgewise.runs.store.folder import VERIFICATION_PICTURES
+    from edgewise.runs.store.names import VERIFICATION_PICTURES
     from edgewise.verbs.verify import check
 
     with carried_out(given, overwrite) as execution:

@@ -30,11 +30,11 @@ from edgewise.evaluation.jackknife import half_width
 from edgewise.evaluation.recall import recall
 from edgewise.evaluation.sampling import Sample, strongest_first
 from edgewise.evaluation.weighted import line, pearson, spearman
-from edgewise.graph import EdgeScores, NodeScores
 from edgewise.graph.arrays import BoolArray, FloatArray
+from edgewise.graph.named import NamedScores
 
 _ALMOST_ONE = 1 - 1e-15
-Values = EdgeScores | NodeScores | npt.ArrayLike
+Values = NamedScores | npt.ArrayLike
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def agreement(estimated: Values, exact: Values, *, sample: Sample | None = None,
 
 
 def _flat(values: Values) -> FloatArray:
-    array = values.values if isinstance(values, EdgeScores | NodeScores) else values
+    array = values.values if isinstance(values, NamedScores) else values
     return np.asarray(array, dtype=np.float64)
 
 

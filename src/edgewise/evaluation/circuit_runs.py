@@ -28,7 +28,7 @@ class Kept(Protocol):
 
     def __len__(self) -> int: ...
     def kept(self, number: int) -> BoolArray:
-        """The edges that a circuit keeps, in the shape of its graph's mask."""
+        """What a circuit keeps, in the shape of its graph's mask."""
         ...
 
     def words(self, number: int) -> str:

@@ -19,6 +19,25 @@ HEADS, WITH_HEADS = "every head", "the circuit and every head"
 
 
 @dataclass(frozen=True, eq=False)
+class KeyedMasks:
+    """Circuits by number, each with what it is."""
+
+    masks: tuple[tuple[tuple[Any, ...], BoolArray], ...]
+
+    def __len__(self) -> int:
+        """Number of circuits."""
+        return len(self.masks)
+
+    def kept(self, number: int) -> BoolArray:
+        """The heads and neurons that a circuit keeps, ``[n_nodes]``."""
+        return self.masks[number][1]
+
+    def words(self, number: int) -> str:
+        """A circuit in words, for messages."""
+        return " ".join(map(str, self.masks[number][0]))
+
+
+@dataclass(frozen=True, eq=False)
 class NeuronCircuits:
     """The circuits of one evaluation, by number and by what they are.
 

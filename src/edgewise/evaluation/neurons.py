@@ -14,18 +14,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
 
-from edgewise.engine.patching.activations import kept_logits
-from edgewise.engine.run.activations import CorruptedActivations, Site, corrupted_activations, sites
-from edgewise.engine.run.batches import Batch
 from edgewise.engine.run.inputs import AnyMetric, metric_for, usable
 from edgewise.errors import ScoreError, SelectionError
 from edgewise.evaluation import measures
-from edgewise.evaluation.circuit_runs import CORRECT, KL, METRIC, Measures
+from edgewise.evaluation.circuit_runs import CORRECT, KL, METRIC
 from edgewise.evaluation.measures import Values
 from edgewise.evaluation.neuron_circuits import (
     CIRCUIT,
@@ -35,15 +29,15 @@ from edgewise.evaluation.neuron_circuits import (
     NEURONS,
     NODES,
     WITH_HEADS,
+    KeyedMasks,
     NeuronCircuits,
 )
 from edgewise.evaluation.neuron_result import KeptNeurons, NeuronCurve, NeuronEvaluation, NeuronPoint
+from edgewise.evaluation.neuron_runs import NeuronRuns
 from edgewise.evaluation.result import Measured, Spread
 from edgewise.generators import at_the_end_of
-from edgewise.graph.arrays import BoolArray
 from edgewise.graph.neurons import NeuronCircuit, NeuronScores
 from edgewise.graph.scores import Ranking
-from edgewise.metrics import Metric
 from edgewise.models import Model
 from edgewise.models.alone import one_at_a_time
 from edgewise.models.neurons import neuron_graph
@@ -112,14 +106,19 @@ def evaluating_neurons(
         ScoreError: numbers that are not finite.
     """
     graph = neuron_graph(model)
-    for what, given in (("circuit", circuit), ("scores", scores)):
+    for what, given, kind in (("circuit", circuit, NeuronCircuit), ("scores", scores, NeuronScores)):
+        if given is not None and not isinstance(given, kind):
+            raise SelectionError(f"{what} is of the kind {type(given).__name__}; give a {kind.__name__}")
         if given is not None and given.graph != graph:
-            raise SelectionError(f"the {what} is of {given.graph}, the model has {graph}; give its own")
+            raise SelectionError(
+                f"{what} is of a model of {given.graph.n_heads:,} heads and {given.graph.n_neurons:,} neurons, and this"
+                f" one has {graph.n_heads:,} and {graph.n_neurons:,}; give its own"
+            )
     measured = metric_for(prompts, metric)
     pairs = usable(model, prompts, measured)
     circuits = NeuronCircuits(circuit, scores, by, random, seed)
-    named = tuple(circuits.masks().items())
-    work = NeuronRuns(model, measured, sites(model), named, all(pair.answers for pair in pairs))
+    kept = KeyedMasks(tuple(circuits.masks().items()))
+    work = NeuronRuns(model, measured, kept, all(pair.answers for pair in pairs))
     table = start(model, pairs, work, conditions, stored)
     yield NeuronEvaluationState(circuits, measured.name, table)
     for filled in fill(model, pairs, work, table):
@@ -134,43 +133,6 @@ def evaluate_neurons(last: NeuronEvaluationState) -> NeuronEvaluation:
         Means over prompts of metric, KL and accuracy, and faithfulness with its standard error.
     """
     return last.result()
-
-
-@dataclass(frozen=True, eq=False)
-class NeuronRuns(Measures):
-    """What a table is filled with: metric, KL and correct answers of every prompt and circuit."""
-
-    model: Model
-    metric: Metric
-    places: tuple[Site, ...]
-    circuits: tuple[tuple[tuple[Any, ...], BoolArray], ...]
-    with_accuracy: bool
-
-    def open(self, batch: Batch) -> _NeuronRunsOfBatch:
-        """Run the corrupted prompts, and the clean ones with nothing patched."""
-        corrupted = corrupted_activations(self.model, self.places, batch)
-        every = torch.ones(1, self.places[-1].nodes.stop, dtype=torch.bool, device=self.model.device)
-        clean = kept_logits(self.model, self.places, corrupted, every)[0]
-        return _NeuronRunsOfBatch(self, batch, corrupted, clean, self.of_prompts(clean, batch))
-
-
-@dataclass(frozen=True, eq=False)
-class _NeuronRunsOfBatch:
-    """One micro-batch of prompts."""
-
-    work: NeuronRuns
-    batch: Batch
-    corrupted: CorruptedActivations
-    clean: Tensor
-    of_prompts: Mapping[str, Tensor]
-
-    def measure(self, targets: Sequence[int]) -> Mapping[str, Tensor]:
-        """Run the prompts with everything patched that is outside each of some circuits."""
-        work = self.work
-        kept = torch.tensor(np.stack([work.circuits[number][1] for number in targets]), device=work.model.device)
-        runs = kept_logits(work.model, work.places, self.corrupted, kept)
-        words = (" ".join(map(str, work.circuits[number][0])) for number in targets)
-        return work.of_runs(zip(words, runs, strict=True), self.batch, self.clean)
 
 
 class _Found:

@@ -29,7 +29,7 @@ from edgewise.errors import FormatError, SelectionError
 from edgewise.graph.arrays import BoolArray, FloatArray
 from edgewise.graph.circuit import Circuit
 from edgewise.graph.eapig_cfg import read_cfg, write_cfg
-from edgewise.graph.fields import entry, section
+from edgewise.graph.fields import entry, section, tensor_array
 from edgewise.graph.graph import Graph
 from edgewise.graph.kv_heads import kv_head_view, query_head_graph, query_head_view
 from edgewise.graph.many_edges import field_of, numbers, places_of_edges
@@ -263,11 +263,10 @@ def _nodes_in_graph(circuit: Circuit) -> BoolArray:
 def _array(d: Mapping[str, Any], field: str, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
     import torch
 
-    tensor = entry(d, field, torch.Tensor, "").detach().cpu()
+    tensor = entry(d, field, torch.Tensor, "")
     if tuple(tensor.shape) != shape:
         raise FormatError(f"{field} has shape {list(tensor.shape)}; cfg's shape needs {list(shape)}")
-    array: np.ndarray[Any, Any] = (tensor if tensor.dtype == torch.float64 else tensor.float()).numpy()
-    return array
+    return tensor_array(tensor, field)
 
 
 def _first_difference(found: tuple[Any, ...], wanted: tuple[str, ...]) -> str:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from edgewise.errors import FormatError
+from edgewise.json_text import shown
 
-__all__ = ["entry", "section"]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["entry", "section", "tensor_array"]
 
 
 def section(d: Any, name: str, where: str = "") -> Mapping[str, Any]:
@@ -31,5 +37,28 @@ def entry(holder: Any, field: str, kind: type | tuple[type, ...], where: str) ->
     kinds = kind if isinstance(kind, tuple) else (kind,)
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         expected = " or ".join("null" if k is type(None) else k.__name__ for k in kinds)
-        raise FormatError(f"{name} is {value!r:.40}, expected {expected}")
+        raise FormatError(f"{name} is {shown(value, 40)}, expected {expected}")
     return value
+
+
+def tensor_array(tensor: Tensor, where: str) -> np.ndarray[Any, Any]:
+    """Return a tensor's numbers, float64 where it has them, else float32.
+
+    Args:
+        tensor: as read from a file.
+        where: its name, for messages.
+
+    Raises:
+        FormatError: one without values, sparse, quantised, or of complex numbers.
+    """
+    import torch
+
+    plain = tensor.layout is torch.strided and not (tensor.is_meta or tensor.is_quantized or tensor.is_complex())
+    if not plain:
+        kind = str(tensor.dtype).removeprefix("torch.")
+        raise FormatError(
+            f"{where} is a tensor of {kind} that is not dense, or without plain numbers; save it as floats"
+        )
+    held = tensor.detach().cpu()
+    array: np.ndarray[Any, Any] = (held if held.dtype == torch.float64 else held.float()).numpy()
+    return array

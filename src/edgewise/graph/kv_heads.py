@@ -15,7 +15,8 @@ import numpy as np
 from edgewise.errors import SelectionError
 from edgewise.graph.circuit import Circuit
 from edgewise.graph.graph import Graph
-from edgewise.graph.scores import ARRAYS, MARKS, EdgeScores
+from edgewise.graph.score_arrays import ARRAYS, MARKS
+from edgewise.graph.scores import EdgeScores
 from edgewise.graph.spec import GraphSpec
 
 __all__ = ["kv_head_view", "query_head_graph", "query_head_view"]

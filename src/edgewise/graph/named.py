@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 
-from edgewise.errors import ScoreError
+from edgewise.errors import ScoreError, UnknownNameError, did_you_mean
 from edgewise.graph.arrays import BoolArray, FloatArray
 from edgewise.graph.graph import Graph
 from edgewise.graph.neuron_graph import NeuronGraph
-from edgewise.graph.ranked import RankedScore, RankedScores
+from edgewise.graph.ranked import RANKINGS, RankedScore, RankedScores
+from edgewise.graph.score_arrays import freeze
 from edgewise.notebook import ShownInNotebook
 from edgewise.settings.selection import Ranking
 
@@ -29,28 +30,81 @@ Own = TypeVar("Own", bound="NamedScores")
 _SIGNED, _SIZES = ("values", "per_prompt", "resampled", "estimated"), ("stderr", "mean_abs", "half_width")
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class NamedScores(ShownInNotebook):
     """One signed number for each edge, or each node, of a graph; those without one are passed over.
 
     Sums and differences are of scores of one graph, and of these nothing but the values is known; a multiple keeps the
     spread. ``abs`` gives sizes.
+
+    Args:
+        graph: what the scores belong to.
+        values: mean over prompts of the signed score, in units of the metric, in the shape that the kind has.
+        stderr: standard error of that mean, same shape; NaN where it is undefined (one prompt).
+        mean_abs: mean over prompts of |score|, same shape.
+        per_prompt: `[n_prompts, *shape]`.
+        resampled: means over resamples of the prompts, `[n_resamples, *shape]`.
+        half_width: half of each score's 95 % interval, from these, same shape; NaN where undefined.
+        n_prompts: number of prompts; taken from `per_prompt` when that is given.
+        allow_unscored: accept NaN on what exists, meaning "not scored".
+        verified: which of the scores are exact effects that were measured, bool, same shape; None where nobody says.
+        estimated: what a method estimated, also where `values` are exact, same shape; goes with `verified`.
+        doubt: |score| or what a second estimate differs by, the larger, by which it was decided what to measure, same
+            shape: the scale of an error and no bound on it; NaN where nothing was in doubt.
+        drawn: which of the verified ones a lot chose, to tell how wrong the others are, bool, same shape.
+
+    Raises:
+        ScoreError: a wrong shape, a value of what exists that is not finite, a negative spread, `verified` without
+            `estimated`.
+
+    All arrays are copied and read-only; float32 and float64 are kept, other types become float32 or float64.
     """
 
     what: ClassVar[str]
+
     graph: Graph | NeuronGraph
     values: FloatArray
-    stderr: FloatArray | None
-    per_prompt: FloatArray | None
-    n_prompts: int | None
-    allow_unscored: bool
-    verified: BoolArray | None
-    estimated: FloatArray | None
+    stderr: FloatArray | None = None
+    mean_abs: FloatArray | None = None
+    per_prompt: FloatArray | None = None
+    n_prompts: int | None = None
+    allow_unscored: bool = False
+    resampled: FloatArray | None = None
+    half_width: FloatArray | None = None
+    verified: BoolArray | None = None
+    estimated: FloatArray | None = None
+    doubt: FloatArray | None = None
+    drawn: BoolArray | None = None
     # So that a number of numpy's on the left leaves the product to us.
     __array_ufunc__ = None
 
+    def __post_init__(self) -> None:
+        """Copy, check and freeze the arrays."""
+        freeze(self, self.exists)
+
+    @property
     @abstractmethod
+    def exists(self) -> BoolArray:
+        """Which of the places in the arrays are something's."""
+
     def ranking(self, by: Ranking = "abs") -> FloatArray:
-        """Return what they are ranked by, highest first."""
+        """Return what they are ranked by, highest first, in the shape of the scores; NaN where unscored.
+
+        ``abs``: |mean score|. ``signed``: the mean score. ``helpful``: minus the mean score, so that what lowers the
+        metric when patched comes first. ``mean-abs``: mean over prompts of |score|.
+
+        Raises:
+            UnknownNameError: no such ranking.
+            ScoreError: ``mean-abs`` of scores that were computed without it.
+        """
+        if by not in RANKINGS:
+            near, listed = did_you_mean(by, RANKINGS) or ".", ", ".join(RANKINGS)
+            raise UnknownNameError(f"unknown ranking '{by}'{near} Known rankings: {listed}.")
+        if by == "mean-abs":
+            if self.mean_abs is None:
+                raise ScoreError("these scores hold no mean of absolutes; rank by 'abs', or score again to get it")
+            return self.mean_abs
+        return {"abs": np.abs, "signed": np.positive, "helpful": np.negative}[by](self.values)
 
     @abstractmethod
     def _at(self, name: str) -> tuple[int, ...]:
@@ -194,9 +248,7 @@ class NamedScores(ShownInNotebook):
     def _times(self: Own, factor: float) -> Own:
         known = {name: array for name in (*_SIGNED, *_SIZES) if (array := getattr(self, name)) is not None}
         scaled = {name: array * (factor if name in _SIGNED else abs(factor)) for name, array in known.items()}
-        one: Any = self
-        result: Own = replace(one, **scaled)
-        return result
+        return replace(self, **scaled)
 
     def _is_like(self, other: object) -> bool:
         """Whether these are scores too; refuses those of something else."""

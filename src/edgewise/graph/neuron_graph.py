@@ -8,6 +8,7 @@ layer's heads before its neurons: ``a3.h7``, ``m5.n123``.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -103,6 +104,16 @@ class NeuronGraph:
             f"no node '{name}': nodes are heads, a0.h0 to a{last}.h{self.spec.n_heads - 1}, and neurons, m0.n0 to"
             f" m{last}.n{self.widths[last] - 1}"
         )
+
+    def nodes(self, names: Iterable[str]) -> list[int]:
+        """Return where the nodes of some names stand, rising, each once.
+
+        Raises:
+            SelectionError: no such head or neuron, or one text in the place of several.
+        """
+        if isinstance(names, str):
+            raise SelectionError(f"names are given as a list, such as ['{names}']")
+        return sorted({self.node(name) for name in names})
 
     @cached_property
     def _starts(self) -> tuple[int, ...]:

@@ -8,12 +8,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from edgewise.errors import SelectionError
-from edgewise.graph.arrays import BoolArray, FloatArray, read_only
+from edgewise.errors import ScoreError, SelectionError
+from edgewise.graph.arrays import BoolArray, read_only
 from edgewise.graph.named import NamedScores
 from edgewise.graph.neuron_graph import NeuronGraph
 from edgewise.graph.ranked import RankedScores
-from edgewise.graph.scores import Ranking, freeze, ranked_by
+from edgewise.settings.selection import Ranking
 
 __all__ = ["NeuronCircuit", "NeuronScores"]
 
@@ -22,48 +22,17 @@ __all__ = ["NeuronCircuit", "NeuronScores"]
 class NeuronScores(NamedScores):
     """One signed number for each head and each neuron, with its spread over prompts where it is known.
 
-    Args:
-        graph: the nodes the scores belong to.
-        values: mean over prompts of the signed score, ``[n_nodes]``, in units of the metric.
-        stderr: standard error of that mean, same shape; NaN where it is undefined (one prompt).
-        mean_abs: mean over prompts of |score|, same shape.
-        per_prompt: ``[n_prompts, n_nodes]``.
-        n_prompts: number of prompts.
-        allow_unscored: accept NaN, meaning "not scored".
-        resampled: of no use here.
-        half_width: likewise.
-        verified: which of the scores are exact effects that were measured, bool ``[n_nodes]``; None where none are.
-        estimated: what the method estimated, also where the score is exact; goes with `verified`.
-        doubt: of no use here.
-        drawn: likewise.
-
-    Raises:
-        ScoreError: a wrong shape, a value that is not finite, a negative spread.
+    Args as of `NamedScores`; every array is ``[n_nodes]``.
     """
 
     what: ClassVar[str] = "node"
 
     graph: NeuronGraph
-    values: FloatArray
-    stderr: FloatArray | None = None
-    mean_abs: FloatArray | None = None
-    per_prompt: FloatArray | None = None
-    n_prompts: int | None = None
-    allow_unscored: bool = False
-    resampled: FloatArray | None = None
-    half_width: FloatArray | None = None
-    verified: BoolArray | None = None
-    estimated: FloatArray | None = None
-    doubt: FloatArray | None = None
-    drawn: BoolArray | None = None
 
-    def __post_init__(self) -> None:
-        """Copy, check and freeze the arrays."""
-        freeze(self, np.ones(self.graph.n_nodes, dtype=np.bool_))
-
-    def ranking(self, by: Ranking = "abs") -> FloatArray:
-        """Return what nodes are ranked by, highest first: ``[n_nodes]``; see `EdgeScores.ranking`."""
-        return ranked_by(self.values, self.mean_abs, by)
+    @property
+    def exists(self) -> BoolArray:
+        """Every node, ``[n_nodes]``."""
+        return np.ones(self.graph.n_nodes, dtype=np.bool_)
 
     def _at(self, name: str) -> tuple[int, ...]:
         return (self.graph.node(name),)
@@ -81,8 +50,10 @@ class NeuronScores(NamedScores):
         return self._top_of(~self.graph.is_neuron, n, by)
 
     def _top_of(self, kind: BoolArray, n: int, by: Ranking) -> RankedScores:
+        if n < 0:
+            raise ScoreError(f"{n} are asked for; give a number, 0 or more")
         ranks = np.where(kind, self.ranking(by), np.nan)
-        found = np.argsort(-ranks, kind="stable")[: min(max(n, 0), int((~np.isnan(ranks)).sum()))]
+        found = np.argsort(-ranks, kind="stable")[: min(n, int((~np.isnan(ranks)).sum()))]
         return RankedScores(self.what, tuple(self._ranked((at,)) for at in found.tolist()))
 
     def best(self, n: int, by: Ranking = "abs") -> NeuronCircuit:
@@ -126,8 +97,7 @@ class NeuronCircuit:
     def from_nodes(cls, graph: NeuronGraph, names: Iterable[str]) -> NeuronCircuit:
         """Build a circuit from names. Raises SelectionError for a name that is no node of the graph."""
         mask = np.zeros(graph.n_nodes, dtype=np.bool_)
-        for name in names:
-            mask[graph.node(name)] = True
+        mask[graph.nodes(names)] = True
         return cls(graph, mask)
 
     @property

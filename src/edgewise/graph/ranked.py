@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import overload
+from typing import get_args, overload
 
 from edgewise.notebook import ShownInNotebook
+from edgewise.settings.selection import Ranking
+
+RANKINGS: tuple[Ranking, ...] = get_args(Ranking)
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,8 @@ class GraphSpec:
         parallel: attention and MLP of a block read the same stream: no head feeds its own block's MLP.
 
     Raises:
-        ModelError: a count that is no whole number from one on, more heads than any graph could hold, key/value heads
-            that do not divide the heads, parallel without MLP.
+        ModelError: a count that is no whole number from one on, a switch that is neither true nor false, more heads
+            than any graph could hold, key/value heads that do not divide the heads, parallel without MLP.
     """
 
     n_layers: int
@@ -47,6 +47,9 @@ class GraphSpec:
                 raise ModelError(f"graph shape: {field} is {count!r:.40}; it must be a whole number")
             if count < 1:
                 raise ModelError(f"graph shape: {field} is {count}; it must be at least 1")
+        for field in ("has_mlp", "parallel"):
+            if not isinstance(getattr(self, field), bool):
+                raise ModelError(f"graph shape: {field} is {getattr(self, field)!r:.40}; it must be true or false")
         if self.n_heads % self.kv_heads:
             raise ModelError(
                 f"graph shape: n_kv_heads {self.n_kv_heads} does not divide n_heads {self.n_heads}; "

@@ -64,10 +64,11 @@ def hold(model: nn.Module | Model, tokenizer: Any | None = None, *, kept: bool =
     """
     module = within(model.module if isinstance(model, Model) else model)
     own = model.tokenizer if isinstance(model, Model) else None
-    require_present(own_name(module), module)
+    called = model.name if isinstance(model, Model) else own_name(module)
+    require_present(called, module)
     held = Held((lambda: module) if kept else ref(module), tokenizer or own)
     _fingerprint(held, module)
-    name = f"{PREFIX}{_plain(own_name(module))}@{_joined(held.parts)[:_DIGITS]}"
+    name = f"{PREFIX}{_plain(called)}@{_joined(held.parts)[:_DIGITS]}"
     if held.tokenizer is None and name in _HELD:
         held.tokenizer = _HELD[name].tokenizer
     _HELD[name] = held
@@ -100,8 +101,8 @@ def held(name: str) -> tuple[nn.Module, Any | None]:
     module = None if found is None else found.module()
     if found is None or module is None:
         raise ModelError(
-            f"model '{name}' was in the memory of the Python that gave it, and is not here; give it again, with model="
-            " the module or, where it is stored too, its name (--model)"
+            f"model '{name}' was in the memory of the Python that gave it, and is not here; give it again: evaluate,"
+            " verify and compare take model= the module or, where it is stored too, its name (--model)"
         )
     return module, found.tokenizer
 

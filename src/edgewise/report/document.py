@@ -12,7 +12,7 @@ from edgewise.report.text import DEFAULT_TOP
 from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.folder import Run
 
-UNSIZED = "the scores are stored, but how many edges it takes could not be measured, so the circuit is of default size"
+UNSIZED = "the scores are stored, but how many it takes could not be measured, so the circuit is of default size"
 UNMEASURED = "the scores are stored, but the faithfulness of the circuit could not be measured"
 
 

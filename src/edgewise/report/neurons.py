@@ -11,9 +11,11 @@ from edgewise.evaluation.neuron_circuits import NODES
 from edgewise.evaluation.neuron_result import KeptNeurons, NeuronCurve, NeuronEvaluation
 from edgewise.graph.neuron_edges import NeuronEdges
 from edgewise.graph.ranked import RankedScore, RankedScores
+from edgewise.report.document import UNMEASURED, UNSIZED
 from edgewise.report.numbers import on_prompts, plain, share
+from edgewise.report.sizes import curve_of_sizes, describe_size, size_notes
 from edgewise.report.table import Table, fixed, table
-from edgewise.report.text import DEFAULT_TOP
+from edgewise.report.text import DEFAULT_TOP, noted
 from edgewise.runs.store.analysis import StoredResults
 from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.neuron_record import NeuronEvaluated, NeuronRecord
@@ -21,20 +23,21 @@ from edgewise.runs.store.neurons import NeuronRun
 
 # Edges that are listed of each neuron, on either side.
 EDGES_EACH = 3
-UNMEASURED = "the scores are stored, but the faithfulness of the circuit could not be measured"
 
 
 def neuron_warnings(run: NeuronRun) -> tuple[str, ...]:
     """What to beware of in a run, and in what was measured of its circuit, one line each."""
     measured = () if run.evaluated is None else run.evaluated.warnings
     why = () if run.unmeasured is None else (f"{UNMEASURED}: {run.unmeasured}",)
-    return tuple(dict.fromkeys((*run.record.warnings, *measured, *why)))
+    size = () if run.unsized is None else (f"{UNSIZED}: {run.unsized}",)
+    return tuple(dict.fromkeys((*run.record.warnings, *measured, *size, *why)))
 
 
 def show_neurons(run: NeuronRun, rows: int = DEFAULT_TOP) -> str:
     """What was run, what it found, and the best heads and neurons."""
     record = run.record
-    said = (*describe_run(record), "", _metric(record), "", *describe_circuit(run), "")
+    found = (*describe_exact_effects(record), *describe_circuit(run))
+    said = (*describe_run(record), "", _metric(record), "", *found, "")
     return "\n".join((*said, *_tables(run, rows)))
 
 
@@ -45,6 +48,7 @@ def neurons_document(run: NeuronRun, rows: int = DEFAULT_TOP) -> dict[str, Any]:
         "folder": str(run.folder),
         "reused": run.reused,
         "run": to_json(run.record),
+        "sizes": None if run.sized is None else to_json(run.sized),
         "faithfulness": None if run.evaluated is None else to_json(run.evaluated),
         "evaluation": None if run.curves is None else to_json(run.curves),
         "warnings": list(neuron_warnings(run)),
@@ -61,7 +65,7 @@ def show_neuron_evaluation(found: NeuronEvaluated) -> str:
     said, prompts = found.evaluation, found.prompts
     head = f"{prompts.what}, {on_prompts(prompts)}: {said.metric}; all other heads and neurons at corrupted activations"
     note = () if prompts.note is None else (f"note: {prompts.note}",)
-    return "\n".join((head, *note, "", _runs(said), *(_curve(curve) for curve in said.curves)))
+    return "\n".join((head, *note, "", str(runs_table(said)), *(_curve(curve) for curve in said.curves)))
 
 
 def neuron_evaluation_document(stored: StoredResults[NeuronEvaluated]) -> dict[str, Any]:
@@ -88,7 +92,8 @@ def _metric(record: NeuronRecord) -> str:
     return table(("prompts", metric.name, "stderr"), rows, right=(1, 2))
 
 
-def _exact(record: NeuronRecord) -> Iterator[str]:
+def describe_exact_effects(record: NeuronRecord) -> Iterator[str]:
+    """How many scores are exact effects, and how good the estimates of these are; a line each."""
     found = record.exact
     if found is None:
         return
@@ -102,13 +107,15 @@ def _exact(record: NeuronRecord) -> Iterator[str]:
 
 
 def describe_circuit(run: NeuronRun) -> Iterator[str]:
-    """How good estimates are, what the circuit has, and what it keeps; a line each."""
-    yield from _exact(run.record)
+    """What the circuit has, and what it keeps; a line each, its name in front of a colon."""
     counts = run.record.counts
     yield (
         f"circuit: {counts.circuit_heads:,} of {counts.heads:,} heads, {counts.circuit_neurons:,} of"
         f" {counts.neurons:,} neurons"
     )
+    if run.sized is not None:
+        yield describe_size(run.sized)
+        yield from noted(size_notes(run.sized))
     if run.evaluated is not None:
         said = run.evaluated.evaluation
         yield f"faithfulness: {_share(said.circuit)} of {said.metric} {on_prompts(run.evaluated.prompts)}"
@@ -121,14 +128,17 @@ def _share(kept: KeptNeurons) -> str:
 
 
 def _tables(run: NeuronRun, rows: int) -> Iterator[str]:
-    """The best neurons, and the best heads."""
+    """Sizes that were measured, the best neurons, and the best heads."""
+    if run.sized is not None:
+        yield str(curve_of_sizes(run.sized))
+        yield ""
     by = run.config.selection.by
     yield str(nodes_table(run, "neuron", run.scores.top_neurons(rows, by)))
     yield ""
     yield str(nodes_table(run, "head", run.scores.top_heads(rows, by)))
     if run.edges is not None:
         yield ""
-        yield _edges(run.edges)
+        yield str(edges_table(run.edges))
 
 
 def nodes_table(run: NeuronRun, what: str, best: RankedScores) -> Table:
@@ -155,7 +165,7 @@ def nodes_table(run: NeuronRun, what: str, best: RankedScores) -> Table:
     return Table(header, cells, right=(0, 2, 3, *((4,) if checked else ())))
 
 
-def _edges(edges: NeuronEdges) -> str:
+def edges_table(edges: NeuronEdges) -> Table:
     """Of each neuron, what it reads and what reads it."""
     rows = []
     for neuron in edges.neurons:
@@ -163,7 +173,7 @@ def _edges(edges: NeuronEdges) -> str:
         for number, (one, other) in enumerate(pairs):
             ends = (_end(one, 0), _end(other, 1))
             rows.append((neuron if not number else "", *ends[0], *ends[1]))
-    return table(("neuron", "reads", "score", "is read by", "score"), rows, right=(2, 4))
+    return Table(("neuron", "reads", "score", "is read by", "score"), rows, right=(2, 4))
 
 
 def _best_edges(edges: NeuronEdges, n: int) -> list[RankedScore]:
@@ -174,7 +184,8 @@ def _end(row: RankedScore | None, end: int) -> tuple[str, str]:
     return ("", "") if row is None else (row.name.split("->")[end], plain(row.score))
 
 
-def _runs(said: NeuronEvaluation) -> str:
+def runs_table(said: NeuronEvaluation) -> Table:
+    """The circuit and what it is held against, a row each."""
     rows = [
         ("whole model", "all", "all", "-", "-", *_numbers(said.full)),
         ("nothing", "0", "0", "-", "-", *_numbers(said.empty)),
@@ -184,11 +195,16 @@ def _runs(said: NeuronEvaluation) -> str:
         ("every head, its neurons", *_kept(said.with_heads)),
     ]
     header = ("kept", "heads", "neurons", "faithfulness", "stderr", said.metric, "KL", "accuracy")
-    return table(header, rows, right=tuple(range(1, 8)))
+    return Table(header, rows, right=tuple(range(1, 8)))
 
 
 def _curve(curve: NeuronCurve) -> str:
     what = "heads and neurons" if curve.what == NODES else "neurons, beside every head"
+    return f"\n{what}\n\n{curve_table(curve)}"
+
+
+def curve_table(curve: NeuronCurve) -> Table:
+    """Circuits of growing size, a row each, with the faithfulness of random ones where they were run."""
     with_random = any(point.random is not None for point in curve.points)
     rows = [
         (
@@ -200,7 +216,7 @@ def _curve(curve: NeuronCurve) -> str:
     ]
     header = ("best", "heads", "neurons", "faithfulness", "stderr", "metric", "KL", "accuracy")
     random = ("random",) if with_random else ()
-    return f"\n{what}\n\n{table((*header, *random), rows, right=tuple(range(8 + with_random)))}"
+    return Table((*header, *random), rows, right=tuple(range(8 + with_random)))
 
 
 def _kept(kept: KeptNeurons) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias, get_args
 
 from edgewise.errors import UnknownNameError, did_you_mean
@@ -42,14 +42,27 @@ def picture_files(run: Run, top: int | None = None, formats: Sequence[Format] = 
         SelectionError: `top` below one.
         UnknownNameError: an unknown format.
     """
+    pictures: dict[str, Picture] = {"circuit": run_circuit(run, top), "scores": run_scores(run)}
+    if run.circuit.graph.places:
+        pictures |= {"unrolled": run_unrolled(run, top), "places": run_places(run)}
+    return files_of(pictures, formats)
+
+
+def files_of(pictures: Mapping[str, Picture], formats: Sequence[Format]) -> dict[str, bytes]:
+    """Return the files of some pictures.
+
+    Args:
+        pictures: by name, without a suffix.
+        formats: of all of them.
+
+    Raises:
+        UnknownNameError: an unknown format.
+    """
     for given in formats:
         if given not in FORMATS:
             near = did_you_mean(given, FORMATS) or ";"
             raise UnknownNameError(f"unknown format '{given}'{near} use one of {', '.join(FORMATS)}")
     files: dict[str, bytes] = {}
-    pictures: dict[str, Picture] = {"circuit": run_circuit(run, top), "scores": run_scores(run)}
-    if run.circuit.graph.places:
-        pictures |= {"unrolled": run_unrolled(run, top), "places": run_places(run)}
     for name, picture in pictures.items():
         if "svg" in formats:
             files[f"{name}.svg"] = picture_svg(picture).encode()

@@ -12,6 +12,7 @@ from edgewise.report.picture.circuit import Heading, circuit_scene
 from edgewise.report.picture.scene import Scene
 from edgewise.report.picture.unrolled import MOST_EDGES as MOST_UNROLLED
 from edgewise.report.picture.unrolled import unrolled_scene
+from edgewise.runs.store.either import AnyRun
 from edgewise.runs.store.folder import Run
 from edgewise.runs.verification import DRAWN, VERIFIED, Verification
 from edgewise.tasks.known import node_classes
@@ -35,7 +36,7 @@ def run_circuit(run: Run, top: int | None = None, heading: Heading | None = None
         f"{counts.circuit_edges:,} of {counts.edges:,} edges",
         f"{counts.circuit_nodes:,} of {counts.sources + 1:,} nodes",
     )
-    above = heading or Heading(f"Circuit of {_what(run)}", (" · ".join((*sizes, *_how(run))),), *_metric(run))
+    above = heading or Heading(f"Circuit of {what_found(run)}", (" · ".join((*sizes, *how_found(run))),), *_metric(run))
     classes = node_classes(config.task, config.model, run.circuit.graph.spec)
     return circuit_scene(run_choice(run, top), above, classes)
 
@@ -43,13 +44,13 @@ def run_circuit(run: Run, top: int | None = None, heading: Heading | None = None
 def run_unrolled(run: Run, top: int | None = None) -> Scene:
     """Return the picture of a run's circuit of edges at places, a column for each place of the first prompt."""
     scores = run.scores if isinstance(run.scores, EdgeScores) else None
-    above = Heading(f"Circuit of {_what(run)}, by place", (" · ".join(_how(run)),), *_metric(run))
+    above = Heading(f"Circuit of {what_found(run)}, by place", (" · ".join(how_found(run)),), *_metric(run))
     return unrolled_scene(run.circuit, scores, above, words_at(run), top or MOST_UNROLLED)
 
 
 def run_places(run: Run) -> Chart:
     """Return the picture of a run's strongest edges at each place."""
-    above = Heading(f"Edges of {_what(run)}, by place", (" · ".join(_how(run)),), *_metric(run))
+    above = Heading(f"Edges of {what_found(run)}, by place", (" · ".join(how_found(run)),), *_metric(run))
     return places_chart(run.edge_scores, above)
 
 
@@ -60,15 +61,15 @@ def words_at(run: Run) -> dict[str, str]:
 
 def run_scores(run: Run, heading: Heading | None = None) -> Chart:
     """Return the picture of a run's scores."""
-    above = heading or Heading(f"Scores of {_what(run)}", (" · ".join(_how(run)),), *_metric(run))
+    above = heading or Heading(f"Scores of {what_found(run)}", (" · ".join(how_found(run)),), *_metric(run))
     return scores_chart(run.scores, run.circuit, above)
 
 
-def run_verification(run: Run, verification: Verification) -> Chart:
+def run_verification(run: AnyRun, verification: Verification) -> Chart:
     """Return the picture of exact effects against a run's scores."""
     said = verification.agreement
     counts = f"{said.measured:,} of {said.population:,} {verification.level}s measured"
-    above = Heading(f"Verification of {_what(run)}", (" · ".join((*_how(run), counts)),), verification.metric)
+    above = Heading(f"Verification of {what_found(run)}", (" · ".join((*how_found(run), counts)),), verification.metric)
     dots = [
         Dot(one.score, one.exact, one.chosen == DRAWN, one.name, one.chosen == VERIFIED) for one in verification.effects
     ]
@@ -77,7 +78,8 @@ def run_verification(run: Run, verification: Verification) -> Chart:
     return scatter_chart(dots, fit, above, verification.level)
 
 
-def _what(run: Run) -> str:
+def what_found(run: AnyRun) -> str:
+    """The model and the prompts of a run."""
     return f"{run.config.model} on {run.record.prompts.name}"
 
 
@@ -86,7 +88,8 @@ def _metric(run: Run) -> tuple[str, bool]:
     return run.record.metric.name, run.record.metric.lower_is_better
 
 
-def _how(run: Run) -> tuple[str, ...]:
+def how_found(run: AnyRun) -> tuple[str, ...]:
+    """Its method, metric and number of prompts."""
     exact = run.record.exact
-    checked = () if exact is None else (f"{exact.measured:,} of {exact.scored:,} scores exact",)
+    checked = () if exact is None else (f"{exact.measured:,} of {len(run.scores):,} scores exact",)
     return run.config.method, run.record.metric.name, f"{run.record.prompts.n:,} prompts", *checked

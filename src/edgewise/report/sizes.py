@@ -39,7 +39,7 @@ def size_notes(found: Sized) -> tuple[str, ...]:
 
 def curve_of_sizes(found: Sized) -> Table:
     """The sizes measured, as a table."""
-    counts = (found.counted,) if found.counted == "edges" else (found.counted, "edges")
+    counts = (found.counted, "edges") if found.counted == "nodes" else (found.counted,)
     header = (*counts, "faithfulness", "stderr", "KL", "stderr", "reached")
     cells = [
         (

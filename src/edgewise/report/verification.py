@@ -11,14 +11,14 @@ from edgewise.report.table import Table
 from edgewise.report.text import stated_error
 from edgewise.runs.methods.advice import nearer
 from edgewise.runs.store.codec import to_json
-from edgewise.runs.store.folder import Run
+from edgewise.runs.store.either import AnyRun
 from edgewise.runs.verification import Verification
 
 MOST_WRONG = 10
 LIMIT = "Intervals leave room for one unmeasured {} as far off as the worst measured, not for still worse ones."
 
 
-def show_verification(run: Run, verification: Verification, rows: int = MOST_WRONG) -> str:
+def show_verification(run: AnyRun, verification: Verification, rows: int = MOST_WRONG) -> str:
     """Return what `edgewise verify` prints: what was measured, the agreement, the most wrong edges, the verdict.
 
     Args:
@@ -51,13 +51,13 @@ def verification_document(verification: Verification) -> dict[str, Any]:
     }
 
 
-def _what(run: Run, verification: Verification) -> str:
+def _what(run: AnyRun, verification: Verification) -> str:
     config, prompts = run.config, run.record.prompts
     what = f"{config.model} on {prompts.name}: {verification.n_prompts:,} prompts, {verification.metric}"
     return f"{what}; scores of {config.method} against exact effects"
 
 
-def _can_be_nearer(run: Run, verification: Verification) -> bool:
+def _can_be_nearer(run: AnyRun, verification: Verification) -> bool:
     """Whether another method may well do better: something is wrong with these scores, and they are of edges."""
     return verification.level == "edge" and any(one.outcome == "fails" for one in verification.criteria)
 

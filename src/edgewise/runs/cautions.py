@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgewise.metrics import Metric
+from edgewise.models.in_memory import is_of_memory
 from edgewise.runs.setup import Setup
 
 
@@ -73,5 +74,12 @@ def _no_better(model: str, metric: Metric, state: OfPrompts) -> str | None:
         f"{metric.name} is {'not' if gain <= 0 else 'hardly'} better on clean prompts ({clean:.3g}) than on corrupted"
         f" ones ({corrupted:.3g}; difference {apart}): is there a behaviour to explain? Weights may be random or wrong,"
         f" the tokenizer another model's, the task unknown to the model, or the answers swapped; see"
-        f" `edgewise check {shlex.quote(model)}`"
+        f" {_checking(model)}"
     )
+
+
+def _checking(model: str) -> str:
+    """What to call to have a model checked."""
+    if is_of_memory(model):
+        return "`edgewise.check_model(edgewise.load_model(model))`"
+    return f"`edgewise check {shlex.quote(model)}`"

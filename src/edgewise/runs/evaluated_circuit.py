@@ -110,7 +110,7 @@ def circuit_of_run(
         raise RunError(
             f"{folder}: a file, not a run folder; evaluate a circuit file with --circuit {given_as} --model M"
         )
-    run = load_run(folder)
+    run = load_run(folder, instead="evaluate it with `edgewise evaluate DIR`, in Python with evaluate_neurons")
     require_trust(str(folder), run.config, bool(given.get("trust_remote_code")))
     config = config_after(run.config, given, split)
     now = identity(config) if files is None else dict(files)

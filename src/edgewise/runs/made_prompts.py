@@ -87,7 +87,7 @@ def make_prompts(
         tokens=(min(lengths), max(lengths)),
         form=fitted.form.name,
         refused=fitted.refused,
-        left_out=told(fitted.dropped, found.slots),
+        left_out=told(fitted.dropped),
         first=made[0],
     )
 

@@ -4,23 +4,23 @@
 2. Load the model and the prompts, score, measure the largest; the state goes to the disk now and then, and a run that
    was killed goes on from there.
 3. Choose the circuit from the scores as they are stored, and write everything in one step.
-4. Measure the faithfulness of the circuit on held-out prompts, unless the config says not to.
+4. Where the rule asks for the smallest circuit that is good enough, measure which that is, and put it in the place.
+5. Measure the faithfulness of the circuit on held-out prompts, unless the config says not to.
 """
 
 from __future__ import annotations
 
-import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
-
-import numpy as np
 
 from edgewise.attribution import METHODS
 from edgewise.attribution.neurons import require_scores_neurons
 from edgewise.engine.run.metric_trial import try_metric
-from edgewise.errors import EdgewiseError, RunConflictError, RunError, SelectionError
+from edgewise.errors import EdgewiseError, EdgewiseWarning, RunConflictError, RunError, SelectionError
 from edgewise.evaluation.agreement import agreement
 from edgewise.graph.neurons import NeuronCircuit, NeuronScores
 from edgewise.methods import estimate_of
@@ -33,31 +33,35 @@ from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import metric_summary
 from edgewise.runs.identity import changed, identity
 from edgewise.runs.neuron_evaluation import measure_circuit
+from edgewise.runs.neuron_selection import require_rule, require_so_many, select_neurons
+from edgewise.runs.neuron_sizing import with_neuron_size
 from edgewise.runs.resume import run_to_end
 from edgewise.runs.setup import Setup, describe_model, describe_prompts, prepare
 from edgewise.runs.shown_prompts import show_prompts
 from edgewise.runs.steps import SCORING, Execution, Steps
+from edgewise.runs.store.analysis import Analysis
 from edgewise.runs.store.folder import RUN, refuse_other, require_free
 from edgewise.runs.store.lock import writing
+from edgewise.runs.store.names import VERIFICATION
 from edgewise.runs.store.neuron_record import NeuronCounts, NeuronExact, NeuronRecord
 from edgewise.runs.store.neurons import (
+    EVALUATION,
     FAITHFULNESS,
     NeuronRun,
     load_neuron_run,
     neurons_as_stored,
     read_neuron_record,
+    with_neuron_circuit,
     write_neuron_run,
 )
 from edgewise.runs.store.record import versions
 from edgewise.search.exact.neuron_scores import NeuronScoringState, require_amount, scoring_neurons
 from edgewise.settings import flag, read_settings, settings_json
-from edgewise.settings.selection import DEFAULT_FRACTION, DEFAULT_LEAST, Selection
-from edgewise.tasks import load_task
+from edgewise.tasks import PromptSet, load_task
 
 MEASURING, EDGES = "measuring exact effects", "scoring edges of neurons"
 # What of a config has no meaning for neurons, where it is not as by default.
-_OF_EDGES = ("per_prompt", "bootstrap", "budget", "until", "positions")
-_RULES_OF_EDGES = ("keep", "max_kl", "greedy", "prune", "stable")
+_OF_EDGES = ("per_prompt", "bootstrap", "budget", "until", "positions", "readers")
 
 
 def find_neurons(config: RunConfig, folder: Path, execution: Execution = Execution()) -> NeuronRun:
@@ -74,6 +78,7 @@ def find_neurons(config: RunConfig, folder: Path, execution: Execution = Executi
     """
     config = _known(config)
     run, setup = _found(config, folder, execution)
+    run = with_neuron_size(run, setup, execution)
     if not config.evaluate or run.evaluated is not None:
         return run
     try:
@@ -82,17 +87,17 @@ def find_neurons(config: RunConfig, folder: Path, execution: Execution = Executi
         raise
     except EdgewiseError as error:
         return replace(run, unmeasured=str(error))
-    return replace(load_neuron_run(folder), reused=run.reused)
+    return replace(load_neuron_run(folder), reused=run.reused, unsized=run.unsized)
 
 
 def _known(config: RunConfig) -> RunConfig:
     """Refuse what neurons do not have before anything slow begins, and write the method's settings out."""
     method = estimate_of(config.method)
     require_scores_neurons(method)
-    for owner, names in ((config, _OF_EDGES), (config.selection, _RULES_OF_EDGES)):
-        for name in names:
-            if getattr(owner, name, None):
-                raise RunError(f"{flag(name)} is of edges and nodes; leave it out with --level neuron")
+    for name in _OF_EDGES:
+        if getattr(config, name):
+            raise RunError(f"{flag(name)} is of edges and nodes; leave it out with --level neuron")
+    require_rule(config.selection)
     require_amount(config.method, config.exact)
     if config.metric is not None:
         get_metric(config.metric)
@@ -103,58 +108,74 @@ def _known(config: RunConfig) -> RunConfig:
 
 
 def _found(config: RunConfig, folder: Path, execution: Execution) -> tuple[NeuronRun, Setup | None]:
+    """The run, and its model and prompts where they were needed."""
     with writing(folder):
         if (folder / RUN).is_file():
             raise RunConflictError(f"{folder}: holds a run of edges or nodes; choose another folder")
         record = None if execution.overwrite else read_neuron_record(folder)
-        if record is None and not execution.overwrite:
-            require_free(folder, config)
-        if record is not None:
-            same = replace(config, selection=record.config.selection)
-            refuse_other(folder, record.config.differences(same) or changed(record.identity, identity(config)))
-            run = load_neuron_run(folder)
-            return replace(run, reused=True) if record.config.selection == config.selection else _anew(
-                run, config
-            ), None
-        steps = Steps(execution.report)
-        setup = prepare(config, None, steps, check=lambda model, _: _require_fits(config.selection, model))
-        conditions, metric = execution.conditions(config.batch_size), config.metric or setup.prompts.metric
-        if is_own(metric):
-            try_metric(setup.model, setup.prompts.pairs, get_metric(metric), by_gradient=True)
-        with steps.step("scoring", SCORING):
-            state, earlier = run_to_end(
-                lambda stored: scoring_neurons(
-                    setup.model,
-                    setup.prompts,
-                    method=config.method,
-                    settings=config.settings,
-                    exact=config.exact,
-                    edges=config.neuron_edges,
-                    metric=config.metric,
-                    conditions=conditions,
-                    stored=stored,
-                ),
-                folder,
-                setup.key,
-                steps.report,
-                SCORING,
-                total=len(setup.prompts),
-                stage=_stage,
-            )
-        steps.seconds["scoring"] += earlier
-        scores = neurons_as_stored(state.scores(), config.dtype)
-        circuit, edges = select_neurons(scores, config.selection), None if state.edges is None else state.edges.edges()
-        write_neuron_run(folder, _record(setup, state, scores, circuit, steps.seconds), scores, circuit, edges)
-        return load_neuron_run(folder), setup
+        if record is None:
+            if not execution.overwrite:
+                require_free(folder, config)
+            return _computed(config, folder, execution)
+        same = replace(config, selection=record.config.selection)
+        refuse_other(folder, record.config.differences(same) or changed(record.identity, identity(config)))
+        run = load_neuron_run(folder)
+        if record.config.selection == config.selection:
+            return replace(run, reused=True), None
+        return _anew(run, config), None
+
+
+def _computed(config: RunConfig, folder: Path, execution: Execution) -> tuple[NeuronRun, Setup]:
+    """Score, choose the circuit, and write both; the caller holds the folder's lock."""
+    steps = Steps(execution.report)
+    setup = prepare(config, None, steps, check=partial(_check, config))
+    metric = config.metric or setup.prompts.metric
+    if is_own(metric):
+        try_metric(setup.model, setup.prompts.pairs, get_metric(metric), by_gradient=True)
+    with steps.step("scoring", SCORING):
+        state, earlier = run_to_end(
+            lambda stored: scoring_neurons(
+                setup.model,
+                setup.prompts,
+                method=config.method,
+                settings=config.settings,
+                exact=config.exact,
+                edges=config.neuron_edges,
+                metric=config.metric,
+                conditions=execution.conditions(config.batch_size),
+                stored=stored,
+            ),
+            folder,
+            setup.key,
+            steps.report,
+            SCORING,
+            total=len(setup.prompts),
+            stage=_stage,
+        )
+    steps.seconds["scoring"] += earlier
+    scores = neurons_as_stored(state.scores(), config.dtype)
+    circuit, edges = select_neurons(scores, config.selection), None if state.edges is None else state.edges.edges()
+    write_neuron_run(folder, _record(setup, state, scores, circuit, steps.seconds), scores, circuit, edges)
+    return load_neuron_run(folder), setup
+
+
+def _check(config: RunConfig, model: Model, _: PromptSet) -> None:
+    """Refuse a model without neurons, and more nodes than there are, before anything is scored."""
+    graph = neuron_graph(model)
+    require_so_many(config.selection, graph)
+    if config.neuron_edges > graph.n_neurons:
+        raise SelectionError(f"--neuron-edges is {config.neuron_edges}, but the model has {graph.n_neurons} neurons")
 
 
 def _anew(run: NeuronRun, config: RunConfig) -> NeuronRun:
-    """Choose another circuit of a run's scores; what was measured of the one before goes."""
+    """Choose another circuit of a run's scores; what was measured of the one before goes, and a warning says so."""
     circuit = select_neurons(run.scores, config.selection)
-    counts = replace(run.record.counts, circuit_heads=circuit.n_heads, circuit_neurons=circuit.n_neurons)
-    rule = config.selection.describe(config.level)
-    record = replace(run.record, config=config, counts=counts, rule=rule, circuit=tuple(circuit))
-    write_neuron_run(run.folder, record, run.scores, circuit, run.edges)
+    gone = [name for name in (EVALUATION, VERIFICATION) if Analysis(run.folder, name).path.is_file()]
+    if gone:
+        files = ", ".join(f"{name}.json" for name in gone)
+        words = f"{run.folder}: its circuit was replaced, and with it went {files}; measure it again"
+        warnings.warn(EdgewiseWarning(words), stacklevel=2)
+    with_neuron_circuit(run, config, circuit, config.selection.describe(config.level))
     return load_neuron_run(run.folder)
 
 
@@ -163,31 +184,6 @@ def _stage(state: NeuronScoringState) -> str:
     if state.edges is not None:
         return EDGES
     return SCORING if state.effects is None else MEASURING
-
-
-def select_neurons(scores: NeuronScores, selection: Selection) -> NeuronCircuit:
-    """Apply a rule to scores of heads and neurons. Raises SelectionError."""
-    if selection.threshold is not None:
-        ranks = scores.ranking(selection.by)
-        return NeuronCircuit(scores.graph, np.asarray(ranks >= selection.threshold, dtype=np.bool_))
-    return scores.best(_count(selection, len(scores)), selection.by)
-
-
-def _count(selection: Selection, total: int) -> int:
-    if selection.top is not None:
-        return selection.top
-    share = DEFAULT_FRACTION["neuron"] if selection.fraction is None else selection.fraction
-    least = DEFAULT_LEAST["neuron"] if selection.fraction is None else 1
-    return min(total, max(least, math.floor(share * total + 1e-9)))
-
-
-def _require_fits(selection: Selection, model: Model) -> None:
-    """Refuse a model without neurons, and more nodes than there are, before anything is scored."""
-    total = neuron_graph(model).n_nodes
-    if selection.top is not None and selection.top > total:
-        raise SelectionError(
-            f"--top is {selection.top}, but the model has {total} heads and neurons; give at most {total}"
-        )
 
 
 def _record(

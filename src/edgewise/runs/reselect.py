@@ -37,7 +37,7 @@ def reselectable(folder: str | Path, selection: Selection, path: Path) -> Run:
         RunError: no finished run, one whose method finds its own circuit, or a path of the run's own circuit.
         SelectionError: more edges or nodes asked for than there are.
     """
-    run = load_run(folder)
+    run = load_run(folder, instead="choose of it with `edgewise select DIR --out FOLDER`")
     method = get_method(run.config.method)
     if method.makes_circuit:
         raise RunError(f"{run.folder}: method '{method.name}' finds its own circuit; its scores are no ranking")

@@ -18,7 +18,7 @@ class Sized(ShownInNotebook):
     Args:
         target: what is good enough.
         metric: the metric of faithfulness.
-        counted: what sizes count: ``"edges"`` or ``"nodes"``.
+        counted: what sizes count: ``"edges"``, ``"nodes"``, or ``"heads and neurons"``.
         reached: whether any size that was measured is good enough.
         size: the smallest that is; or else the size that comes nearest.
         value: its faithfulness, or its KL.

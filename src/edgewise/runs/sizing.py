@@ -13,7 +13,7 @@ from typing import Any
 
 from edgewise.errors import EdgewiseError, RunConflictError
 from edgewise.evaluation.smallest.search import Sizes, SmallestSearch
-from edgewise.evaluation.smallest.target import Target
+from edgewise.evaluation.smallest.target import target_of
 from edgewise.graph import EdgeScores
 from edgewise.runs.evaluate import evaluated_prompts
 from edgewise.runs.evaluated_circuit import EvaluatedCircuit
@@ -93,8 +93,8 @@ def _search(
 ) -> Sized:
     """Find the size; the caller holds the folder's lock."""
     counted = "edges" if isinstance(run.scores, EdgeScores) else "nodes"
-    sizes = Sizes(lambda n: select(run.scores, selection.of_size(n)), max(1, most(run.scores, selection)), counted)
-    target = _target(selection)
+    sizes = Sizes(lambda n: select(run.scores, selection.of_size(n)).mask, max(1, most(run.scores, selection)), counted)
+    target = target_of(selection)
     search = SmallestSearch(setup.model, setup.prompts, sizes, target, metric=setup.config.metric)
     state, _ = run_to_end(
         lambda stored: search.states(conditions=execution.conditions(setup.config.batch_size), stored=stored),
@@ -122,13 +122,6 @@ def _replace(run: Run, found: Sized) -> None:
     text = json.dumps({"format": FORMAT, ASKED: to_json(config.selection), **to_json(found)}, indent=2, allow_nan=False)
     rule = f"{config.selection.describe(config.level)}: {found.size:,}"
     with_circuit(run, config, config.selection.of_size(found.size), rule, {f"{SIZES}.json": f"{text}\n".encode()})
-
-
-def _target(selection: Selection) -> Target:
-    if selection.keep is not None:
-        return Target("faithfulness", selection.keep)
-    assert selection.max_kl is not None
-    return Target("kl", selection.max_kl)
 
 
 def _asked(selection: Selection, subject: EvaluatedCircuit) -> dict[str, Any]:

@@ -25,6 +25,8 @@ from edgewise.tasks import TASKS, PromptSet, load_task
 MEASURING = "measuring circuits on other tasks"
 BUILT = ("planted", "compiled")
 
+_INSTEAD = "measure other tasks with `edgewise evaluate DIR --task NAME --overwrite`"
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -83,7 +85,7 @@ def specificity(
         RunError: runs of several models, or none of the tasks can be made.
         EdgewiseError: no finished run there, unknown tasks.
     """
-    runs = [load_run(folder) for folder in folders]
+    runs = [load_run(folder, instead=_INSTEAD) for folder in folders]
     _require_one_model(runs)
     for task in tasks or ():
         load_task(task)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -11,12 +11,14 @@ from edgewise.errors import SelectionError
 from edgewise.evaluation.sampling import LEAST_DRAWN, Sample, draw, require_enough
 from edgewise.graph import EdgeScores, NodeScores
 from edgewise.graph.arrays import BoolArray, FloatArray
+from edgewise.graph.neurons import NeuronScores
 from edgewise.runs.identity import content_digest
 from edgewise.runs.store.analysis import FILES
-from edgewise.runs.store.folder import SCORES, Run
+from edgewise.runs.store.either import AnyRun, scores_file
 from edgewise.search.exact.choice import Choice, Doubt
-from edgewise.search.exact.targets import costs_of
+from edgewise.search.exact.targets import costs_of, neuron_costs
 
+AnyScores: TypeAlias = EdgeScores | NodeScores | NeuronScores
 LOT = 5
 """One in so many of what is drawn is drawn by the run's lot, by doubt."""
 
@@ -36,7 +38,7 @@ class Question:
         batch_size: prompts a micro-batch; None leaves it to memory.
     """
 
-    run: Run
+    run: AnyRun
     scored: BoolArray
     sample: Sample
     choice: Choice | None
@@ -65,8 +67,8 @@ class Question:
         """Everything that decides the result."""
         record, n_verified = self.run.record, int(self.verified.sum())
         return {
-            "level": record.config.level,
-            f"{record.config.level}s": int(self.chosen.sum()),
+            "level": self.run.scores.what,
+            f"{self.run.scores.what}s": int(self.chosen.sum()),
             "verified": n_verified,
             "top": int(self.sample.certain.sum()) - n_verified - self.n_lot,
             "lot": self.n_lot,
@@ -76,14 +78,14 @@ class Question:
             "metric": record.metric.name,
             "method": record.config.method,
             "device": record.config.device,
-            "scores": content_digest(self.run.folder / SCORES),
+            "scores": content_digest(scores_file(self.run)),
             "prompts": record.prompts.fingerprint,
             FILES: dict(record.identity),
         }
 
 
 def question_of(
-    run: Run, edges: int | None, top: int | None, top_k: int | None, seed: int, batch_size: int | None
+    run: AnyRun, edges: int | None, top: int | None, top_k: int | None, seed: int, batch_size: int | None
 ) -> Question:
     """What `edgewise.runs.verify.verify` asks of a run; arguments and errors are those of it."""
     for name, given in (("edges", edges), ("batch-size", batch_size), ("top-k", top_k)):
@@ -99,7 +101,7 @@ def question_of(
 
 
 def _chosen(
-    run: Run, scored: BoolArray, verified: BoolArray, edges: int | None, top: int | None, seed: int
+    run: AnyRun, scored: BoolArray, verified: BoolArray, edges: int | None, top: int | None, seed: int
 ) -> tuple[Sample, Choice | None]:
     """What is certain and what the lot draws, and of all others some, drawn evenly."""
     n_left = int((scored & ~verified).sum())
@@ -112,18 +114,22 @@ def _chosen(
     scores = run.scores
     drawn = np.zeros_like(scored) if scores.doubt is None or scores.drawn is None else scores.drawn
     sizes = np.where(scored, doubts_of(scores), np.nan)
-    doubt = Doubt(sizes, costs_of(scores.graph, run.config.level), run.config.seed)
+    doubt = Doubt(sizes, _costs(scores), run.config.seed)
     choice = doubt.further(verified & ~drawn, drawn, largest, lot)
     certain = (choice.measured | verified)[scored]
     return draw(certain, n - int((certain & ~verified[scored]).sum()), seed), choice
 
 
-def doubts_of(scores: EdgeScores | NodeScores) -> FloatArray:
+def _costs(scores: AnyScores) -> FloatArray:
+    return neuron_costs(scores.graph) if isinstance(scores, NeuronScores) else costs_of(scores.graph, scores.what)
+
+
+def doubts_of(scores: AnyScores) -> FloatArray:
     """How much is in doubt about each score, by the run; |score| where it does not say."""
     return (np.abs(scores.values) if scores.doubt is None else scores.doubt).astype(np.float64)
 
 
-def kept_of(run: Run) -> BoolArray:
-    """The edges of the circuit, or the nodes chosen: each of these has an edge to the logits."""
+def kept_of(run: AnyRun) -> BoolArray:
+    """The edges of the circuit, its heads and neurons, or the nodes chosen: these have an edge to the logits each."""
     mask = run.circuit.mask
-    return mask if isinstance(run.scores, EdgeScores) else np.asarray(mask.any(axis=1), dtype=np.bool_)
+    return mask if mask.shape == run.scores.values.shape else np.asarray(mask.any(axis=1), dtype=np.bool_)

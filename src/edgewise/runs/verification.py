@@ -12,8 +12,9 @@ from edgewise.evaluation.criteria import Criterion
 from edgewise.graph.stated_error import StatedError
 from edgewise.notebook import ShownInNotebook
 from edgewise.runs.store.codec import NOT_STORED
+from edgewise.runs.store.names import VERIFICATION
 
-NAME = "verification"
+NAME = VERIFICATION
 LARGEST, DRAWN, VERIFIED = "largest", "drawn", "verified"
 
 

@@ -10,11 +10,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from edgewise.engine.run.memory import fits
 from edgewise.errors import RunConflictError, RunError
@@ -24,23 +27,28 @@ from edgewise.evaluation.verdict import verdict
 from edgewise.graph import EdgeScores, NodeScores
 from edgewise.graph.arrays import BoolArray, FloatArray
 from edgewise.graph.stated_error import StatedError
+from edgewise.runs.identity import changed, identity
 from edgewise.runs.methods import get_method
 from edgewise.runs.resume import run_to_end
 from edgewise.runs.setup import Setup, prepare
 from edgewise.runs.steps import Execution, Steps
 from edgewise.runs.store.analysis import Analysis, measured
-from edgewise.runs.store.folder import Run, load_run
-from edgewise.runs.store.record import differences, versions
-from edgewise.runs.to_verify import Question, doubts_of, kept_of, question_of
+from edgewise.runs.store.either import AnyRun, load_any
+from edgewise.runs.store.neurons import NeuronRun
+from edgewise.runs.store.record import versions
+from edgewise.runs.to_verify import AnyScores, Question, doubts_of, kept_of, question_of
 from edgewise.runs.trust import require_same_metric, require_trust
 from edgewise.runs.verification import DRAWN, LARGEST, NAME, VERIFIED, Effect, Verification
 from edgewise.search import PatchingState, patching
+from edgewise.search.exact.neurons import NeuronPatchingState, patching_neurons
 from edgewise.search.exact.stated import stated
 from edgewise.search.pace import seconds_a_prompt
 from edgewise.settings.conditions import Conditions
 
+Patching: TypeAlias = PatchingState | NeuronPatchingState
 DEFAULT_EDGES = 500
 MEASURING = "measuring exact effects"
+_ALL_EXACT = "its scores are exact already, all measured by --exact; there is nothing to verify"
 
 
 def verify(
@@ -76,7 +84,7 @@ def verify(
         SelectionError: numbers out of range.
         EdgewiseError: anything wrong with the model or the prompts.
     """
-    run = load_run(folder)
+    run = load_any(folder)
     require_trust(str(folder), run.config, trust_remote_code)
     require_same_metric(str(folder), run.config.metric, run.record.metric.name, metric)
     _require_estimates(run)
@@ -93,7 +101,11 @@ def verify(
     return replace(found.results, folder=run.folder, asked=asked, reused=found.reused)
 
 
-def _require_estimates(run: Run) -> None:
+def _require_estimates(run: AnyRun) -> None:
+    if isinstance(run, NeuronRun):
+        if run.scores.verified is not None and run.scores.verified.all():
+            raise RunError(f"{run.folder}: {_ALL_EXACT}")
+        return
     method = get_method(run.config.method)
     if not len(run.scores):
         raise RunError(
@@ -105,9 +117,7 @@ def _require_estimates(run: Run) -> None:
             f"{run.folder}: its scores are exact already (method '{method.name}'); verify a run that estimates"
         )
     if run.record.exact is not None and run.record.exact.measured == run.record.exact.scored:
-        raise RunError(
-            f"{run.folder}: its scores are exact already, all measured by --exact; there is nothing to verify"
-        )
+        raise RunError(f"{run.folder}: {_ALL_EXACT}")
     if method.makes_circuit:
         raise RunError(
             f"{run.folder}: the scores of method '{method.name}' are effects in a circuit that shrinks, no estimates of"
@@ -115,11 +125,11 @@ def _require_estimates(run: Run) -> None:
         )
 
 
-def _require_same_files(run: Run) -> None:
-    changed = differences(run.record, run.config)
-    if changed:
+def _require_same_files(run: AnyRun) -> None:
+    other = changed(run.record.identity, identity(run.config))
+    if other:
         raise RunConflictError(
-            f"{run.folder}: its scores are of other files ({'; '.join(changed)}); restore them, or run again with"
+            f"{run.folder}: its scores are of other files ({'; '.join(other)}); restore them, or run again with"
             " `edgewise discover --overwrite`"
         )
 
@@ -130,27 +140,23 @@ def _measure(question: Question, asked: dict[str, Any], analysis: Analysis, exec
     _require_same_prompts(run, setup)
     fingerprint = setup.prompts.fingerprint()
     conditions, pairs = _fitting(execution.conditions(question.batch_size), setup), setup.prompts.pairs
+    states: Callable[..., Iterator[Patching]] = partial(_patching, question, setup, conditions)
     state, _ = run_to_end(
-        lambda stored: patching(
-            setup.model,
-            setup.prompts,
-            metric=run.config.metric,
-            level=run.config.level,
-            only=_only(question),
-            conditions=conditions,
-            stored=stored,
-        ),
+        states,
         analysis.folder,
         {"asked": asked, "prompts": fingerprint, "versions": versions()},
         steps.report,
         MEASURING,
         name=analysis.progress,
-        pace=lambda state: seconds_a_prompt(setup.model, pairs, state.batch_size),
+        # Of neurons the states count runs, not prompts.
+        pace=None
+        if isinstance(run, NeuronRun)
+        else lambda at: seconds_a_prompt(setup.model, pairs, at.table.batch_size),
     )
     return _compared(question, state)
 
 
-def _require_same_prompts(run: Run, setup: Setup) -> None:
+def _require_same_prompts(run: AnyRun, setup: Setup) -> None:
     now, then = setup.prompts.fingerprint(), run.record.prompts.fingerprint
     if now != then:
         raise RunConflictError(
@@ -166,21 +172,29 @@ def _fitting(asked: Conditions, setup: Setup) -> Conditions:
     return replace(asked, batch_size=min(asked.batch_size, fits(setup.model, setup.prompts.pairs, asked)))
 
 
-def _only(question: Question) -> BoolArray | tuple[str, ...]:
-    if isinstance(question.run.scores, EdgeScores):
-        return question.chosen
-    return tuple(question.run.scores.graph.sources[row] for row in np.flatnonzero(question.chosen))
+def _patching(
+    question: Question, setup: Setup, conditions: Conditions, stored: Mapping[str, npt.NDArray[Any]] | None
+) -> Iterator[Patching]:
+    """Patch what is to be measured, each alone."""
+    run, chosen = question.run, question.chosen
+    about: dict[str, Any] = {"metric": run.config.metric, "conditions": conditions, "stored": stored}
+    if isinstance(run, NeuronRun):
+        return patching_neurons(setup.model, setup.prompts, chosen, **about)
+    only: BoolArray | tuple[str, ...] = chosen
+    if isinstance(run.scores, NodeScores):
+        only = tuple(run.scores.graph.sources[row] for row in np.flatnonzero(chosen))
+    return patching(setup.model, setup.prompts, level=run.config.level, only=only, **about)
 
 
-def _compared(question: Question, state: PatchingState) -> Verification:
+def _compared(question: Question, state: Patching) -> Verification:
     run, exact = question.run, _exact(question, state.scores())
     said = agreement(run.scores, exact, sample=question.sample, k=question.k)
     return Verification(
         metric=run.record.metric.name,
         n_prompts=run.record.prompts.n,
-        batch_size=state.batch_size,
+        batch_size=state.table.batch_size,
         unscored=_existing(run.scores) - question.sample.n,
-        verdict=verdict(said, run.config.level),
+        verdict=verdict(said, run.scores.what),
         criteria=criteria(said),
         agreement=said,
         effects=tuple(_effects(question, exact)),
@@ -188,7 +202,7 @@ def _compared(question: Question, state: PatchingState) -> Verification:
     )
 
 
-def _stated(question: Question, exact: EdgeScores | NodeScores) -> StatedError | None:
+def _stated(question: Question, exact: AnyScores) -> StatedError | None:
     """How wrong the run's scores are, by what is certain and what the lot drew."""
     choice, scores = question.choice, question.run.scores
     if choice is None:
@@ -196,7 +210,7 @@ def _stated(question: Question, exact: EdgeScores | NodeScores) -> StatedError |
     return stated(choice, doubts_of(scores), scores.values, exact.values, kept=~question.verified)
 
 
-def _exact(question: Question, measured: EdgeScores | NodeScores) -> EdgeScores | NodeScores:
+def _exact(question: Question, measured: AnyScores) -> AnyScores:
     """What was measured now, and what the run measured."""
     found, verified = question.run.scores, question.verified
     spread = None
@@ -205,11 +219,11 @@ def _exact(question: Question, measured: EdgeScores | NodeScores) -> EdgeScores 
     return replace(measured.of(np.where(verified, found.values, measured.values)), stderr=spread)
 
 
-def _existing(scores: EdgeScores | NodeScores) -> int:
-    return scores.graph.n_edges if isinstance(scores, EdgeScores) else scores.graph.n_sources
+def _existing(scores: AnyScores) -> int:
+    return scores.graph.n_edges if isinstance(scores, EdgeScores) else scores.values.size
 
 
-def _effects(question: Question, exact: EdgeScores | NodeScores) -> list[Effect]:
+def _effects(question: Question, exact: AnyScores) -> list[Effect]:
     """All that was measured, the most wrong first, equals in the graph's order."""
     scores, kept = question.run.scores, kept_of(question.run)
     even = np.zeros_like(question.scored)

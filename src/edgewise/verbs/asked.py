@@ -8,7 +8,7 @@ from typing import Any
 
 from edgewise.methods import ESTIMATES, SEARCHES, settings_class
 from edgewise.runs.config import RunConfig
-from edgewise.runs.store.folder import Run
+from edgewise.runs.store.either import AnyRun
 from edgewise.settings import Described, described
 from edgewise.settings.selection import Selection
 
@@ -54,9 +54,9 @@ def config_of(given: Mapping[str, Any], settings: Mapping[str, Any] | None = Non
     return RunConfig(**plain, settings={**own, **(settings or {})}, selection=Selection(**rule))
 
 
-def folder_of(run: str | Path | Run) -> Path:
+def folder_of(run: str | Path | AnyRun) -> Path:
     """Return a run's folder."""
-    return run.folder if isinstance(run, Run) else Path(run)
+    return run.folder if isinstance(run, AnyRun) else Path(run)
 
 
 def _was_given(one: Described, value: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from edgewise.errors import RunConflictError, RunError, SettingError
-from edgewise.models import Model, in_memory, load_model
+from edgewise.models import Model, in_memory, load_model, wire
 from edgewise.models.adapted import within
 from edgewise.runs.config import RunConfig
 from edgewise.runs.store.folder import load_run
@@ -29,7 +29,8 @@ def name_model(given: dict[str, Any], tokenizer: Any | None) -> None:
         tokenizer: that of the model.
 
     Raises:
-        SettingError: no model at all, a tokenizer for a named model, or a dtype or device that is another than its own.
+        SettingError: no model at all, a tokenizer for a named model, one without weights, or a dtype or device that is
+            another than its own.
         ModelError: weights that are not in memory.
     """
     model = given.get("model")
@@ -39,7 +40,9 @@ def name_model(given: dict[str, Any], tokenizer: Any | None) -> None:
         return
     if not isinstance(model, nn.Module | Model):
         raise SettingError(f"model is {type(model).__name__}; give a name, a folder, or a loaded model")
-    weight = next(within(model.module if isinstance(model, Model) else model).parameters())
+    weight = next(within(model.module if isinstance(model, Model) else model).parameters(), None)
+    if weight is None:
+        raise SettingError(f"model is a {type(model).__name__} without weights; give a loaded language model")
     own = {"dtype": str(weight.dtype).removeprefix("torch."), "device": str(weight.device)}
     for name in _ITS_OWN:
         if given.get(name, AUTO) not in (AUTO, own[name]):
@@ -47,7 +50,14 @@ def name_model(given: dict[str, Any], tokenizer: Any | None) -> None:
                 f"{name} is {given[name]!r}, and the model in memory has {own[name]}; leave {name} out, or call"
                 " model.to(...) yourself"
             )
+    if isinstance(model, Model) and _by_query_head(model, given.get("ignore_config", ())):
+        given["kv_heads"] = "query"
     given |= own | {"model": in_memory.hold(model, tokenizer)}
+
+
+def _by_query_head(model: Model, ignore_config: Collection[str]) -> bool:
+    """Whether a model was loaded with a key and a value of every query head."""
+    return wire(within(model.module), ignore_config).spec != model.graph.spec
 
 
 @contextmanager

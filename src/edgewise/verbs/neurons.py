@@ -19,7 +19,7 @@ from edgewise.runs.neurons import find_neurons
 from edgewise.runs.steps import Execution
 from edgewise.runs.store.analysis import StoredResults
 from edgewise.runs.store.neuron_record import NeuronEvaluated
-from edgewise.runs.store.neurons import NeuronRun
+from edgewise.runs.store.neurons import NeuronRun, load_neuron_run
 from edgewise.settings import flag
 from edgewise.settings.conditions import MemorySettings
 from edgewise.settings.methods import Rule
@@ -29,6 +29,7 @@ from edgewise.settings.selection import Ranking, Selection
 from edgewise.verbs.asked import config_of, given_of, method_settings
 from edgewise.verbs.carried_out import carried_out, tell
 from edgewise.verbs.given_model import model_of_runs
+from edgewise.verbs.pictures import show_found, show_on_page
 
 # Of an evaluation of edges alone, where it is not as by default.
 _OF_EDGES = {"ablation": "resample", "minimality": False, "pruned": False}
@@ -67,6 +68,8 @@ def discover_neurons(
     top: int | None = None,
     threshold: float | None = None,
     fraction: float | None = None,
+    keep: float | None = None,
+    max_kl: float | None = None,
     by: Ranking = "abs",
     evaluate: bool = True,
     # Model and machine
@@ -82,6 +85,7 @@ def discover_neurons(
     batch_size: int | None = None,
     max_memory: int | str | None = None,
     # How it is carried out
+    pictures: bool = True,
     overwrite: bool = False,
     progress: bool = True,
 ) -> NeuronRun:
@@ -99,14 +103,15 @@ def discover_neurons(
         exact: how many are measured; by default as many as cost what the estimates cost with ``+exact``, else none.
         neuron_edges: score the edges into and out of so many of the best neurons too.
         top: keep so many heads and neurons; likewise ``threshold`` and ``fraction``, by default the best 1 %, at
-            least 100.
+            least 100. ``keep`` and ``max_kl`` ask for the fewest that are good enough, measured on held-out prompts.
+        pictures: also make a page, ``report.html``.
         overwrite: compute again, in place of what is stored.
         progress: show what is waited for, in a notebook, on a terminal or in a log.
 
     Every other keyword is an option of the command, with its default; `docs/settings.md` describes each.
 
     Returns:
-        The run: `NeuronRun.scores`, `NeuronRun.circuit`, `NeuronRun.evaluated`, `NeuronRun.record`.
+        The run: `NeuronRun.scores`, `NeuronRun.circuit`, `NeuronRun.evaluated`, `NeuronRun.sized`, `NeuronRun.record`.
 
     Raises:
         RunConflictError: the folder holds another run, or another process is writing to it.
@@ -118,8 +123,23 @@ def discover_neurons(
     """
     given = given_of(locals(), RunConfig, Selection, MemorySettings, *method_settings())
     with carried_out(given, overwrite=overwrite, progress=progress, tokenizer=tokenizer) as execution:
-        run = find_neurons(config_of({**given, "level": "neuron"}), Path(out), execution)
+        run = find(config_of({**given, "level": "neuron"}), Path(out), execution, pictures=pictures)
     tell(neuron_warnings(run))
+    return run
+
+
+def find(config: RunConfig, out: Path, execution: Execution, *, pictures: bool) -> NeuronRun:
+    """Do what was asked for.
+
+    Args:
+        config: what that is.
+        out: the folder of the run.
+        execution: how it is carried out.
+        pictures: also make its page.
+    """
+    run = find_neurons(config, out, execution)
+    if pictures:
+        show_found(run, execution.report)
     return run
 
 
@@ -140,4 +160,6 @@ def measure_neurons(folder: Path, given: Mapping[str, Any], execution: Execution
             raise SettingError(f"{flag(name)} is of circuits of edges; leave it out for a run of neurons")
     curve, random = bool(rest.pop("curve", True)), int(rest.pop("random", 3))
     with model_of_runs([folder], rest):
-        return evaluate_neuron_run(folder, rest, execution, curve=curve, random=random)
+        found = evaluate_neuron_run(folder, rest, execution, curve=curve, random=random)
+    show_on_page(load_neuron_run(folder), execution.report)
+    return found

@@ -13,7 +13,9 @@ from edgewise.errors import EdgewiseWarning, RunConflictError
 from edgewise.runs.steps import Execution, Progress, Report
 from edgewise.runs.store.analysis import analyses
 from edgewise.runs.store.beside import put_beside
-from edgewise.runs.store.folder import PAGE, Run
+from edgewise.runs.store.folder import Run
+from edgewise.runs.store.names import PAGE
+from edgewise.runs.store.neurons import NeuronRun
 from edgewise.runs.store.results import write_files
 from edgewise.runs.store.shown import are_shown, write_shown
 
@@ -24,7 +26,7 @@ DRAWING = "drawing pictures"
 PAGING = "making the page"
 
 
-def show_on_page(run: Run, report: Report) -> None:
+def show_on_page(run: Run | NeuronRun, report: Report) -> None:
     """Put what was measured of a run onto its page, where it has one that is older: also after a kill in between."""
 
     def show() -> None:
@@ -39,7 +41,7 @@ def _is_older(page: Path, results: Iterable[Path]) -> bool:
     return any(path.stat().st_mtime_ns >= made for path in results)
 
 
-def show_found(run: Run, report: Report) -> Path:
+def show_found(run: Run | NeuronRun, report: Report) -> Path:
     """Make the page of a run that `discover` has finished, unless it is there; return its path."""
 
     def show() -> None:
@@ -50,12 +52,18 @@ def show_found(run: Run, report: Report) -> Path:
     return run.folder / PAGE
 
 
-def write_page(run: Run, report: Report) -> None:
+def write_page(run: Run | NeuronRun, report: Report) -> None:
     """Make a run's page, with all that was measured of it."""
+    report(Progress(PAGING))
+    write_shown(run, {PAGE: page_text(run).encode()})
+
+
+def page_text(run: Run | NeuronRun) -> str:
+    """The page of a run of either kind."""
+    from edgewise.report.page.neurons import neuron_page
     from edgewise.report.page.page import page
 
-    report(Progress(PAGING))
-    write_shown(run, {PAGE: page(run).encode()})
+    return neuron_page(run) if isinstance(run, NeuronRun) else page(run)
 
 
 def show_beside(result: Path, runs: Sequence[Run], report: Report) -> Path:
@@ -73,13 +81,23 @@ def show_beside(result: Path, runs: Sequence[Run], report: Report) -> Path:
     return result.parent / PAGE
 
 
-def _show_beside(result: Path, runs: Sequence[Run], report: Report) -> None:
-    from edgewise.report.page.page import page_of
+def write_page_of(result: Path, runs: Sequence[Run], report: Report) -> Path:
+    """Make one page of several runs beside their common result; return it."""
 
+    def write() -> None:
+        from edgewise.report.page.page import page_of
+
+        report(Progress(PAGING))
+        write_files(result.parent, {PAGE: page_of(runs, [result]).encode()})
+
+    processes.in_first(write)
+    return result.parent / PAGE
+
+
+def _show_beside(result: Path, runs: Sequence[Run], report: Report) -> None:
     for run in runs:
         _mention(run, result, report)
-    report(Progress(PAGING))
-    write_files(result.parent, {PAGE: page_of(runs, [result]).encode()})
+    write_page_of(result, runs, report)
 
 
 def _mention(run: Run, result: Path, report: Report) -> None:

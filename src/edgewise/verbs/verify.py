@@ -14,7 +14,8 @@ from edgewise.metrics import Metric, MetricFunction
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
 from edgewise.runs.steps import Execution, Progress
-from edgewise.runs.store.folder import VERIFICATION_PICTURES, Run, load_run
+from edgewise.runs.store.either import AnyRun, load_any
+from edgewise.runs.store.names import VERIFICATION_PICTURES
 from edgewise.runs.store.shown import are_shown, write_shown
 from edgewise.runs.verification import Verification
 from edgewise.runs.verify import verify as verify_run
@@ -27,7 +28,7 @@ from edgewise.verbs.pictures import DRAWING, show_on_page
 
 
 def verify(
-    run: str | Path | Run,
+    run: str | Path | AnyRun,
     *,
     edges: int | Literal["all"] = 500,
     largest: int | None = None,
@@ -50,7 +51,7 @@ def verify(
 
     Args:
         run: a finished run, or its folder.
-        edges: how many edges (or nodes) to measure, or ``"all"``.
+        edges: how many edges (or nodes, or heads and neurons) to measure, or ``"all"``.
         largest: how many of these are the most in doubt; half of them by default.
         top_k: how many of the largest are to be found; as the circuit by default.
         seed: of the draw.
@@ -85,7 +86,7 @@ def check(
     top_k: int | None,
     given: Mapping[str, Any],
     execution: Execution,
-) -> tuple[Run, Verification]:
+) -> tuple[AnyRun, Verification]:
     """Measure what was asked for, draw it, and put it onto the page of the run.
 
     Args:
@@ -99,13 +100,13 @@ def check(
     rest = dict(given)
     with model_of_runs([folder], rest):
         found = verify_run(folder, edges=edges, top=largest, top_k=top_k, **rest, execution=execution)
-    run = load_run(folder)
+    run = load_any(folder)
     processes.in_first(lambda: _draw(run, found, execution))
     show_on_page(run, execution.report)
     return run, found
 
 
-def _draw(run: Run, found: Verification, execution: Execution) -> None:
+def _draw(run: AnyRun, found: Verification, execution: Execution) -> None:
     """Draw a verification, unless it is drawn."""
     if found.reused and are_shown(run.folder, VERIFICATION_PICTURES):
         return

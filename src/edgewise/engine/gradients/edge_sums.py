@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from edgewise.engine.gradients.narrow import Narrow
+from edgewise.engine.gradients.narrow import Narrow, Reading
 from edgewise.engine.gradients.products import edge_products, token_products
 from edgewise.engine.gradients.run import DestinationGradient
 from edgewise.engine.run.buffers import Buffers
@@ -55,33 +55,29 @@ class Tally:
     def consume(self, at: DestinationGradient) -> None:
         """Add what a destination's gradient gives with the changes of the sources that precede it, now or later."""
         if not self._narrow.takes(at):
-            self._multiply(slice(0, at.n_sources), at.gradient, (at.columns,), at.rows, at.at_answers)
-            return
-        self._narrow.hold(at)
-        if self._narrow.are_enough(at):
+            self._multiply(at.gradient, [Reading(at.columns, at.n_sources)], at.rows, at.at_answers)
+        elif self._narrow.hold(at):
             self.settle()
 
     def settle(self) -> None:
         """Add what was put off: to be called when a backward pass is over."""
-        for product in self._narrow.products():
-            self._multiply(product.sources, product.gradients, product.columns, slice(None), at_answers=False)
+        for gradients, readings in self._narrow.release():
+            self._multiply(gradients, readings, slice(None), at_answers=False)
 
-    def _multiply(
-        self, sources: slice, gradients: Tensor, columns: Sequence[slice], rows: slice, at_answers: bool
-    ) -> None:
-        """Add the products of some sources' changes with the gradients at some destinations."""
-        wanted = sources
+    def _multiply(self, gradients: Tensor, readings: Sequence[Reading], rows: slice, at_answers: bool) -> None:
+        """Add the products of the sources' changes with the gradients of some destinations side by side."""
+        wanted = slice(0, readings[0].n_sources)
         if self.sources is not None:
-            wanted = slice(max(sources.start, self.sources.start), min(sources.stop, self.sources.stop))
-        sizes = [some.stop - some.start for some in columns]
+            wanted = slice(self.sources.start, min(self.sources.stop, wanted.stop))
+        widths = [reading.width for reading in readings]
         for part in self._changes.parts:
             known = part.of(at_answers)
             first, last = max(wanted.start, part.first), min(wanted.stop, part.first + len(known))
             if first < last:
                 mine = known[first - part.first : last - part.first, rows]
                 products = self.products(mine, gradients.to(mine.device), rows, at_answers)
-                for some, into in zip(products.split(sizes, 2), columns, strict=True):
-                    self.add(rows, into, some, first)
+                for reading, some in zip(readings, products.split(widths, 2), strict=True):
+                    self.add(rows, reading.columns, some[:, : max(0, reading.n_sources - first)], first)
 
     def products(
         self,

@@ -8,8 +8,9 @@ as by a norm behind the MLP. Summed over the neurons of an MLP the second is EAP
 a norm the first, summed over destinations, is the neuron's own score. Chosen neurons are sources of one another too.
 
 1. Run the corrupted prompts; keep what the sources wrote and the neurons' activations.
-2. Run the clean prompts with taps at every destination and at the neurons, and run the backward pass: as a
-   destination's gradient arrives, multiply it with what the neurons before it would change.
+2. Run the clean prompts with taps at the neurons and at every destination from the first of their layers on, and run
+   the backward pass down to that layer: as a destination's gradient arrives, multiply it with what the neurons before
+   it would change.
 3. For each neuron, pull its gradient back to the stream that its MLP reads, and multiply it with what sources change.
 """
 
@@ -48,13 +49,11 @@ class NeuronEdgeBatch:
         into: from every source, and from every chosen neuron, to each chosen neuron.
         out_of: from each chosen neuron to every destination.
         clean_logits: ``[batch, n_positions, vocab]``.
-        corrupted_logits: likewise.
     """
 
     into: Float[Tensor, "batch neuron sources_and_neurons"]
     out_of: Float[Tensor, "batch neuron destination"]
     clean_logits: Float[Tensor, "batch n_positions vocab"]
-    corrupted_logits: Float[Tensor, "batch n_positions vocab"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,20 +84,26 @@ def neuron_edges(
         nodes: rows of the `NeuronGraph`, neurons alone, rising.
     """
     layers, outputs = _layers(model, nodes), SourceOutputs(batch.start)
-    corrupted = corrupted_activations(model, tuple(one.site for one in layers), batch, outputs)
-    answers, graph = corrupted.answers, model.graph
+    scales = _Scales(model, layers)
+    places = tuple(one.site for one in layers)
+    corrupted = corrupted_activations(model, places, batch, outputs, scales.watch, with_logits=False)
+    answers, graph, of_clean = corrupted.answers, model.graph, _Scales(model, layers)
     with borrowed(model.module) as hooks:
-        run = DifferentiableRun(hooks, model.wiring, graph, answers, buffers)
+        run = DifferentiableRun(hooks, model.wiring, graph, answers, buffers, first=layers[0].site.layer)
         taps = [_Tap(hooks, model, one) for one in layers]
+        of_clean.watch(hooks)
         run.forward(corrupted.ids, repeated_cache(corrupted.cache, 1))
     logits = run.logits.detach()
     changes = source_changes(
         model.wiring, graph, run.sources, outputs, answers=answers, differs=batch.differs, buffers=buffers
     )
     run.sources.clear()
-    written = [
-        _written(model, *one, corrupted.values, answers, batch.differs) for one in zip(layers, taps, strict=True)
-    ]
+    written = []
+    for one, tap in zip(layers, taps, strict=True):
+        other = corrupted.values[one.site]
+        own = of_clean.scaled(one, tap.neurons.detach().reshape(other.shape))
+        change = scales.scaled(one, other, batch.start) - own
+        written.append(_written(model, one, change, answers, batch.differs))
     gradient = logit_gradient(logits, logits)
     scale = range_for(gradient, logits.dtype)
     dtype = accumulation_dtype(logits.dtype)
@@ -109,7 +114,7 @@ def neuron_edges(
     for one, tap in zip(layers, taps, strict=True):
         _add_into(graph, one, tap, changes.parts, written, answers, into)
     factor = (1 / scale).to(dtype)[:, None, None]
-    return NeuronEdgeBatch(into * factor, out_of * factor, logits, corrupted.logits)
+    return NeuronEdgeBatch(into * factor, out_of * factor, logits)
 
 
 class _Tap:
@@ -158,21 +163,17 @@ def _layers(model: Model, nodes: Sequence[int]) -> list[_Layer]:
 def _written(
     model: Model,
     layer: _Layer,
-    tap: _Tap,
-    corrupted: Values,
+    change: Float[Tensor, "batch pos k"],
     answers: Answers,
     differs: Tensor | None,
 ) -> ChangesThere:
     """What a layer's neurons' corrupted contributions to the stream differ by from their own."""
     number = layer.site.layer
     block, is_last = model.wiring.blocks[number], number == len(model.wiring.blocks) - 1
-    own, other = tap.neurons.detach(), corrupted[layer.site]
-    dtype = accumulation_dtype(own.dtype)
-    change = _scaled(block, layer, other).to(dtype) - _scaled(block, layer, own.reshape(other.shape)).to(dtype)
     if differs is not None:
         where = differs.to(change.device)[..., None]
         change = change * (answers.read(where) if is_last else where)
-    wide = torch.einsum("bpk,kd->kbpd", change, _directions(block, layer, dtype))
+    wide = torch.einsum("bpk,kd->kbpd", change, _directions(block, layer, change.dtype))
     if is_last:
         return ChangesThere(layer.rows.start, wide[:0], wide)
     return ChangesThere(layer.rows.start, wide, answers.read_each(wide))
@@ -185,14 +186,38 @@ def _norm_after(block: Block, layer: _Layer) -> Norm | None:
     return None if after is None or mlp.out in (mlp.module, layer.site.module) else replace(after, module=mlp.out)
 
 
-def _scaled(block: Block, layer: _Layer, neurons: Float[Tensor, "batch pos width"]) -> Float[Tensor, "batch pos k"]:
-    """The chosen activations, times the scale of a norm behind the MLP in this run."""
-    chosen, after = neurons[..., layer.columns], _norm_after(block, layer)
-    if after is None:
-        return chosen
-    dtype = torch.promote_types(neurons.dtype, torch.float32)
-    made = neurons.to(dtype) @ input_major(layer.site.module).to(dtype)
-    return chosen.to(dtype) * after.scale(made)
+class _Scales:
+    """The inverse scales that norms behind the chosen neurons' MLPs have in one run."""
+
+    def __init__(self, model: Model, layers: Sequence[_Layer]) -> None:
+        self._norms = {one.site: _norm_after(model.wiring.blocks[one.site.layer], one) for one in layers}
+        self._last = len(model.wiring.blocks) - 1
+        self._found: Values = {}
+
+    def watch(self, hooks: Hooks) -> None:
+        """Keep them as the run goes on."""
+        for site, norm in self._norms.items():
+            if norm is not None:
+                hooks.after(site.module, partial(self._keep, site, norm))
+
+    def _keep(self, site: Site, norm: Norm, made: Tensor) -> None:
+        self._found[site] = norm.scale(made.detach().to(accumulation_dtype(made.dtype)))
+
+    def scaled(
+        self, layer: _Layer, neurons: Float[Tensor, "batch pos width"], start: int = 0
+    ) -> Float[Tensor, "batch pos k"]:
+        """The chosen activations, times these, in the accumulation type.
+
+        Args:
+            layer: whose.
+            neurons: all of its MLP's.
+            start: the position of the run that is the first of ``neurons``.
+        """
+        chosen = neurons[..., layer.columns].to(accumulation_dtype(neurons.dtype))
+        scale = self._found.get(layer.site)
+        if scale is None:
+            return chosen
+        return chosen * (scale if layer.site.layer == self._last else scale[:, start:])
 
 
 def _directions(block: Block, layer: _Layer, dtype: torch.dtype) -> Float[Tensor, "k d_model"]:

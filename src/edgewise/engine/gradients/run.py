@@ -75,20 +75,23 @@ class DifferentiableRun:
         graph: its graph.
         answers: where logits are read, counted from the run's first token.
         buffers: memory that the backward pass writes into.
+        first: the layer with which gradients begin; destinations of earlier ones are passed over.
 
     Attributes:
         sources: what every source wrote in this run.
         logits: ``[batch, n_positions, vocab]``, with their autograd graph.
     """
 
-    def __init__(self, hooks: Hooks, wiring: Wiring, graph: Graph, answers: Answers, buffers: Buffers) -> None:
+    def __init__(
+        self, hooks: Hooks, wiring: Wiring, graph: Graph, answers: Answers, buffers: Buffers, first: int = 0
+    ) -> None:
         self.sources = SourceOutputs()
         self.logits = torch.empty(0)
         self._wiring, self._graph, self._answers, self._buffers = wiring, graph, answers, buffers
         self._consume: Consume | None = None
-        embed_as_leaf(hooks, wiring)
+        embed_as_leaf(hooks, wiring, first)
         last = len(wiring.blocks) - 1
-        for layer, block in enumerate(wiring.blocks):
+        for layer, block in enumerate(wiring.blocks[first:], start=first):
             # The attention first: where its norm is the MLP's too, it must hold the stream in front of the MLP's own
             # view of it. Its projections' gradients go around the norm, and only the MLP's come through.
             self._tap_attention(hooks, layer, block.attention, layer == last)

@@ -99,7 +99,7 @@ class CorruptedActivations:
         cache: keys and values of the tokens before ``ids``; None where there are none.
         embedding: what enters block 0, ``[batch, pos, d_model]``.
         values: by site, ``[batch, pos, width]``; of the last block where logits are read.
-        logits: of the corrupted prompts, ``[batch, n_positions, vocab]``.
+        logits: of the corrupted prompts, ``[batch, n_positions, vocab]``; of no word where they were left out.
     """
 
     ids: Int[Tensor, "batch pos"]
@@ -112,7 +112,13 @@ class CorruptedActivations:
 
 @torch.no_grad()
 def corrupted_activations(
-    model: Model, places: tuple[Site, ...], batch: Batch, outputs: SourceOutputs | None = None
+    model: Model,
+    places: tuple[Site, ...],
+    batch: Batch,
+    outputs: SourceOutputs | None = None,
+    beside: Callable[[Hooks], None] = lambda hooks: None,
+    *,
+    with_logits: bool = True,
 ) -> CorruptedActivations:
     """Run the corrupted prompts of a batch and keep what their nodes carry: one forward pass.
 
@@ -121,6 +127,9 @@ def corrupted_activations(
         places: its `sites`.
         batch: the prompts.
         outputs: records what the sources write, from the batch's ``start`` on, where that is wanted too.
+        beside: puts other hooks on the run.
+        with_logits: False leaves the unembedding out, which takes a large part of a small model's run; there are no
+            ``logits`` then.
     """
     cache, last = DynamicCache() if batch.start else None, len(model.wiring.blocks) - 1
     values: Values = {}
@@ -135,8 +144,12 @@ def corrupted_activations(
         if outputs is not None:
             outputs.record(hooks, model.wiring, batch.answers)
         watch_sites(hooks, model, places, keep, batch.answers if outputs is None else None)
+        beside(hooks)
+        if not with_logits:
+            hooks.skip(model.wiring.unembedding, lambda normed: normed)
         logits = logits_at(model, hooks, batch.corrupted, batch.answers, cache)
     if cache is not None:
         keep_first(cache, batch.start)
     answers = batch.answers.shifted(batch.start)
+    logits = logits if with_logits else logits[..., :0]
     return CorruptedActivations(batch.clean[:, batch.start :], answers, cache, entered[0], values, logits)

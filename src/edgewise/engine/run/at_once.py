@@ -8,11 +8,16 @@ from contextvars import ContextVar
 
 import torch
 
+from edgewise.graph import Graph
+
 _MOST = {"cpu": 512}
 _MOST_ELSEWHERE = 16_384
 # What is made for every head of a layer then stays in the cache.
 _GRADIENTS = {"cpu": 128}
 _GRADIENTS_ELSEWHERE = 4096
+# Layers whose attention has fewer destinations are narrow, and so many destinations together are enough.
+NARROW = 24
+ENOUGH = 48
 _planned: ContextVar[str | None] = ContextVar("planned", default=None)
 
 
@@ -24,6 +29,13 @@ def most_tokens(device: torch.device) -> int:
 def gradient_tokens(device: torch.device) -> int:
     """Prompt tokens whose gradients by head are made at a time."""
     return _GRADIENTS.get(_kind(device), _GRADIENTS_ELSEWHERE)
+
+
+def held(graph: Graph) -> int:
+    """The most destinations whose gradients wait for others; 0 for a model whose layers are not narrow."""
+    at = graph.attention(0)
+    width = int(at.stop) - int(at.start)
+    return ENOUGH - 1 + width if width < NARROW else 0
 
 
 @contextmanager

@@ -55,9 +55,9 @@ def repeated_cache(cache: DynamicCache | None, times: int) -> DynamicCache | Non
     return repeated
 
 
-def embed_as_leaf(hooks: Hooks, wiring: Wiring) -> None:
-    """Let gradients begin where the stream enters block 0: they are taken with respect to activations only."""
-    hooks.before(wiring.blocks[0].module, lambda stream: stream.detach().requires_grad_(True))
+def embed_as_leaf(hooks: Hooks, wiring: Wiring, first: int = 0) -> None:
+    """Let gradients begin where the stream enters a block: they are taken with respect to activations only."""
+    hooks.before(wiring.blocks[first].module, lambda stream: stream.detach().requires_grad_(True))
 
 
 @torch.no_grad()

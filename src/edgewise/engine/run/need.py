@@ -9,7 +9,8 @@ heads' queries, keys and values, and F the inner width of the MLP:
                         + 3 numbers a head and token of the prompt, where attention is not fused ("eager")
     the corrupted run   K + V (its keys and values) + Q + D (what its sources write)
 
-the same once more for the layer at work, and once a token ``D`` for each source's change, in the accumulation type. On
+the same once more for the layer at work, and once a token ``D`` for each source's change and for each gradient that
+waits for others (`edgewise.engine.gradients.narrow`), in the accumulation type. On
 top of that, whatever the micro-batch: one layer's gradients of all heads, and its weights with the norm folded in. An
 allocator takes more than it is asked for; a quarter is added for that.
 
@@ -25,7 +26,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from edgewise.engine.run.at_once import gradient_tokens, most_tokens
+from edgewise.engine.run.at_once import gradient_tokens, held, most_tokens
 from edgewise.engine.run.room import Room, shown
 from edgewise.engine.run.sources import accumulation_dtype
 from edgewise.errors import MemoryLimitError
@@ -97,7 +98,8 @@ def bytes_per_prompt(model: Model, tokens: int, reads: int) -> int:
     """What one prompt pair of so many tokens, read at so many positions, adds to the peak of a pass."""
     graph, size = model.graph, model.dtype.itemsize
     a_layer = _kept_by_autograd(model, tokens) + _kept_of_corrupted(model)
-    changes = graph.n_sources * graph.spec.d_model * accumulation_dtype(model.dtype).itemsize
+    vectors = graph.n_sources + held(graph)
+    changes = vectors * graph.spec.d_model * accumulation_dtype(model.dtype).itemsize
     scores = 3 * graph.n_sources * graph.n_destinations * 8
     layers = (len(model.wiring.blocks) + 1) * a_layer * size
     return int(ALLOCATOR * (tokens * (layers + changes) + scores + _logits(model, reads)))

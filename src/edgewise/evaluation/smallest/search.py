@@ -21,15 +21,15 @@ import numpy.typing as npt
 from edgewise.engine.run.inputs import AnyMetric, metric_for, usable
 from edgewise.errors import ScoreError
 from edgewise.evaluation.ablation import baselines
-from edgewise.evaluation.circuit_runs import KL, METRIC, CircuitRuns
+from edgewise.evaluation.circuit_runs import KL, METRIC, CircuitRuns, Kept
 from edgewise.evaluation.measures import Values
 from edgewise.evaluation.smallest.section import AT_ONCE, bracket, next_sizes
 from edgewise.evaluation.smallest.target import SizePoint, Target, point
-from edgewise.graph import Circuit
 from edgewise.graph.arrays import BoolArray
+from edgewise.metrics import Metric
 from edgewise.models import Model
 from edgewise.search.table.cells import Table
-from edgewise.search.table.fill import fill, start
+from edgewise.search.table.fill import Measurement, fill, start
 from edgewise.settings.conditions import Conditions
 from edgewise.tasks import PromptPair, PromptSet
 
@@ -39,14 +39,23 @@ class Sizes:
     """Circuits of growing size.
 
     Args:
-        circuit: from a size to its circuit.
+        kept: from a size, 1 at least, to the mask of its circuit.
         total: the largest size.
-        what: what sizes count, ``"edges"`` or ``"nodes"``.
+        what: what sizes count, such as ``"edges"``.
     """
 
-    circuit: Callable[[int], Circuit]
+    kept: Callable[[int], BoolArray]
     total: int
     what: str = "edges"
+
+
+RunsOf = Callable[[Model, Sequence[PromptPair], Metric, Kept], Measurement]
+"""From circuits to what runs them, and measures metric and KL of each."""
+
+
+def edge_runs(model: Model, pairs: Sequence[PromptPair], metric: Metric, kept: Kept) -> CircuitRuns:
+    """Runs with all edges patched that circuits of edges leave out, by the corrupted prompts."""
+    return CircuitRuns(model, metric, kept, baselines(model, pairs, "resample", 1), with_accuracy=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +113,7 @@ class SmallestSearch:
         sizes: the circuits.
         target: what is good enough.
         metric: the metric; the prompt set's own by default.
+        runs: what runs circuits; of edges by default.
 
     Raises:
         EdgewiseError: prompts or a metric that cannot be used.
@@ -117,11 +127,12 @@ class SmallestSearch:
         target: Target,
         *,
         metric: AnyMetric | None = None,
+        runs: RunsOf = edge_runs,
     ) -> None:
         """Check what is given."""
         self.metric = metric_for(prompts, metric)
         self._model, self._pairs = model, usable(model, prompts, self.metric)
-        self._sizes, self._target = sizes, target
+        self._sizes, self._target, self._runs_of = sizes, target, runs
 
     def states(
         self, *, conditions: Conditions = Conditions(), stored: Mapping[str, npt.NDArray[Any]] | None = None
@@ -177,16 +188,15 @@ class SmallestSearch:
             return state
         empty = state.metric[rows.index(0)]
         points = tuple(
-            point(size, self._kept(size).n_edges, state.metric[row], state.kl[row], state.full, empty)
+            point(size, int(self._kept(size).sum()), state.metric[row], state.kl[row], state.full, empty)
             for row, size in enumerate(rows)
         )
         return replace(state, points=points)
 
-    def _kept(self, size: int) -> Circuit:
-        whole = self._sizes.circuit(self._sizes.total)
-        return Circuit(whole.graph, np.zeros_like(whole.mask)) if size == 0 else self._sizes.circuit(size)
+    def _kept(self, size: int) -> BoolArray:
+        return self._sizes.kept(size) if size else np.zeros_like(self._sizes.kept(self._sizes.total))
 
-    def _round(self, state: SizesState, conditions: Conditions) -> tuple[SizesState, CircuitRuns]:
+    def _round(self, state: SizesState, conditions: Conditions) -> tuple[SizesState, Measurement]:
         """The state with the sizes to measure next, and what runs them."""
         passed = {found.size: self._passes(found) for found in state.points}
         sizes = state.at_work if state.table is not None else next_sizes(passed, self._sizes.total)
@@ -201,10 +211,9 @@ class SmallestSearch:
         self._target.of(found)  # refuses a metric of which no share can be told
         return self._target.reached(found)
 
-    def _runs(self, sizes: Sequence[int]) -> CircuitRuns:
-        kept = KeptAtSizes(self._sizes.what, tuple(sizes), tuple(self._kept(size).mask for size in sizes))
-        opened = baselines(self._model, self._pairs, "resample", 1)
-        return CircuitRuns(self._model, self.metric, kept, opened, with_accuracy=False)
+    def _runs(self, sizes: Sequence[int]) -> Measurement:
+        kept = KeptAtSizes(self._sizes.what, tuple(sizes), tuple(map(self._kept, sizes)))
+        return self._runs_of(self._model, self._pairs, self.metric, kept)
 
     def _after(self, state: SizesState) -> SizesState:
         """The state with the sizes of its full table done."""
@@ -224,7 +233,7 @@ class KeptAtSizes:
     Args:
         what: what sizes count.
         keys: the sizes.
-        masks: the edges that each keeps, ``[n_sources, n_destinations]``.
+        masks: what each keeps, in the shape of the graph's mask.
     """
 
     what: str
@@ -236,7 +245,7 @@ class KeptAtSizes:
         return len(self.keys)
 
     def kept(self, number: int) -> BoolArray:
-        """The edges that a circuit keeps, ``[n_sources, n_destinations]``."""
+        """What a circuit keeps."""
         return self.masks[number]
 
     def words(self, number: int) -> str:

@@ -8,6 +8,7 @@ from typing import Literal
 from edgewise.errors import SelectionError
 from edgewise.evaluation import measures
 from edgewise.evaluation.measures import Values
+from edgewise.settings.selection import Selection
 
 Measure = Literal["faithfulness", "kl"]
 # Of a normal distribution, so many standard errors on either side hold 95 %.
@@ -48,13 +49,21 @@ class Target:
         return -found.kl if self.measure == "kl" else self.of(found)[0]
 
 
+def target_of(selection: Selection) -> Target:
+    """What a rule asks for whose size is to be measured."""
+    if selection.keep is not None:
+        return Target("faithfulness", selection.keep)
+    assert selection.max_kl is not None
+    return Target("kl", selection.max_kl)
+
+
 @dataclass(frozen=True)
 class SizePoint:
     """The best edges (or nodes) of a ranking at one size: means over prompts.
 
     Args:
         size: number of edges (or nodes) asked for.
-        edges: number of edges kept.
+        edges: number of edges kept; of heads and neurons, the same as ``size``.
         metric: the metric, in its own units.
         faithfulness: (m(C) - m(empty)) / (m(full) - m(empty)); None where that is undefined.
         faithfulness_stderr: its standard error; None for one prompt.

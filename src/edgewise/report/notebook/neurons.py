@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgewise.graph.neurons import NeuronScores
-from edgewise.report.neurons import describe_circuit, describe_run, neuron_warnings, nodes_table
+from edgewise.report.neurons import describe_circuit, describe_exact_effects, describe_run, neuron_warnings, nodes_table
 from edgewise.report.notebook.markup import heading, html_table, lines
 from edgewise.report.notebook.scores import ranked_html
 from edgewise.runs.store.neurons import NeuronRun
@@ -23,4 +23,9 @@ def neuron_run_html(run: NeuronRun) -> str:
     warned = lines(f"warning: {one}" for one in neuron_warnings(run))
     neurons, heads = scores.top_neurons(SHOWN, by), scores.top_heads(SHOWN, by)
     tables = (html_table(nodes_table(run, kind, best)) for kind, best in (("neuron", neurons), ("head", heads)))
-    return heading(what) + lines((how, *describe_circuit(run))) + warned + "".join(tables)
+    return (
+        heading(what)
+        + lines((how, *describe_exact_effects(run.record), *describe_circuit(run)))
+        + warned
+        + "".join(tables)
+    )

@@ -16,7 +16,8 @@ from edgewise.report.text import (
     rows_table,
     what_was_run,
 )
-from edgewise.runs.store.folder import PAGE, Run
+from edgewise.runs.store.folder import Run
+from edgewise.runs.store.names import PAGE
 
 SHOWN = 10
 

@@ -7,7 +7,7 @@ people are made visible first, and the view writes them as text, never as markup
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from html import escape
 from importlib.resources import files
@@ -39,12 +39,23 @@ _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 
 def html(page: Page) -> str:
     """Return the page; equal documents give equal texts."""
+    return filled_page(page.title, to_json(page), SCRIPTS)
+
+
+def filled_page(title: str, document: Any, scripts: Sequence[str]) -> str:
+    """Return a page.
+
+    Args:
+        title: of the page.
+        document: what it shows, as JSON values.
+        scripts: the files that show it, in the order in which they are run.
+    """
     parts = {
-        "title": escape(visible(page.title)),
+        "title": escape(visible(title)),
         "style": f"{_colours()}\n{asset('style.css')}",
-        "data": embedded(to_json(page)),
+        "data": embedded(document),
         "library": asset(LIBRARY),
-        "scripts": "\n".join(map(asset, SCRIPTS)),
+        "scripts": "\n".join(map(asset, scripts)),
     }
     return _filled(asset("page.html"), parts)
 

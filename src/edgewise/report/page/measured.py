@@ -25,6 +25,7 @@ from edgewise.runs.contest.against import against, known_of
 from edgewise.runs.evaluated import Evaluated
 from edgewise.runs.sized import Sized
 from edgewise.runs.store.analysis import Analysis, StoredResults, stored, stored_with_question
+from edgewise.runs.store.either import AnyRun
 from edgewise.runs.store.folder import SIZES, Run
 from edgewise.runs.verification import NAME, Verification
 
@@ -78,8 +79,19 @@ def _sizes(run: Run, order: Order) -> Iterator[FaithfulnessCurve]:
         found = one.results
         rule = one.asked.get("selection", one.asked)
         own = order.of_ranking and rule.get("by") == run.config.selection.by and not any(map(rule.get, _OTHER_ORDERS))
-        target = found.target.value if found.target.measure == "faithfulness" else None
-        yield FaithfulnessCurve(_words(name), own, found.counted, tuple(map(_size_point, found.points)), target)
+        yield size_curve(_words(name), own, found)
+
+
+def size_curve(name: str, own: bool, found: Sized) -> FaithfulnessCurve:
+    """The curve that was measured to choose a size.
+
+    Args:
+        name: where it comes from.
+        own: whether its circuits are the heads of the page's list.
+        found: what was measured.
+    """
+    target = found.target.value if found.target.measure == "faithfulness" else None
+    return FaithfulnessCurve(name, own, found.counted, tuple(map(_size_point, found.points)), target)
 
 
 def _size_point(one: SizePoint) -> CurvePoint:
@@ -139,7 +151,7 @@ def _of_circuit(run: Run, order: Order) -> Iterator[FaithfulnessCurve]:
         yield FaithfulnessCurve("the circuit", True, f"{run.config.level}s", (point,), None)
 
 
-def verified(run: Run) -> Verified | None:
+def verified(run: AnyRun) -> Verified | None:
     """Exact effects beside the scores."""
     found = _verification(run.folder)
     if found is None:

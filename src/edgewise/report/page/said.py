@@ -17,7 +17,9 @@ from edgewise.report.text import describe_exact, describe_stability, faithfulnes
 from edgewise.runs.evaluated import Evaluated
 from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.folder import Run
-from edgewise.runs.store.record import PromptSummary, RunRecord
+from edgewise.runs.store.neuron_record import NeuronRecord
+from edgewise.runs.store.neurons import NeuronRun
+from edgewise.runs.store.record import MetricSummary, PromptSummary, RunRecord
 
 FILES: tuple[Named, ...] = (
     ("run.json", "config, versions, counts, the metric's values, timing"),
@@ -31,7 +33,7 @@ FILES: tuple[Named, ...] = (
 )
 
 
-def title_of(record: RunRecord) -> str:
+def title_of(record: RunRecord | NeuronRecord) -> str:
     """Return the title of a run: its model, of a path the last part, and its prompts."""
     model = record.config.model
     short = Path(model).name if model.startswith((".", "/", "~")) else model
@@ -48,12 +50,17 @@ def lead(record: RunRecord) -> str:
 
 def numbers(run: Run) -> Iterator[tuple[str, str, str]]:
     """The numbers that matter most: name, value, and what stands beside it."""
-    counts, metric = run.record.counts, run.record.metric
+    counts = run.record.counts
     yield "edges kept", f"{counts.circuit_edges:,}", f"of {counts.edges:,}"
     yield "nodes", f"{counts.circuit_nodes:,}", f"of {counts.sources + 1:,}"
+    yield from metric_numbers(run.record.metric)
+    yield from _worth(run.evaluated)
+
+
+def metric_numbers(metric: MetricSummary) -> Iterator[tuple[str, str, str]]:
+    """The metric on clean and corrupted prompts, likewise."""
     yield (f"{metric.name}, clean", *_with_error(metric.clean, metric.clean_stderr))
     yield (f"{metric.name}, corrupted", *_with_error(metric.corrupted, metric.corrupted_stderr))
-    yield from _worth(run.evaluated)
 
 
 def _worth(found: Evaluated | None) -> Iterator[tuple[str, str, str]]:
@@ -69,16 +76,23 @@ def _with_error(value: float, stderr: float | None) -> tuple[str, str]:
 def reading(run: Run) -> Words:
     """Return how a score is to be read."""
     what, metric = run.config.level, run.record.metric.name
-    lower_is_better = run.record.metric.lower_is_better
-    signs = (("Negative", "falls"), ("Positive", "rises"))
-    (helps, worse), (harms, better) = reversed(signs) if lower_is_better else signs
     carries = "what it carries" if what == "edge" else "its output"
     return (
         f"A score estimates how much {metric} would change if the {what} were patched: if {carries} on the clean prompt"
         " were replaced by what it is on the corrupted one, all else left alone.",
-        f"{helps} (blue): {metric} {worse}, so the {what} helps. {harms} (red): {metric} {better}, so the {what} works"
-        " against the behaviour. Scores are means over prompts; ± and stderr are standard errors of means.",
+        f"{signs(run.record.metric, f'the {what}')} Scores are means over prompts; ± and stderr are standard errors of"
+        " means.",
         *(() if run.record.exact is None else (_which_are_exact(run.record),)),
+    )
+
+
+def signs(metric: MetricSummary, what: str) -> str:
+    """What the sign of a score says."""
+    both = (("Negative", "falls"), ("Positive", "rises"))
+    (helps, worse), (harms, better) = reversed(both) if metric.lower_is_better else both
+    return (
+        f"{helps} (blue): {metric.name} {worse}, so {what} helps. {harms} (red): {metric.name} {better}, so {what}"
+        " works against the behaviour."
     )
 
 
@@ -90,14 +104,8 @@ def _which_are_exact(record: RunRecord) -> str:
 def facts(run: Run) -> Iterator[Named]:
     """What was run, on what, and how long it took."""
     record = run.record
-    config, prompts = record.config, record.prompts
-    options = ", ".join(f"{name} {value}" for name, value in prompts.info.items() if name not in ("task", "n"))
-    dropped = f", {prompts.dropped:,} rows dropped" if prompts.dropped else ""
-    seconds = ", ".join(f"{step} {spent:.1f} s" for step, spent in record.timing.items() if step != "total")
-    yield "model", f"{config.model} ({record.model.get('architecture', 'unknown architecture')})"
-    yield "prompts", f"{prompts.n:,} of {prompts.name}{dropped}{f' ({options})' if options else ''}"
-    yield from _data(prompts)
-    yield "method", f"{config.method}, {config.level}s"
+    yield from of_model_and_prompts(record)
+    yield "method", f"{record.config.method}, {record.config.level}s"
     yield "metric", record.metric.name
     yield "kept", f"{record.rule}{path_words(has_path(run.circuit))}"
     if run.sized is not None:
@@ -108,11 +116,28 @@ def facts(run: Run) -> Iterator[Named]:
         yield "exact effects", describe_exact(record).replace("\n", "; ")
     if record.stability is not None:
         yield "other prompts", describe_stability(record).replace("\n", "; ")
+    yield from of_machine(record)
+
+
+def of_model_and_prompts(record: RunRecord | NeuronRecord) -> Iterator[Named]:
+    """What was run, and on what."""
+    prompts = record.prompts
+    options = ", ".join(f"{name} {value}" for name, value in prompts.info.items() if name not in ("task", "n"))
+    dropped = f", {prompts.dropped:,} rows dropped" if prompts.dropped else ""
+    yield "model", f"{record.config.model} ({record.model.get('architecture', 'unknown architecture')})"
+    yield "prompts", f"{prompts.n:,} of {prompts.name}{dropped}{f' ({options})' if options else ''}"
+    yield from _data(prompts)
+
+
+def of_machine(record: RunRecord | NeuronRecord) -> Iterator[Named]:
+    """Where it was run, how long it took, and what says that it was this."""
+    config = record.config
+    seconds = ", ".join(f"{step} {spent:.1f} s" for step, spent in record.timing.items() if step != "total")
     yield "machine", f"{config.dtype} on {config.device}, {record.batch_size or 'all'} prompts at a time"
     yield "time", f"{record.timing.get('total', 0.0):.1f} s ({seconds}), finished {record.finished}"
     yield "versions", ", ".join(f"{name} {version}" for name, version in record.versions.items())
     yield "model files", f"SHA-256 {record.identity.get('model') or 'not known'}"
-    yield "prompt ids", f"SHA-256 {prompts.fingerprint}"
+    yield "prompt ids", f"SHA-256 {record.prompts.fingerprint}"
 
 
 def _data(prompts: PromptSummary) -> Iterator[Named]:
@@ -125,12 +150,12 @@ def _data(prompts: PromptSummary) -> Iterator[Named]:
         yield f"data: {check.name}", check.found if check.good else f"{check.found}; {check.do}"
 
 
-def command(run: Run) -> str:
+def command(run: Run | NeuronRun) -> str:
     """Return the command that makes the same run."""
     asked = replace(run.config, evaluate=run.config.evaluate or run.evaluated is not None)
     return command_line(asked, "runs/again")
 
 
-def config_text(run: Run) -> str:
-    """Return the config as ``run.json`` has it."""
+def config_text(run: Run | NeuronRun) -> str:
+    """Return the config as it is stored."""
     return json.dumps(to_json(run.config), indent=2)

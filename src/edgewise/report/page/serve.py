@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from edgewise.runs.store.folder import PAGE
+from edgewise.runs.store.names import PAGE
 
 HOST = "127.0.0.1"
 _REFUSED = "Only GET and HEAD of files of this folder"

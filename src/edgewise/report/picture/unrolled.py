@@ -23,7 +23,7 @@ from edgewise.report.picture.skeleton import THICKEST, THINNEST
 MOST_EDGES = 100
 _MARGIN, _NAMES, _ROW, _NODE, _TALL, _GAP = 24.0, 58.0, 54.0, 34.0, 20.0, 8.0
 # Beside the nodes of a column, for lines that bow around some of them.
-_BESIDE, _LEAST_COLUMN = 12.0, 70.0
+_BESIDE, _LEAST_COLUMN, _LEAST_WIDTH = 12.0, 70.0, 680.0
 
 
 @dataclass(frozen=True)
@@ -79,11 +79,11 @@ def unrolled_scene(
     """
     edges = crossings(circuit, scores, top)
     left_out = circuit.n_edges - len(edges)
-    if left_out > 0:
-        lines = (*heading.lines, f"the {len(edges):,} strongest; {left_out:,} more are not drawn")
-        heading = replace(heading, lines=lines)
+    if left_out > 0 or not edges:
+        said = f"the {len(edges):,} strongest; {left_out:,} more are not drawn" if edges else "no edge is kept"
+        heading = replace(heading, lines=(*heading.lines, said))
     sheet = _Sheet.of(edges, circuit.graph)
-    width = max(sheet.width + 2 * _MARGIN, 520.0)
+    width = max(sheet.width + 2 * _MARGIN, _LEAST_WIDTH)
     head, at = heading_items(heading, width)
     largest = max((abs(edge.score) for edge in edges if edge.score), default=0.0)
     estimated = scores is not None and scores.verified is None

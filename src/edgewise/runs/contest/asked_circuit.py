@@ -147,7 +147,10 @@ def _of_file(asked: str, graph: Graph) -> AskedCircuit:
         circuit, _ = read_circuit(path, graph.spec)
         return _whole(asked, f"the circuit of {words}", circuit.plain, digest)
     known = known_from_json(content, path.name)
-    return _whole(asked, known.summary, known.on(graph), digest)
+    try:
+        return _whole(asked, known.summary, known.on(graph), digest)
+    except SelectionError as error:
+        raise SelectionError(f"{path}: {error}") from None
 
 
 def _json(path: Path) -> object:

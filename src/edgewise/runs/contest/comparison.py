@@ -34,6 +34,7 @@ from edgewise.settings.evaluation import Ablation, EvaluationRequest
 from edgewise.settings.prompts import PromptSettings
 
 MOST = 12
+_INSTEAD = "hold its numbers against others with `edgewise evaluate` of each, or `edgewise export --format csv`"
 # What the first run decides for all: the prompts, and how the model is run on them.
 _SHARED = (
     *(one.name for one in described(PromptSettings) if one.name != "split"),
@@ -113,7 +114,7 @@ def runs_of_one_model(names: Sequence[Path], out: Path, what: str) -> list[Run]:
         raise RunError(f"{twice[0]} is given twice; give each run once")
     if out.resolve() in places or (out / RUN).exists():
         raise RunError(f"--out {out} is a run folder; give a folder of its own for {what}")
-    runs = [load_run(name) for name in names]
+    runs = [load_run(name, instead=_INSTEAD) for name in names]
     for run in runs[1:]:
         refuse_another_model(runs[0], run)
     return runs

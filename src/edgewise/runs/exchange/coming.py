@@ -26,9 +26,11 @@ from edgewise.runs.methods.imported import digest, read_as
 from edgewise.runs.steps import Execution
 from edgewise.runs.store.files import write_circuit, write_scores
 from edgewise.runs.store.folder import CIRCUIT, RUN, SCORES, Run, load_run, read_record
+from edgewise.runs.store.neurons import holds_neurons
 from edgewise.settings import described
 from edgewise.settings.model import ModelSettings
 from edgewise.settings.selection import Selection
+from edgewise.tasks.places import kind_of
 
 # Suffix -> format, where a suffix belongs to one alone.
 BY_SUFFIX = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet", ".graphml": "graphml"}
@@ -117,7 +119,7 @@ def _by_suffix(path: Path) -> str:
 
 def _base(of: str) -> Run | None:
     """The run whose graph is meant; None for a model."""
-    return load_run(of) if (Path(of) / RUN).is_file() else None
+    return load_run(of) if (Path(of) / RUN).is_file() or holds_neurons(of) else None
 
 
 def _of_run(base: Run, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,7 +145,9 @@ def _as_run(
     own = found.circuit is not None and selection == BY_FILE
     settings = {"file": str(path), "format": name, "sha256": digest(content), "own_circuit": own}
     level = "edge" if found.scores is None else found.scores.what
-    config = RunConfig(**{**asked, "level": level}, method=IMPORTED, settings=settings, selection=selection)
+    places = found.graph.places
+    of_file = {"level": level, "positions": kind_of(places) if places else None, "readers": found.graph.readers}
+    config = RunConfig(**{**asked, **of_file}, method=IMPORTED, settings=settings, selection=selection)
     if found.scores is None and not own:
         raise FormatError(f"{path}: has no scores to select edges by; leave --top and the like out")
     record = read_record(out)

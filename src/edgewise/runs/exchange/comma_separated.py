@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from edgewise.errors import FormatError
 from edgewise.graph import Graph
-from edgewise.runs.exchange.format import Exchanged, Format, text_of
-from edgewise.runs.exchange.rows import LOST, Column, Placed, columns_of, from_columns
+from edgewise.runs.exchange.format import Column, Exchanged, Format, text_of
+from edgewise.runs.exchange.rows import LOST, Placed, columns_of, from_columns
 
 _TRUTH = {True: "true", False: "false"}
 
 
 def write(result: Exchanged) -> bytes:
     """The table."""
+    return table(columns_of(result))
+
+
+def table(columns: Mapping[str, Column]) -> bytes:
+    """Any columns as a table."""
     text = io.StringIO()
-    columns, writer = columns_of(result), csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows(zip(*map(_cells, columns.values()), strict=True))
     return text.getvalue().encode()
@@ -60,5 +65,13 @@ def _rows(text: str) -> Iterator[Placed]:
 
 
 FORMAT = Format(
-    "a table, one line an edge (or node)", ".csv", "scores, circuit", "ours", LOST, write, read, by_place=True
+    "a table, one line an edge (or node)",
+    ".csv",
+    "scores, circuit",
+    "ours",
+    LOST,
+    write,
+    read,
+    by_place=True,
+    table=table,
 )

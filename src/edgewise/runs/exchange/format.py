@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 from edgewise.errors import FormatError
 from edgewise.graph import Circuit, EdgeScores, Graph, NodeScores
 
 Sign = Literal["ours", "minus ours", "-"]
+Column = list[Any]
 # Files by their path inside a folder, for a format that is one.
 Files = Mapping[str, bytes]
 
@@ -84,6 +85,7 @@ class Format:
         write: the file's content, or the files of a folder; None where it is only read.
         read: a file's content on a model's graph; None where it is only written. Raises FormatError with the place.
         by_place: whether it keeps edges apart by place in the prompt; else it is given their sums over places.
+        table: from columns of anything, by name, to the file's content, for a format that is a table.
     """
 
     summary: str
@@ -94,6 +96,7 @@ class Format:
     write: Callable[[Exchanged], bytes | Files] | None
     read: Callable[[bytes, Graph], Exchanged] | None = None
     by_place: bool = False
+    table: Callable[[Mapping[str, Column]], bytes] | None = None
 
 
 def text_of(content: bytes) -> str:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from edgewise.errors import FormatError
 from edgewise.graph import Graph
 from edgewise.json_text import parse_json
-from edgewise.runs.exchange.format import Exchanged, Format, text_of
+from edgewise.runs.exchange.format import Column, Exchanged, Format, text_of
 from edgewise.runs.exchange.rows import LOST, Placed, columns_of, from_columns
 
 
 def write(result: Exchanged) -> bytes:
     """The lines."""
-    columns = columns_of(result)
+    return table(columns_of(result))
+
+
+def table(columns: Mapping[str, Column]) -> bytes:
+    """Any columns as lines."""
     fields = ", ".join(f"{json.dumps(name)}: %s" for name in columns)
     line = f"{{{fields}}}\n"
     # A column is written at once, which is many times as fast as a row; no name of an edge has a comma in it.
@@ -45,5 +49,13 @@ def _rows(text: str) -> Iterator[Placed]:
 
 
 FORMAT = Format(
-    "a table, one JSON object a line", ".jsonl", "scores, circuit", "ours", LOST, write, read, by_place=True
+    "a table, one JSON object a line",
+    ".jsonl",
+    "scores, circuit",
+    "ours",
+    LOST,
+    write,
+    read,
+    by_place=True,
+    table=table,
 )

@@ -8,12 +8,14 @@ from pathlib import Path
 from edgewise.errors import FormatError, RunError
 from edgewise.graph import Graph
 from edgewise.runs.exchange import FORMATS
-from edgewise.runs.exchange.format import About, Exchanged, Format
+from edgewise.runs.exchange.format import About, Exchanged, Files, Format
+from edgewise.runs.exchange.neurons import neuron_table
 from edgewise.runs.store.atomic import write_bytes
 from edgewise.runs.store.examples import read_examples
 from edgewise.runs.store.files import read_circuit
 from edgewise.runs.store.folder import CIRCUIT, Run, load_run
 from edgewise.runs.store.hub_file import local
+from edgewise.runs.store.neurons import EDGE_TABLE, holds_neurons, load_neuron_run
 from edgewise.tasks.known import node_classes
 
 
@@ -36,7 +38,8 @@ def export(source: str | Path, name: str, out: str | Path) -> Written:
     """Write a finished run, or the circuit of a file, in another format.
 
     Args:
-        source: a run's folder, a circuit's ``.json`` or ``.pt``, or ``hub:OWNER/NAME[@REVISION]``.
+        source: a run's folder, a circuit's ``.json`` or ``.pt``, or ``hub:OWNER/NAME[@REVISION]``. A run of neurons
+            goes as a table alone.
         name: of the format, see ``edgewise list formats``.
         out: the file; the folder, for a format that is one.
 
@@ -56,17 +59,21 @@ def export(source: str | Path, name: str, out: str | Path) -> Written:
         raise RunError(f"--out {out}: inside the run, whose files are its own; give another place")
     if found.suffix and out.suffix != found.suffix:
         raise FormatError(f"--out {out}: a file of format {name} ends in {found.suffix}")
-    result = exchanged(source)
-    summed = bool(result.graph.places) and not found.by_place
-    content = found.write(result.plain if summed else result)
+    if source.is_dir() and holds_neurons(source):
+        run = load_neuron_run(source)
+        content: bytes | Files = neuron_table(run, name, found)
+        edges = "" if run.edges is None else f"edges of neurons, which are in {EDGE_TABLE}; "
+        summed, lost = False, f"{edges}{found.lost}"
+    else:
+        result = exchanged(source)
+        summed, lost = bool(result.graph.places) and not found.by_place, found.lost
+        content = found.write(result.plain if summed else result)
     files = {out: content} if isinstance(content, bytes) else {out / path: one for path, one in content.items()}
     for path, one in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(path, one)
-    lost = ", ".join(
-        part for part in ("places in the prompt (their sums are written)" if summed else "", found.lost) if part
-    )
-    return Written(name, tuple(map(str, files)), lost)
+    said = ("places in the prompt (their sums are written)" if summed else "", lost)
+    return Written(name, tuple(map(str, files)), ", ".join(filter(None, said)))
 
 
 def exchanged(source: Path) -> Exchanged:

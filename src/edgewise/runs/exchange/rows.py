@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -9,13 +10,15 @@ import numpy as np
 
 from edgewise.errors import FormatError, ScoreError, SelectionError
 from edgewise.graph import Circuit, EdgeScores, Graph, NodeScores
+from edgewise.graph.arrays import BoolArray
+from edgewise.graph.named import NamedScores
 from edgewise.graph.selection import among
 from edgewise.runs.exchange.at_once import arrays_of
 from edgewise.runs.exchange.cells import KEPT, MARKS, NUMBERS, PLACE, finite, truth_of
-from edgewise.runs.exchange.format import Exchanged
+from edgewise.runs.exchange.format import Column, Exchanged
 
+_IS_NEURON = re.compile(r"m\d+\.n\d+")
 LOST = "scores of single prompts and of resamples, the number of prompts, the rest of the run"
-Column = list[Any]
 Placed = tuple[str, Mapping[str, Any]]
 
 
@@ -36,15 +39,18 @@ def columns_of(result: Exchanged) -> dict[str, Column]:
             columns[PLACE] = [graph.place_name(*one) for one in at]
     if kept is not None:
         columns[KEPT] = kept[which].tolist()
-    for name, field in {} if scores is None else NUMBERS.items():
-        array = getattr(scores, field)
-        if array is not None:
-            columns[name] = _numbers(array[which])
-    for name, field in {} if scores is None else MARKS.items():
-        array = getattr(scores, field)
-        if array is not None:
-            columns[name] = array[which].tolist()
-    return columns
+    return columns | ({} if scores is None else numbers_of(scores, which))
+
+
+def numbers_of(scores: NamedScores, which: BoolArray) -> dict[str, Column]:
+    """What is known of some scores, a column each; ``which`` in their shape."""
+    numbers, marks = (
+        {name: array[which] for name, field in fields.items() if (array := getattr(scores, field)) is not None}
+        for fields in (NUMBERS, MARKS)
+    )
+    return {name: _numbers(array) for name, array in numbers.items()} | {
+        name: array.tolist() for name, array in marks.items()
+    }
 
 
 def from_rows(rows: Iterable[Placed], graph: Graph) -> Exchanged:
@@ -86,9 +92,14 @@ def from_columns(columns: Mapping[str, Sequence[Any]], graph: Graph, rows: Calla
 
 
 def _graph_with(graph: Graph, where: Iterable[str]) -> Graph:
-    """The graph with the places that rows name, and readers where a name has an arrow."""
-    places = tuple(dict.fromkeys(part for name in where for part in name.split("->")))
-    return graph.at_places(places, any("->" in name for name in where))
+    """The graph with the places that rows name, or its own if they are among these; readers where one has an arrow."""
+    where = tuple(where)
+    names = tuple(dict.fromkeys(part for name in where for part in name.split("->")))
+    places = graph.places if names and set(names) <= set(graph.places) else names
+    try:
+        return graph.at_places(places, any("->" in name for name in where))
+    except SelectionError as error:
+        raise FormatError(f"column {PLACE}: {error}") from None
 
 
 class _Table:
@@ -176,6 +187,8 @@ def _named(row: Mapping[str, Any]) -> tuple[str, str]:
     if row.get("source") and row.get("destination"):
         at = f"@{row[PLACE]}" if row.get(PLACE) else ""
         return "edge", f"{row['source']}->{row['destination']}{at}"
+    if _IS_NEURON.fullmatch(str(row.get("node"))):
+        raise FormatError(f"'{row['node']}' is a neuron; a table of neurons is written and not read")
     if row.get("node"):
         return "node", str(row["node"])
     raise FormatError("names nothing; give a column 'edge', or 'source' and 'destination', or 'node'")

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from edgewise.engine.run.inputs import graph_for
 from edgewise.engine.run.passes import Passes
-from edgewise.errors import FormatError, RunConflictError
-from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, NodeScores
+from edgewise.errors import FormatError, RunConflictError, RunError
+from edgewise.graph import Circuit, EdgeScores, Graph, NodeScores
 from edgewise.graph.arrays import BoolArray
+from edgewise.graph.place_names import where_in_words
 from edgewise.methods import IMPORTED
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
@@ -34,6 +36,8 @@ class Imported(RunMethod[GivenState]):
     name = IMPORTED
     summary = "scores and a circuit of another program's file"
     settings = ImportSettings
+    by_place = True
+    by_reader = True
 
     def scored(self, config: RunConfig, graph: Graph) -> BoolArray:
         """Which edges, or nodes, the file scores."""
@@ -43,7 +47,11 @@ class Imported(RunMethod[GivenState]):
         self, config: RunConfig, model: Model, prompts: PromptSet, conditions: Conditions, stored: Tensors | None
     ) -> Iterator[GivenState]:
         """One state a micro-batch, of the metric."""
-        scores = scores_of(self._found(config, model.graph))
+        graph = graph_for(model, prompts)
+        scores = scores_of(self._found(config, graph))
+        if scores.graph != graph:
+            mine, theirs = (where_in_words(one.places, one.readers) for one in (scores.graph, graph))
+            raise RunError(f"{self.own(config).file}: edges {mine}; the prompts have {theirs}; give their spans")
         return with_metric(model, prompts, scores, metric=config.metric, conditions=conditions, stored=stored)
 
     def circuit(self, config: RunConfig, state: GivenState, scores: EdgeScores | NodeScores) -> Circuit:
@@ -65,7 +73,7 @@ class Imported(RunMethod[GivenState]):
 
     def _found(self, config: RunConfig, graph: Graph) -> Exchanged:
         own = self.own(config)
-        return _read(own.file, own.format, own.sha256, graph.spec)
+        return _read(own.file, own.format, own.sha256, graph)
 
 
 def scores_of(found: Exchanged) -> EdgeScores | NodeScores:
@@ -97,17 +105,17 @@ def read_as(path: Path, name: str, content: bytes, graph: Graph) -> Exchanged:
         known = ", ".join(other for other in FORMATS if FORMATS.load(other).read is not None)
         raise FormatError(f"format {name} is only written; those that are read: {known}")
     try:
-        return form.read(content, graph)
+        return form.read(content, graph if form.by_place else graph.plain)
     except FormatError as error:
         raise FormatError(f"{path}: {error}") from error
 
 
 @lru_cache(maxsize=2)
-def _read(file: str, name: str, sha256: str, spec: GraphSpec) -> Exchanged:
+def _read(file: str, name: str, sha256: str, graph: Graph) -> Exchanged:
     content = Path(file).read_bytes()
     if digest(content) != sha256:
         raise RunConflictError(f"{file}: has changed since it was imported; import it into another folder")
-    return read_as(Path(file), name, content, Graph(spec))
+    return read_as(Path(file), name, content, graph)
 
 
 METHOD = Imported()

@@ -20,13 +20,16 @@ from edgewise.runs.store.checkpoint import load_checkpoint
 from edgewise.runs.store.codec import from_json, read_json, to_json
 from edgewise.runs.store.commit import commit
 from edgewise.runs.store.lock import writing
+from edgewise.runs.store.names import VERIFICATION
 
 FORMAT = "edgewise-analysis"
 # Names of the analyses of a run, as patterns.
 EVALUATIONS = ("sizes", "faithfulness", "evaluation-*", "mib-*")
+# Of a run of neurons.
+OF_NEURONS = ("neurons-*",)
 # Of its scores alone, whatever its circuit.
-OF_SCORES = ("sizes-*", "verification")
-NAMES = (*EVALUATIONS, *OF_SCORES)
+OF_SCORES = ("sizes-*", VERIFICATION)
+NAMES = (*EVALUATIONS, *OF_SCORES, *OF_NEURONS)
 ASKED = "asked"
 _FIX = "use --overwrite to measure again"
 # In what was asked: the fingerprints of the model's, the config's and the data's files.

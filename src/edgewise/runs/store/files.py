@@ -16,9 +16,10 @@ from safetensors import SafetensorError, safe_open
 
 from edgewise.errors import FormatError
 from edgewise.graph import Circuit, EdgeScores, Graph, GraphSpec, NodeScores, circuit_file, eapig
-from edgewise.graph.scores import ARRAYS, MARKS
+from edgewise.graph.score_arrays import ARRAYS, MARKS
 from edgewise.json_text import json_bytes, parse_json
 from edgewise.runs.store.atomic import write_bytes, write_through
+from edgewise.runs.store.names import OF_NEURONS
 from edgewise.runs.store.tensors import tensors_content
 from edgewise.runs.store.torch_bytes import torch_bytes, torch_content
 
@@ -67,6 +68,8 @@ def read_circuit(path: str | Path, spec: GraphSpec | None = None) -> tuple[Circu
     """
     path = Path(path)
     content = _read_torch(path) if circuit_suffix(path) == ".pt" else _read_json(path)
+    if isinstance(content, dict) and content.get("format") == OF_NEURONS:
+        raise FormatError(f"{path}: of a run of neurons; evaluate it by its folder, `edgewise evaluate {path.parent}`")
     try:
         circuit, scores = _converter(path, content)(content, spec)
     except FormatError as error:

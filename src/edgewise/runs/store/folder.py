@@ -11,7 +11,7 @@ import numpy as np
 from edgewise import processes
 from edgewise.errors import EdgewiseError, FormatError, RunConflictError, RunError
 from edgewise.graph import Circuit, EdgeScores, NodeScores
-from edgewise.graph.scores import ARRAYS
+from edgewise.graph.score_arrays import ARRAYS
 from edgewise.notebook import ShownInNotebook
 from edgewise.runs.config import RunConfig
 from edgewise.runs.evaluated import Evaluated
@@ -25,11 +25,12 @@ from edgewise.runs.store.commit import commit, pending
 from edgewise.runs.store.examples import EXAMPLES, Examples
 from edgewise.runs.store.files import circuit_json, read_circuit, read_scores, scores_content
 from edgewise.runs.store.lock import writing
+from edgewise.runs.store.names import PAGE, VERIFICATION_PICTURES
 from edgewise.runs.store.neurons import holds_neurons
 from edgewise.runs.store.record import RunRecord
 
 RUN, SCORES, CIRCUIT, TRACE = "run.json", "scores.safetensors", "circuit.json", "trace.jsonl"
-PICTURES, PAGE = ("circuit.svg", "circuit.png", "scores.svg", "scores.png"), "report.html"
+PICTURES = ("circuit.svg", "circuit.png", "scores.svg", "scores.png")
 ON_REQUEST = (
     *("circuit-dark.png", "scores-dark.png"),
     *(f"{name}{end}" for name in ("unrolled", "places") for end in (".svg", ".png", "-dark.png")),
@@ -40,8 +41,8 @@ BESIDE = "beside.json"
 FAITHFULNESS = "faithfulness"
 # How the size of a circuit was measured, where its rule asks for that.
 SIZES = "sizes"
+READ_NEURONS = "see it with `edgewise show` or `open`, in Python read it with load_neuron_run"
 _FIX = "run again with --overwrite"
-VERIFICATION_PICTURES = ("verification.svg", "verification.png", "verification-dark.png")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -163,8 +164,12 @@ def _forget_pictures(folder: Path) -> None:
         (folder / name).unlink(missing_ok=True)
 
 
-def load_run(folder: str | Path) -> Run:
+def load_run(folder: str | Path, *, instead: str = READ_NEURONS) -> Run:
     """Read a finished run.
+
+    Args:
+        folder: the run's.
+        instead: what to do with a run of neurons, which is none of edges or nodes, for the message.
 
     Raises:
         RunError: there is no such folder, or no finished run in it.
@@ -173,6 +178,8 @@ def load_run(folder: str | Path) -> Run:
     folder = Path(folder)
     if not folder.is_dir():
         raise RunError(f"{folder}: no such run folder; give the --out of a finished `edgewise discover`")
+    if holds_neurons(folder):
+        raise RunError(f"{folder}: holds a run of neurons, and this takes one of edges or nodes; {instead}")
     if pending(folder):
         with writing(folder):  # taking the lock finishes the write
             pass
@@ -270,8 +277,6 @@ def _unfinished_differences(folder: Path, config: RunConfig) -> tuple[str, ...]:
 
 
 def _unfinished(folder: Path) -> str:
-    if holds_neurons(folder):
-        return "holds a run of neurons; this takes one of edges or nodes"
     if load_checkpoint(folder) is not None:
         return "holds an unfinished run; start the same `edgewise discover` command again to finish it"
     return "holds no run; give the --out of a finished `edgewise discover`"

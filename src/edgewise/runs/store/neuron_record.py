@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from edgewise.evaluation.neuron_result import NeuronEvaluation
 from edgewise.runs.config import RunConfig
 from edgewise.runs.evaluated import EvaluatedPrompts
+from edgewise.runs.store.names import OF_NEURONS
 from edgewise.runs.store.record import MetricSummary, PromptSummary
 
 
@@ -82,7 +83,7 @@ class NeuronRecord:
         finished: when it ended, UTC.
     """
 
-    format: ClassVar[str] = "edgewise-neurons"
+    format: ClassVar[str] = OF_NEURONS
     format_version: ClassVar[int] = 1
 
     config: RunConfig

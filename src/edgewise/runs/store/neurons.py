@@ -6,8 +6,10 @@ Where edges of neurons were scored, they are in the second of these, and as a ta
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from edgewise.graph.neurons import NeuronCircuit, NeuronScores
 from edgewise.json_text import parse_json
 from edgewise.notebook import ShownInNotebook
 from edgewise.runs.config import RunConfig
+from edgewise.runs.sized import Sized
 from edgewise.runs.store.analysis import Analysis, stored
 from edgewise.runs.store.atomic import content
 from edgewise.runs.store.checkpoint import PROGRESS
@@ -27,14 +30,17 @@ from edgewise.runs.store.codec import from_json, read_json, to_json
 from edgewise.runs.store.commit import commit, pending
 from edgewise.runs.store.files import read_safetensors
 from edgewise.runs.store.lock import writing
+from edgewise.runs.store.names import PAGE, VERIFICATION, VERIFICATION_PICTURES
 from edgewise.runs.store.neuron_record import NeuronEvaluated, NeuronRecord
 from edgewise.runs.store.neuron_tables import edges_table, neurons_table
 from edgewise.runs.store.tensors import tensors_content
 
 RECORD, SCORES, TABLE = "neurons.json", "neurons.safetensors", "neurons.csv"
 EDGE_TABLE = "neuron-edges.csv"
-FAITHFULNESS, EVALUATION = "neurons-faithfulness", "neurons-evaluation"
-"""What `discover` measures of the circuit that it found; and `evaluate`, with its curves."""
+FAITHFULNESS, EVALUATION, SIZES = "neurons-faithfulness", "neurons-evaluation", "neurons-sizes"
+"""What `discover` measures of the circuit that it found; `evaluate`, with its curves; how its size was measured."""
+PICTURES = ("neurons.svg", "neurons.png", "neurons-dark.png")
+_MEASURED = (FAITHFULNESS, EVALUATION, SIZES, VERIFICATION)
 _FORMAT = "edgewise-neuron-scores"
 _ARRAYS = ("stderr", "mean_abs", "estimated", "verified")
 _EDGES = ("into", "out_of", "into_stderr", "out_of_stderr")
@@ -55,6 +61,8 @@ class NeuronRun(ShownInNotebook):
         evaluated: what was measured of the circuit right after; None where that was not done.
         curves: what `evaluate` measured; None where that was not done.
         unmeasured: why the circuit could not be measured just now; None where nothing was in the way.
+        sized: how the size of its circuit was measured; None where that was not asked for, or not done yet.
+        unsized: why it could not be done just now; None where nothing was in the way.
     """
 
     folder: Path
@@ -66,6 +74,8 @@ class NeuronRun(ShownInNotebook):
     evaluated: NeuronEvaluated | None = None
     curves: NeuronEvaluated | None = None
     unmeasured: str | None = None
+    sized: Sized | None = None
+    unsized: str | None = None
 
     @property
     def config(self) -> RunConfig:
@@ -86,24 +96,71 @@ def holds_neurons(folder: str | Path) -> bool:
 
 
 def write_neuron_run(
-    folder: Path, record: NeuronRecord, scores: NeuronScores, circuit: NeuronCircuit, edges: NeuronEdges | None = None
+    folder: Path,
+    record: NeuronRecord,
+    scores: NeuronScores,
+    circuit: NeuronCircuit,
+    edges: NeuronEdges | None = None,
+    beside: Mapping[str, bytes] = MappingProxyType({}),
 ) -> None:
     """Put a finished run in the place of another; the caller holds the folder's lock.
+
+    Args:
+        folder: where it goes.
+        record: its record.
+        scores: its scores.
+        circuit: its circuit.
+        edges: of the best neurons, if any were scored.
+        beside: other files that come with it. What was measured of another circuit goes.
 
     Raises:
         OSError: the folder cannot be written; it is then as it was.
     """
-    evaluations = [f"{name}{end}" for name in (FAITHFULNESS, EVALUATION) for end in (".json", ".progress.safetensors")]
+    measured = [f"{name}{end}" for name in _MEASURED for end in (".json", ".progress.safetensors")]
     commit(
         folder,
         {
             SCORES: _scores_content(scores, edges),
             TABLE: content(neurons_table(scores, circuit)),
             **({} if edges is None else {EDGE_TABLE: content(edges_table(edges))}),
+            **{name: content(text) for name, text in beside.items()},
             RECORD: content((json.dumps(to_json(record), indent=2, allow_nan=False) + "\n").encode()),
         },
-        gone=(PROGRESS, *evaluations, *([EDGE_TABLE] if edges is None else [])),
+        gone=(
+            PROGRESS,
+            PAGE,
+            *PICTURES,
+            *VERIFICATION_PICTURES,
+            *(name for name in measured if name not in beside),
+            *([EDGE_TABLE] if edges is None else []),
+        ),
     )
+
+
+def with_neuron_circuit(
+    run: NeuronRun,
+    config: RunConfig,
+    circuit: NeuronCircuit,
+    rule: str,
+    beside: Mapping[str, bytes] = MappingProxyType({}),
+) -> None:
+    """Put another circuit of a run's scores into its folder, whose lock the caller holds.
+
+    Args:
+        run: as it is.
+        config: with the rule that was asked for.
+        circuit: the new one.
+        rule: in words.
+        beside: other files that change with it.
+    """
+    record = record_with_circuit(run.record, config, circuit, rule)
+    write_neuron_run(run.folder, record, run.scores, circuit, run.edges, beside)
+
+
+def record_with_circuit(record: NeuronRecord, config: RunConfig, circuit: NeuronCircuit, rule: str) -> NeuronRecord:
+    """A record that says another circuit; arguments as of `with_neuron_circuit`."""
+    counts = replace(record.counts, circuit_heads=circuit.n_heads, circuit_neurons=circuit.n_neurons)
+    return replace(record, config=config, counts=counts, rule=rule, circuit=tuple(circuit))
 
 
 def read_neuron_record(folder: Path) -> NeuronRecord | None:
@@ -141,6 +198,7 @@ def load_neuron_run(folder: str | Path) -> NeuronRun:
         edges,
         evaluated=stored(Analysis(folder, FAITHFULNESS), NeuronEvaluated),
         curves=stored(Analysis(folder, EVALUATION), NeuronEvaluated),
+        sized=stored(Analysis(folder, SIZES), Sized),
     )
 
 

@@ -11,10 +11,12 @@ from pathlib import Path
 
 from edgewise.errors import RunConflictError
 from edgewise.runs.store.atomic import write_bytes
-from edgewise.runs.store.folder import PAGE, PICTURES, Run, read_record
+from edgewise.runs.store.codec import to_json
+from edgewise.runs.store.folder import Run, read_record
 from edgewise.runs.store.lock import writing
-
-__all__ = ["PAGE", "PICTURES", "are_shown", "write_shown"]
+from edgewise.runs.store.neuron_record import NeuronRecord
+from edgewise.runs.store.neurons import NeuronRun, read_neuron_record
+from edgewise.runs.store.record import RunRecord
 
 
 def are_shown(folder: Path, names: Iterable[str]) -> bool:
@@ -22,7 +24,7 @@ def are_shown(folder: Path, names: Iterable[str]) -> bool:
     return all((folder / name).is_file() for name in names)
 
 
-def write_shown(run: Run, files: Mapping[str, bytes], out: Path | None = None) -> tuple[Path, ...]:
+def write_shown(run: Run | NeuronRun, files: Mapping[str, bytes], out: Path | None = None) -> tuple[Path, ...]:
     """Write files that show a run, each in one step, and return their paths.
 
     Args:
@@ -38,10 +40,14 @@ def write_shown(run: Run, files: Mapping[str, bytes], out: Path | None = None) -
         out.mkdir(parents=True, exist_ok=True)
         return _write(out, files)
     with writing(run.folder):
-        now = read_record(run.folder)
-        if now is None or now.to_bytes() != run.record.to_bytes():
+        if to_json(_record(run)) != to_json(run.record):
             raise RunConflictError(f"{run.folder}: another run was put there meanwhile; draw again")
         return _write(run.folder, files)
+
+
+def _record(run: Run | NeuronRun) -> RunRecord | NeuronRecord | None:
+    """What the folder says now."""
+    return read_neuron_record(run.folder) if isinstance(run, NeuronRun) else read_record(run.folder)
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> tuple[Path, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from edgewise.errors import FormatError
+from edgewise.graph.fields import tensor_array
 
 
 def torch_bytes(values: Any) -> bytes:
@@ -43,7 +44,7 @@ def tensor_of(value: Any, shape: tuple[int, ...], where: str) -> np.ndarray[Any,
     if not isinstance(value, torch.Tensor) or tuple(value.shape) != shape:
         found = list(value.shape) if isinstance(value, torch.Tensor) else type(value).__name__
         raise FormatError(f"{where} is {found}, expected a tensor {list(shape)}")
-    array: np.ndarray[Any, Any] = value.detach().double().numpy()
+    array = tensor_array(value, where).astype(np.float64)
     if not np.isfinite(array).all():
         place = np.argwhere(~np.isfinite(array))[0].tolist()
         raise FormatError(f"{where} at {place} is {array[tuple(place)]}; scores are finite")

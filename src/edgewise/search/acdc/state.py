@@ -112,16 +112,16 @@ class AcdcState:
 
     @property
     def done(self) -> int:
-        """Edges decided, tested or not."""
+        """Of the edges that it began with, those that are decided, tested or not."""
         passed = (visit.into for visit in self.visits[: self.visited] if not visit.whole)
-        into = self.graph.mask.sum(0)
+        into = self.start.sum(0)
         decided = sum(int(into[at]) for at in passed)
         return decided if self.finished else decided + len(self.tested(self.visits[self.visited]))
 
     @property
     def total(self) -> int:
-        """Number of edges."""
-        return self.graph.n_edges
+        """Number of edges that it began with."""
+        return int(self.start.sum())
 
     def tested(self, visit: Visit) -> list[Step]:
         """The tests made at a stop."""

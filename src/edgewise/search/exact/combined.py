@@ -8,7 +8,7 @@ import numpy as np
 
 from edgewise.errors import ScoreError
 from edgewise.graph import EdgeScores, NodeScores
-from edgewise.graph.scores import ARRAYS
+from edgewise.graph.score_arrays import ARRAYS
 
 
 def combined(scores: EdgeScores | NodeScores, exact: EdgeScores | NodeScores) -> EdgeScores | NodeScores:

@@ -16,14 +16,13 @@ from edgewise.attribution.neurons import attribute_neurons
 from edgewise.engine.run.inputs import AnyMetric
 from edgewise.errors import SettingError
 from edgewise.generators import at_the_end_of
-from edgewise.graph import Graph
 from edgewise.graph.arrays import BoolArray
 from edgewise.graph.neurons import NeuronScores
 from edgewise.methods import estimate_of
 from edgewise.models import Model
 from edgewise.search.exact.neurons import NeuronPatchingState, patching_neurons, with_exact
 from edgewise.search.exact.spending import BESIDE, BESIDE_SMALL, EAP, OPENING, SMALL
-from edgewise.search.exact.targets import share_of_a_pass
+from edgewise.search.exact.targets import neuron_costs
 from edgewise.settings.conditions import Conditions
 from edgewise.settings.scoring import DEFAULT_METHOD, WITH_EXACT
 from edgewise.settings.texts import AUTO
@@ -134,7 +133,7 @@ def scoring_neurons(
         yield from _unless_done(state)
     assert state is not None
     if measures:
-        chosen = _largest(model.graph, state.estimates.scores(), exact)
+        chosen = _largest(state.estimates.scores(), exact)
         for effects in patching_neurons(model, prompts, chosen, stored=_part(stored, _EFFECTS), **asked):
             state = replace(state, effects=effects)
             yield from _unless_done(state)
@@ -178,7 +177,7 @@ def require_amount(method: str, exact: int | None) -> bool:
     return method.endswith(WITH_EXACT) if exact is None else bool(exact)
 
 
-def _largest(graph: Graph, scores: NeuronScores, exact: int | None) -> BoolArray:
+def _largest(scores: NeuronScores, exact: int | None) -> BoolArray:
     """Those of largest estimate, as many heads as neurons: so many in all, or as cost about what the estimates cost."""
     nodes, order, mask = scores.graph, [at for (at,) in scores.order()], np.zeros(len(scores), dtype=np.bool_)
     heads, neurons = ([at for at in order if nodes.is_neuron[at] == kind] for kind in (False, True))
@@ -187,7 +186,7 @@ def _largest(graph: Graph, scores: NeuronScores, exact: int | None) -> BoolArray
         mask[turns[:exact]] = True
         return mask
     spend = EAP * (BESIDE_SMALL if nodes.n_nodes <= SMALL else BESIDE) - OPENING
-    costs = [share_of_a_pass(graph, int(nodes.layers[at]), bool(nodes.is_neuron[at])) for at in turns]
+    costs = neuron_costs(nodes)[turns]
     mask[turns[: max(1, int((np.cumsum(costs) <= spend).sum()))]] = True
     return mask
 

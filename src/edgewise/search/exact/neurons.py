@@ -28,7 +28,7 @@ from edgewise.errors import DataError, ScoreError
 from edgewise.generators import at_the_end_of
 from edgewise.graph.arrays import BoolArray
 from edgewise.graph.neuron_graph import NeuronGraph
-from edgewise.graph.neurons import NeuronScores
+from edgewise.graph.neurons import NeuronCircuit, NeuronScores
 from edgewise.metrics import Metric, MetricBatch
 from edgewise.models import Model
 from edgewise.models.alone import one_at_a_time
@@ -156,12 +156,12 @@ def with_exact(estimates: NeuronScores, effects: NeuronScores) -> NeuronScores:
 
 def _chosen(graph: NeuronGraph, nodes: Sequence[str] | BoolArray) -> tuple[int, ...]:
     if isinstance(nodes, np.ndarray):
-        found = tuple(np.flatnonzero(nodes).tolist())
+        found = np.flatnonzero(NeuronCircuit(graph, nodes).mask).tolist()
     else:
-        found = tuple(sorted({graph.node(name) for name in nodes}))
+        found = graph.nodes(nodes)
     if not found:
         raise DataError("no head and no neuron was chosen; choose at least one")
-    return found
+    return tuple(found)
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,7 @@ import numpy as np
 from edgewise.errors import SelectionError, did_you_mean
 from edgewise.graph import Graph
 from edgewise.graph.arrays import BoolArray, FloatArray
+from edgewise.graph.neuron_graph import NeuronGraph
 from edgewise.search.table.cells import Array
 
 # The share of a layer's products that lie behind its projections to queries, keys and values.
@@ -168,3 +169,12 @@ def costs_of(graph: Graph, level: str) -> FloatArray:
     """Forward passes of one prompt that patching each edge (or node) takes, in the shape of the scores."""
     targets = Targets.edges(graph) if level == "edge" else Targets.nodes(graph)
     return targets.spread(targets.costs)
+
+
+def neuron_costs(nodes: NeuronGraph) -> FloatArray:
+    """The same of each head and neuron, ``[n_nodes]``."""
+    graph = Graph(nodes.spec)
+    layers = range(nodes.spec.n_layers)
+    by_layer = np.array([[share_of_a_pass(graph, layer, is_mlp) for is_mlp in (False, True)] for layer in layers])
+    costs: FloatArray = by_layer[nodes.layers, nodes.is_neuron.astype(int)]
+    return costs

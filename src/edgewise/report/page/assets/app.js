@@ -130,28 +130,10 @@ class App {
     this.prompts.show(place);
   }
 
-  theme() {
-    const root = document.documentElement;
-    const dark = root.dataset.theme
-      ? root.dataset.theme === "dark"
-      : matchMedia("(prefers-color-scheme: dark)").matches;
-    root.dataset.theme = dark ? "light" : "dark";
-    try {
-      localStorage.setItem("edgewise-theme", root.dataset.theme);
-    } catch {
-      /* a page from a file may not be allowed to */
-    }
-  }
-
   // What is seen.
 
   start(node) {
-    try {
-      const theme = localStorage.getItem("edgewise-theme");
-      if (theme) document.documentElement.dataset.theme = theme;
-    } catch {
-      /* likewise */
-    }
+    keepTheme();
     this.head = el("header", { class: "head" });
     this.panes = el("div", { class: "panes", id: "panes" });
     this.aside = el("aside", { class: "panel", id: "panel", "aria-label": "What is selected", "aria-live": "polite" });
@@ -271,7 +253,7 @@ class App {
             : null,
           button("Fit", () => this.fit(), { id: "fit" }),
           " ",
-          button("◐", () => this.theme(), { id: "theme", "aria-label": "Dark or light" }),
+          button("◐", turnTheme, { id: "theme", "aria-label": "Dark or light" }),
           " ",
           button("?", () => this.help.showModal(), { "aria-label": "Keys" }),
         ),
@@ -574,7 +556,7 @@ class App {
       "[": () => this.resize(this.state.size - Math.max(1, Math.round(this.state.size / 10))),
       "]": () => this.resize(this.state.size + Math.max(1, Math.round(this.state.size / 10))),
       c: () => this.resize(this.model.run.ranked.first || this.state.size),
-      d: () => this.theme(),
+      d: turnTheme,
       f: () => this.fit(),
       g: () => this.group(this.groupName.value),
       h: () => this.set({ hideIsolated: !this.state.hideIsolated }),

@@ -3,8 +3,8 @@
 const CHART = { width: 680, height: 320, left: 58, right: 16, top: 14, bottom: 44 };
 
 class Chart {
-  // x, y: scales without a range.
-  constructor(x, y, { xLabel, yLabel, height = CHART.height, title }) {
+  // x, y: scales without a range; whole: x has whole numbers alone.
+  constructor(x, y, { xLabel, yLabel, height = CHART.height, title, whole = false }) {
     const { width, left, right, top, bottom } = CHART;
     this.x = x.range([left, width - right]);
     this.y = y.range([height - bottom, top]);
@@ -17,7 +17,8 @@ class Chart {
       .call(
         d3
           .axisBottom(x)
-          .ticks(7, x.base ? "~g" : undefined)
+          .ticks(7, whole ? "d" : x.base ? "~g" : undefined)
+          .tickValues(whole ? x.ticks(7).filter(Number.isInteger) : null)
           .tickSizeOuter(0),
       );
     svg
@@ -177,8 +178,8 @@ function histogram(run) {
   ];
 }
 
-// Faithfulness by size, every curve there is; the slider's place on it.
-function curves(run, app) {
+// Faithfulness by size, every curve there is; the slider's place on it. random: what random ones are called.
+function curves(run, app, random = "random rankings") {
   const known = run.curves.filter((curve) =>
     curve.points.some((point) => point.faithfulness !== null && point.size > 0),
   );
@@ -198,6 +199,7 @@ function curves(run, app) {
   chart.level(0.9, { "stroke-dasharray": "3 3" });
   chart.level(0, {});
   const labels = [];
+  const inside = (value) => Math.max(y.domain()[0], Math.min(y.domain()[1], value));
   known.forEach((curve, i) => {
     const some = curve.points.filter((point) => point.size > 0 && point.faithfulness !== null);
     const look = numbered(i);
@@ -211,8 +213,8 @@ function curves(run, app) {
       if (point.stderr !== null)
         chart.line(
           [
-            [point.size, point.faithfulness - 1.96 * point.stderr],
-            [point.size, point.faithfulness + 1.96 * point.stderr],
+            [point.size, inside(point.faithfulness - 1.96 * point.stderr)],
+            [point.size, inside(point.faithfulness + 1.96 * point.stderr)],
           ],
           { class: `${look.class} thin` },
         );
@@ -225,13 +227,13 @@ function curves(run, app) {
       const mark = chart.dot(point.size, point.faithfulness, lines, { class: `dot ${look.class}` });
       if (curve.of_order) mark.addEventListener("click", () => app.resize(point.size));
     }
-    const random = some.filter((point) => point.random !== null);
-    if (random.length) {
+    const others = some.filter((point) => point.random !== null);
+    if (others.length) {
       chart.line(
-        random.map((point) => [point.size, point.random]),
+        others.map((point) => [point.size, point.random]),
         { class: "line plain", "stroke-dasharray": "2 3" },
       );
-      labels.push([`${curve.name}, random rankings`, { class: "line plain", "stroke-dasharray": "2 3" }]);
+      labels.push([`${curve.name}, ${random}`, { class: "line plain", "stroke-dasharray": "2 3" }]);
     }
   });
   return [
@@ -240,7 +242,7 @@ function curves(run, app) {
     el(
       "p",
       { class: "quiet" },
-      "Bars are 95 % over prompts; the dashed level is 90 %. A click on a point sets the slider.",
+      `Bars are 95 % over prompts; the dashed level is 90 %.${known.some((curve) => curve.of_order) ? " A click on a point sets the slider." : ""}`,
     ),
   ];
 }
@@ -383,32 +385,25 @@ function comparedChart(compared) {
 }
 
 function grid(header, rows) {
-  const numeric = (text) => /^[-−–]?[\d,.]+( .)?$/.test(text);
+  const numeric = (text) => /^[-−–]?[\d,.]+(e[-+]?\d+)?( .)?$/.test(text);
+  const none = (text) => /^[-–]?$/.test(text);
+  // A column of numbers, some of which may not be known.
+  const numbers = header.map(
+    (_, i) => rows.some((row) => numeric(row[i])) && rows.every((row) => numeric(row[i]) || none(row[i])),
+  );
+  const cell = (tag) => (text, i) =>
+    el(tag, { class: numbers[i] || (tag === "td" && numeric(text)) ? "number" : null }, text);
   return el(
     "div",
     { class: "scroll" },
     el(
       "table",
       {},
-      el(
-        "thead",
-        {},
-        el(
-          "tr",
-          {},
-          header.map((text) => el("th", {}, text)),
-        ),
-      ),
+      el("thead", {}, el("tr", {}, header.map(cell("th")))),
       el(
         "tbody",
         {},
-        rows.map((row) =>
-          el(
-            "tr",
-            {},
-            row.map((text) => el("td", { class: numeric(text) ? "number" : null }, text)),
-          ),
-        ),
+        rows.map((row) => el("tr", {}, row.map(cell("td")))),
       ),
     ),
   );

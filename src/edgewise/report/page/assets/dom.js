@@ -90,3 +90,25 @@ function tipped(node, ...lines) {
   node.addEventListener("pointerleave", () => tip.hide());
   return node;
 }
+
+// Dark or light, as the reader chose; a page from a file may not be allowed to remember.
+
+function keepTheme() {
+  try {
+    const theme = localStorage.getItem("edgewise-theme");
+    if (theme) document.documentElement.dataset.theme = theme;
+  } catch {
+    /* not allowed */
+  }
+}
+
+function turnTheme() {
+  const root = document.documentElement;
+  const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  root.dataset.theme = dark ? "light" : "dark";
+  try {
+    localStorage.setItem("edgewise-theme", root.dataset.theme);
+  } catch {
+    /* not allowed */
+  }
+}

@@ -64,8 +64,7 @@ class Model {
 
   // Whether a score says that it helps; of a distance, what raises it does.
   signOf(score) {
-    if (!score) return "plain";
-    return score > 0 === this.run.lower_is_better ? "helps" : "harms";
+    return signOf(score, this.run.lower_is_better);
   }
 
   nodeNames() {
@@ -134,6 +133,11 @@ class Model {
     const at = this.points.findIndex((point) => point.faithfulness >= share);
     return at < 0 ? null : { reached: this.points[at], before: at > 0 ? this.points[at - 1] : null };
   }
+}
+
+function signOf(score, lowerIsBetter) {
+  if (!score) return "plain";
+  return score > 0 === lowerIsBetter ? "helps" : "harms";
 }
 
 function strongest(a, b) {

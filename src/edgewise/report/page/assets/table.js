@@ -3,14 +3,14 @@
 const STEP = 100;
 
 class Table {
-  constructor(node, app) {
+  constructor(node, app, id = "edges") {
     this.app = app;
     this.sort = { key: "rank", down: false };
     this.rows = STEP;
     this.only = false;
     this.filter = el("input", {
       type: "search",
-      placeholder: "filter, e.g. a3.h7 or *->logits",
+      placeholder: this.hint(),
       "aria-label": "Filter the table",
       oninput: () => this.changed(),
     });
@@ -27,12 +27,31 @@ class Table {
         "div",
         { class: "bar" },
         this.filter,
-        el("label", {}, this.check, " only what is drawn"),
+        this.onlyDrawn(),
         this.said,
-        button("Save as CSV", () => this.save(), { id: "csv" }),
+        button("Save as CSV", () => this.save(), { id: `${id}-csv` }),
       ),
-      el("div", { class: "scroll tall" }, el("table", { id: "edges" }, el("thead", {}, this.head), this.body)),
+      el("div", { class: "scroll tall" }, el("table", { id }, el("thead", {}, this.head), this.body)),
       this.more,
+    );
+  }
+
+  // What a list of something else has otherwise.
+
+  hint() {
+    return "filter, e.g. a3.h7 or *->logits";
+  }
+
+  onlyDrawn() {
+    return el("label", {}, this.check, " only what is drawn");
+  }
+
+  nameCell(text, item) {
+    const { model } = this.app;
+    return el(
+      "td",
+      {},
+      button(text, () => this.app.select(item.name, model), { class: "link code" }),
     );
   }
 
@@ -125,12 +144,7 @@ class Table {
     bar.style.width = `${(100 * Math.abs(item.score || 0)) / model.largest}%`;
     const cells = columns.map(([key, , value, shown]) => {
       const text = shown ? shown(item) : String(value(item) ?? "–");
-      if (key === "name")
-        return el(
-          "td",
-          {},
-          button(text, () => this.app.select(item.name, model), { class: "link code" }),
-        );
+      if (key === "name") return this.nameCell(text, item);
       return el("td", { class: shown ? "number" : null }, text);
     });
     const kinds = [item.kept ? "" : "out", state.selected === item.name ? "selected" : ""].filter(Boolean).join(" ");
