@@ -14,8 +14,8 @@ from edgewise.report.contest.found import known_said
 from edgewise.report.page.measured import curves, since
 from edgewise.report.page.prompts import examples, prompts
 from edgewise.report.page.ranked import Order
-from edgewise.report.page.said import title_of
 from edgewise.report.page.trace import MOST, trace
+from edgewise.report.title import title_of
 from edgewise.runs.contest import published
 from edgewise.runs.contest.against import against
 from edgewise.runs.contest.published import published_of

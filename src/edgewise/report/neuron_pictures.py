@@ -10,7 +10,8 @@ from edgewise.report.charts.chart import Chart
 from edgewise.report.charts.neurons import Sizes, Stand, neurons_chart
 from edgewise.report.picture.circuit import Heading
 from edgewise.report.pictures import BY_DEFAULT, Format, files_of
-from edgewise.report.scenes import how_found, what_found
+from edgewise.report.scenes import how_found
+from edgewise.report.title import title_of
 from edgewise.runs.store.neurons import NeuronRun
 
 MOST = 300
@@ -40,7 +41,7 @@ def run_neurons(run: NeuronRun) -> Chart:
     )
     kept = f"{of_heads} heads and {of_neurons} neurons"
     above = Heading(
-        f"Neurons and heads of {what_found(run)}", (" · ".join((kept, *how_found(run))),), run.record.metric.name
+        f"Neurons and heads of {title_of(run.record)}", (" · ".join((kept, *how_found(run))),), run.record.metric.name
     )
     neurons, heads = (_stands(run, best(MOST, by)) for best in (run.scores.top_neurons, run.scores.top_heads))
     return neurons_chart(neurons, heads, tuple(_sizes(run)), above)

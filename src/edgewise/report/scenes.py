@@ -12,6 +12,7 @@ from edgewise.report.picture.circuit import Heading, circuit_scene
 from edgewise.report.picture.scene import Scene
 from edgewise.report.picture.unrolled import MOST_EDGES as MOST_UNROLLED
 from edgewise.report.picture.unrolled import unrolled_scene
+from edgewise.report.title import title_of
 from edgewise.runs.store.either import AnyRun
 from edgewise.runs.store.folder import Run
 from edgewise.runs.verification import DRAWN, VERIFIED, Verification
@@ -36,7 +37,9 @@ def run_circuit(run: Run, top: int | None = None, heading: Heading | None = None
         f"{counts.circuit_edges:,} of {counts.edges:,} edges",
         f"{counts.circuit_nodes:,} of {counts.sources + 1:,} nodes",
     )
-    above = heading or Heading(f"Circuit of {what_found(run)}", (" · ".join((*sizes, *how_found(run))),), *_metric(run))
+    above = heading or Heading(
+        f"Circuit of {title_of(run.record)}", (" · ".join((*sizes, *how_found(run))),), *_metric(run)
+    )
     classes = node_classes(config.task, config.model, run.circuit.graph.spec)
     return circuit_scene(run_choice(run, top), above, classes)
 
@@ -44,13 +47,13 @@ def run_circuit(run: Run, top: int | None = None, heading: Heading | None = None
 def run_unrolled(run: Run, top: int | None = None) -> Scene:
     """Return the picture of a run's circuit of edges at places, a column for each place of the first prompt."""
     scores = run.scores if isinstance(run.scores, EdgeScores) else None
-    above = Heading(f"Circuit of {what_found(run)}, by place", (" · ".join(how_found(run)),), *_metric(run))
+    above = Heading(f"Circuit of {title_of(run.record)}, by place", (" · ".join(how_found(run)),), *_metric(run))
     return unrolled_scene(run.circuit, scores, above, words_at(run), top or MOST_UNROLLED)
 
 
 def run_places(run: Run) -> Chart:
     """Return the picture of a run's strongest edges at each place."""
-    above = Heading(f"Edges of {what_found(run)}, by place", (" · ".join(how_found(run)),), *_metric(run))
+    above = Heading(f"Edges of {title_of(run.record)}, by place", (" · ".join(how_found(run)),), *_metric(run))
     return places_chart(run.edge_scores, above)
 
 
@@ -61,7 +64,7 @@ def words_at(run: Run) -> dict[str, str]:
 
 def run_scores(run: Run, heading: Heading | None = None) -> Chart:
     """Return the picture of a run's scores."""
-    above = heading or Heading(f"Scores of {what_found(run)}", (" · ".join(how_found(run)),), *_metric(run))
+    above = heading or Heading(f"Scores of {title_of(run.record)}", (" · ".join(how_found(run)),), *_metric(run))
     return scores_chart(run.scores, run.circuit, above)
 
 
@@ -69,18 +72,15 @@ def run_verification(run: AnyRun, verification: Verification) -> Chart:
     """Return the picture of exact effects against a run's scores."""
     said = verification.agreement
     counts = f"{said.measured:,} of {said.population:,} {verification.level}s measured"
-    above = Heading(f"Verification of {what_found(run)}", (" · ".join((*how_found(run), counts)),), verification.metric)
+    above = Heading(
+        f"Verification of {title_of(run.record)}", (" · ".join((*how_found(run), counts)),), verification.metric
+    )
     dots = [
         Dot(one.score, one.exact, one.chosen == DRAWN, one.name, one.chosen == VERIFIED) for one in verification.effects
     ]
     slope, intercept = said.slope.value, said.intercept.value
     fit = None if slope is None or intercept is None else (slope, intercept)
     return scatter_chart(dots, fit, above, verification.level)
-
-
-def what_found(run: AnyRun) -> str:
-    """The model and the prompts of a run."""
-    return f"{run.config.model} on {run.record.prompts.name}"
 
 
 def _metric(run: Run) -> tuple[str, bool]:

@@ -27,6 +27,7 @@ from edgewise.report.page.neuron_values import Curves, Grid, NeuronPage, Nodes
 from edgewise.report.page.numbers import rounded, short
 from edgewise.report.sizes import size_notes
 from edgewise.report.table import Table
+from edgewise.report.title import title_of
 from edgewise.runs.neuron_selection import NEURONS_AND_HEADS
 from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.neurons import NeuronRun
@@ -49,7 +50,7 @@ FILES: tuple[Named, ...] = (
 
 def neuron_page(run: NeuronRun) -> str:
     """Return the page of a run of neurons; the same run, and what was measured of it, give the same text."""
-    title = f"{said.title_of(run.record)} · neurons · edgewise"
+    title = f"{title_of(run.record)} · neurons · edgewise"
     return filled_page(title, to_json(_values(run, title)), SCRIPTS)
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from edgewise.report.page.contests import contests
 from edgewise.report.page.html import html
 from edgewise.report.page.run import run_page
-from edgewise.report.page.said import title_of
 from edgewise.report.page.values import Page
+from edgewise.report.title import title_of
 from edgewise.runs.store.beside import results_beside
 from edgewise.runs.store.folder import Run
 

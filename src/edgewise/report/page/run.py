@@ -13,6 +13,7 @@ from edgewise.report.page.trace import trace
 from edgewise.report.page.values import RunPage, Shape
 from edgewise.report.scenes import run_unrolled, words_at
 from edgewise.report.sizes import size_notes
+from edgewise.report.title import title_of
 from edgewise.runs.store.folder import Run
 from edgewise.tasks.known import node_classes
 
@@ -24,7 +25,7 @@ def run_page(run: Run) -> RunPage:
     order, kept = Order.of(run), examples(run)
     return RunPage(
         folder=run.folder.name,
-        title=said.title_of(record),
+        title=title_of(record),
         lead=said.lead(record),
         level=config.level,
         metric=record.metric.name,

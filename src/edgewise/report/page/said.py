@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 from edgewise.graph.selection import has_path
 from edgewise.report.data_checks import show_in_one_line
@@ -31,13 +30,6 @@ FILES: tuple[Named, ...] = (
     ("report.html", "this page"),
     ("circuit.svg, .png; scores.svg, .png", "pictures for papers, by edgewise draw"),
 )
-
-
-def title_of(record: RunRecord | NeuronRecord) -> str:
-    """Return the title of a run: its model, of a path the last part, and its prompts."""
-    model = record.config.model
-    short = Path(model).name if model.startswith((".", "/", "~")) else model
-    return f"{short or model} on {record.prompts.name}"
 
 
 def lead(record: RunRecord) -> str:
