@@ -49,7 +49,7 @@ def test_a_misspelt_option_names_the_options(cli: Cli, tmp_path: Path) -> None:
     result = cli("discover", "--model", "demo", "--task", "ioi", "--option", "ordr=abba", "--out", out)
     assert result.code == 2
     assert result.err.count("\n") == 1
-    assert "no option 'ordr'; its options: order" in result.err
+    assert "no option 'ordr'; did you mean 'order'? its options: order" in result.err
 
 
 @pytest.mark.parametrize("option", ["order=3", "order=ABBA", "template=none"])

@@ -123,7 +123,8 @@ def test_runs_take_the_memory_that_the_model_of_memory_says(tmp_path: Path) -> N
     share = {name: float(value) for name, value in map(str.split, done.stdout.splitlines())}
     assert 1 / 3 <= share["gpt2"] <= 1.0
     assert 1 / 3 <= share["gemma2"] <= 1.0
-    assert share["by_default"] <= 1.3 < share["at_once"]  # by a plain forward and backward pass
+    # By a plain forward and backward pass; the process itself takes a little more, now and then.
+    assert share["by_default"] <= 1.03 * need.MORE_THAN_PLAIN < share["at_once"]
     assert share["from_disk"] <= 1.03  # pages of libraries that are read late
 
 

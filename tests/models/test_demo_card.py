@@ -24,12 +24,8 @@ ROW = re.compile(
 PROMPTS = int(re.search(r"Measured on ([\d,]+) held-out prompts", CARD)[1].replace(",", ""))
 LEAST = {"ioi": 0.99, "greater-than": 0.95, "docstring": 0.99, "induction": 0.99}
 OTHER_MODELS = {"planted", "compiled"}  # tasks in words of their own models alone
-MORE_WORDS = {
-    "agreement",
-    "capitals",
-    "pronouns",
-    *(file.stem for file in LIBRARY.glob("*.toml")),
-}  # tasks in words that the demo model does not know
+# Tasks in words that the demo model does not know.
+MORE_WORDS = {file.stem for file in LIBRARY.glob("*.toml")} - set(LEAST)
 
 
 def rows():

@@ -16,7 +16,7 @@ from edgewise.cli.main import run
 from edgewise.errors import EdgewiseWarning
 from edgewise.report.sizes import curve_of_sizes, describe_size, size_notes
 from edgewise.runs.config import RunConfig
-from edgewise.runs.contest import truth
+from edgewise.runs.contest.asked_circuit import asked_circuit
 from edgewise.runs.discover import discover
 from edgewise.runs.evaluate import evaluate
 from edgewise.runs.evaluated_circuit import circuit_of_run
@@ -120,10 +120,9 @@ def test_results_of_several_runs(tmp_path: Path, value: Any) -> None:
 
 
 def test_truths(finished: Path, tmp_path: Path) -> None:
-    graph = load_run(finished).circuit.graph
-    path = tmp_path / "truth.json"
-    content = {"name": "mine", "edges": [name for _, _, name in graph.edges()][::7]}
-    survives(path, json.dumps(content).encode(), lambda: truth._of_file(str(path), graph))
+    run, path = load_run(finished), tmp_path / "truth.json"
+    content = {"name": "mine", "edges": [name for _, _, name in run.circuit.graph.edges()][::7]}
+    survives(path, json.dumps(content).encode(), lambda: asked_circuit(str(path), run.config, run.circuit.graph))
 
 
 @pytest.mark.parametrize("method", ["eap", "acdc"])
