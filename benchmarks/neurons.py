@@ -37,7 +37,9 @@ from edgewise.evaluation.neuron_result import NeuronCurve
 METHODS = ("eap", "relp")
 MEASURED, FOLLOWED = 20, 10
 """Neurons that are measured, and neurons whose edges are scored."""
-SHOWN = (0.01, 0.1, 0.2, 0.5)
+SHOWN = (0.002, 0.01, 0.1, 0.5)
+NAMED = 3
+"""Neurons that are named of each model and task."""
 HEADER = (
     "model, task",
     "method",
@@ -45,7 +47,7 @@ HEADER = (
     "with edges",
     "r of 20",
     "heads alone",
-    *(f"{what}{share:.0%}" for what in ("nodes ", "neurons ") for share in SHOWN),
+    *(f"{what} {100 * share:g}%" for what in ("nodes", "neurons") for share in SHOWN),
 )
 
 
@@ -55,7 +57,7 @@ def main() -> None:
     parser.add_argument("--model", default="demo")
     parser.add_argument("--tasks", nargs="+", default=["ioi"])
     parser.add_argument("--methods", nargs="+", default=list(METHODS))
-    parser.add_argument("--show", action="store_true", help="print the table that the file holds")
+    parser.add_argument("--show", action="store_true", help="print the tables that the file holds")
     parser.add_argument("--n", type=int, default=24, help="prompts that choose")
     parser.add_argument("--held-out", type=int, default=32, help="prompts that are measured on")
     parser.add_argument("--rounds", type=int, default=3, help="how often times are taken")
@@ -63,7 +65,7 @@ def main() -> None:
     options = parser.parse_args()
     rows = json.loads(options.out.read_text()) if options.out.exists() else []
     if options.show:
-        print(table(rows))
+        print(f"{table(rows)}\n\n{largest(rows)}")
         return
     torch.set_num_threads(1)
     name, model = Path(options.model).stem, None
@@ -139,6 +141,17 @@ def points(curve: NeuronCurve) -> list[dict[str, Any]]:
 def table(rows: list[dict[str, Any]]) -> str:
     """The rows as a table of Markdown."""
     lines = [HEADER, ("---",) * len(HEADER), *map(_cells, rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def largest(rows: list[dict[str, Any]]) -> str:
+    """The neurons of largest estimate by EAP, with their exact effects, as a table of Markdown."""
+    lines = [("model, task", "metric", "the largest: exact effect (estimate)"), ("---",) * 3]
+    for row in rows:
+        if row["method"] == "eap":
+            named = list(row["largest"].items())[:NAMED]
+            said = ", ".join(f"`{name}` {exact:.2f} ({estimate:.2f})" for name, (estimate, exact) in named)
+            lines.append((f"{row['model']}, {row['task']}", f"{row['full']:.2f}", said))
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

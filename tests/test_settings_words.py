@@ -10,7 +10,7 @@ from edgewise.errors import SettingError
 from edgewise.methods import ESTIMATES, SEARCHES, estimate_of, method_names, settings_class
 from edgewise.settings import described, setting
 from edgewise.settings.read import check
-from edgewise.settings.texts import read_numbers, read_options, read_size, write_options
+from edgewise.settings.texts import read_columns, read_numbers, read_options, read_size, write_options
 from edgewise.settings.words import words
 
 
@@ -53,6 +53,14 @@ def test_a_value_that_begins_like_an_option_is_joined_to_its_own() -> None:
 @pytest.mark.parametrize("options", [{"a": 1}, {"a": "b"}, {"a": "1"}, {"a": True, "b": [1, "x"]}, {"a": None}])
 def test_options_of_a_task_are_written_as_they_are_read(options: dict[str, object]) -> None:
     assert read_options(write_options(options)) == options
+
+
+def test_a_slip_is_told_with_its_own_option() -> None:
+    for read, flag, such in ((read_options, "--option", "template=3"), (read_columns, "--map", "clean=question")):
+        with pytest.raises(SettingError, match=f"{flag} 'clean' is not .*; write for example {flag} {such}"):
+            read(["clean"])
+        with pytest.raises(SettingError, match=f"{flag} a is given twice"):
+            read(["a=1", "a=2"])
 
 
 def test_sizes_and_numbers() -> None:

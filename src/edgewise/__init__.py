@@ -48,11 +48,14 @@ if TYPE_CHECKING:
     from edgewise.models.hook_names import hook_names
     from edgewise.report.pictures import draw_circuit
     from edgewise.report.text import show
+    from edgewise.runs.clusters import Clusters
     from edgewise.runs.config import RunConfig
     from edgewise.runs.contest.comparison_result import Comparison
+    from edgewise.runs.contest.shared_result import Shared
     from edgewise.runs.evaluated import Evaluated
     from edgewise.runs.plan import Plan
     from edgewise.runs.prompts import make_task, read_prompts
+    from edgewise.runs.specificity import Specificity
     from edgewise.runs.store.files import write_circuit, write_scores
     from edgewise.runs.store.folder import Run, load_run
     from edgewise.runs.store.neurons import NeuronRun, load_neuron_run
@@ -61,11 +64,14 @@ if TYPE_CHECKING:
     from edgewise.search import patch_edges, patch_neurons, refine, score_edges, score_neuron_edges, score_neurons
     from edgewise.settings.conditions import Conditions
     from edgewise.tasks import PromptPair, PromptSet, TextEncoder
+    from edgewise.verbs.clusters import clusters
     from edgewise.verbs.compare import compare
     from edgewise.verbs.discover import discover
     from edgewise.verbs.evaluate import evaluate
     from edgewise.verbs.neurons import discover_neurons
     from edgewise.verbs.plan import plan
+    from edgewise.verbs.shared import shared
+    from edgewise.verbs.specificity import specificity
     from edgewise.verbs.verify import verify
 
     __version__: str
@@ -94,10 +100,13 @@ _HOMES = {
     "edgewise.models.hook_names": ("hook_names",),
     "edgewise.report.pictures": ("draw_circuit",),
     "edgewise.report.text": ("show",),
+    "edgewise.runs.clusters": ("Clusters",),
     "edgewise.runs.config": ("RunConfig",),
     "edgewise.runs.contest.comparison_result": ("Comparison",),
+    "edgewise.runs.contest.shared_result": ("Shared",),
     "edgewise.runs.evaluated": ("Evaluated",),
     "edgewise.runs.plan": ("Plan",),
+    "edgewise.runs.specificity": ("Specificity",),
     "edgewise.runs.store.files": ("write_circuit", "write_scores"),
     "edgewise.runs.store.folder": ("Run", "load_run"),
     "edgewise.runs.store.neurons": ("NeuronRun", "load_neuron_run"),
@@ -114,17 +123,21 @@ _HOMES = {
         "score_neurons",
     ),
     "edgewise.tasks": ("PromptPair", "PromptSet", "TextEncoder"),
+    "edgewise.verbs.clusters": ("clusters",),
     "edgewise.verbs.compare": ("compare",),
     "edgewise.verbs.discover": ("discover",),
     "edgewise.verbs.evaluate": ("evaluate",),
     "edgewise.verbs.neurons": ("discover_neurons",),
     "edgewise.verbs.plan": ("plan",),
+    "edgewise.verbs.shared": ("shared",),
+    "edgewise.verbs.specificity": ("specificity",),
     "edgewise.verbs.verify": ("verify",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Circuit",
+    "Clusters",
     "Comparison",
     "Conditions",
     "EdgeScores",
@@ -146,11 +159,14 @@ __all__ = [
     "PromptSet",
     "Run",
     "RunConfig",
+    "Shared",
+    "Specificity",
     "TextEncoder",
     "Verification",
     "__version__",
     "agreement",
     "check_model",
+    "clusters",
     "compare",
     "discover",
     "discover_neurons",
@@ -176,7 +192,9 @@ __all__ = [
     "score_edges",
     "score_neuron_edges",
     "score_neurons",
+    "shared",
     "show",
+    "specificity",
     "threshold",
     "threshold_nodes",
     "top_fraction",

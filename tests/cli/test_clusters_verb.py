@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import edgewise
 from cli.conftest import Cli
 from edgewise import load_model, make_task
 from edgewise.evaluation.clusters import purity
@@ -35,7 +36,10 @@ def test_a_mixture_of_two_tasks(mixture: Path, tmp_path: Path, cli: Cli) -> None
     assert made.code == 0, made.err
     said = cli("clusters", tmp_path / "run", "--permutations", "19", "--json", "--out", tmp_path / "found.json")
     document = json.loads(said.out)
-    assert document == json.loads((tmp_path / "found.json").read_text())
+    found = edgewise.clusters(tmp_path / "run", permutations=19, out=tmp_path / "again.json", progress=False)
+    assert (tmp_path / "again.json").read_bytes() == (tmp_path / "found.json").read_bytes()
+    assert [list(group.prompts[0]) for group in found.groups] == [one["prompts"][0] for one in document["groups"]]
+    assert document == {"schema": "edgewise-clusters/1", **json.loads((tmp_path / "found.json").read_text())}
     assert (document["schema"], document["several"], document["n"]) == ("edgewise-clusters/1", True, 2 * N)
     labels = np.zeros(2 * N, dtype=np.int64)
     for group, one in enumerate(document["groups"]):

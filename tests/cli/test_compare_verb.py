@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,35 @@ def test_errors_are_one_line(cli: Cli, runs: list[Path], tmp_path: Path) -> None
         assert result.code == 2
         assert words in result.err
         assert len(result.err.splitlines()) == 1
+
+
+def test_one_run_against_a_circuit(cli: Cli, tmp_path: Path) -> None:
+    """As text, as JSON and on the page; what is asked for is part of the comparison."""
+    run = tmp_path / "eap"
+    assert cli(*DISCOVER, "--method", "eap", "--top", 20, "--out", run).code == 0
+    command = ("compare", run, "--circuit", "known", "--random", 0, "--out", tmp_path / "out")
+    result = cli(*command)
+    assert (result.code, result.err) == (0, "")
+    assert "1 run of planted:0, 198 edges, evaluated on 6 held-out prompts" in result.out
+    assert "Against the planted circuit of planted:0\n#  overlap" in result.out
+    assert "Overlap of circuits" not in result.out
+    said = json.loads(cli(*command, "--json").out)
+    (found,) = said["known"]["runs"]
+    assert found["ranked"]["candidates"] == 198
+    (row,) = re.findall(r"^1 .* of \d+ .* of \d+ +(\S+) +(\S+)$", result.out, re.MULTILINE)
+    assert row == tuple(f"{found['ranked'][name]:.4f}" for name in ("auroc", "average_precision"))
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert f"AUROC {found['ranked']['auroc']:.3f}" in page
+    names = tmp_path / "names.json"
+    names.write_text(json.dumps(["input->a0.h0<q>"]))
+    other = cli(*command[:2], "--circuit", names, *command[4:])
+    assert other.code != 0
+    assert "held against is" in other.err
+    assert "198 edges, 1 of them known" in cli(*command[:2], "--circuit", names, *command[4:], "--overwrite").out
+    for wrong, words in (("knwon", "'knwon' names no circuit; give known"), ("known:ioi/gpt2", "another shape")):
+        refused = cli(*command[:2], "--circuit", wrong, *command[4:])
+        assert (refused.code, len(refused.err.splitlines())) == (2, 1)
+        assert words in refused.err
 
 
 def test_methods_are_listed(cli: Cli) -> None:

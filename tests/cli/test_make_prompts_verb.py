@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,26 @@ thing = ["ticket", "map"]
 [lists]
 names = { words = "names" }
 """
+
+
+def test_options_of_a_template_are_taken(cli: Cli, tmp_path: Path) -> None:
+    words = ("make-prompts", "ioi", "--model", "demo", "--n", 8, "--out", tmp_path / "made.jsonl")
+    assert cli(*words, "--option", "order=baba", "--option", "template=acdc").code == 2
+    assert cli(*words, "--option", "order=baba", "--option", "template=meet").code == 0
+    for line in (tmp_path / "made.jsonl").read_text().splitlines():
+        made = json.loads(line)
+        first, second = made["fillers"]["subject"], made["fillers"]["io"]
+        assert made["clean"].startswith(f"Yesterday, {first} and {second} met")
+        assert made["answers"] == [f" {second}"]
+
+
+def test_answers_that_go_on_with_a_word_are_said(cli: Cli, template: Path, tmp_path: Path) -> None:
+    words = ("make-prompts", template, "--model", "demo", "--n", 2, "--out", tmp_path / "made.jsonl")
+    assert "go on with" not in cli(*words).out
+    template.write_text(TEMPLATE.replace('" {one}"', '"{one}"'))
+    assert re.search(
+        "answers go on with the prompt's last word: 'to' and '[A-Z][a-z]+', with no space", cli(*words).out
+    )
 
 
 @pytest.fixture
@@ -109,18 +130,28 @@ def test_an_example_of_every_task_as_a_model_reads_it(cli: Cli) -> None:
 def test_the_page_names_every_key_and_every_check() -> None:
     from edgewise.runs.data_checks import Measured, check_data, check_scores
     from edgewise.tasks import PromptPair
-    from edgewise.tasks.templates import lists, read
+    from edgewise.tasks.templates import lists, read, read_order, read_slots
 
     page = (Path(__file__).resolve().parents[2] / "docs" / "prompts.md").read_text(encoding="utf-8")
-    for key in (*read._KEYS, *read._KEYS_OF_SLOT, *lists._CONTENTS, *lists.OWN):
-        assert f"`{key}`" in page or f"`{key} =" in page or f"`[[{key}]]`" in page or f"[{key}" in page, key
+    of_slots = (*read_slots._OF_DRAWN, *read_slots._OF_NUMBER, *read_slots._OF_DERIVED)
+    of_lists = (*lists._CONTENTS, *lists._TRIED, *lists.OWN)
+    for key in (*read._KEYS, *of_slots, *of_lists, *read_order._OF_OPTION):
+        assert (
+            f"`{key}`" in page
+            or f"`{key} =" in page
+            or f"`[[{key}]]`" in page
+            or f" {key} =" in page
+            or f"[{key}" in page
+        ), key
     measured = Measured(np.array([2.0, 1.0]), np.array([0.0, 0.0]), True, 1.0)
     of_scores = check_scores(np.ones(3), np.ones(3))
     assert of_scores is not None
     for check in (*check_data([PromptPair((1,), (2,), (3,), (4,))] * 2, measured), of_scores):
         limit = f"{check.limit:.0%}".replace("%", " %") + (" or more" if check.least else " or less")
         assert f"| {check.name} |" in page
-        assert page.split(f"| {check.name} |")[1].split("|")[1].strip() == ("none" if check.limit == 0 else limit)
+        _, said, source, do, *_ = map(str.strip, page.split(f"| {check.name} |")[1].split("|"))
+        assert (said, source) == ("none" if check.limit == 0 else limit, check.source)
+        assert do == re.sub(r"about .* prompts", "as many prompts as it says", check.do)
 
 
 def test_a_template_is_a_task(cli: Cli, template: Path, tmp_path: Path) -> None:

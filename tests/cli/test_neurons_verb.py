@@ -52,10 +52,9 @@ def test_refusals_are_one_line(model: Path, data: Path, cli: Cli, tmp_path: Path
         (("evaluate", tmp_path / "run", "--minimality"), "--minimality is of circuits of edges"),
         (("evaluate", tmp_path / "run", "--ablation", "mean"), "--ablation is of circuits of edges"),
         (("evaluate", tmp_path / "run", "--out", tmp_path), "leave --out out"),
-        (
-            ("select", tmp_path / "run", "--top", 3, "--out", tmp_path / "x"),
-            "command again with another --top",
-        ),
+        (("select", tmp_path / "run", "--top", 3, "--out", tmp_path / "x.json"), "goes into a folder of its own"),
+        (("select", tmp_path / "run", "--top", 3, "--out", tmp_path / "run"), "already; choose another folder"),
+        (("select", tmp_path / "run", "--top", 3, "--prune", "--out", tmp_path / "x"), "--prune is of edges and nodes"),
         (("compare", tmp_path / "run", tmp_path, "--out", tmp_path / "x"), "`edgewise evaluate` of each"),
         (("draw", tmp_path / "run", "--strongest", 3), "--strongest is of edges"),
         (("report", tmp_path / "run", "--out", tmp_path / "x.html"), "it has a page of its own"),
@@ -78,3 +77,19 @@ def test_refusals_are_one_line(model: Path, data: Path, cli: Cli, tmp_path: Path
         found = cli(*command)
         assert (found.code, found.err.splitlines()[-1:]) == (2, found.err.splitlines()), command
         assert words in found.err, command
+
+
+def test_another_circuit_is_a_run_of_its_own(model: Path, data: Path, cli: Cli, tmp_path: Path) -> None:
+    run = "--model", model, "--data", data, "--level", "neuron", "--top", 7, "--no-evaluate"
+    cli("discover", *run, "--out", tmp_path / "run")
+    first = load_neuron_run(tmp_path / "run")
+    for number, rule in enumerate((("--top", 3), ("--max-kl", 0.01))):
+        said = cli("select", tmp_path / "run", *rule, "--out", tmp_path / str(number))
+        assert said.code == 0
+        found = load_neuron_run(tmp_path / str(number))
+        n = 3 if found.sized is None else found.sized.size
+        assert found.circuit == first.scores.best(n)
+        assert f"circuit: {found.circuit.n_heads} of 12 heads" in said.out
+    assert found.sized is not None
+    assert found.sized.value <= 0.01
+    assert load_neuron_run(tmp_path / "run").circuit == first.circuit

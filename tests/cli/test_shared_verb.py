@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+from html import escape
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cli.conftest import Cli
-from edgewise import evaluate, load_run, read_circuit
+from edgewise import evaluate, load_run, read_circuit, shared
 from edgewise.errors import RunConflictError, RunError
 from edgewise.runs.contest import shared_kept as contest
 from edgewise.runs.contest.shared import set_folders, share
 from edgewise.runs.steps import Execution, Progress
+from edgewise.settings.selection import Selection
 
 pytestmark = pytest.mark.slow
 
@@ -61,6 +63,23 @@ def test_two_sets_on_one_command_line(tmp_path: Path, cli: Cli) -> None:
     other = cli(*words, "--together", "mean")
     assert other.code == 2
     assert "holds another result (way is 'min' there, 'mean' here)" in other.err
+
+
+def test_a_function_gives_the_same_with_a_picture_and_a_page(runs: list[Path], tmp_path: Path, cli: Cli) -> None:
+    found = shared(runs, out=tmp_path / "out", top=40, evaluate=False, progress=False)
+    assert found == share(runs, tmp_path / "plain", selection=Selection(top=40), evaluate=False).results
+    picture, page = ((tmp_path / "out" / name).read_text() for name in ("shared.svg", "report.html"))
+    for edge in (*found.top[:8], *found.sets[0].specific[:8], *found.sets[1].specific[:8]):
+        assert escape(edge.name) in picture
+    assert "only of ioi" in picture
+    assert "induction alone" in page
+    scores = [load_run(run).scores for run in runs]
+    effects = [abs(load_run(run).record.metric.corrupted - load_run(run).record.metric.clean) for run in runs]
+    for edge in (*found.top, *found.sets[1].specific):
+        by_hand = [of[edge.name] / effect for of, effect in zip(scores, effects, strict=True)]
+        assert edge.parts == pytest.approx(by_hand, rel=1e-5)
+    said = cli("shared", *runs, "--out", tmp_path / "out", "--top", 40, "--no-evaluate")
+    assert "Found the finished result in" in said.out
 
 
 def test_what_circuits_keep_is_what_an_evaluation_says(runs: list[Path], tmp_path: Path) -> None:

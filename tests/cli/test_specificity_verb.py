@@ -32,9 +32,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_each_number_is_that_of_an_evaluation_of_its_own(folder: Path, tmp_path: Path) -> None:
+    import edgewise
     from edgewise import evaluate
 
     found = specificity([folder], ["ioi", "induction"], n=8, random=2, batch_size=3)
+    asked = {"tasks": ["ioi", "induction"], "prompts": 8, "circuits": 2, "batch_size": 3, "progress": False}
+    assert edgewise.specificity(folder, **asked, out=tmp_path / "matrix.json") == found
+    assert len(json.loads((tmp_path / "matrix.json").read_text())["cells"]) == 2
     assert [(cell.task, cell.own) for cell in found.cells] == [("ioi", True), ("induction", False)]
     for cell in found.cells:
         alone = evaluate(

@@ -264,3 +264,16 @@ def test_a_file_of_another_model_is_refused() -> None:
 def test_scores_of_another_graph_are_refused() -> None:
     with pytest.raises(SelectionError, match="scores are of"):
         to_json_dict(Circuit.full(Graph(GraphSpec(1, 2, 4))), tiny_scores())
+
+
+def test_circuits_without_scores_as_mib_takes_them_are_read() -> None:
+    """Its loader takes a missing score for none, in JSON and in ``.pt``."""
+    graph = Graph(GraphSpec(2, 3, 12))
+    circuit = Circuit(graph, graph.mask & (np.random.default_rng(0).random(graph.mask.shape) < 0.3))
+    told, tensors = to_json_dict(circuit), to_pt_dict(circuit)
+    for edge in told["edges"].values():
+        del edge["score"]
+    del tensors["edges_scores"]
+    assert from_json_dict(told) == from_pt_dict(tensors) == (circuit, None)
+    few = {name: edge for name, edge in told["edges"].items() if edge["in_graph"]}
+    assert from_json_dict({**told, "edges": dict(list(few.items())[:3])})[0].edges() == tuple(list(few)[:3])

@@ -1,4 +1,4 @@
-"""Every long verb, done by one process, and by two of which one dies on the way and three that go on.
+"""Every long verb, done by one process, and by two of which one dies on the way and three that go on, on two machines.
 
 All processes are forked from one that has imported everything and run nothing; they work together as torchrun's do.
 """
@@ -90,7 +90,7 @@ def all_of_them(home: Path, names: Sequence[str]) -> None:
             "took": took,
             "words": last,
             "calls": (calls, calls_of(shared, 3)),
-            "said": [(folder.parent / "said-0").read_text()[-500:] for folder in (shared,)],
+            "said": [(shared.parent / f"said-{rank}").read_text()[-500:] for rank in range(3)],
         }
     (home / "told.json").write_text(json.dumps(told))
 
@@ -125,14 +125,21 @@ def _end(work: Callable[[], int]) -> None:
         os._exit(code)
 
 
+def surroundings(rank: int, n: int) -> dict[str, str]:
+    """What torch's launchers tell a process of n, two a machine, begun by SLURM where there are several machines."""
+    machine, place = divmod(rank, 2)
+    slurm = {"SLURM_PROCID": f"{machine}", "SLURM_NODEID": f"{machine}", "SLURM_NTASKS": f"{(n + 1) // 2}"}
+    told = {"RANK": rank, "WORLD_SIZE": n, "LOCAL_RANK": place, "LOCAL_WORLD_SIZE": min(2, n - 2 * machine)}
+    return {name: f"{value}" for name, value in told.items()} | (slurm if n > 2 else {})
+
+
 def _rank(rank: int, n: int, port: int, arguments: Sequence[str], folder: Path, dies_at: int) -> int:
     from edgewise.cli.main import run
     from edgewise.runs import resume
 
     beside, calls, states = folder.parent, [0], [0]
     if n > 1:
-        os.environ |= {"RANK": f"{rank}", "LOCAL_RANK": f"{rank}", "WORLD_SIZE": f"{n}", "LOCAL_WORLD_SIZE": f"{n}"}
-        os.environ |= {"MASTER_ADDR": "localhost", "MASTER_PORT": f"{port}"}
+        os.environ |= surroundings(rank, n) | {"MASTER_ADDR": "localhost", "MASTER_PORT": f"{port}"}
     killing._redirect(beside / f"said-{rank}")
     os.chdir(folder)
     killing.stop_clocks()

@@ -22,6 +22,7 @@ from edgewise.metrics import get_metric
 from edgewise.models import Model
 from real.conftest import file_of
 from real.plain import GEMMA3, SMOLLM2, plain
+from tasks.test_rows_of_functions import ROWS, digests
 
 pytestmark = pytest.mark.real
 
@@ -106,6 +107,12 @@ def test_tokens_are_those_of_the_published_splits() -> None:
         ids = tokenizer(text).input_ids
         assert ids == expected.encode(text).ids
         assert tokenizer.decode(ids) == text
+
+
+@pytest.mark.parametrize(("name", "recorded"), [("smollm2", "smollm2"), ("gemma3", "gemma-3")])
+def test_rows_of_tasks_are_those_of_the_functions_that_made_them_before(name: str, recorded: str) -> None:
+    tokenizer = loaded(name).tokenizer
+    assert {key: digests(tokenizer, key) for key in ROWS[recorded]} == ROWS[recorded]
 
 
 def test_scores_are_slopes_of_edges_patched_by_hand() -> None:

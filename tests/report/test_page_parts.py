@@ -16,8 +16,9 @@ from edgewise.report.page.prompts import examples, prompts
 from edgewise.report.page.ranked import Order
 from edgewise.report.page.said import title_of
 from edgewise.report.page.trace import MOST, trace
-from edgewise.runs.contest import asked_circuit as asking
-from edgewise.runs.contest.against import against, known_of
+from edgewise.runs.contest import published
+from edgewise.runs.contest.against import against
+from edgewise.runs.contest.published import published_of
 from edgewise.runs.store.examples import EXAMPLES
 from edgewise.runs.store.folder import TRACE, Run
 from edgewise.tasks.known import KnownCircuit
@@ -64,7 +65,7 @@ def test_a_published_circuit_stands_on_the_page(run: Run, monkeypatch: pytest.Mo
     edges = (*run.circuit.edges()[:2], *run.circuit.complement().edges()[:3])
     nodes = {end.partition("<")[0] for edge in edges for end in edge.split("->")} - {"input", "logits"}
     both = len(nodes & set(run.circuit.nodes()))
-    monkeypatch.setattr(asking, "find_known", lambda task, model: KnownCircuit("known (here)", edges))
+    monkeypatch.setattr(published, "find_known", lambda task, model: KnownCircuit("known (here)", edges))
     exists = run.circuit.graph.mask
     true = [name in edges for name in run.circuit.graph.edge_names()]
     sizes = np.abs(run.scores.values)[exists]
@@ -72,7 +73,7 @@ def test_a_published_circuit_stands_on_the_page(run: Run, monkeypatch: pytest.Mo
     said = f"2 of 5 edges (overlap {2 / 23:.3f}), {both} of {len(nodes)} nodes, AUROC {area:.3f}"
     said += f", average precision {precision:.3f}"
     assert dict(since(run))["published circuit"] == f"{said}: the known (here)"
-    known = known_of(run, published=True)
+    known = published_of(run.config, run.circuit.graph.plain)
     assert known is not None
     assert list(known_said(against([run, run], known))) == [
         "against the known (here):",

@@ -21,6 +21,7 @@ from edgewise.report.page.run import run_page
 from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
 from edgewise.runs.evaluated_circuit import circuit_of_file, circuit_of_run
+from edgewise.runs.exchange import eap_ig_json
 from edgewise.runs.exchange.format import About, Exchanged
 from edgewise.runs.exchange.leaving import export
 from edgewise.runs.exchange.mib import PERCENT, folder_name, write_circuits
@@ -119,6 +120,7 @@ def test_nine_circuits_hold_no_more_than_their_share_of_query_heads() -> None:
         kept = {name for name, edge in edges.items() if edge["in_graph"]}
         assert len(kept) <= percent / 100 * total
         assert kept == pruned(kept)
+        assert set(eap_ig_json.read(content, Graph(GraphSpec(3, 4, 8))).whole_circuit()) == kept
         assert before <= kept
         before = kept
     assert before

@@ -82,8 +82,9 @@ def test_a_few_layers_tell_of_all() -> None:
     assert len(few.held) == 3
     every = DryRuns(16, {16: outline(None)}, lambda operation: operation.moved * 1e-9, "cpu")(eap)
     assert sum(few.flops.values()) == pytest.approx(sum(every.flops.values()), rel=1e-9)
-    assert few.seconds == pytest.approx(every.seconds, rel=0.03)
-    assert sum(few.held.values()) == pytest.approx(sum(every.held.values()), rel=0.02)
+    # Narrow layers are multiplied several together, so that some depths end in the middle of such a group.
+    assert few.seconds == pytest.approx(every.seconds, rel=0.05)
+    assert sum(few.held.values()) == pytest.approx(sum(every.held.values()), rel=0.05)
 
 
 def test_a_model_is_as_before_a_dry_run() -> None:

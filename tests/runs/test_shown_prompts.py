@@ -44,7 +44,7 @@ def test_what_the_model_says_is_what_its_logits_say(demo: Model, batch_size: int
                 demo.module(torch.tensor([ids])).logits[0, list(pair.positions)] for ids in (pair.clean, pair.corrupted)
             )
         right, wrong = list(pair.answers), list(pair.wrong_answers)
-        assert answer.likeliest.ids == (int(clean[-1].argmax()),)
+        assert answer.likeliest.ids == tuple(int(one.argmax()) for one in clean)
         assert answer.top == all(int(one.argmax()) in right for one in clean)
         if not wrong:
             assert (answer.right, answer.clean, answer.corrupted) == (None, None, None)
@@ -53,6 +53,18 @@ def test_what_the_model_says_is_what_its_logits_say(demo: Model, batch_size: int
         for logits, difference in ((clean, answer.clean), (corrupted, answer.corrupted)):
             expected = (logits[:, right].mean(1) - logits[:, wrong].mean(1)).mean()
             assert difference == pytest.approx(float(expected), abs=1e-4)
+
+
+def test_a_whole_answer_is_on_top_where_each_token_is_at_its_place(demo: Model) -> None:
+    pair = make_task("ioi", demo, n=1)[0]
+    with torch.no_grad():
+        said = demo.module(torch.tensor([pair.clean])).logits[0].argmax(-1).tolist()
+    at = next(at for at in range(3, len(said) - 1) if said[at] != said[at + 1])
+    places, own = (at, at + 1), tuple(said[at : at + 2])
+    pairs = tuple(replace(pair, answers=ids, wrong_answers=(), positions=places) for ids in (own, own[::-1]))
+    found = answers_of(demo, PromptSet("whole", pairs, metric="answer-log-prob"))
+    assert [answer.top for answer in found] == [True, False]
+    assert [answer.likeliest.ids for answer in found] == [own, own]
 
 
 def test_the_numbers_of_the_set_are_those_of_its_rows(demo: Model) -> None:

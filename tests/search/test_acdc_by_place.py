@@ -15,7 +15,7 @@ from edgewise.engine.patching.patch import patched_logits
 from edgewise.engine.run.batches import Batch
 from edgewise.engine.run.inputs import graph_for
 from edgewise.engine.run.replacement import resample
-from edgewise.errors import SettingError
+from edgewise.errors import SelectionError, SettingError
 from edgewise.graph import Circuit
 from edgewise.metrics import get_metric
 from edgewise.models import Model
@@ -143,6 +143,12 @@ def test_a_stopped_search_goes_on_with_the_same_bits() -> None:
         assert {name: array.tobytes() for name, array in rest[-1].items()} == {
             name: array.tobytes() for name, array in whole[-1].items()
         }
+
+
+def test_a_search_by_place_begins_with_a_circuit_of_the_same_places() -> None:
+    model = load_model(FAMILIES["gpt2"](**BLOCKS["gpt2"]))
+    with pytest.raises(SelectionError, match="circuit to begin with are over all positions; here at first, then, rest"):
+        acdc(model, located(), 0.001, start=Circuit(model.graph, model.graph.mask))
 
 
 def test_edges_kept_apart_by_reader_are_refused() -> None:

@@ -4,9 +4,10 @@ import pytest
 
 from edgewise.errors import DataError
 from edgewise.tasks import make_task
-from edgewise.tasks.agreement import NOUNS, PHRASES, PLACED
 from edgewise.tasks.split import is_held_out
+from tasks.library import rows
 
+NOUNS, PHRASES, PLACED = (rows("agreement", name) for name in ("nouns", "short", "beside"))
 PLURAL_OF = dict(NOUNS)
 SINGULAR_OF = {plural: noun for noun, plural in NOUNS}
 SINGULAR_VERBS, PLURAL_VERBS = {"is", "was", "has"}, {"are", "were", "have"}

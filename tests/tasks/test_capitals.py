@@ -5,9 +5,10 @@ import re
 import pytest
 
 from edgewise.tasks import make_task
-from edgewise.tasks.capitals import COUNTRIES, TEMPLATES
 from edgewise.tasks.split import is_held_out
+from tasks.library import rows, sentences
 
+COUNTRIES, TEMPLATES = rows("capitals", "countries"), sentences("capitals")
 CAPITAL = dict(COUNTRIES)
 
 

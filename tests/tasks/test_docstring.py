@@ -14,9 +14,9 @@ from transformers import PreTrainedTokenizerFast
 
 from edgewise.errors import DataError
 from edgewise.tasks import make_task
-from edgewise.tasks.docstring import TEMPLATE
 from edgewise.tasks.split import is_held_out
 from edgewise.tasks.words import ARGUMENTS, THINGS
+from tasks.library import sentences
 
 pytestmark = pytest.mark.slow
 
@@ -39,15 +39,8 @@ def paper_like_tokenizer():
     """BOS, and one token for each piece that byte-level BPE splits text into: as the paper's model reads."""
     split = ByteLevel(add_prefix_space=False)
     listed = dict.fromkeys([*ARGUMENTS, *THINGS])
-    text = TEMPLATE.format(
-        method="a",
-        arguments="b, c",
-        description="d",
-        first="e",
-        first_words="f",
-        second="g",
-        second_words="h",
-    )
+    (sentence,) = sentences("docstring")
+    text = re.sub(r"\{\w+\}", "a", sentence)
     texts = [text, *(" " + word for word in listed), *THINGS, "\ndef run(self):\n", "x: the"]
     pieces = dict.fromkeys(piece for one in texts for piece, _ in split.pre_tokenize_str(one))
     vocabulary = {piece: i for i, piece in enumerate(["<|BOS|>", "<|UNK|>", *pieces])}
@@ -131,5 +124,5 @@ def test_the_words_stand_where_the_published_prompts_have_them(shared, gpt2_toke
 
 
 def test_an_impossible_number_of_arguments_is_refused(demo_tokenizer):
-    with pytest.raises(DataError, match="before: 20 arguments; choose 0 to 8"):
+    with pytest.raises(DataError, match="before: 20; choose 0 to 8"):
         make_task("docstring", demo_tokenizer, n=2, options={"before": 20})

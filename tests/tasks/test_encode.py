@@ -121,9 +121,14 @@ def test_tasks_refuse_a_missing_tokenizer_and_wrong_arguments():
     tokenizer = word_tokenizer()
     with pytest.raises(DataError, match="task 'ioi' is text and the model has no tokenizer"):
         make_task("ioi", None)
+    with pytest.raises(DataError, match="MIB's tasks are datasets; write --data mib/ioi"):
+        make_task("mib/ioi", tokenizer)
     with pytest.raises(DataError, match="n: 0 prompts asked for"):
         make_task("ioi", tokenizer, n=0)
     with pytest.raises(DataError, match="split: 'test' is not one of discovery, held-out"):
         make_task("ioi", tokenizer, split="test")  # type: ignore[arg-type]
-    with pytest.raises(DataError, match=r"task 'ioi' has no option 'templat'; its options: .*template"):
+    with pytest.raises(
+        DataError,
+        match=r"task 'ioi' has no option 'templat'; did you mean 'template'. its options: order, template, cor",
+    ):
         make_task("ioi", tokenizer, options={"templat": "acdc"})

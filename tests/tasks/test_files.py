@@ -218,7 +218,11 @@ def test_a_text_answer_to_a_prompt_of_ids_is_looked_up_by_itself(tmp_path):
         ("p.json", b"[]", "no rows"),
         ("p.txt", b"hello", "unknown extension '.txt'; give a .csv, .jsonl, .json, .parquet file"),
         ("p", b"hello", "a name without extension; give a .csv"),
-        ("p.csv", b"clean,answers\na,b\n", "missing field 'corrupted'; the file has clean, answers; add it"),
+        (
+            "p.csv",
+            b"clean,answers\na,b\n",
+            "missing field 'corrupted'; the file has clean, answers; add it, so that",
+        ),
         ("p.jsonl", b'{"clean": "a", "corrupted": "b"}', "missing field 'answers'"),
         ("p.csv", b"clean,clean\na,b\n", "two columns are named 'clean'"),
         ("p.csv", b"clean,corrupted,answers\na,b\n", "row 1 has 2 cells where the header has 3; quote cells"),

@@ -63,7 +63,7 @@ def test_the_period_varies_up_to_the_length_asked_for(length, shortest, demo_tok
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"length": 3}, "length: 3 words; choose 4 to 16"),
+        ({"length": 3}, "length: 3; choose 4 to 16"),
         ({"corruption": "frsh"}, "corruption: 'frsh' is not one of fresh, trigger; did you mean 'fresh'"),
     ],
 )

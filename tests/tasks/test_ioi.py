@@ -12,9 +12,12 @@ from transformers import PreTrainedTokenizerFast
 
 from edgewise.errors import DataError
 from edgewise.tasks import make_task
-from edgewise.tasks.ioi import TEMPLATES, sentence
 from edgewise.tasks.split import is_held_out
 from edgewise.tasks.words import NAMES, OBJECTS, PLACES
+from tasks.library import template
+
+(VARIANT,) = template("ioi").forms[0].variants
+TEMPLATES = {name: pattern.text for name, pattern in zip(VARIANT.names, VARIANT.clean, strict=True)}
 
 
 def people(tokenizer, ids):
@@ -25,8 +28,10 @@ def people(tokenizer, ids):
 
 
 def words_only(known):
-    """A tokenizer that knows these words, from id 1 on; all else between two spaces is unknown."""
-    backend = Tokenizer(WordLevel({word: i for i, word in enumerate(["?", *known])}, unk_token="?"))
+    """A tokenizer that knows these words, from id 1 on, and those of the sentences; all else is unknown."""
+    sentences = [word for text in TEMPLATES.values() for word in re.sub(r"\{\w+\}[.,]?", "", text).split()]
+    words = dict.fromkeys(["?", *known, *sentences, ".", ","])
+    backend = Tokenizer(WordLevel({word: i for i, word in enumerate(words)}, unk_token="?"))
     backend.pre_tokenizer = Split(" ", behavior="removed")
     return PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="?")
 
@@ -84,9 +89,9 @@ def test_all_templates_are_used_and_each_can_be_named(demo_tokenizer):
     verbs = {"gave", "handed", "sent", "showed", "sold", "offered", "lent", "given"}
     assert {verb for verb in verbs for text in texts if f" {verb} a " in text} == verbs
     assert len(verbs) == len(TEMPLATES)
-    for name, template in TEMPLATES.items():
+    for name, sentence in TEMPLATES.items():
         (pair,) = make_task("ioi", demo_tokenizer, n=1, options={"template": name})
-        opening = template.split(" ")[0].rstrip(",")
+        opening = sentence.split(" ")[0].rstrip(",")
         assert demo_tokenizer.decode(pair.clean).split()[0] == opening
 
 
@@ -106,17 +111,16 @@ def test_acdcs_own_prompts_rebuilt_from_their_names_have_acdcs_ids(shared, gpt2_
     rows = list(zip(acdc["io"], acdc["s"], acdc["place"], acdc["object"], acdc["clean_ids"], strict=True))
     assert len(rows) == 200
     for io, s, place, thing, ids in rows:
-        text = sentence(TEMPLATES["acdc"], (io, s, s), place, thing)
+        text = TEMPLATES["acdc"].format(first=io, second=s, giver=s, place=place, object=thing)
         assert gpt2_tokenizer(f"{text} {io}")["input_ids"] == ids
 
 
 def test_what_is_not_a_single_token_is_left_out_and_listed():
     prompts = make_task("ioi", words_only([*NAMES[:20], *PLACES[3:], *OBJECTS]), n=30)
-    names, places = prompts.info["left_out"]["names"], prompts.info["left_out"]["places"]
-    assert tuple(names) == NAMES[20:]
-    assert tuple(places) == PLACES[:3]
-    assert f"{len(NAMES) - 20} of {len(NAMES)} names are not single tokens" in prompts.warnings[0]
-    assert all(name in prompts.warnings[0] for name in NAMES[20:])
+    names, places = prompts.warnings
+    head = f"task 'ioi': list 'names': {len(NAMES) - 20} of {len(NAMES)} fillers left out (not one token: "
+    assert names.startswith(head + ", ".join(NAMES[20:23]))
+    assert f"list 'places': 3 of {len(PLACES)} fillers left out (not one token: {', '.join(PLACES[:3])})" in places
     assert {pair.answers[0] for pair in prompts} <= set(range(1, 21))
 
 
@@ -129,7 +133,7 @@ def test_what_is_not_a_single_token_is_left_out_and_listed():
             {"corruption": "abcd"},
             "corruption: 'abcd' is not one of abc, second-subject, swap; did you mean 'abc'",
         ),
-        ({"template": "acdc", "order": "baba"}, "the template 'acdc' is ABBA"),
+        ({"template": "acdc", "order": "baba"}, "order: 'baba' does not go with template acdc, which is abba"),
     ],
 )
 def test_an_unknown_option_value_is_refused(options, message, demo_tokenizer):

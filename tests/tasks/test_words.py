@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from edgewise.tasks import words
-from edgewise.tasks.induction import WORDS
+from tasks.library import rows
 
 LISTS = {
     "NAMES": 90,
@@ -36,7 +36,9 @@ def test_descriptions_never_name_an_argument():
 
 
 def test_induction_uses_every_list_but_the_names():
-    assert set(WORDS) == {word for name in LISTS if name != "NAMES" for word in getattr(words, name)}
+    assert set(rows("induction", "words")) == {
+        word for name in LISTS if name != "NAMES" for word in getattr(words, name)
+    }
 
 
 @pytest.mark.parametrize("name", LISTS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,14 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import edgewise
-from edgewise.errors import EdgewiseError, ModelError, RunConflictError, RunError, SettingError
+from edgewise.errors import EdgewiseError, EdgewiseWarning, ModelError, RunConflictError, RunError, SettingError
 from edgewise.models import in_memory
+from tiny import llama
 from traces import leaves_no_trace
 
 ASKED: dict[str, Any] = {"task": "planted", "n": 4, "method": "eap", "top": 20, "pictures": False, "progress": False}
 QUIET: dict[str, Any] = {"progress": False}
+NUMBERS: dict[str, Any] = {"random": 0, "curve": False, **QUIET}
 
 
 @pytest.fixture(scope="module")
@@ -60,21 +63,19 @@ def test_scores_are_those_of_the_model_by_name_and_the_record_says_what_it_was(s
 def test_later_verbs_have_it_while_it_is_there_and_ask_for_it_afterwards(stored: Path, tmp_path: Path) -> None:
     module, tokenizer = loaded(stored)
     run = edgewise.discover(model=module, tokenizer=tokenizer, out=tmp_path / "run", **ASKED)
-    wanted = edgewise.evaluate(run, random=0, **QUIET).faithfulness
+    wanted = edgewise.evaluate(run, **NUMBERS).faithfulness
     del module
     gc.collect()
     # What is stored is read without the model.
-    assert edgewise.evaluate(run, random=0, **QUIET).faithfulness == wanted
+    assert edgewise.evaluate(run, **NUMBERS).faithfulness == wanted
     for ask in (
-        lambda: edgewise.evaluate(run, random=0, overwrite=True, **QUIET),
+        lambda: edgewise.evaluate(run, overwrite=True, **NUMBERS),
         lambda: edgewise.verify(run, edges=20, **QUIET),
         lambda: edgewise.compare([run], out=tmp_path / "out", circuit=run.folder / "circuit.json", random=0, **QUIET),
     ):
-        with pytest.raises(
-            ModelError, match=r"'memory:tiny@\w+' was in the memory of the Python .*; give it again, with m"
-        ):
+        with pytest.raises(ModelError, match=r"'memory:tiny@\w+' was in the memory of the Python .*; give it again"):
             ask()
-    assert edgewise.evaluate(run, model=stored, random=0, overwrite=True, **QUIET).faithfulness == wanted
+    assert edgewise.evaluate(run, model=stored, overwrite=True, **NUMBERS).faithfulness == wanted
     again, tokenizer = loaded(stored)
     assert edgewise.verify(run, edges=20, model=again, tokenizer=tokenizer, **QUIET).n_prompts == 4
     circuit = run.folder / "circuit.json"
@@ -82,7 +83,7 @@ def test_later_verbs_have_it_while_it_is_there_and_ask_for_it_afterwards(stored:
     assert held is not None
     assert held.runs[0].overlap == 1
     asked: dict[str, Any] = {"circuit": circuit, "task": "planted", "n": 4}
-    assert edgewise.evaluate(model=again, tokenizer=tokenizer, **asked, **QUIET).faithfulness
+    assert edgewise.evaluate(model=again, tokenizer=tokenizer, **asked, **NUMBERS).faithfulness
     # A model that was loaded for a run by its name is let go of.
     del again
     gc.collect()
@@ -95,13 +96,13 @@ def test_another_model_is_refused(stored: Path, tmp_path: Path) -> None:
     with torch.no_grad():
         module.get_input_embeddings().weight[0, 0] += 1
     with pytest.raises(RunConflictError, match=r"model.* have changed: weights differs"):
-        edgewise.evaluate(run, random=0, **QUIET)
+        edgewise.evaluate(run, **NUMBERS)
     with pytest.raises(RunConflictError, match=r"another config or other weights; give that model"):
-        edgewise.evaluate(run, model=module, tokenizer=tokenizer, random=0, **QUIET)
+        edgewise.evaluate(run, model=module, tokenizer=tokenizer, **NUMBERS)
     with pytest.raises(RunConflictError, match=r"model is .*memory:tiny@.* there, .*memory:tiny@.* here"):
         edgewise.discover(model=module, tokenizer=tokenizer, out=tmp_path / "run", **ASKED)
     with pytest.raises(RunConflictError, match="another config or other weights"):
-        edgewise.evaluate(run, model="planted:1", random=0, **QUIET)
+        edgewise.evaluate(run, model="planted:1", **NUMBERS)
 
 
 def refused(stored: Path) -> list[tuple[dict[str, Any], type[EdgewiseError], str]]:
@@ -140,6 +141,20 @@ def test_a_run_of_a_named_model_takes_no_other(stored: Path, tmp_path: Path) -> 
     run = edgewise.discover(model=stored, out=tmp_path / "run", **ASKED)
     with pytest.raises(RunError, match="a run names its own model"):
         edgewise.verify(run, model=loaded(stored)[0], edges=20, **QUIET)
+
+
+def test_a_model_that_was_loaded_by_query_heads_stays_so(tmp_path: Path) -> None:
+    model = edgewise.load_model(llama(), kv_heads="query")
+    row = {"corrupted": [1, 4, 3], "answers": [5], "wrong_answers": [6]}
+    (tmp_path / "ids.jsonl").write_text("\n".join(json.dumps({"clean": [1, n, 3], **row}) for n in (2, 7, 8)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", EdgewiseWarning)
+        run = edgewise.discover(
+            model=model, data=tmp_path / "ids.jsonl", method="eap", top=5, pictures=False, out=tmp_path / "run", **QUIET
+        )
+    assert run.config.kv_heads == "query"
+    assert run.circuit.graph == model.graph
+    assert not model.graph.spec.is_grouped
 
 
 def test_neurons_of_a_model_in_memory(stored: Path, tmp_path: Path) -> None:

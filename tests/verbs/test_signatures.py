@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import pytest
 
 import edgewise
-from edgewise.cli import compare, discover, evaluate, plan, verify
+from edgewise.cli import clusters, compare, discover, evaluate, plan, shared, specificity, verify
 from edgewise.cli.groups import METHOD_SETTINGS
 from edgewise.runs.config import RunConfig
 from edgewise.settings import Described, described
@@ -21,16 +21,26 @@ from edgewise.settings.selection import Selection
 from edgewise.verbs.asked import method_settings
 
 VERBS: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
+    "clusters": (edgewise.clusters, clusters.clusters),
     "compare": (edgewise.compare, compare.compare),
     "discover": (edgewise.discover, discover.discover),
     "evaluate": (edgewise.evaluate, evaluate.evaluate),
     "plan": (edgewise.plan, plan.plan),
+    "shared": (edgewise.shared, shared.shared),
+    "specificity": (edgewise.specificity, specificity.specificity),
     "verify": (edgewise.verify, verify.verify),
 }
 # What a run or a circuit is called here, and what only one of the two can mean.
-OTHER_NAMES = {"folder": "run", "folders": "runs", "no_pictures": "pictures"}
-# Of several sets of prompts a function is called for each.
-OF_COMMANDS, OF_PYTHON = {"as_json", "processes", "protocol", "together"}, {"progress", "settings", "tokenizer"}
+OTHER_NAMES = {
+    "folder": "run",
+    "folders": "runs",
+    "no_pictures": "pictures",
+    "no_evaluate": "evaluate",
+    "number": "clusters",
+}
+# Of several sets of prompts `discover` is called for each.
+OF_COMMANDS, OF_PYTHON = {"as_json", "processes", "protocol"}, {"progress", "settings", "tokenizer"}
+OF_ONE_COMMAND = {"discover": {"together"}}
 # What is as in the run where it is not given has no default of its own.
 AS_IN_THE_RUN = {
     "evaluate": {"n", "seed", "dtype", "device", "device_map", "kv_heads", "model"},
@@ -38,6 +48,9 @@ AS_IN_THE_RUN = {
     "verify": {"model"},
     "discover": set(),
     "plan": set(),
+    "clusters": set(),
+    "shared": {"metric"},
+    "specificity": set(),
 }
 SETTINGS = {
     one.name: one
@@ -58,7 +71,7 @@ def cases() -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_option_of_a_verb_is_a_keyword_and_no_other(verb: str) -> None:
-    options = set(inspect.signature(VERBS[verb][1]).parameters) - OF_COMMANDS
+    options = set(inspect.signature(VERBS[verb][1]).parameters) - OF_COMMANDS - OF_ONE_COMMAND.get(verb, set())
     # A plan is of so many processes; a call is of one.
     assert {OTHER_NAMES.get(name, name) for name in options} == set(keywords(verb)) - OF_PYTHON - {"processes"}
     assert ("processes" in keywords(verb)) == (verb == "plan")

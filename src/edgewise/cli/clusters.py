@@ -48,7 +48,7 @@ def clusters(
     """
     from edgewise.report.clusters import show_clusters
     from edgewise.runs.clusters import clusters as find
-    from edgewise.runs.store.atomic import write_bytes
+    from edgewise.runs.clusters import write_clusters
     from edgewise.runs.store.codec import to_json
 
     with carried_out(given, False, "nothing is kept") as execution:
@@ -62,8 +62,7 @@ def clusters(
             execution=execution,
         )
     if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(out, output.as_json("clusters", to_json(found)).encode())
+        write_clusters(found, out)
     if as_json:
         output.document("clusters", to_json(found))
         return

@@ -19,10 +19,12 @@ edgewise make-prompts mine.toml --model gpt2 --n 200 --out prompts.jsonl
 
 edgewise make-prompts mine.toml --model gpt2 --n 200 --split held-out --out held-out.jsonl
 
+edgewise make-prompts agreement --option distractor=opposite --model gpt2 --out opposite.jsonl
+
 edgewise make-prompts antonyms --show
 """
 
-MADE = PROMPTS.only("n", "seed", "split", "bos").default(n=100)
+MADE = PROMPTS.only("options", "n", "seed", "split", "bos").default(n=100)
 
 
 @takes(MADE, MODEL.only("model").default(model=None), MODEL)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from edgewise.cli import output
 from edgewise.cli.carried_out import carried_out
 from edgewise.cli.groups import CIRCUIT, MEMORY, METRIC_OF_RUN, MODEL
 from edgewise.cli.options import AsJson, Given, Rows, split, takes
+
+if TYPE_CHECKING:
+    from edgewise.settings.selection import Selection
 
 EXAMPLES = """Examples:
 
@@ -40,7 +43,8 @@ def select(
 
     With a folder for --out the result is a run of its own, which every verb takes. No model is run, but with --keep or
     --max-kl: these measure circuits of several sizes, on prompts that chose no score. The curve is kept in DIR as
-    sizes-RULE.json: a search that was stopped goes on, and the same rule is answered from there.
+    sizes-RULE.json: a search that was stopped goes on, and the same rule is answered from there. Of a run of neurons
+    --out is a folder, and the curve is kept there.
     """
     from edgewise.report.document import circuit_document
     from edgewise.report.sizes import curve_of_sizes, describe_size, size_notes
@@ -48,11 +52,15 @@ def select(
     from edgewise.report.text import show as as_text
     from edgewise.runs.reselected import reselect
     from edgewise.runs.store.codec import to_json
+    from edgewise.runs.store.neurons import holds_neurons
     from edgewise.settings.selection import Selection
     from edgewise.verbs.pictures import show_on_page
 
     asked, given = split(given, CIRCUIT.names)
     rule = Selection(**asked)
+    if holds_neurons(folder):
+        _neurons(folder, rule, out, given, rows, as_json)
+        return
     with carried_out(given, overwrite=False) as execution:
         trust, metric = bool(given.get("trust_remote_code")), given.get("metric")
         found = reselect(folder, rule, out, execution, trust=trust, metric=metric)
@@ -70,3 +78,18 @@ def select(
         output.result(f"{curve_of_sizes(found.sized)}\n")
     output.result(as_text(found.circuit, found.run.scores, rows, rule.by))
     output.result(f"\nWrote {found.path}")
+
+
+def _neurons(folder: Path, rule: Selection, out: Path, given: Given, rows: int, as_json: bool) -> None:
+    """Keep other heads and neurons, in a folder of their own."""
+    from edgewise.report.neurons import neuron_warnings, neurons_document, show_neurons
+    from edgewise.runs.neuron_reselected import reselect_neurons
+
+    with carried_out(given, overwrite=False) as execution:
+        run = reselect_neurons(folder, rule, out, execution, trust=bool(given.get("trust_remote_code")))
+    output.warn(neuron_warnings(run))
+    if as_json:
+        output.document("neurons", neurons_document(run, rows))
+        return
+    output.result(show_neurons(run, rows))
+    output.result(f"\nWrote {out}")

@@ -64,6 +64,7 @@ def discover_sets(
     from edgewise.runs.contest.shared import set_folders, share
     from edgewise.verbs.asked import config_of
     from edgewise.verbs.discover import find
+    from edgewise.verbs.shared import show_in_common
 
     with carried_out(asked, overwrite) as execution:
         configs = {name: config_of({**asked, **one}) for name, one in set_folders(sets).items()}
@@ -82,6 +83,8 @@ def discover_sets(
             batch_size=first.batch_size,
             execution=execution,
         )
+        if pictures:
+            show_in_common(found.results, out, [run.folder for run in runs], execution)
     for run in runs:
         output.warn(f"{run.folder}: {line}" for line in warnings(run))
     if as_json:

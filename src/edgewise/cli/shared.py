@@ -10,7 +10,7 @@ import typer
 from edgewise.cli import output
 from edgewise.cli.carried_out import carried_out
 from edgewise.cli.groups import BATCH, CIRCUIT, MEMORY, METRIC_OF_RUN, MODEL, NUMBERS, PROCESSES
-from edgewise.cli.options import AsJson, Given, Overwrite, split, takes
+from edgewise.cli.options import AsJson, Given, Overwrite, takes
 from edgewise.errors import UnknownNameError, did_you_mean
 
 EXAMPLES = """Examples:
@@ -51,33 +51,23 @@ def shared(
 
     Scores are taken as parts of each set's whole effect. The shared circuit, each set's own and random ones are then
     measured on every set's held-out prompts. The numbers go to OUT/shared.json, the circuit with its scores to
-    OUT/circuit.json; the same command shows them again, and one that was stopped goes on where it was.
+    OUT/circuit.json, with a picture and a page; the same command shows them again, and one that was stopped goes on
+    where it was.
     """
     from edgewise.report.contest.shared import shared_document, show_shared
-    from edgewise.runs.contest.shared import share
-    from edgewise.settings.evaluation import EvaluationRequest
-    from edgewise.settings.selection import Selection
+    from edgewise.runs.store.names import PAGE
+    from edgewise.verbs.shared import hold_in_common
 
     require_way(together)
-    rule, given = split(given, CIRCUIT.names)
     with carried_out(given, overwrite) as execution:
-        found = share(
-            folders,
-            out,
-            way=together,  # type: ignore[arg-type]
-            selection=Selection(**rule),
-            evaluate=not no_evaluate,
-            random=given.get("random", EvaluationRequest().random),
-            trust_remote_code=bool(given.get("trust_remote_code")),
-            batch_size=given.get("batch_size"),
-            execution=execution,
-        )
+        found = hold_in_common(folders, out, together, not no_evaluate, given, execution)  # type: ignore[arg-type]
     output.warn(found.results.warnings)
     if as_json:
         output.document("shared", shared_document(found))
         return
     output.result(show_shared(found.results))
-    output.result(f"\n{'Found the finished result in' if found.reused else 'Wrote'} {found.path}")
+    output.result(f"\nPicture: {out / 'shared.svg'}\nPage of all: {out / PAGE}")
+    output.result(f"{'Found the finished result in' if found.reused else 'Wrote'} {found.path}")
 
 
 def require_way(way: str) -> None:

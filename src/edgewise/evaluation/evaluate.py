@@ -24,7 +24,6 @@ from edgewise.engine.run.batches import divide
 from edgewise.engine.run.inputs import AnyMetric, graph_for, metric_for, usable
 from edgewise.engine.run.memory import halving
 from edgewise.engine.run.references import with_references
-from edgewise.errors import SelectionError
 from edgewise.evaluation.ablation import baselines
 from edgewise.evaluation.circuit_runs import KL, CircuitRuns
 from edgewise.evaluation.circuits import EMPTY, Circuits
@@ -32,8 +31,8 @@ from edgewise.evaluation.result import Evaluation
 from edgewise.evaluation.sizes import Ladder
 from edgewise.evaluation.summary import summary
 from edgewise.generators import last_of
-from edgewise.graph import Circuit, EdgeScores, Graph, NodeScores
-from edgewise.graph.place_names import where_in_words
+from edgewise.graph import Circuit, EdgeScores, NodeScores
+from edgewise.graph.same import require_same
 from edgewise.graph.scores import Ranking
 from edgewise.models import Model
 from edgewise.search.table.cells import Table
@@ -87,7 +86,7 @@ class Evaluator:
         graph = graph_for(model, prompts)
         for what, given in (("circuit", circuit), ("scores", scores)):
             if given is not None:
-                _require_same(what, given.graph, graph)
+                require_same(what, given.graph, graph)
         self.metric = metric_for(prompts, metric)
         self._model, self._pairs = model, usable(model, prompts, self.metric)
         ladder, self._no_curve = _ladder(wanted, scores, by)
@@ -189,15 +188,6 @@ def evaluate_circuit(
     wanted = EvaluationRequest(ablation, curve, random, seed, minimality, pruned)
     evaluator = Evaluator(model, prompts, circuit, wanted, metric=metric, scores=scores, by=by)
     return evaluator.result(last_of(evaluator.states(conditions=conditions)))
-
-
-def _require_same(what: str, own: Graph, graph: Graph) -> None:
-    """Refuse a circuit or scores of another graph than the model has on the prompts. Raises SelectionError."""
-    if own.spec != graph.spec:
-        raise SelectionError(f"the {what} is of {own.spec}, the model has {graph.spec}; give its own")
-    if own != graph:
-        mine, theirs = (where_in_words(one.places, one.readers) for one in (own, graph))
-        raise SelectionError(f"edges of the {what} are {mine}; here {theirs}; give prompts of the same spans")
 
 
 def _ladder(

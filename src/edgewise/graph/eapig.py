@@ -94,7 +94,8 @@ def from_json_dict(d: Mapping[str, Any], spec: GraphSpec | None = None) -> tuple
     """Return the circuit and the scores (our sign, float64) in a dict of EAP-IG's graph JSON.
 
     Args:
-        d: the parsed file. An edge it does not list is unscored and not in the circuit; so is a null score.
+        d: the parsed file. An edge it does not list is unscored and not in the circuit; a score that is null or
+            missing, as in MIB's circuits, is none.
         spec: shape of the model, to say what ``cfg`` cannot (key/value heads); the rest must agree with it.
 
     Returns:
@@ -122,7 +123,7 @@ def _at_once(edges: Mapping[str, Any], graph: Graph) -> tuple[BoolArray, FloatAr
         return None
     kept = field_of(edges.values(), "in_graph", bool)
     scores = numbers(field_of(edges.values(), "score", float, int, type(None)))
-    if kept is None or scores is None or not all("score" in edge for edge in edges.values()):
+    if kept is None or scores is None:
         return None
     mask, values = np.zeros_like(graph.mask), np.full(graph.mask.shape, np.nan)
     mask[at], values[at] = kept, scores
@@ -139,7 +140,7 @@ def _one_by_one(edges: Mapping[str, Any], graph: Graph) -> tuple[BoolArray, Floa
             raise FormatError(f"edges: {error}") from None
         where = f"edges['{name}']"
         mask[index] = entry(edge, "in_graph", bool, where)
-        score = entry(edge, "score", (float, int, type(None)), where)
+        score = entry({"score": None, **edge}, "score", (float, int, type(None)), where)
         values[index] = _score(score, where)
     return mask, values
 
@@ -201,7 +202,9 @@ def from_pt_dict(d: Mapping[str, Any], spec: GraphSpec | None = None) -> tuple[C
         found = tuple(entry(d, field, (list, tuple), ""))
         if found != wanted:
             raise FormatError(f"{field} are not those of cfg's shape: {_first_difference(found, wanted)}")
-    values = _array(d, "edges_scores", graph.mask.shape)
+    # MIB's circuits have no scores.
+    without = np.full(graph.mask.shape, np.nan)
+    values = _array(d, "edges_scores", graph.mask.shape) if "edges_scores" in d else without
     # A node-level circuit of EAP-IG marks whole rows, also where there is no edge.
     mask = _array(d, "edges_in_graph", graph.mask.shape).astype(np.bool_) & graph.mask
     _array(d, "nodes_in_graph", (graph.n_sources,))

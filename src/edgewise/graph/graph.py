@@ -19,8 +19,8 @@ import numpy as np
 from edgewise.errors import SelectionError, did_you_mean
 from edgewise.graph.arrays import BoolArray, read_only
 from edgewise.graph.hook_names import own_name
+from edgewise.graph.layout import Layout
 from edgewise.graph.place_names import checked_places
-from edgewise.graph.spec import GraphSpec
 
 __all__ = ["Graph"]
 
@@ -29,7 +29,7 @@ _SHOWN = 8
 
 
 @dataclass(frozen=True)
-class Graph:
+class Graph(Layout):
     """All sources, all destinations and the mask of the edges that exist; equal where spec and places are.
 
     With L layers, H heads, K key/value heads and M = 1 with MLPs, else 0:
@@ -50,7 +50,6 @@ class Graph:
             node: ``a3.h7`` reads ``a3.h7<q>`` and the k and v of its key/value head. ``input`` reads nothing.
     """
 
-    spec: GraphSpec
     places: tuple[str, ...] = ()
     readers: bool = False
     sources: tuple[str, ...] = field(init=False, compare=False, repr=False)
@@ -64,7 +63,7 @@ class Graph:
     def __post_init__(self) -> None:
         """Derive names, masks and look-up tables from the spec."""
         object.__setattr__(self, "places", checked_places(self.places))
-        sources, destinations = _source_names(self.spec), _destination_names(self.spec)
+        sources, destinations = self.source_names(), self.destination_names()
         derived = {
             "sources": sources,
             "destinations": destinations,
@@ -73,21 +72,11 @@ class Graph:
         }
         for name, value in derived.items():
             object.__setattr__(self, name, value)
-        object.__setattr__(self, "mask", read_only(self._by_place(self._edge_mask())))
-        object.__setattr__(self, "reads", read_only(self._read_mask()))
+        object.__setattr__(self, "mask", read_only(self._by_place(self.edge_mask())))
+        object.__setattr__(self, "reads", read_only(self.read_mask()))
         object.__setattr__(self, "n_edges", int(self.mask.sum()))
 
-    # Sizes and names
-
-    @property
-    def n_sources(self) -> int:
-        """Number of nodes that write to the residual stream."""
-        return len(self.sources)
-
-    @property
-    def n_destinations(self) -> int:
-        """Number of places that read from the residual stream."""
-        return len(self.destinations)
+    # Names
 
     def source_index(self, name: str) -> int:
         """Return the row of a source, by our name or by TransformerLens's or nnterp's, see `hook_names`.
@@ -116,14 +105,6 @@ class Graph:
     def plain(self) -> Graph:
         """The same graph with edges over all positions."""
         return Graph(self.spec) if self.places else self
-
-    @property
-    def moved(self) -> BoolArray:
-        """The keys and values, which a head that writes at one place may read at another: bool `[n_destinations]`."""
-        moved: BoolArray = np.zeros(self.n_destinations, dtype=np.bool_)
-        for layer in range(self.spec.n_layers):
-            moved[self.k(layer).start : self.v(layer).stop] = True
-        return moved
 
     def at_places(self, places: Sequence[str], readers: bool = False) -> Graph:
         """The same graph with edges kept apart at some places. Raises SelectionError for names that cannot be."""
@@ -210,96 +191,7 @@ class Graph:
         """Which pairs of ends a mask of edges has at any place, `[n_sources, n_destinations]`."""
         return np.asarray(mask.any(axis=tuple(range(2, mask.ndim))), dtype=np.bool_) if mask.ndim > 2 else mask
 
-    # Layout: where a layer's nodes lie on the two axes
-
-    @property
-    def input_source(self) -> int:
-        """Row of ``input``."""
-        return 0
-
-    @property
-    def logits(self) -> int:
-        """Column of ``logits``."""
-        return self.n_destinations - 1
-
-    def head_sources(self, layer: int) -> slice:
-        """Rows of a layer's heads."""
-        start = self._first_row(layer)
-        return slice(start, start + self.spec.n_heads)
-
-    def mlp_source(self, layer: int) -> int:
-        """Row of a layer's MLP. Raises SelectionError for an attention-only graph."""
-        return self._require_mlp(self._first_row(layer) + self.spec.n_heads)
-
-    def q(self, layer: int) -> slice:
-        """Columns of a layer's query inputs, one for each head."""
-        start = self._first_column(layer)
-        return slice(start, start + self.spec.n_heads)
-
-    def k(self, layer: int) -> slice:
-        """Columns of a layer's key inputs, one for each key/value head."""
-        start = self.q(layer).stop
-        return slice(start, start + self.spec.kv_heads)
-
-    def v(self, layer: int) -> slice:
-        """Columns of a layer's value inputs, one for each key/value head."""
-        start = self.k(layer).stop
-        return slice(start, start + self.spec.kv_heads)
-
-    def attention(self, layer: int) -> slice:
-        """Columns of a layer's query, key and value inputs together."""
-        return slice(self.q(layer).start, self.v(layer).stop)
-
-    def mlp(self, layer: int) -> int:
-        """Column of a layer's MLP. Raises SelectionError for an attention-only graph."""
-        return self._require_mlp(int(self.v(layer).stop))
-
-    def sources_before_attention(self, layer: int) -> int:
-        """Return how many leading rows feed a layer's attention."""
-        return self._first_row(layer)
-
-    def sources_before_mlp(self, layer: int) -> int:
-        """Return how many leading rows feed a layer's MLP: its own block's heads too, unless parallel."""
-        own_heads = 0 if self.spec.parallel else self.spec.n_heads
-        return self._require_mlp(self._first_row(layer) + own_heads)
-
-    def writer(self, row: int) -> tuple[int, int | None]:
-        """Return the layer of a source, and its head there; None for an MLP. ``input`` stands before layer 0, at -1."""
-        layer, at = divmod(row - 1, self.spec.n_heads + self.spec.has_mlp)
-        return layer, at if layer >= 0 and at < self.spec.n_heads else None
-
-    def reader(self, column: int) -> tuple[int, bool]:
-        """Return the layer of a destination, and whether it is the MLP there; ``logits`` stands behind all layers."""
-        heads = self.spec.n_heads + 2 * self.spec.kv_heads
-        layer, at = divmod(column, heads + self.spec.has_mlp)
-        return layer, at == heads
-
     # How it is derived
-
-    def _first_row(self, layer: int) -> int:
-        return 1 + self._layer(layer) * (self.spec.n_heads + self.spec.has_mlp)
-
-    def _first_column(self, layer: int) -> int:
-        return self._layer(layer) * (self.spec.n_heads + 2 * self.spec.kv_heads + self.spec.has_mlp)
-
-    def _layer(self, layer: int) -> int:
-        if not 0 <= layer < self.spec.n_layers:
-            raise SelectionError(f"no layer {layer}: layers run from 0 to {self.spec.n_layers - 1}")
-        return layer
-
-    def _require_mlp(self, index: int) -> int:
-        if not self.spec.has_mlp:
-            raise SelectionError("this graph is attention-only: it has no MLP")
-        return index
-
-    def _edge_mask(self) -> BoolArray:
-        mask = np.zeros((self.n_sources, self.n_destinations), dtype=np.bool_)
-        for layer in range(self.spec.n_layers):
-            mask[: self.sources_before_attention(layer), self.attention(layer)] = True
-            if self.spec.has_mlp:
-                mask[: self.sources_before_mlp(layer), self.mlp(layer)] = True
-        mask[:, self.logits] = True
-        return mask
 
     def _by_place(self, mask: BoolArray) -> BoolArray:
         """A mask of ends with the axes of places."""
@@ -310,18 +202,6 @@ class Graph:
             return np.repeat(mask[..., None], n, axis=-1)
         here = np.eye(n, dtype=np.bool_)
         return np.asarray(mask[..., None, None] & (self.moved[:, None, None] | here), dtype=np.bool_)
-
-    def _read_mask(self) -> BoolArray:
-        reads = np.zeros((self.n_sources, self.n_destinations), dtype=np.bool_)
-        own = np.eye(self.spec.n_heads, dtype=np.bool_)
-        group = np.repeat(np.eye(self.spec.kv_heads, dtype=np.bool_), self.spec.group_size, axis=0)
-        for layer in range(self.spec.n_layers):
-            heads = self.head_sources(layer)
-            reads[heads, self.q(layer)] = own
-            reads[heads, self.k(layer)] = reads[heads, self.v(layer)] = group
-            if self.spec.has_mlp:
-                reads[self.mlp_source(layer), self.mlp(layer)] = True
-        return reads
 
     def _destination_hint(self, name: str) -> str:
         """Say what to write instead: the inputs of a head, or the key/value head that serves it."""
@@ -336,21 +216,3 @@ class Graph:
 
 def _at(name: str, index: dict[str, int], graph: Graph) -> int | None:
     return index[name] if name in index else index.get(own_name(name, graph) or "")
-
-
-def _source_names(spec: GraphSpec) -> tuple[str, ...]:
-    names = ["input"]
-    for layer in range(spec.n_layers):
-        names += [f"a{layer}.h{head}" for head in range(spec.n_heads)]
-        names += [f"m{layer}"] if spec.has_mlp else []
-    return tuple(names)
-
-
-def _destination_names(spec: GraphSpec) -> tuple[str, ...]:
-    kv = "kv" if spec.is_grouped else "h"
-    names = []
-    for layer in range(spec.n_layers):
-        names += [f"a{layer}.h{head}<q>" for head in range(spec.n_heads)]
-        names += [f"a{layer}.{kv}{head}<{letter}>" for letter in "kv" for head in range(spec.kv_heads)]
-        names += [f"m{layer}"] if spec.has_mlp else []
-    return (*names, "logits")

@@ -24,8 +24,8 @@ from edgewise.models.adapted import within
 from edgewise.models.model import Model
 from edgewise.models.placement import require_present
 from edgewise.models.taken import own_name
+from edgewise.settings.memory_names import PREFIX
 
-PREFIX = "memory:"
 _DIGITS = 12
 # Of a config: where it is from and what wrote it say nothing of the model.
 _PASSING = {"_name_or_path", "name_or_path", "transformers_version", "device", "n_devices"}
@@ -64,10 +64,11 @@ def hold(model: nn.Module | Model, tokenizer: Any | None = None, *, kept: bool =
     """
     module = within(model.module if isinstance(model, Model) else model)
     own = model.tokenizer if isinstance(model, Model) else None
-    require_present(own_name(module), module)
+    called = model.name if isinstance(model, Model) else own_name(module)
+    require_present(called, module)
     held = Held((lambda: module) if kept else ref(module), tokenizer or own)
     _fingerprint(held, module)
-    name = f"{PREFIX}{_plain(own_name(module))}@{_joined(held.parts)[:_DIGITS]}"
+    name = f"{PREFIX}{_plain(called)}@{_joined(held.parts)[:_DIGITS]}"
     if held.tokenizer is None and name in _HELD:
         held.tokenizer = _HELD[name].tokenizer
     _HELD[name] = held
@@ -89,19 +90,14 @@ def is_same(name: str, other: str) -> bool:
     return name.rpartition("@")[2] == other.rpartition("@")[2]
 
 
-def is_of_memory(name: str) -> bool:
-    """Whether a name is that of a model in memory, of this process or another."""
-    return name.startswith(PREFIX)
-
-
 def held(name: str) -> tuple[nn.Module, Any | None]:
     """The model of a name, and its tokenizer. Raises ModelError where it is not, or no longer, in memory."""
     found = _HELD.get(name)
     module = None if found is None else found.module()
     if found is None or module is None:
         raise ModelError(
-            f"model '{name}' was in the memory of the Python that gave it, and is not here; give it again, with model="
-            " the module or, where it is stored too, its name (--model)"
+            f"model '{name}' was in the memory of the Python that gave it, and is not here; give it again: evaluate,"
+            " verify and compare take model= the module or, where it is stored too, its name (--model)"
         )
     return module, found.tokenizer
 

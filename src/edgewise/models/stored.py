@@ -33,6 +33,7 @@ from edgewise.models.reader import Opened, Reader
 from edgewise.models.recognise import wire, wire_whole
 from edgewise.models.taken import require_no_settings, take_module
 from edgewise.settings.device import AUTO
+from edgewise.settings.memory_names import is_of_memory
 
 
 def open_model(
@@ -68,7 +69,7 @@ def open_model(
     name = str(model)
     place = device_of(device if device_map is None else mapped_device(device))
     kind = dtype_of(AUTO if dtype is None else dtype, place)
-    if in_memory.is_of_memory(name):
+    if is_of_memory(name):
         require_no_settings(in_memory.held(name)[0], adapter, attention, (device_map, config, gguf_file))
         return _open_held(name, kind, place, tokenizer, ignore_config, kv_heads)
     if gguf_file is not None and (name in BUNDLED or (kind_of(name) and config is None)):

@@ -8,7 +8,7 @@ from edgewise.runs.data_checks import DataCheck
 
 
 def show_checks(checks: Sequence[DataCheck]) -> str:
-    """A line on all, then one a check: what was found; where the limit is not kept, that, its source and the mend."""
+    """A line on all, then one a check: what was found, and the limit; where it is not kept, its source and the mend."""
     return "\n".join((show_in_one_line(checks), *map(_line, checks)))
 
 
@@ -22,7 +22,8 @@ def show_in_one_line(checks: Sequence[DataCheck]) -> str:
 
 
 def _line(check: DataCheck) -> str:
-    mark, why = ("good", "") if check.good else ("look", f"; {_limit(check)}: {check.source}; {check.do}")
+    limit = _limit(check)
+    mark, why = ("good", f" ({limit})") if check.good else ("look", f"; {limit}: {check.source}; {check.do}")
     return f"  {mark}  {check.name}: {check.found}{why}"
 
 

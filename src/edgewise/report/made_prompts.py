@@ -16,6 +16,11 @@ def show_made(made: MadePrompts) -> str:
         f"wrong      {_answers(first.wrong_answers)}",
         "",
     ]
+    joined = next((text for text in first.answers if text[:1].isalpha() and first.clean[-1:].isalpha()), None)
+    if joined is not None:
+        lines.append(
+            f"answers go on with the prompt's last word: {_end(first.clean)!r} and {joined!r}, with no space between"
+        )
     if made.form:
         short = "; ".join(why.partition(";")[0] for why in made.refused)
         refused = f"; refused: {short}" if made.refused else ""
@@ -23,6 +28,10 @@ def show_made(made: MadePrompts) -> str:
     spread = str(least) if least == most else f"{least} to {most}"
     lines.append(f"Wrote {made.n:,} prompts of {spread} tokens to {made.out}")
     return "\n".join(lines)
+
+
+def _end(text: str) -> str:
+    return text.split()[-1]
 
 
 def _answers(texts: tuple[str, ...]) -> str:

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgewise.metrics import Metric
-from edgewise.models.in_memory import is_of_memory
 from edgewise.runs.setup import Setup
+from edgewise.settings.memory_names import is_of_memory
 
 
 class OfPrompts(Protocol):

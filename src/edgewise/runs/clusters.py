@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from edgewise.graph import EdgeScores
 from edgewise.graph.arrays import FloatArray
 from edgewise.runs.contest.comparison import refuse_another_model
 from edgewise.runs.steps import Execution, Progress
+from edgewise.runs.store.atomic import write_bytes
+from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.folder import Run, load_run
 
 PERMUTING = "comparing with permuted scores"
@@ -156,6 +159,12 @@ def clusters(
             for group in range(found.n_groups)
         ),
     )
+
+
+def write_clusters(found: Clusters, out: Path) -> None:
+    """Write it as JSON; raises OSError."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(out, (json.dumps(to_json(found), indent=2) + "\n").encode())
 
 
 def _per_prompt(run: Run) -> FloatArray:

@@ -15,6 +15,7 @@ from pathlib import Path
 from edgewise.errors import DataError, ModelError
 from edgewise.metrics.own import is_own, own_digest
 from edgewise.runs.config import RunConfig
+from edgewise.settings.memory_names import is_of_memory
 from edgewise.tasks.hub import hub_digest, is_hub
 from edgewise.tasks.templates import is_template
 from edgewise.tasks.templates.shipped import TemplateTask
@@ -135,7 +136,7 @@ def model_parts(
     """
     from edgewise.models import built, in_memory
 
-    if in_memory.is_of_memory(name):
+    if is_of_memory(name):
         return in_memory.parts(name)
     if built.kind_of(name) and config is None:
         parts = {"weights": built.digest(name)}

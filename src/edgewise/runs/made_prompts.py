@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from edgewise.errors import DataError
 from edgewise.models import open_model
@@ -55,6 +57,7 @@ def make_prompts(
     seed: int = 0,
     split: str = "discovery",
     bos: bool | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> MadePrompts:
     """Make prompts for a model, of which only config and tokenizer are read, and write them.
 
@@ -66,6 +69,7 @@ def make_prompts(
         seed: the same seed gives the same prompts.
         split: "discovery" or "held-out".
         bos: BOS before prompts; None as the tokenizer does.
+        options: of the template's.
 
     Raises:
         DataError: the template does not fit together or does not fit the tokenizer, or `out` ends otherwise.
@@ -77,7 +81,7 @@ def make_prompts(
     asked = {one.name: getattr(settings, one.name) for one in described(ModelSettings)}
     encoder = text_encoder(open_model(asked.pop("model"), **asked).reader, bos)
     fitted = fit(found, encoder)
-    made = draw(found, fitted, encoder, n=n, seed=seed, split=split)
+    made = draw(found, fitted, encoder, n=n, seed=seed, split=split, options=options)
     lines = [json.dumps(_row(one), ensure_ascii=False) for one in made]
     out.parent.mkdir(parents=True, exist_ok=True)
     write_through(out, lambda path: _write(path, lines))
@@ -89,7 +93,7 @@ def make_prompts(
         tokens=(min(lengths), max(lengths)),
         form=fitted.form.name,
         refused=fitted.refused,
-        left_out=told(fitted.dropped, found.slots),
+        left_out=told(fitted.dropped),
         first=made[0],
     )
 

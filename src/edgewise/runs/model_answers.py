@@ -76,16 +76,22 @@ def _all(
     usable = alone and all(getattr(pair, name) for pair in prompts for name in metric.needs)
     for rows, batch in divide(prompts.pairs, size, model.device, causal=model.wiring.causal):
         compared = [bool(prompts[i].wrong_answers) for i in rows]
-        found.update(zip(rows, _answers(model, batch, compared, metric if usable else None), strict=True))
+        answers = _answers(model, batch, compared, metric if usable else None, whole=metric.one_a_position)
+        found.update(zip(rows, answers, strict=True))
         report(len(found))
     return tuple(found[i] for i in range(len(prompts)))
 
 
-def _answers(model: Model, batch: Batch, compared: list[bool], metric: Metric | None) -> list[RowAnswer]:
+def _answers(
+    model: Model, batch: Batch, compared: list[bool], metric: Metric | None, *, whole: bool
+) -> list[RowAnswer]:
     clean, corrupted = (_logits(model, batch, ids) for ids in (batch.clean, batch.corrupted))
-    top = get_metric("accuracy")(clean, batch.metric) == 1
-    last = batch.metric.position_mask.sum(1) - 1
-    likeliest = clean.argmax(-1).gather(1, last[:, None])[:, 0]
+    best, read = clean.argmax(-1), batch.metric.position_mask
+    if whole:
+        top = ((best == batch.metric.answers[:, : best.shape[1]]) | ~read).all(1)
+    else:
+        top = get_metric("accuracy")(clean, batch.metric) == 1
+    likeliest = [row[at].tolist() for row, at in zip(best, read, strict=True)]
     right: list[bool | None] = [None] * len(compared)
     differences: list[list[float | None]] = [[None] * len(compared)] * 2
     if any(compared):
@@ -95,17 +101,17 @@ def _answers(model: Model, batch: Batch, compared: list[bool], metric: Metric | 
     if metric is not None:
         values = (metric(logits, batch.metric).tolist() for logits in (clean, corrupted))
         measured = list(zip(*values, strict=True))
-    known = zip(compared, right, *differences, top.tolist(), likeliest.tolist(), measured, strict=True)
+    known = zip(compared, right, *differences, top.tolist(), likeliest, measured, strict=True)
     return [
         RowAnswer(
             ours if has_wrong else None,
             theirs if has_wrong else None,
             beats if has_wrong else None,
             first,
-            tokens((token,), model.tokenizer),
+            tokens(said, model.tokenizer),
             values,
         )
-        for has_wrong, beats, ours, theirs, first, token, values in known
+        for has_wrong, beats, ours, theirs, first, said, values in known
     ]
 
 

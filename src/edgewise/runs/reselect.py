@@ -24,8 +24,6 @@ from edgewise.runs.store.record import RunRecord
 from edgewise.runs.verification import NAME
 from edgewise.settings.selection import Selection
 
-_INSTEAD = "give its `edgewise discover` command again with another --top, --fraction or --keep: its scores are read"
-
 
 def reselectable(folder: str | Path, selection: Selection, path: Path) -> Run:
     """The run of which another circuit is to be written; reads what is needed and refuses what cannot be.
@@ -39,7 +37,7 @@ def reselectable(folder: str | Path, selection: Selection, path: Path) -> Run:
         RunError: no finished run, one whose method finds its own circuit, or a path of the run's own circuit.
         SelectionError: more edges or nodes asked for than there are.
     """
-    run = load_run(folder, instead=_INSTEAD)
+    run = load_run(folder, instead="choose of it with `edgewise select DIR --out FOLDER`")
     method = get_method(run.config.method)
     if method.makes_circuit:
         raise RunError(f"{run.folder}: method '{method.name}' finds its own circuit; its scores are no ranking")

@@ -32,8 +32,9 @@ class RowAnswer:
         clean: mean logit of the right answers minus that of the wrong ones; None where it has no wrong answers.
         corrupted: the same on the corrupted prompt.
         right: whether the best right answer beats every wrong one wherever logits are read; None likewise.
-        top: whether a right answer is the likeliest of all tokens there.
-        likeliest: the likeliest token at the last position read.
+        top: whether a right answer is the likeliest of all tokens wherever logits are read; of a whole answer,
+            whether each of its tokens is where it belongs.
+        likeliest: the likeliest token at each position read.
         metric: the asked metric on the clean prompt and on the corrupted one; None where it has none.
     """
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 from edgewise.errors import SettingError
 from edgewise.settings.read import check
 from edgewise.settings.setting import setting
-from edgewise.settings.texts import read_options, write_options
+from edgewise.settings.texts import read_columns, read_options, write_options
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class PromptSettings:
         help="A field of --data and the column that has it, clean=question; repeatable.",
         flag="--map",
         metavar="FIELD=COLUMN",
-        read=read_options,
+        read=read_columns,
         write=write_options,
     )
     options: Mapping[str, Any] = setting(

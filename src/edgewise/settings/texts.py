@@ -20,15 +20,28 @@ def read_options(given: Sequence[str]) -> dict[str, Any]:
     Raises:
         SettingError: an option without ``=``, or named twice.
     """
-    options: dict[str, Any] = {}
+    return _pairs(given, "--option", "name=value", "template=3")
+
+
+def read_columns(given: Sequence[str]) -> dict[str, Any]:
+    """Read ``field=column``.
+
+    Raises:
+        SettingError: one without ``=``, or a field named twice.
+    """
+    return _pairs(given, "--map", "field=column", "clean=question")
+
+
+def _pairs(given: Sequence[str], flag: str, what: str, such: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     for text in given:
         name, equals, value = text.partition("=")
         if not equals or not name:
-            raise SettingError(f"--option {text!r} is not name=value; write for example --option template=3")
-        if name in options:
-            raise SettingError(f"--option {name} is given twice; give it once")
-        options[name] = read_value(value)
-    return options
+            raise SettingError(f"{flag} {text!r} is not {what}; write for example {flag} {such}")
+        if name in found:
+            raise SettingError(f"{flag} {name} is given twice; give it once")
+        found[name] = read_value(value)
+    return found
 
 
 def write_options(options: Mapping[str, Any]) -> list[str]:

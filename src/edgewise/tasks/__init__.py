@@ -16,6 +16,7 @@ from edgewise.errors import DataError
 from edgewise.registry import Registry
 from edgewise.tasks.chat import ChatEncoder, as_chat
 from edgewise.tasks.encode import TextEncoder
+from edgewise.tasks.hub import MIB
 from edgewise.tasks.prompts import PromptPair, PromptSet
 from edgewise.tasks.templates import is_template
 from edgewise.tasks.tokenizer import Tokenizer
@@ -40,13 +41,13 @@ Split = Literal["discovery", "held-out"]
 TASKS = Registry(
     "task",
     {
-        "ioi": "edgewise.tasks.ioi:make",
+        "ioi": "edgewise.tasks.templates.shipped:IOI",
         "greater-than": "edgewise.tasks.greater_than:make",
-        "docstring": "edgewise.tasks.docstring:make",
-        "induction": "edgewise.tasks.induction:make",
-        "agreement": "edgewise.tasks.agreement:make",
-        "capitals": "edgewise.tasks.capitals:make",
-        "pronouns": "edgewise.tasks.pronouns:make",
+        "docstring": "edgewise.tasks.templates.shipped:DOCSTRING",
+        "induction": "edgewise.tasks.templates.shipped:INDUCTION",
+        "agreement": "edgewise.tasks.templates.shipped:AGREEMENT",
+        "capitals": "edgewise.tasks.templates.shipped:CAPITALS",
+        "pronouns": "edgewise.tasks.templates.shipped:PRONOUNS",
         "antonyms": "edgewise.tasks.templates.shipped:ANTONYMS",
         "hypernyms": "edgewise.tasks.templates.shipped:HYPERNYMS",
         "languages": "edgewise.tasks.templates.shipped:LANGUAGES",
@@ -73,8 +74,10 @@ def load_task(name: str) -> Any:
 
     Raises:
         UnknownNameError: no such task.
-        DataError: a template that cannot be read, or does not fit together.
+        DataError: a template that cannot be read, or does not fit together; one of MIB's, which are data.
     """
+    if name.startswith(MIB):
+        raise DataError(f"task {name!r}: MIB's tasks are datasets; write --data {name}")
     if not is_template(name):
         return TASKS.load(name)
     from edgewise.tasks.templates.shipped import TemplateTask
@@ -144,7 +147,7 @@ def _made(make: Any, plain: TextEncoder, chat: ChatEncoder | None, asked: dict[s
 def _refuse_unknown_options(name: str, make: Any, options: dict[str, Any]) -> None:
     parameters = inspect.signature(make).parameters.values()
     if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters):
-        return
+        return  # a template says itself what it offers
     known = [p.name for p in parameters if p.name not in ("encoder", "n", "seed", "split")]
     unknown = [option for option in options if option not in known]
     if unknown:

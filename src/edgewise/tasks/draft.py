@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 from typing import Any, Protocol, TypeVar
 
-from edgewise.errors import DataError, did_you_mean
+from edgewise.errors import DataError
 from edgewise.tasks.encode import TextEncoder
-from edgewise.tasks.places import with_end
 from edgewise.tasks.prompts import PromptPair, PromptSet
 from edgewise.tasks.singles import Singles
 
@@ -37,30 +36,17 @@ class Draft:
         corrupted: its counterpart, equal but for single-token words.
         answers: token ids of the right continuations.
         wrong_answers: token ids they are compared with.
-        spans: parts of the clean prompt by name: the first character, and the one behind the last.
     """
 
     clean: str
     corrupted: str
     answers: tuple[int, ...]
     wrong_answers: tuple[int, ...]
-    spans: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 def random_source(task: str, seed: int, split: str) -> Random:
     """Randomness that depends on the task, the seed and the split, and is the same on every machine."""
     return Random(f"{task}/{split}/{seed}")
-
-
-def check_option(task: str, option: str, value: str, known: Sequence[str]) -> None:
-    """Refuse a value that the option does not have.
-
-    Raises:
-        DataError: it names the task, the option, the value and what is known.
-    """
-    if value not in known:
-        near = did_you_mean(str(value), known)
-        raise DataError(f"task {task!r}, {option}: {value!r} is not one of {', '.join(known)}{near}")
 
 
 def draw_distinct(draw: Callable[[], DrawnT], n: int, task: str) -> list[DrawnT]:
@@ -124,5 +110,4 @@ def _encode(task: str, encoder: TextEncoder, draft: Draft, row: int) -> PromptPa
             f"task {task!r}, row {row}, corrupted: {len(corrupted)} tokens where clean has {len(clean)}, "
             f"though every word is one token by itself; use another tokenizer. The text: {draft.clean!r}"
         )
-    spans = with_end(encoder.spans(draft.clean, draft.spans), len(clean)) if draft.spans else ()
-    return PromptPair(tuple(clean), tuple(corrupted), draft.answers, draft.wrong_answers, row=row, spans=spans)
+    return PromptPair(tuple(clean), tuple(corrupted), draft.answers, draft.wrong_answers, row=row)

@@ -152,7 +152,7 @@ def _check_columns(path: Source, table: FileTable, required: Sequence[str]) -> N
     if missing:
         raise DataError(
             f"{path}: missing field {missing[0]!r}; the file has {_some(table.columns) or 'no fields'}; "
-            f"add it, so that every row has {', '.join(required)}"
+            f"add it, so that every row has {', '.join(required)}, or say which column it is: --map {missing[0]}=COLUMN"
         )
 
 

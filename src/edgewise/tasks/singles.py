@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TypeVar
 
 from edgewise.errors import DataError
 from edgewise.tasks.encode import TextEncoder
@@ -35,39 +34,9 @@ class Singles:
         """One line that lists what was left out; None if nothing was."""
         if not self.left_out:
             return None
-        total = self.usable + len(self.left_out)
+        total = len(self.ids) + len(self.left_out)
         listed = ", ".join(self.left_out)
         return f"{len(self.left_out)} of {total} {self.kind} are not single tokens and were left out: {listed}"
-
-    @property
-    def usable(self) -> int:
-        """How many entries of the list can be used."""
-        return len(self.ids)
-
-
-@dataclass(frozen=True)
-class SinglePairs(Singles):
-    """The entries of a list of word pairs of which both words are single tokens, and those of which one is not.
-
-    Args:
-        pairs: the usable pairs, in the list's order; `ids` has both words of each.
-    """
-
-    pairs: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def usable(self) -> int:
-        """How many pairs can be used."""
-        return len(self.pairs)
-
-    @property
-    def firsts(self) -> tuple[str, ...]:
-        """The first word of every pair."""
-        return tuple(first for first, _ in self.pairs)
-
-    def both(self, first: str) -> tuple[str, str]:
-        """The pair that begins with this word."""
-        return self.pairs[self.firsts.index(first)]
 
 
 def some_of(words: Sequence[str]) -> str:
@@ -98,43 +67,46 @@ def single_tokens(
         DataError: fewer than `least` are usable; the message lists those that are not.
     """
     ids, left_out = _sorted_out(encoder, words, contexts, space)
-    found = Singles(kind, MappingProxyType(ids), tuple(left_out))
-    return _enough(found, least)
+    _require(kind, len(ids), left_out, least)
+    return Singles(kind, MappingProxyType(ids), tuple(left_out))
 
 
-def single_pairs(
-    encoder: TextEncoder, pairs: Sequence[tuple[str, str]], *, kind: str, least: int, contexts: Sequence[str]
-) -> SinglePairs:
-    """Sort a list of word pairs into those of which both are one token after every given text, and the others.
+def single_rows(
+    encoder: TextEncoder,
+    rows: Sequence[tuple[str, ...]],
+    *,
+    kind: str,
+    least: int,
+    contexts: Sequence[str],
+    space: str = " ",
+) -> tuple[int, ...]:
+    """Which rows of words have only such as are one token after every given text.
 
     Args:
         encoder: the tokenizer, wrapped.
-        pairs: such as a noun's singular and plural; no word is in two.
-        kind: what the pairs are, in the plural, for messages.
-        least: how many the task needs.
+        rows: such as a noun's singular and plural; no word is in two.
+        kind: what the rows are, in the plural, for messages.
+        least: how many are needed.
         contexts: see `single_tokens`.
+        space: what stands between text and word.
 
     Raises:
         DataError: fewer than `least` are usable; the message lists those that are not.
     """
-    ids, _ = _sorted_out(encoder, [word for pair in pairs for word in pair], contexts, " ")
-    usable = tuple(pair for pair in pairs if ids.keys() >= set(pair))
-    left_out = tuple("/".join(pair) for pair in pairs if pair not in usable)
-    of_pairs = {word: ids[word] for pair in usable for word in pair}
-    return _enough(SinglePairs(kind, MappingProxyType(of_pairs), left_out, usable), least)
+    ids, _ = _sorted_out(encoder, [word for row in rows for word in row], contexts, space)
+    usable = tuple(at for at, row in enumerate(rows) if ids.keys() >= set(row))
+    left_out = ["/".join(row) for at, row in enumerate(rows) if at not in usable]
+    _require(kind, len(usable), left_out, least)
+    return usable
 
 
-SinglesT = TypeVar("SinglesT", bound=Singles)
-
-
-def _enough(found: SinglesT, least: int) -> SinglesT:
-    if found.usable < least:
+def _require(kind: str, usable: int, left_out: Sequence[str], least: int) -> None:
+    if usable < least:
         raise DataError(
-            f"only {found.usable} of {found.usable + len(found.left_out)} {found.kind} are single tokens of this "
+            f"only {usable} of {usable + len(left_out)} {kind} are single tokens of this "
             f"tokenizer, and the task needs {least}; use another tokenizer or a data file. "
-            f"Not single tokens: {', '.join(found.left_out)}"
+            f"Not single tokens: {', '.join(left_out)}"
         )
-    return found
 
 
 def _sorted_out(

@@ -57,7 +57,8 @@ def draw_companions(rng: Random, words: Sequence[str], count: int, *, held_out: 
     )
 
 
-def pairs_across(firsts: Sequence[str], seconds: Sequence[str], *, held_out: bool) -> tuple[tuple[str, str], ...]:
+@lru_cache(maxsize=64)
+def pairs_across(firsts: tuple[str, ...], seconds: tuple[str, ...], *, held_out: bool) -> tuple[tuple[str, str], ...]:
     """All pairs of a word of one list and a word of another that are on one side of the split.
 
     Raises:

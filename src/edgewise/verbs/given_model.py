@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,13 @@ from typing import Any
 from torch import nn
 
 from edgewise.errors import RunConflictError, RunError, SettingError
-from edgewise.models import Model, in_memory, load_model
+from edgewise.models import Model, in_memory, load_model, wire
 from edgewise.models.adapted import within
 from edgewise.runs.config import RunConfig
 from edgewise.runs.store.folder import load_run
 from edgewise.runs.store.neurons import holds_neurons, load_neuron_run
 from edgewise.settings.device import AUTO
+from edgewise.settings.memory_names import is_of_memory
 
 ModelGiven = str | Path | nn.Module | Model
 _ITS_OWN = ("dtype", "device")
@@ -54,7 +55,14 @@ def name_model(given: dict[str, Any], tokenizer: Any | None) -> None:
         raise SettingError(
             f"tokenizer is {type(tokenizer).__name__}; give the loaded one, such as AutoTokenizer.from_pretrained(NAME)"
         )
+    if isinstance(model, Model) and _by_query_head(model, given.get("ignore_config", ())):
+        given["kv_heads"] = "query"
     given |= own | {"model": in_memory.hold(model, tokenizer)}
+
+
+def _by_query_head(model: Model, ignore_config: Collection[str]) -> bool:
+    """Whether a model was loaded with a key and a value of every query head."""
+    return wire(within(model.module), ignore_config).spec != model.graph.spec
 
 
 @contextmanager
@@ -76,9 +84,9 @@ def model_of_runs(folders: Sequence[Path], given: dict[str, Any]) -> Iterator[No
         return
     configs = {folder: _config(folder) for folder in folders}
     for folder, config in configs.items():
-        if not in_memory.is_of_memory(config.model):
+        if not is_of_memory(config.model):
             raise RunError(f"{folder}: a run names its own model; leave --model out, or give --circuit FILE")
-    name = model if in_memory.is_of_memory(model) else _loaded(model, next(iter(configs.values())))
+    name = model if is_of_memory(model) else _loaded(model, next(iter(configs.values())))
     for one in _ITS_OWN if name == model else ():
         given.pop(one, None)
     stood: list[str] = []

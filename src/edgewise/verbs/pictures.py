@@ -81,13 +81,23 @@ def show_beside(result: Path, runs: Sequence[Run], report: Report) -> Path:
     return result.parent / PAGE
 
 
-def _show_beside(result: Path, runs: Sequence[Run], report: Report) -> None:
-    from edgewise.report.page.page import page_of
+def write_page_of(result: Path, runs: Sequence[Run], report: Report) -> Path:
+    """Make one page of several runs beside their common result; return it."""
 
+    def write() -> None:
+        from edgewise.report.page.page import page_of
+
+        report(Progress(PAGING))
+        write_files(result.parent, {PAGE: page_of(runs, [result]).encode()})
+
+    processes.in_first(write)
+    return result.parent / PAGE
+
+
+def _show_beside(result: Path, runs: Sequence[Run], report: Report) -> None:
     for run in runs:
         _mention(run, result, report)
-    report(Progress(PAGING))
-    write_files(result.parent, {PAGE: page_of(runs, [result]).encode()})
+    write_page_of(result, runs, report)
 
 
 def _mention(run: Run, result: Path, report: Report) -> None:

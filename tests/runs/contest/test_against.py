@@ -23,7 +23,7 @@ from edgewise.models import load_model
 from edgewise.report.contest.comparison import show_comparison
 from edgewise.runs.config import RunConfig
 from edgewise.runs.contest.against import against, rank
-from edgewise.runs.contest.asked_circuit import AskedCircuit, asked_circuit
+from edgewise.runs.contest.asked_circuit import AskedCircuit, asked_circuit, known_circuit
 from edgewise.runs.contest.comparison import compare
 from edgewise.runs.discover import discover
 from edgewise.runs.store.files import write_circuit
@@ -211,6 +211,14 @@ def test_interpbench_from_files_to_auroc(case: Path, tmp_path: Path, hub: FakeHu
     assert (again.reused, again.results.known) == (True, by_default.results.known)
     with pytest.raises(EdgewiseError, match="held against is"):
         compare([run.folder], tmp_path / "a", circuit="interpbench:7", given={"n": 4}, random=0)
+
+
+def test_what_is_published_of_a_model_is_known_of_it_in_memory_too() -> None:
+    for model in ("gpt2", "memory:gpt2@0123456789ab"):
+        found = known_circuit(RunConfig(model=model, task="ioi"), Graph(GraphSpec(12, 12, 768)), None)
+        assert found is not None
+        assert found.require_edges().n_edges == 963
+    assert known_circuit(RunConfig(model="memory:gpt2@01", task="ioi"), Graph(GraphSpec(6, 12, 768)), None) is None
 
 
 @pytest.mark.parametrize(

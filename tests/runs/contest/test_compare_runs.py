@@ -19,8 +19,10 @@ from edgewise.report.contest.comparison import show_comparison
 from edgewise.runs.config import RunConfig
 from edgewise.runs.contest import asked_circuit as asking
 from edgewise.runs.contest import comparison as comparing
-from edgewise.runs.contest.against import known_of
+from edgewise.runs.contest import published
+from edgewise.runs.contest.asked_circuit import known_of
 from edgewise.runs.contest.comparison import compare
+from edgewise.runs.contest.published import published_of
 from edgewise.runs.discover import discover
 from edgewise.runs.prompts import make_task
 from edgewise.runs.steps import Execution
@@ -174,7 +176,7 @@ def test_runs_are_held_against_what_is_published(
     eap, acdc = (load_run(runs[name]).circuit for name in ("eap", "acdc"))
     edges = (*sorted(eap.edges())[:7], *[edge for edge in acdc.complement().edges() if edge not in eap][:5])
     for known in (KnownCircuit("known (here)", edges), KnownCircuit("known (here)", (), {"some": ("a0.h0", "m1")})):
-        monkeypatch.setattr(asking, "find_known", lambda task, model, known=known: known)
+        monkeypatch.setattr(published, "find_known", lambda task, model, known=known: known)
         monkeypatch.setattr(asking, "kind_of", lambda name: None)
         out = tmp_path / str(len(known.edges))
         found = compare([runs["eap"], runs["acdc"]], out, given={"n": 4}, random=0).results.known
@@ -195,7 +197,7 @@ def test_runs_are_held_against_what_is_published(
 def test_nothing_is_published_of_a_planted_model(runs: dict[str, Path]) -> None:
     """What it was built to do is known all the same."""
     run = load_run(runs["eap"])
-    assert known_of(run, published=True) is None
+    assert published_of(run.config, run.circuit.graph.plain) is None
     known = known_of(run)
     assert known is not None
     assert known.circuit == load_model("planted:0").circuit

@@ -62,7 +62,7 @@ def test_files_of_other_programs(name: str, tmp_path: Path) -> None:
     def read() -> Exchanged:
         return read_as(path, name, path.read_bytes(), GRAPH)
 
-    assert len(in_one_line(path, written(name), read, copies=40)) > 30
+    assert len(in_one_line(path, written(name), read, copies=24)) > 20
     path.write_bytes(written(name, OTHER))
     with pytest.raises(FormatError, match=path.name):
         read()
@@ -76,7 +76,7 @@ def test_circuits(name: str, tmp_path: Path) -> None:
     else:
         of_lists = {"names.json": json.dumps(["input->m0", "m0->logits"]).encode(), "edges.pkl": written("interpbench")}
         path.write_bytes(of_lists.get(name) or written("eap-ig-pt" if path.suffix == ".pt" else "eap-ig-json"))
-    in_one_line(path, path.read_bytes(), lambda: asked_circuit(str(path), config, GRAPH), copies=40)
+    in_one_line(path, path.read_bytes(), lambda: asked_circuit(str(path), config, GRAPH), copies=24)
     if path.suffix != ".pkl" and name != "names.json":
         in_one_line(path, path.read_bytes(), lambda: read_circuit(path, GRAPH.spec), copies=20)
 

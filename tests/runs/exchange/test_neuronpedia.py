@@ -6,6 +6,7 @@ import json
 from importlib import import_module
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 
@@ -109,6 +110,59 @@ def test_files_keep_to_the_schema(result: tuple[Circuit, EdgeScores | NodeScores
     assert len(ids) == len(set(ids)) == len(circuit.nodes())
     assert {end for link in found["links"] for end in (link["source"], link["target"])} <= set(ids)
     assert set(found["qParams"]["pinnedIds"]) <= set(ids)
+
+
+def test_nodes_stand_at_the_places_that_scores_have() -> None:
+    """Worked out by hand: a value crosses to the place of its reader, all else stays."""
+    graph = Graph(GraphSpec(1, 2, 4)).at_places(("S", "END"), readers=True)
+    values = {
+        "input->a0.h0<v>@S->END": -2.0,
+        "input->a0.h0<k>@S->S": 1.0,
+        "input->a0.h0<q>@END": -1.0,
+        "a0.h0->m0@END": 0.5,
+        "m0->logits@END": -4.0,
+    }
+    array = graph.mask * 0.0
+    for name, score in values.items():
+        array[graph.edge(name)] = score
+    found = document(Circuit.from_edges(graph, values), EdgeScores(graph, array))
+    assert {(link["source"], link["target"]): link["weight"] for link in found["links"]} == {
+        ("E_input_0", "0_a0.h0_1"): 2.0,
+        ("E_input_0", "0_a0.h0_0"): -1.0,
+        ("E_input_1", "0_a0.h0_1"): 1.0,
+        ("0_a0.h0_1", "0_m0_1"): -0.5,
+        ("0_m0_1", "1_logits_1"): 4.0,
+    }
+    assert [(node["node_id"], node["ctx_idx"]) for node in found["nodes"]] == [
+        ("E_input_0", 0), ("E_input_1", 1), ("0_a0.h0_0", 0), ("0_a0.h0_1", 1), ("0_m0_1", 1), ("1_logits_1", 1),
+    ]  # fmt: skip
+    assert found["metadata"]["prompt_tokens"] == ["S", "END"]
+    assert found["qParams"]["supernodes"] == [["mover", "0_a0.h0_0", "0_a0.h0_1"]]
+    import_module("jsonschema").Draft7Validator(SCHEMA).validate(found)
+    every = document(Circuit.full(Graph(GraphSpec(1, 2, 4)).at_places(("0", "1", "2"))), None)
+    assert every["metadata"]["prompt_tokens"] == ["When", " Mary", " and"]
+    assert {node["ctx_idx"] for node in every["nodes"]} == {0, 1, 2}
+
+
+@settings(max_examples=20)
+@given(results())
+def test_links_at_places_sum_to_those_without(result: tuple[Circuit, EdgeScores | NodeScores | None]) -> None:
+    circuit, _ = result
+    graph = circuit.graph.at_places(("S", "END"))
+    draw = np.random.default_rng(0)
+    array = draw.normal(size=graph.mask.shape)
+    placed = Circuit(graph, graph.mask & circuit.mask[..., None])
+    summed = EdgeScores(circuit.graph, np.where(circuit.graph.mask, array.sum(-1), np.nan))
+
+    def links(found: dict[str, Any]) -> dict[tuple[str, str], float]:
+        totals: dict[tuple[str, str], float] = {}
+        for link in found["links"]:
+            ends = tuple(link[end].split("_")[1] for end in ("source", "target"))
+            totals[ends] = totals.get(ends, 0.0) + link["weight"]  # type: ignore[index,arg-type]
+        return totals
+
+    plain = links(document(circuit, summed))
+    assert links(document(placed, EdgeScores(graph, array))) == pytest.approx(plain)
 
 
 def test_a_link_is_minus_the_sum_of_its_edges_and_a_shared_key_is_split() -> None:

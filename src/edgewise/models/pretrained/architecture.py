@@ -5,13 +5,17 @@ The name is known without any code of models, which takes longer to import than 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from transformers import MODEL_FOR_CAUSAL_LM_MAPPING
 from transformers.dynamic_module_utils import get_class_from_dynamic_module
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
-from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_MAPPING_NAMES
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+    MODEL_MAPPING_NAMES,
+)
 
 from edgewise.errors import UnsupportedModelError
 from edgewise.models.families import FAMILIES, REFUSED
@@ -70,6 +74,11 @@ def require_language_model(name: str, config: Any, *, trust_remote_code: bool) -
         return  # registered with transformers by a package of the user's
     kind = _first(kinds, config)
     bare = _first(_names(MODEL_MAPPING_NAMES, config) or kinds, config)
+    if kind not in FAMILIES and _is_encoder(saved, config):
+        raise UnsupportedModelError(
+            f"model {name!r} ({saved[0]}) is an encoder: its attention is bidirectional, and it says no next token;"
+            f" use a decoder-only language model: {', '.join(FAMILIES)}"
+        )
     fitting = {one.lower() for one in (kind, bare, AUTO, "AutoModel")}
     if saved and not any(_plain(one) in fitting for one in saved):
         use = f"use a checkpoint of {kind}" if kind in FAMILIES else "and it is not supported either"
@@ -77,6 +86,13 @@ def require_language_model(name: str, config: Any, *, trust_remote_code: bool) -
             f"model {name!r} was saved as {saved[0]!r}, which is not {kind}, the language model of {of_type}; {use}"
         )
     family_named(kind)
+
+
+def _is_encoder(saved: Sequence[str], config: Any) -> bool:
+    """Whether it fills gaps in a text, or was saved for that kind of model, and is not made a decoder by its config."""
+    masked = _names(MODEL_FOR_MASKED_LM_MAPPING_NAMES, config)
+    decodes = any(getattr(config, name, False) for name in ("is_decoder", "is_encoder_decoder"))
+    return bool(saved and masked) and not decodes
 
 
 def _is_carried(config: Any, trust_remote_code: bool) -> bool:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from math import nan
 from typing import Any
 
+from edgewise.report.charts.chart import Chart
+from edgewise.report.charts.shared import Rows, parts_chart
 from edgewise.report.numbers import plain
+from edgewise.report.picture.circuit import Heading
 from edgewise.report.table import fixed, table
-from edgewise.runs.contest.shared_result import KeptOfSet, Shared, SharingSet
+from edgewise.runs.contest.shared_result import KeptOfSet, Shared, SharedEdge, SharingSet, SpecificEdge
 from edgewise.runs.store.analysis import StoredResults
 from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.folder import CIRCUIT
 
 # Rows of each list.
 ROWS = 8
+# And of each part of the picture.
+DRAWN = 16
 WAYS = {
     "min": "the least that any set has of it, where all agree in sign",
     "mean": "the mean over sets",
@@ -35,7 +41,7 @@ def shared_document(stored: StoredResults[Shared]) -> dict[str, Any]:
 
 def show_shared(found: Shared) -> str:
     """The sets, the shared circuit, what it keeps of each, and what is specific."""
-    parts = [_head(found), _sets(found)]
+    parts = [shared_head(found), _sets(found)]
     if found.kept:
         parts.append(_kept(found))
     parts.append(_top(found))
@@ -43,7 +49,48 @@ def show_shared(found: Shared) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _head(found: Shared) -> str:
+def shared_picture(found: Shared) -> Chart:
+    """The shared edges and those of each set alone, with the part that each set has of them."""
+    columns = ("shared", *(f"{number}: {one.name}" for number, one in enumerate(found.sets, start=1)))
+    title, *lines = shared_head(found).splitlines()
+    lines.append("below zero, blue: what helps the metric; above zero, red: what works against it")
+    blocks = [] if not found.top else [_rows(found.top, Heading(title, tuple(lines), title))]
+    for number, one in enumerate(found.sets, start=1):
+        head, _, said = _left(one).partition(": ")
+        if one.specific:
+            blocks.append(_rows(one.specific, Heading(f"{number}: {head}", (said,), head)))
+    return parts_chart(title, columns, blocks)
+
+
+def edges_table(found: Shared) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """The same as a header and rows of text."""
+    header = (found.level, "of", "shared", *(one.name for one in found.sets))
+    every: list[tuple[str, SharedEdge | SpecificEdge]] = [("all", one) for one in found.top]
+    every += [(f"{one.name} alone", edge) for one in found.sets for edge in one.specific]
+    rows = [
+        (
+            edge.name,
+            of,
+            fixed(edge.score if isinstance(edge, SharedEdge) else None, 3),
+            *(fixed(part, 3) for part in edge.parts),
+        )
+        for of, edge in every
+    ]
+    return header, tuple(rows)
+
+
+def _rows(edges: Sequence[SharedEdge | SpecificEdge], heading: Heading) -> Rows:
+    values = [(one.score if isinstance(one, SharedEdge) else nan, *one.parts) for one in edges[:DRAWN]]
+    return Rows(heading, tuple(one.name for one in edges[:DRAWN]), tuple(values))
+
+
+def _left(one: SharingSet) -> str:
+    left = one.circuit_edges - one.in_shared
+    return f"only of {one.name}: {left:,} of its {one.circuit_edges:,} edges are not in the shared circuit"
+
+
+def shared_head(found: Shared) -> str:
+    """What it is of, how scores were made into one, and how many agree in sign."""
     what = f"{found.level}s"
     return (
         f"{found.model}: {len(found.sets)} sets of prompts; {found.circuit_edges:,} of {found.edges:,} edges are shared"
@@ -100,8 +147,7 @@ def _specific(found: Shared, one: SharingSet) -> str:
 
 
 def _specific_lines(found: Shared, one: SharingSet) -> Iterator[str]:
-    left = one.circuit_edges - one.in_shared
-    yield f"only of {one.name}: {left:,} of its {one.circuit_edges:,} edges are not in the shared circuit"
+    yield _left(one)
     rows = [(edge.name, fixed(edge.part, 3), fixed(edge.elsewhere, 3)) for edge in one.specific[:ROWS]]
     if rows:
         yield table((found.level, "part", "elsewhere"), rows, right=(1, 2))

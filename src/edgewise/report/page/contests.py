@@ -12,7 +12,7 @@ from edgewise.report.page.measured import undamaged
 from edgewise.report.page.numbers import rounded, short
 from edgewise.report.page.values import ComparedPage, Line, RocPage
 
-COMPARISON, ROC = "comparison", "roc"
+COMPARISON, ROC, SHARED = "comparison", "roc", "shared"
 
 
 def contests(paths: Iterable[Path]) -> tuple[tuple[ComparedPage, ...], tuple[RocPage, ...]]:
@@ -20,6 +20,7 @@ def contests(paths: Iterable[Path]) -> tuple[tuple[ComparedPage, ...], tuple[Roc
     every = tuple(dict.fromkeys(path.resolve() for path in paths))
     compared = [undamaged(_compared, path) for path in every if path.stem == COMPARISON]
     rocs = [undamaged(_roc, path) for path in every if path.stem == ROC]
+    compared += [undamaged(_shared, path) for path in every if path.stem == SHARED]
     return tuple(one for one in compared if one), tuple(one for one in rocs if one)
 
 
@@ -42,6 +43,28 @@ def _compared(path: Path) -> ComparedPage | None:
         rows=tuple(tuple(row) for row in runs.rows),
         matrices=tuple((name, tuple(tuple(map(short, row)) for row in square)) for name, square in squares),
         lines=tuple(_line(line.words, line.points) for line in comparison_lines(found)),
+    )
+
+
+def _shared(path: Path) -> ComparedPage | None:
+    from edgewise.report.contest.shared import edges_table, shared_head
+    from edgewise.runs.contest.shared_result import Shared
+    from edgewise.runs.store.analysis import Analysis, stored_with_question
+
+    stored = stored_with_question(Analysis(path.parent, SHARED), Shared)
+    if stored is None:
+        return None
+    found = stored.results
+    title, *said = shared_head(found).splitlines()
+    header, rows = edges_table(found)
+    squares = {"Overlap of circuits (Jaccard)": found.overlap, "Rank correlation of score": found.rank_correlation}
+    return ComparedPage(
+        title=title,
+        said=tuple(said),
+        header=header,
+        rows=rows,
+        matrices=tuple((name, tuple(tuple(map(short, row)) for row in square)) for name, square in squares.items()),
+        lines=(),
     )
 
 

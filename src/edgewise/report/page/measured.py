@@ -21,7 +21,8 @@ from edgewise.report.page.measured_values import Bins, CurvePoint, FaithfulnessC
 from edgewise.report.page.numbers import known, short
 from edgewise.report.page.ranked import Order
 from edgewise.report.text import faithfulness
-from edgewise.runs.contest.against import against, known_of
+from edgewise.runs.contest.against import against
+from edgewise.runs.contest.published import published_of
 from edgewise.runs.evaluated import Evaluated
 from edgewise.runs.sized import Sized
 from edgewise.runs.store.analysis import Analysis, StoredResults, stored, stored_with_question
@@ -207,7 +208,7 @@ def since(run: Run) -> Iterator[Named]:
     checked = _verification(run.folder)
     if checked is not None:
         yield "verification", checked.verdict
-    known = known_of(run, published=True)
+    known = published_of(run.config, run.circuit.graph.plain)
     if known is not None:
         held = against([run], known)
         yield "published circuit", f"{found_of_known(held, held.runs[0])}: {held.circuit}"

@@ -23,7 +23,7 @@ from edgewise.evaluation.roc.levels import node_ranks
 from edgewise.graph import Circuit, EdgeScores, Graph, NodeScores
 from edgewise.graph.arrays import BoolArray, FloatArray
 from edgewise.graph.scores import Ranking
-from edgewise.runs.contest.asked_circuit import AskedCircuit, asked_circuit, known_circuit, own_circuit
+from edgewise.runs.contest.published import AskedCircuit
 from edgewise.runs.store.folder import Run
 
 
@@ -95,21 +95,6 @@ def against(runs: Sequence[Run], known: AskedCircuit) -> Against:
     """
     edges = 0 if known.circuit is None else known.circuit.n_edges
     return Against(known.words, edges, len(known.nodes), tuple(_found(known, run) for run in runs))
-
-
-def known_of(run: Run, *, published: bool = False) -> AskedCircuit | None:
-    """Return what is known beforehand of a run's task in its model; None where nothing is.
-
-    Args:
-        run: names both.
-        published: only what is published of them: no model is looked at.
-    """
-    return known_circuit(run.config, run.circuit.graph.plain, None if published else own_circuit(run.config))
-
-
-def asked_of(run: Run, asked: str) -> AskedCircuit:
-    """Return a known circuit of a run's model; raises as `asked_circuit`."""
-    return asked_circuit(asked, run.config, run.circuit.graph.plain)
 
 
 def rank(scores: EdgeScores | NodeScores, known: AskedCircuit, by: Ranking) -> Ranked:

@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from edgewise.errors import FormatError, ModelError, RunError, SelectionError
@@ -20,40 +19,16 @@ from edgewise.models.built import kind_of
 from edgewise.models.lens import interpbench
 from edgewise.models.lens.pickled import SUFFIXES, read_pickle
 from edgewise.runs.config import RunConfig
+from edgewise.runs.contest.published import ASKED_KNOWN, AskedCircuit, as_asked, published_of
 from edgewise.runs.identity import content_digest
 from edgewise.runs.setup import opened_model
 from edgewise.runs.store.files import is_own, read_circuit
-from edgewise.runs.store.folder import CIRCUIT
+from edgewise.runs.store.folder import CIRCUIT, Run
 from edgewise.runs.store.hub_file import HUB, local
-from edgewise.tasks.known import KNOWN, KnownCircuit, find_known, known_from_json
+from edgewise.tasks.known import KNOWN, known_from_json
 
-ASKED_KNOWN, BY_NAME = "known", "known:"
+BY_NAME = "known:"
 FORMS = "known, known:TASK/MODEL, interpbench:CASE, or the name of a .json, .pt or .pkl file"
-
-
-@dataclass(frozen=True)
-class AskedCircuit:
-    """A circuit that results are held against.
-
-    Args:
-        asked: how it was asked for.
-        words: what it is, for headings.
-        circuit: its edges; None where only what its nodes do was published.
-        nodes: its heads and MLPs.
-        digest: SHA-256 of its file, if it came from one.
-    """
-
-    asked: str
-    words: str
-    circuit: Circuit | None
-    nodes: tuple[str, ...]
-    digest: str | None = None
-
-    def require_edges(self) -> Circuit:
-        """Return its edges. Raises RunError where none were published."""
-        if self.circuit is None:
-            raise RunError(f"{self.words}: only its nodes were published, and edges are needed; give a file of edges")
-        return self.circuit
 
 
 def asked_circuit(asked: str, config: RunConfig, graph: Graph) -> AskedCircuit:
@@ -73,7 +48,7 @@ def asked_circuit(asked: str, config: RunConfig, graph: Graph) -> AskedCircuit:
     if asked == ASKED_KNOWN:
         return _required(known_circuit(config, graph, own_circuit(config)), config)
     if asked.startswith(BY_NAME):
-        return _published(KNOWN.load(asked.removeprefix(BY_NAME)), graph, asked)
+        return as_asked(KNOWN.load(asked.removeprefix(BY_NAME)), graph, asked)
     if asked.startswith(interpbench.PREFIX):
         edges = interpbench.folder_of(asked) / interpbench.EDGES
         return _of_hooks(asked, edges, graph, f"the circuit of {asked}")
@@ -93,8 +68,7 @@ def known_circuit(config: RunConfig, graph: Graph, own: Circuit | None) -> Asked
     """
     if own is not None:
         return _whole(ASKED_KNOWN, f"the {kind_of(config.model) or 'known'} circuit of {config.model}", own)
-    known = find_known(config.task, config.model)
-    return None if known is None or not known.fits(graph.spec) else _published(known, graph, ASKED_KNOWN)
+    return published_of(config, graph)
 
 
 def own_circuit(config: RunConfig) -> Circuit | None:
@@ -104,6 +78,16 @@ def own_circuit(config: RunConfig) -> Circuit | None:
     return opened_model(config, weights=False).outline(None).circuit if comes_with_one else None
 
 
+def known_of(run: Run) -> AskedCircuit | None:
+    """Return what is known beforehand of a run's task in its model; None where nothing is."""
+    return known_circuit(run.config, run.circuit.graph.plain, own_circuit(run.config))
+
+
+def asked_of(run: Run, asked: str) -> AskedCircuit:
+    """Return a known circuit of a run's model; raises as `asked_circuit`."""
+    return asked_circuit(asked, run.config, run.circuit.graph.plain)
+
+
 def _required(found: AskedCircuit | None, config: RunConfig) -> AskedCircuit:
     if found is None:
         raise RunError(
@@ -111,12 +95,6 @@ def _required(found: AskedCircuit | None, config: RunConfig) -> AskedCircuit:
             f" give {FORMS}"
         )
     return found
-
-
-def _published(known: KnownCircuit, graph: Graph, asked: str) -> AskedCircuit:
-    if not known.fits(graph.spec):
-        raise SelectionError(f"the {known.summary}: this model has another shape than {', '.join(known.models)}")
-    return AskedCircuit(asked, f"the {known.summary}", known.on(graph) if known.edges else None, known.nodes)
 
 
 def _whole(asked: str, words: str, circuit: Circuit, digest: str | None = None) -> AskedCircuit:

@@ -20,9 +20,10 @@ from edgewise.evaluation.sizes import Ladder
 from edgewise.graph import EdgeScores
 from edgewise.graph.place_names import where_in_words
 from edgewise.metrics import get_metric
-from edgewise.runs.contest.against import against, asked_of, known_of
-from edgewise.runs.contest.asked_circuit import AskedCircuit
+from edgewise.runs.contest.against import against
+from edgewise.runs.contest.asked_circuit import asked_of, known_of
 from edgewise.runs.contest.comparison_result import ComparedRun, Comparison, FoundOn, RandomPoint, RandomRankings
+from edgewise.runs.contest.published import AskedCircuit
 from edgewise.runs.evaluate import Loaded, evaluate
 from edgewise.runs.evaluated import Evaluated
 from edgewise.runs.evaluated_circuit import EvaluatedCircuit, circuit_of_run

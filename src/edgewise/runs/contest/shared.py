@@ -233,7 +233,12 @@ def _set(number: int, run: Run, of_sets: Sequence[FloatArray], circuit: Circuit)
         circuit_edges=run.circuit.n_edges,
         in_shared=int((run.circuit.mask & circuit.mask).sum()),
         specific=tuple(
-            SpecificEdge(_name(run.scores, at), float(of_sets[number][at]), float(other[at]))
+            SpecificEdge(
+                _name(run.scores, at),
+                float(of_sets[number][at]),
+                float(other[at]),
+                tuple(float(one[at]) for one in of_sets),
+            )
             for at in _largest(margin, among, N_SPECIFIC)
         ),
     )

@@ -15,11 +15,13 @@ class SpecificEdge:
         name: its name.
         part: its score as a part of the set's whole effect.
         elsewhere: the largest that any other set has.
+        parts: of each set.
     """
 
     name: str
     part: float
     elsewhere: float
+    parts: tuple[float, ...]
 
 
 @dataclass(frozen=True)

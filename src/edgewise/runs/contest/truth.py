@@ -17,8 +17,9 @@ from edgewise.errors import RunError, SelectionError
 from edgewise.graph import Circuit, threshold
 from edgewise.models import Model
 from edgewise.runs.config import RunConfig
-from edgewise.runs.contest.asked_circuit import ASKED_KNOWN, AskedCircuit, asked_circuit, known_circuit
+from edgewise.runs.contest.asked_circuit import asked_circuit, known_circuit
 from edgewise.runs.contest.entrants import REFERENCE
+from edgewise.runs.contest.published import ASKED_KNOWN, AskedCircuit
 from edgewise.runs.discover import find_circuit
 from edgewise.runs.setup import prepare
 from edgewise.runs.steps import Execution, Steps

@@ -2,7 +2,7 @@
 
 1. ``importances.json``: minus our score of every edge (or node); the benchmark ranks them.
 2. Nine circuits, ``0.1.json`` to ``50.json``: the best edges by size, that many per cent of all, rounded down, without
-   those on no path, and without scores.
+   those on no path, and without scores; they are read back as EAP-IG's JSON.
 """
 
 from __future__ import annotations
@@ -72,5 +72,10 @@ FORMAT = Format(
     write,
 )
 CIRCUITS = Format(
-    "the same as nine circuits", "", "-", "minus ours", "all scores; the run's own circuit", write_circuits
+    "the same as nine circuits",
+    "",
+    "-",
+    "minus ours",
+    "all scores; the run's own circuit; read each as eap-ig-json",
+    write_circuits,
 )

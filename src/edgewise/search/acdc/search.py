@@ -64,6 +64,7 @@ def search(
 
     Raises:
         DataError: a prompt the model cannot take.
+        SelectionError: a circuit to begin with that is of another graph, or of other places.
         MetricError: a metric that cannot be computed on these prompts.
         ScoreError: logits that are not finite.
         MemoryLimitError: the runs of all prompts, which are kept, will not fit.

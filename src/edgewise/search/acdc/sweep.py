@@ -21,6 +21,7 @@ from edgewise.engine.run.memory import micro_batch
 from edgewise.engine.run.room import release
 from edgewise.errors import SettingError
 from edgewise.graph import Circuit, Graph
+from edgewise.graph.same import require_same
 from edgewise.metrics import Metric
 from edgewise.models import Model
 from edgewise.models.alone import one_at_a_time
@@ -112,11 +113,16 @@ def sweep(
 
     Raises:
         SettingError: prompts whose edges are kept apart by reader.
+        SelectionError: a circuit to begin with that is of another graph, or of other places.
     """
     measured = metric_for(prompts, metric)
     pairs = usable(model, prompts, measured)
-    if graph_for(model, pairs).readers:
+    graph = graph_for(model, pairs)
+    if graph.readers:
         raise SettingError("ACDC does not keep edges apart by reader; leave --readers out")
+    for rule in rules:
+        if rule.start is not None:
+            require_same("circuit to begin with", rule.start.graph, graph)
     searches = _Searches(model, measured, pairs, rules, absolute, conditions)
     yield from searches.run(micro_batch(model, pairs, conditions), direct_edges, earlier)
 

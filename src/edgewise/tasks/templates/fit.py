@@ -4,6 +4,7 @@
    fillers adds there are counted.
 2. A filler is left out if the tokenizer does not know it, if its count is not what the slot asks for, if clean and
    corrupted sentences then have different lengths, or if an answer made of it is not one token behind the prompt.
+   A list with texts of its own is tried behind these instead: `edgewise.tasks.templates.tried`.
 3. A slot without enough fillers refuses the form. The first form that is not refused is taken.
 """
 
@@ -15,8 +16,10 @@ from dataclasses import dataclass
 
 from edgewise.errors import DataError
 from edgewise.tasks.encode import TextEncoder
-from edgewise.tasks.templates.patterns import Filler, Pattern
+from edgewise.tasks.templates.patterns import Filler, Pattern, series, word
+from edgewise.tasks.templates.sides import Side
 from edgewise.tasks.templates.template import Form, Slot, Template
+from edgewise.tasks.templates.tried import Tried, tried
 
 _SHOWN = 10
 _UNKNOWN = -1000
@@ -25,9 +28,17 @@ Counts = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Dropped:
-    """A filler that is left out, and why."""
+    """A filler that is left out, and why.
 
-    slot: str
+    Args:
+        where: the slot or list, for messages.
+        of: how many fillers there are.
+        filler: its text.
+        why: it is left out.
+    """
+
+    where: str
+    of: int
     filler: str
     why: str
 
@@ -68,17 +79,17 @@ def fit(template: Template, encoder: TextEncoder) -> Fitted:
     raise DataError(f"{template.name}: {'; '.join(refused)}")
 
 
-def described(dropped: Sequence[Dropped], slots: Mapping[str, Slot]) -> tuple[str, ...]:
-    """What was left out, a line a slot: how many of how many, which, and why."""
+def described(dropped: Sequence[Dropped]) -> tuple[str, ...]:
+    """What was left out, a line for each slot or list: how many of how many, which, and why."""
     lines = []
-    for slot in dict.fromkeys(one.slot for one in dropped):
+    for where, of in dict.fromkeys((one.where, one.of) for one in dropped):
         reasons: dict[str, list[str]] = {}
         for one in dropped:
-            if one.slot == slot:
+            if one.where == where:
                 reasons.setdefault(one.why, []).append(one.filler)
         told = "; ".join(f"{why}: {_few(fillers)}" for why, fillers in reasons.items())
         n = sum(map(len, reasons.values()))
-        lines.append(f"slot {slot!r}: {n} of {len(slots[slot].words.fillers)} fillers left out ({told})")
+        lines.append(f"{where}: {n} of {of} fillers left out ({told})")
     return tuple(lines)
 
 
@@ -101,32 +112,42 @@ class _FormFit:
     """One form, its slots with all their fillers, and an example of each."""
 
     def __init__(self, template: Template, form: Form, encoder: TextEncoder) -> None:
-        self._form, self._encoder, self._several = form, encoder, template.several_tokens
-        sentences = [pattern for variant in form.variants for pair in variant.sentences for pattern in pair]
-        answers = [pattern for variant in form.variants for pattern in (*variant.answers, *variant.wrong_answers)]
-        used = {reference.slot for pattern in (*sentences, *answers) for reference in pattern.references}
-        partners = {slot.partner for slot in template.slots.values() if slot.name in used}
-        self._slots = {name: slot for name, slot in template.slots.items() if name in used | partners}
-        self._example = _examples(self._slots)
+        self._template, self._form, self._encoder = template, form, encoder
+        patterns = [pattern for variant in form.variants for pattern in variant.patterns]
+        named = [reference.slot for pattern in patterns for reference in pattern.references]
+        used = template.involved([*named, *_deciding(form)], {})
+        self._slots = {name: slot for name, slot in template.slots.items() if name in used}
+        self._drawn = _examples(template)
+        self._example = Side(template, self._drawn)
 
     def fitted(self) -> tuple[dict[str, tuple[Filler, ...]], dict[str, dict[Filler, Counts]], tuple[Dropped, ...]]:
         """Fillers and counts of every slot, and what is left out; raises DataError where too few are left."""
         self._require_words()
-        fillers, counts, dropped = {}, {}, []
+        lists = tried((slot.words for slot in self._slots.values()), self._encoder)
+        dropped = [_not_single(one, filler) for one in lists.values() for filler in one.left_out]
+        fillers = {name: lists[slot.words.name].usable for name, slot in self._slots.items() if slot.words.after}
+        counts: dict[str, dict[Filler, Counts]] = {name: dict.fromkeys(own, ()) for name, own in fillers.items()}
         for name, slot in self._slots.items():
-            counted, why = self._counted(slot)
-            why |= self._unanswered(slot, why)
-            why |= _uneven(slot, {filler: count for filler, count in counted.items() if filler not in why})
-            dropped += [Dropped(name, filler.text, reason) for filler, reason in why.items()]
-            fillers[name] = tuple(filler for filler in slot.words.fillers if filler not in why)
-            counts[name] = {filler: counted[filler] for filler in fillers[name]}
-        for name, slot in self._slots.items():
-            _require_enough(slot, fillers[name], [one for one in dropped if one.slot == name], self._needed(slot))
+            if not slot.words.after:
+                fillers[name], counts[name], more = self._in_place(slot)
+                dropped += more
         return fillers, counts, tuple(dropped)
+
+    def _in_place(self, slot: Slot) -> tuple[tuple[Filler, ...], dict[Filler, Counts], list[Dropped]]:
+        """Fillers that are tried in the sentences, their counts, and what is left out."""
+        counted, why = self._counted(slot)
+        why |= self._unanswered(slot, why)
+        why |= _uneven(slot, {filler: count for filler, count in counted.items() if filler not in why})
+        all_of = slot.words.fillers
+        dropped = [Dropped(f"slot {slot.name!r}", len(all_of), one.text, reason) for one, reason in why.items()]
+        left = tuple(filler for filler in all_of if filler not in why)
+        _require_enough(slot, left, dropped, self._needed(slot))
+        return left, {filler: counted[filler] for filler in left}, dropped
 
     def _require_words(self) -> None:
         """Refuse sentences that have words unknown to the tokenizer, whatever stands in their slots."""
-        literal = [text for variant in self._form.variants for pattern in variant.clean for text, _ in pattern.parts]
+        parts = [part for variant in self._form.variants for pattern in variant.clean for part in pattern.parts]
+        literal = [text.rstrip(" ") for text, _ in parts]  # the space is that of the word in the slot
         for text, ids in zip(literal, self._encoder.plain(literal), strict=True):
             if self._encoder.unknown_id is not None and self._encoder.unknown_id in ids:
                 raise DataError(f"the tokenizer does not know the words of {text.strip()!r}; use another tokenizer")
@@ -136,7 +157,7 @@ class _FormFit:
         return sum(
             1 + (other.corrupt in ("resample", "same-length"))
             for other in self._slots.values()
-            if other.words == slot.words
+            if other.words == slot.words and other.count is None
         )
 
     def _counted(self, slot: Slot) -> tuple[dict[Filler, Counts], dict[Filler, str]]:
@@ -184,23 +205,49 @@ class _FormFit:
         return {filler: why for filler, why in found.items() if why}
 
     def _no_answer(self, prompt: str, pattern: Pattern, slot: Slot, filler: Filler) -> str:
-        chosen = {**self._example, slot.name: filler}
+        chosen = Side(self._template, {**self._drawn, slot.name: filler})
         texts = pattern.fill(chosen, chosen)
         try:
-            _ = self._encoder.continuations(prompt, texts) if self._several else self._encoder.answers(prompt, texts)
+            self._tried(prompt, texts)
         except DataError:
-            return "its answer cannot follow the prompt" if self._several else "its answer is not one token"
+            return (
+                "its answer cannot follow the prompt"
+                if self._template.several_tokens
+                else "its answer is not one token"
+            )
         return ""
 
+    def _tried(self, prompt: str, texts: Sequence[str]) -> None:
+        if self._template.several_tokens:
+            self._encoder.continuations(prompt, texts)
+        else:
+            self._encoder.answers(prompt, texts)
 
-def _examples(slots: Mapping[str, Slot]) -> dict[str, Filler]:
-    """A filler for each slot, another for each slot of one list as far as it goes."""
+
+def _deciding(form: Form) -> list[str]:
+    """Slots by which a variant is taken."""
+    return [name for variant in form.variants for name in variant.when]
+
+
+def _not_single(one: Tried, filler: Filler) -> Dropped:
+    fillers = len(one.usable) + len(one.left_out)
+    return Dropped(f"list {one.words.name!r}", fillers, filler.text, "not one token")
+
+
+def _examples(template: Template) -> dict[str, Filler]:
+    """A filler for each slot that is drawn, another for each slot of one list as far as it goes."""
+    chosen = {name: word(str(option.default)) for name, option in template.options.items()}
+    side = Side(template, chosen)
+    for number in template.numbers.values():
+        side[number.name] = word(str(number.least.value(side.counts(number.least.names))))
     taken: Counter[str] = Counter()
-    chosen = {}
-    for name, slot in slots.items():
-        chosen[name] = slot.words.fillers[taken[slot.words.name] % len(slot.words.fillers)]
-        taken[slot.words.name] += 1
-    return chosen
+    for name, slot in template.slots.items():
+        size = 1 if slot.count is None else slot.count.value(side.counts(slot.count.names))
+        places = range(taken[slot.words.name], taken[slot.words.name] + size)
+        own = [slot.words.fillers[at % len(slot.words.fillers)] for at in places]
+        taken[slot.words.name] += size
+        side[name] = own[0] if slot.count is None else series(own, slot.each)
+    return dict(side)
 
 
 def _uneven_sides(places: Sequence[_Place], counts: Counts) -> bool:
@@ -234,7 +281,7 @@ def _said(counts: Counts) -> str:
 
 def _require_enough(slot: Slot, left: Sequence[Filler], dropped: Sequence[Dropped], needed: int) -> None:
     if len(left) < needed:
-        told = "".join(f". {line}" for line in described(dropped, {slot.name: slot}))
+        told = "".join(f". {line}" for line in described(dropped))
         raise DataError(
             f"only {len(left)} of {len(slot.words.fillers)} fillers of slot {slot.name!r} can be used with this"
             f" tokenizer, and the task needs {needed}; give other fillers, or use another tokenizer{told}"

@@ -6,7 +6,7 @@ that of the filler that the corrupted prompt has. Braces that are meant as such 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from string import Formatter
@@ -40,6 +40,21 @@ class Filler:
     def texts(self, field: str | None) -> tuple[str, ...]:
         """The texts of a field; None for the first."""
         return self.fields[0][1] if field is None else dict(self.fields)[field]
+
+
+TEXT, ITEMS = "text", "items"
+"""Fields of fillers that are words, and of several that stand in one slot."""
+
+
+def word(text: str) -> Filler:
+    """A filler that is a word, or nothing but its text."""
+    return Filler(((TEXT, (text,)),))
+
+
+def series(fillers: Sequence[Filler], each: str) -> Filler:
+    """Several fillers as one, written one behind the other, each as `each` has it in place of its braces."""
+    texts = tuple(filler.text for filler in fillers)
+    return Filler(((TEXT, ("".join(each.replace("{}", text) for text in texts),)), (ITEMS, texts)))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import yaml
 
@@ -15,7 +15,9 @@ from edgewise.metric_names import METRICS
 from edgewise.tasks.templates import ENDINGS
 from edgewise.tasks.templates.lists import read_list
 from edgewise.tasks.templates.patterns import CORRUPTED, Pattern, Reference, read_pattern
-from edgewise.tasks.templates.template import Corruption, Form, Slot, Template, Tokens, Variant, WordList
+from edgewise.tasks.templates.read_order import read_draw, read_options, read_spans, with_choices
+from edgewise.tasks.templates.read_slots import Slots, known_keys, names_of, read_slots
+from edgewise.tasks.templates.template import Form, Slot, Template, Variant, WordList
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -23,8 +25,8 @@ else:
     import tomli as tomllib
 
 _SENTENCES = ("clean", "corrupted", "answers", "wrong_answers")
-_KEYS = ("summary", "source", "metric", "split", "several_tokens", "slots", "lists", "form", "variant", *_SENTENCES)
-_KEYS_OF_SLOT = ("list", "fillers", "corrupt", "with", "tokens")
+_TABLES = ("slots", "lists", "options", "spans", "draw", "form", "variant")
+_KEYS = ("summary", "source", "metric", "split", "several_tokens", *_TABLES, *_SENTENCES)
 _MOST_BYTES = 2**24
 
 
@@ -51,7 +53,7 @@ def _document(path: Path) -> Mapping[str, Any]:
         if path.stat().st_size > _MOST_BYTES:
             raise DataError("larger than any template; put long lists into CSV files")
         text = path.read_text(encoding="utf-8")
-        found = tomllib.loads(text) if path.suffix.lower() == ".toml" else yaml.safe_load(text)
+        found = tomllib.loads(text) if path.suffix.lower() == ".toml" else _yaml(text)
     except OSError as error:
         raise DataError(f"cannot be read ({error.strerror}); check the path") from error
     except UnicodeDecodeError as error:
@@ -63,12 +65,38 @@ def _document(path: Path) -> Mapping[str, Any]:
     return found
 
 
+def _yaml(text: str) -> Any:
+    """What YAML text says; a name given twice is refused, of which YAML would keep the last."""
+    left, seen = [yaml.compose(text, yaml.SafeLoader)], set[int]()
+    while left:
+        node = left.pop()
+        if node is None or id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            _each_once([key for key, _ in node.value if isinstance(key, yaml.ScalarNode)])
+            left += [part for pair in node.value for part in pair]
+        elif isinstance(node, yaml.SequenceNode):
+            left += node.value
+    return yaml.safe_load(text)
+
+
+def _each_once(keys: Sequence[Any]) -> None:
+    names = [key.value for key in keys]
+    twice = next((key for at, key in enumerate(keys) if key.value in names[:at]), None)
+    if twice is not None:
+        raise DataError(f"line {twice.start_mark.line + 1}: {twice.value!r} stands there twice; give each name once")
+
+
 def _template(said: Mapping[str, Any], name: str, folder: Path) -> Template:
-    _known_keys(said, _KEYS, "the template")
-    lists = {key: read_list(key, value, folder) for key, value in _names(said, "lists").items()}
-    slots = {key: _slot(key, value, lists, folder) for key, value in _names(said, "slots").items()}
-    _require_partners(slots)
+    known_keys(said, _KEYS, "the template")
+    lists: dict[str, WordList] = {}
+    for key, value in names_of(said, "lists").items():
+        lists[key] = read_list(key, value, folder, lists)
+    options = read_options(names_of(said, "options"))
+    slots = read_slots(names_of(said, "slots"), lists, folder, options)
     forms = tuple(_form(part, said, slots) for part in _parts(said, "form") or [said])
+    options = with_choices(options, slots.drawn, forms)
     metric = str(said.get("metric", "logit-diff"))
     if metric not in METRICS:
         raise DataError(f"metric: {metric!r} is none{did_you_mean(metric, METRICS)}; give one of {', '.join(METRICS)}")
@@ -80,76 +108,15 @@ def _template(said: Mapping[str, Any], name: str, folder: Path) -> Template:
         summary=str(said.get("summary", "")),
         source=str(said.get("source", "")),
         metric=metric,
-        slots=slots,
+        slots=slots.drawn,
         forms=forms,
-        split=_split(said.get("split"), slots),
+        split=_split(said.get("split"), slots.drawn),
         several_tokens=several,
+        numbers=slots.numbers,
+        derived=slots.derived,
+        options=options,
+        spans=read_spans(names_of(said, "spans"), slots),
     )
-
-
-def _known_keys(said: Mapping[str, Any], known: Sequence[str], where: str) -> None:
-    unknown = [key for key in said if key not in known]
-    if unknown:
-        near = did_you_mean(str(unknown[0]), known)
-        raise DataError(f"{where} has {shown(unknown[0])}{near or ';'} it takes {', '.join(known)}")
-
-
-def _names(said: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    found = said.get(key, {})
-    if not isinstance(found, Mapping):
-        raise DataError(f"{key}: {shown(found)} is not names with values; write [{key}] and a line for each")
-    wrong = [name for name in found if not str(name).isidentifier() or name == CORRUPTED]
-    if wrong:
-        raise DataError(f"{key}: {shown(wrong[0])} cannot be a name; use letters, and not {CORRUPTED!r}")
-    return found
-
-
-def _slot(name: str, value: Any, lists: Mapping[str, WordList], folder: Path) -> Slot:
-    where = f"slot {name!r}"
-    if isinstance(value, str):
-        value = {"list": value}
-    elif isinstance(value, list):
-        value = {"fillers": value}
-    if not isinstance(value, Mapping):
-        raise DataError(f"{where}: {shown(value)}; give the name of a list, an array of fillers, or a table")
-    _known_keys(value, _KEYS_OF_SLOT, where)
-    words = _list_of(name, value, lists, folder)
-    corrupt = _choice(value.get("corrupt"), get_args(Corruption), f"{where}, corrupt")
-    usual = "equal" if corrupt == "resample" else "any"
-    tokens = _choice(value.get("tokens", usual), get_args(Tokens), f"{where}, tokens")
-    partner = value.get("with")
-    if (partner is None) != (corrupt != "swap"):
-        raise DataError(f'{where}: `with` names the slot of corrupt = "swap"; give both or neither')
-    return Slot(name, words, corrupt, partner, tokens)  # type: ignore[arg-type]
-
-
-def _list_of(name: str, value: Mapping[str, Any], lists: Mapping[str, WordList], folder: Path) -> WordList:
-    if ("list" in value) == ("fillers" in value):
-        raise DataError(f"slot {name!r} has both or neither of list and fillers; give one of them")
-    if "fillers" in value:
-        return read_list(name, value["fillers"], folder)
-    if value["list"] not in lists:
-        raise DataError(f"slot {name!r}: no list {shown(value['list'])}; the lists: {', '.join(lists) or 'none'}")
-    return lists[value["list"]]
-
-
-def _choice(value: Any, known: Sequence[str], where: str) -> str | None:
-    if value is not None and value not in known:
-        near = did_you_mean(str(value), known)
-        raise DataError(f"{where}: {shown(value)} is not one of {', '.join(known)}{near}")
-    return None if value is None else str(value)
-
-
-def _require_partners(slots: Mapping[str, Slot]) -> None:
-    for slot in slots.values():
-        if slot.corrupt != "swap":
-            continue
-        partner = slots.get(str(slot.partner))
-        if partner is None or partner is slot or partner.words != slot.words or partner.corrupt is not None:
-            raise DataError(
-                f"slot {slot.name!r}, with: {shown(slot.partner)} is not another slot of the list "
-                f"{slot.words.name!r} without a corruption of its own; name one"
-            )
 
 
 def _parts(said: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
@@ -159,20 +126,22 @@ def _parts(said: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
     return found
 
 
-def _form(said: Mapping[str, Any], above: Mapping[str, Any], slots: Mapping[str, Slot]) -> Form:
+def _form(said: Mapping[str, Any], above: Mapping[str, Any], slots: Slots) -> Form:
     if said is not above:
-        _known_keys(said, ("name", "variant", *_SENTENCES), "a form")
-    inherited = {key: above[key] for key in _SENTENCES if key in above} | dict(said)
+        known_keys(said, ("name", "variant", "draw", *_SENTENCES), "a form")
+    inherited = {key: above[key] for key in (*_SENTENCES, "draw") if key in above} | dict(said)
     variants = tuple(_variant({**inherited, **part}, slots) for part in _parts(said, "variant") or [{}])
-    return Form(str(said.get("name", "")), variants)
+    if len({tuple(variant.when) for variant in variants}) > 1:
+        raise DataError("variant: some have other names in `when` than others; give each the same, or none any")
+    return Form(str(said.get("name", "")), variants, read_draw(inherited.get("draw"), slots, variants))
 
 
-def _variant(said: Mapping[str, Any], slots: Mapping[str, Slot]) -> Variant:
+def _variant(said: Mapping[str, Any], slots: Slots) -> Variant:
     clean, answers = (_patterns(said, key, slots) for key in ("clean", "answers"))
     corrupted = _patterns(said, "corrupted", slots) if "corrupted" in said else clean
     if len(corrupted) != len(clean):
         raise DataError(f"{len(corrupted)} sentences in corrupted where clean has {len(clean)}; give one for each")
-    if corrupted == clean and not any(_corrupts(slots, pattern) for pattern in clean):
+    if corrupted == clean and not any(slots.corrupts(pattern) for pattern in clean):
         raise DataError(
             f"nothing differs between clean and corrupted in {clean[0].text!r}; give one of its slots a `corrupt`, or"
             " write `corrupted` sentences"
@@ -181,38 +150,35 @@ def _variant(said: Mapping[str, Any], slots: Mapping[str, Slot]) -> Variant:
     for pattern in (*clean, *corrupted):
         if any(reference.corrupted for reference in pattern.references):
             raise DataError(f"{pattern.text!r}: `{CORRUPTED}.` is for answers; in a prompt write the slot alone")
-    return Variant(clean, corrupted, answers, wrong)
+    named = said["clean"]
+    return Variant(
+        clean, corrupted, answers, wrong, _when(said, slots), tuple(named) if isinstance(named, Mapping) else ()
+    )
 
 
-def _corrupts(slots: Mapping[str, Slot], pattern: Pattern) -> bool:
-    changed = {slot.name for slot in slots.values() if slot.corrupt} | {slot.partner for slot in slots.values()}
-    return any(reference.slot in changed for reference in pattern.references)
+def _when(said: Mapping[str, Any], slots: Slots) -> dict[str, str]:
+    found = names_of(said, "when")
+    for name, value in found.items():
+        if value not in slots.texts(name):
+            raise DataError(
+                f"variant, when: {shown(value)} is no text of {name!r}; the slots and options with texts:"
+                f" {', '.join(slots.with_texts) or 'none'}"
+            )
+    return dict(found)
 
 
-def _patterns(said: Mapping[str, Any], key: str, slots: Mapping[str, Slot]) -> tuple[Pattern, ...]:
-    texts = said.get(key)
-    texts = [texts] if isinstance(texts, str) else texts
+def _patterns(said: Mapping[str, Any], key: str, slots: Slots) -> tuple[Pattern, ...]:
+    if key not in said:
+        raise DataError(f"no {key} given; write {key} = and a sentence, or a list of sentences")
+    texts = said[key]
+    texts = list(texts.values()) if isinstance(texts, Mapping) else [texts] if isinstance(texts, str) else texts
     if not isinstance(texts, list) or not texts or not all(isinstance(text, str) and text for text in texts):
         raise DataError(f"{key}: {shown(texts)} where sentences belong; give text, or a list of texts")
     patterns = tuple(map(read_pattern, texts))
     for pattern in patterns:
         for reference in pattern.references:
-            _require_known(reference, pattern, slots, several=key in ("answers", "wrong_answers"))
+            slots.require(reference, pattern, several=key in ("answers", "wrong_answers"))
     return patterns
-
-
-def _require_known(reference: Reference, pattern: Pattern, slots: Mapping[str, Slot], several: bool) -> None:
-    slot = slots.get(reference.slot)
-    if slot is None:
-        near = did_you_mean(reference.slot, slots)
-        raise DataError(f"{pattern.text!r}: no slot {reference.slot!r}{near}; the slots: {', '.join(slots) or 'none'}")
-    names = slot.words.fillers[0].names
-    if reference.field is not None and reference.field not in names:
-        raise DataError(
-            f"{pattern.text!r}: {reference.slot} has no field {reference.field!r}; it has {', '.join(names)}"
-        )
-    if not several and any(len(filler.texts(reference.field)) > 1 for filler in slot.words.fillers):
-        raise DataError(f"{pattern.text!r}: {reference.slot} has several texts there, which only answers may have")
 
 
 def _of_corrupted(pattern: Pattern) -> Pattern:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import Any
 
 from edgewise.errors import DataError, did_you_mean
 from edgewise.tasks.encode import TextEncoder
 from edgewise.tasks.prompts import PromptSet
 from edgewise.tasks.templates.draw import Made, draw
 from edgewise.tasks.templates.fit import Fitted, described, fit
+from edgewise.tasks.templates.options import chosen
 from edgewise.tasks.templates.read import read_template
 from edgewise.tasks.templates.template import Template
 
@@ -28,7 +30,6 @@ class TemplateTask:
     """
 
     path: Path
-    reads_answers: ClassVar = True
 
     @cached_property
     def template(self) -> Template:
@@ -45,11 +46,22 @@ class TemplateTask:
         """One line for lists."""
         return self.template.summary
 
-    def __call__(self, encoder: TextEncoder, *, n: int, seed: int, split: str) -> PromptSet:
-        """Make prompts; raises DataError where the tokenizer allows too few fillers."""
+    @property
+    def options(self) -> tuple[str, ...]:
+        """What a user may choose."""
+        return tuple(self.template.options)
+
+    @property
+    def reads_answers(self) -> bool:
+        """Whether it is made for a chat template as for any other text; else made plain, and put there afterwards."""
+        return not self.template.plain
+
+    def __call__(self, encoder: TextEncoder, *, n: int, seed: int, split: str, **options: Any) -> PromptSet:
+        """Make prompts; raises DataError for an option it lacks, or where the tokenizer allows too few fillers."""
+        values = chosen(self.template.name, self.template.options, options)
         fitted = fit(self.template, encoder)
-        made = draw(self.template, fitted, encoder, n=n, seed=seed, split=split)
-        return prompt_set(self.template, fitted, made, encoder)
+        made = draw(self.template, fitted, encoder, n=n, seed=seed, split=split, options=options)
+        return prompt_set(self.template, fitted, made, encoder, values)
 
 
 def find_template(wanted: str) -> Template:
@@ -76,11 +88,13 @@ def template_file(task: str) -> Path:
     return path
 
 
-def prompt_set(template: Template, fitted: Fitted, made: list[Made], encoder: TextEncoder) -> PromptSet:
-    """Prompts as a set, with what was left out as warnings, and the form that was taken."""
+def prompt_set(
+    template: Template, fitted: Fitted, made: list[Made], encoder: TextEncoder, options: Mapping[str, str | int]
+) -> PromptSet:
+    """Prompts as a set, with what was left out as warnings, the form that was taken, and what was chosen."""
     pairs = tuple(replace(one.pair, row=row) for row, one in enumerate(made, start=1))
-    lines = described(fitted.dropped, template.slots)
-    info = {"form": fitted.form.name} if fitted.form.name else {}
+    lines = described(fitted.dropped)
+    info = {**({"form": fitted.form.name} if fitted.form.name else {}), **options}
     return PromptSet(
         template.name,
         pairs,
@@ -95,6 +109,12 @@ def _shipped(name: str) -> TemplateTask:
     return TemplateTask(LIBRARY / f"{name}.toml")
 
 
+IOI = _shipped("ioi")
+DOCSTRING = _shipped("docstring")
+INDUCTION = _shipped("induction")
+AGREEMENT = _shipped("agreement")
+CAPITALS = _shipped("capitals")
+PRONOUNS = _shipped("pronouns")
 ANTONYMS = _shipped("antonyms")
 HYPERNYMS = _shipped("hypernyms")
 LANGUAGES = _shipped("languages")
