@@ -18,6 +18,7 @@ from edgewise.runs.steps import Execution, Progress
 from edgewise.runs.store.atomic import write_bytes
 from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.folder import Run, load_run
+from edgewise.settings.read import require_whole
 
 PERMUTING = "comparing with permuted scores"
 N_EDGES, N_TELLING = 200, 10
@@ -115,8 +116,16 @@ def clusters(
 
     Raises:
         RunError: no finished run, one without per-prompt scores, or runs of several models.
+        SettingError: a number that it cannot be.
         DataError: too few prompts, or one that uses none of the edges.
     """
+    for name, value, least in (
+        ("considered", n_edges, 2),
+        ("clusters", 2 if n_groups is None else n_groups, 2),
+        ("most", most, 2),
+        ("permutations", permutations, 0),
+    ):
+        require_whole(name, value, least)
     runs = [load_run(folder, instead="leave --level neuron out, and give --per-prompt") for folder in folders]
     for run in runs[1:]:
         refuse_another_model(runs[0], run)
