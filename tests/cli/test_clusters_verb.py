@@ -37,6 +37,7 @@ def test_a_mixture_of_two_tasks(mixture: Path, tmp_path: Path, cli: Cli) -> None
     said = cli("clusters", tmp_path / "run", "--permutations", "19", "--json", "--out", tmp_path / "found.json")
     document = json.loads(said.out)
     found = edgewise.clusters(tmp_path / "run", permutations=19, out=tmp_path / "again.json", progress=False)
+    assert repr(found).startswith(f"Clusters({len(found.groups)} kinds of {2 * N} prompts of demo")
     assert (tmp_path / "again.json").read_bytes() == (tmp_path / "found.json").read_bytes()
     assert [list(group.prompts[0]) for group in found.groups] == [one["prompts"][0] for one in document["groups"]]
     assert document == {"schema": "edgewise-clusters/1", **json.loads((tmp_path / "found.json").read_text())}

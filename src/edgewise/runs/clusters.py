@@ -92,6 +92,11 @@ class Clusters:
     purity: float | None
     groups: tuple[PromptGroup, ...]
 
+    def __repr__(self) -> str:
+        """Show how many kinds there are, of how many prompts."""
+        kinds = f"{len(self.groups)} kinds" if self.several else "one kind"
+        return f"Clusters({kinds} of {self.n} prompts of {self.model}, silhouette {self.silhouette:.2f})"
+
 
 def clusters(
     folders: Sequence[str | Path],

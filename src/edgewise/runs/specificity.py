@@ -62,6 +62,12 @@ class Specificity:
     random: int
     cells: tuple[Cell, ...]
 
+    def __repr__(self) -> str:
+        """Show of how many circuits and tasks it tells."""
+        return (
+            f"Specificity({len(self.runs)} circuits of {self.model} on {len(self.tasks)} tasks, {self.n} prompts each)"
+        )
+
 
 def specificity(
     folders: Sequence[Path],
