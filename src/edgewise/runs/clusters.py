@@ -196,7 +196,7 @@ def _names(run: Run, places: Sequence[int]) -> list[str]:
     if not isinstance(run.scores, EdgeScores):
         return [graph.sources[place] for place in places]
     at = np.argwhere(graph.mask)
-    return [f"{graph.sources[at[place, 0]]}->{graph.destinations[at[place, 1]]}" for place in places]
+    return [graph.edge_name(*at[place].tolist()) for place in places]
 
 
 def _group(
