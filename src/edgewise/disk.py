@@ -38,6 +38,8 @@ def about_file(error: OSError) -> str:
         return f"{'what is printed, or a file' if path is None else _folder(path)}: {'; '.join(found)}"
     if path is None:
         return f"{error.strerror or error}; check the paths given, and the space left on the disk"
+    if isinstance(error, IsADirectoryError):
+        return f"{path}: is a folder; name a file in it"
     return f"{path}: {error.strerror}; check the path and its permissions"
 
 

@@ -46,6 +46,7 @@ __all__ = [
     "UnsupportedModelError",
     "VanishingGradientError",
     "did_you_mean",
+    "in_words",
 ]
 
 
@@ -115,6 +116,12 @@ class ProcessError(EdgewiseError):
 
 class LostProcessError(ProcessError):
     """Another of the processes that work together has gone."""
+
+
+def in_words(error: BaseException, most: int = 160) -> str:
+    """Return what an error of another library says, on one line of at most about so many letters, cut between words."""
+    words = " ".join(str(error).split()) or type(error).__name__
+    return words if len(words) <= most else f"{words[:most].rpartition(' ')[0] or words[:most]} ..."
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

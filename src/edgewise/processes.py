@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
-from edgewise.errors import EdgewiseError, LostProcessError, ProcessError
+from edgewise.errors import EdgewiseError, LostProcessError, ProcessError, in_words
 from edgewise.out_of_memory import is_out_of_memory
 
 Made = TypeVar("Made")
@@ -214,5 +214,4 @@ def _reason(error: BaseException) -> str:
 
 
 def _line(error: BaseException) -> str:
-    words = " ".join(str(error).split())
-    return f"{words[:300]}{' ...' if len(words) > 300 else ''}"
+    return in_words(error, 300)

@@ -37,6 +37,7 @@ def test_a_mixture_of_two_tasks(mixture: Path, tmp_path: Path, cli: Cli) -> None
     said = cli("clusters", tmp_path / "run", "--permutations", "19", "--json", "--out", tmp_path / "found.json")
     document = json.loads(said.out)
     found = edgewise.clusters(tmp_path / "run", permutations=19, out=tmp_path / "again.json", progress=False)
+    assert repr(found).startswith(f"Clusters({len(found.groups)} kinds of {2 * N} prompts of demo")
     assert (tmp_path / "again.json").read_bytes() == (tmp_path / "found.json").read_bytes()
     assert [list(group.prompts[0]) for group in found.groups] == [one["prompts"][0] for one in document["groups"]]
     assert document == {"schema": "edgewise-clusters/1", **json.loads((tmp_path / "found.json").read_text())}
@@ -66,3 +67,14 @@ def test_a_run_without_scores_of_prompts_is_refused(tmp_path: Path, cli: Cli) ->
     said = cli("clusters", tmp_path / "run")
     assert (said.code, said.out) == (2, "")
     assert "has no scores of single prompts; run it again with --per-prompt" in said.err
+
+
+def test_edges_by_place_keep_their_places(tmp_path: Path, cli: Cli) -> None:
+    made = cli("discover", *HOW, "--task", "ioi", "--n", 8, "--positions", "spans", "--out", tmp_path / "run")
+    assert made.code == 0, made.err
+    found = edgewise.clusters(tmp_path / "run", clusters=2, permutations=0, progress=False)
+    scores = edgewise.load_run(tmp_path / "run").scores
+    here = np.array(found.groups[0].prompts[0]) - 1
+    for edge in found.groups[0].telling:
+        at = (slice(None), *scores.graph.edge(edge.name))
+        assert edge.here == pytest.approx(scores.per_prompt[at][here].mean(), rel=1e-5)

@@ -78,11 +78,21 @@ def test_what_cannot_be_exchanged(cli: Cli, run_folder: Path, tmp_path: Path) ->
     assert "ends in .csv" in refused("export", run_folder, "--format", "csv", "--out", tmp_path / "x.json")
     assert "inside the run" in refused("export", run_folder, "--format", "csv", "--out", run_folder / "x.csv")
     missing = refused("export", tmp_path / "none", "--format", "csv", "--out", tmp_path / "x.csv")
-    assert "none" in missing
+    assert "none: no such run folder" in missing
     bad = tmp_path / "bad.csv"
     bad.write_text("edge,score\nm0->logits,x\n")
     assert f"{bad}: line 2: score is 'x'" in refused("import", bad, "--graph", run_folder, "--out", tmp_path / "in")
     assert "give --format" in refused("import", tmp_path / "x.json", "--graph", run_folder, "--out", tmp_path / "in")
+    for empty in ("edge,score\n", '[[["a"], 1]]'):
+        bad.write_text(empty)
+        assert f"{bad}: has no rows" in refused("import", bad, "--graph", run_folder, "--out", tmp_path / "in")
+    folder = ["import", tmp_path, "--graph", run_folder, "--out", tmp_path / "in", "--format"]
+    assert "format mib is only written" in refused(*folder, "mib")
+    assert "is a folder; name a file in it" in refused(*folder, "eap-ig-json")
+    other = tmp_path / "other.json"
+    other.write_text("[]")
+    of_one = refused("import", other, "--format", "eap-ig-json", "--graph", run_folder, "--out", tmp_path / "in")
+    assert "it was read as eap-ig-json, and may be acdc (--format)" in of_one
     bad.write_text("edge,score\nm0->logits,1\n")
     assert "holds another run" in refused("import", bad, "--graph", run_folder, "--out", run_folder)
     assert "holds a result already" in refused("import", bad, "--graph", "planted:0", "--out", run_folder)

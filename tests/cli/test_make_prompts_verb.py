@@ -104,6 +104,8 @@ def test_a_template_of_the_library_is_shown_to_begin_with(cli: Cli) -> None:
         (["antonyms", "--out", "a.jsonl"], "no --model given"),
         (["antonyms", "--model", "demo", "--out", "a.csv"], "give a name that ends in .jsonl"),
         (["antonyms", "--model", "demo", "--out", "a.jsonl"], "the tokenizer does not know the words of"),
+        (["antonyms", "--model", "demo", "--out", "a.jsonl", "--n", "0"], "n: 0 prompts asked for"),
+        (["antonyms", "--model", "demo", "--out", "a.jsonl", "--split", "all"], "split: 'all' is not one of"),
         (["none.toml", "--model", "demo", "--out", "a.jsonl"], "none.toml: cannot be read"),
     ],
 )

@@ -67,6 +67,7 @@ def test_two_sets_on_one_command_line(tmp_path: Path, cli: Cli) -> None:
 
 def test_a_function_gives_the_same_with_a_picture_and_a_page(runs: list[Path], tmp_path: Path, cli: Cli) -> None:
     found = shared(runs, out=tmp_path / "out", top=40, evaluate=False, progress=False)
+    assert repr(found) == f"Shared(40 of {found.edges} edges of 2 sets of demo, by min)"
     assert found == share(runs, tmp_path / "plain", selection=Selection(top=40), evaluate=False).results
     picture, page = ((tmp_path / "out" / name).read_text() for name in ("shared.svg", "report.html"))
     for edge in (*found.top[:8], *found.sets[0].specific[:8], *found.sets[1].specific[:8]):

@@ -36,6 +36,7 @@ def test_each_number_is_that_of_an_evaluation_of_its_own(folder: Path, tmp_path:
     from edgewise import evaluate
 
     found = specificity([folder], ["ioi", "induction"], n=8, random=2, batch_size=3)
+    assert repr(found) == "Specificity(1 circuits of demo on 2 tasks, 8 prompts each)"
     asked = {"tasks": ["ioi", "induction"], "prompts": 8, "circuits": 2, "batch_size": 3, "progress": False}
     assert edgewise.specificity(folder, **asked, out=tmp_path / "matrix.json") == found
     assert len(json.loads((tmp_path / "matrix.json").read_text())["cells"]) == 2

@@ -83,3 +83,16 @@ def test_without_networkx_the_error_says_how_to_get_it(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "networkx", None)
     with pytest.raises(FormatError, match=r"edgewise\[networkx\]"):
         to_networkx(Circuit.from_edges(GRAPH, NAMES))
+
+
+def test_edges_by_place_are_drawn_over_positions_and_other_places_are_told_apart() -> None:
+    graph = Graph(GraphSpec(1, 2, 4)).at_places(("first", "last"))
+    values = np.where(graph.mask, 1.5, 0.0)
+    circuit = Circuit.from_edges(graph, ["input->m0@first", "input->m0@last", "m0->logits@last"])
+    drawn = to_networkx(circuit, EdgeScores(graph, values))
+    assert dict(drawn["input"]) == {"m0": {"kind": "edge", "score": 3.0}}
+    assert '"m0" -> "logits"' in to_dot(circuit)
+    with pytest.raises(SelectionError, match=r"scores are of GraphSpec.*, the circuit is of .* at first, last"):
+        to_networkx(circuit, EdgeScores(graph.plain, np.where(graph.plain.mask, 1.0, 0.0)))
+    with pytest.raises(SelectionError, match=r"circuits of two graphs, .* at first, last and .* at the same places"):
+        _ = circuit | circuit.plain

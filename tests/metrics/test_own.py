@@ -32,6 +32,9 @@ def first(logits, batch):
 def breaks(logits, batch):
     return batch.nothing
 
+def ends(logits, batch):
+    raise SystemExit(3)
+
 def reads_clean(logits, batch):
     return logits - batch.clean_logits
 
@@ -84,7 +87,11 @@ def test_a_metric_in_a_file_says_what_it_needs() -> None:
     ("name", "source", "message"),
     [
         ("no.py:f", None, r"no\.py cannot be read \(No such file or directory\); check the path"),
-        ("my.py", None, r"name what is to be called, my\.py:NAME; it has first, breaks, reads_clean, DISTANCE, NUMBER"),
+        (
+            "my.py",
+            None,
+            r"name what is to be called, my\.py:NAME; it has first, breaks, ends, reads_clean, DISTANCE, NUMBER",
+        ),
         ("my.py:frist", None, r"my\.py has no 'frist'; did you mean 'first'\?"),
         ("my.py:NUMBER", None, "'NUMBER' is int; give a function or a Metric"),
         ("bad.py:f", "x = 1\ndef f(:\n", r"bad\.py line 2: invalid syntax; it is not Python"),
@@ -108,7 +115,9 @@ def test_what_a_function_raises_is_told_with_its_line() -> None:
     batch = MetricBatch.from_pairs(PAIRS)
     with pytest.raises(MetricError, match=r"raised AttributeError: .*'nothing' \(line 14 of my\.py\); it gets logits"):
         get_metric(own.give("my.py:breaks"))(torch.zeros(4, 3, 9), batch)
-    with pytest.raises(MetricError, match=r"\(line 17 of my\.py\); .* a Metric with needs_clean_logits=True"):
+    with pytest.raises(MetricError, match=r"raised SystemExit: 3 \(line 17 of my\.py\)"):
+        get_metric(own.give("my.py:ends"))(torch.zeros(4, 3, 9), batch)
+    with pytest.raises(MetricError, match=r"\(line 20 of my\.py\); .* a Metric with needs_clean_logits=True"):
         get_metric(own.give("my.py:reads_clean"))(torch.zeros(4, 3, 9), batch)
 
 

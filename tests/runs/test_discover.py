@@ -267,6 +267,8 @@ def test_loading_what_is_no_run(config: RunConfig, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="holds no run"):
         load_run(tmp_path)
     discover(config, tmp_path / "run")
+    with pytest.raises(RunError, match=r"holds no run itself; give one of those in it: run$"):
+        load_run(tmp_path)
     (tmp_path / "run" / "scores.safetensors").unlink()
     with pytest.raises(RunError, match=r"scores\.safetensors is missing"):
         load_run(tmp_path / "run")
@@ -279,7 +281,7 @@ def test_scores_and_circuit_are_read_of_a_run_folder_as_of_its_files(config: Run
     np.testing.assert_array_equal(scores.values, read_scores(run.folder / "scores.safetensors").values)
     assert beside is not None
     np.testing.assert_array_equal(beside.values, scores.values)
-    with pytest.raises(RunError, match="holds no run"):
+    with pytest.raises(RunError, match="holds no run itself"):
         read_scores(tmp_path)
 
 

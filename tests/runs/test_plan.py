@@ -123,7 +123,9 @@ def test_every_method_says_what_it_will_do(method: str) -> None:
 
 def test_costs_of_all_edges_are_the_sum_of_each() -> None:
     graph = load_model(gpt2()).graph
-    assert cost_of(graph, graph.mask) == pytest.approx(Targets.edges(graph).costs.sum(), rel=1e-12)
+    located = (graph.at_places(("first", "last")), graph.at_places(("first", "last"), readers=True))
+    for one in (graph, *located):
+        assert cost_of(one, one.mask) == pytest.approx(Targets.edges(one).costs.sum(), rel=1e-12)
     nodes = np.ones(graph.n_sources, dtype=np.bool_)
     assert cost_of(graph, nodes) == pytest.approx(Targets.nodes(graph).costs.sum(), rel=1e-12)
 
@@ -169,6 +171,9 @@ def test_processes_share_the_time() -> None:
         ("--task planted --on h1000", "--on 'h1000' is not known; did you mean 'h100'"),
         ("--rows 4 --length 5000", "more than the model's context"),
         ("", "neither a task nor a data file"),
+        ("--rows 0 --length 8", "--rows is 0; give at least 1"),
+        ("--rows 4 --length 1", "--length is 1; give at least 2"),
+        ("--rows 4 --length 8 --processes 0", "--processes is 0; give at least 1"),
     ],
 )
 def test_bad_requests_are_one_line(options: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -214,3 +219,23 @@ def test_a_plan_reads_well() -> None:
     assert "NVIDIA T4" in found.line()
     with pytest.raises(SettingError, match="known: t4"):
         ask(RunConfig(model="planted:0", data="rows"), Rows(8, 8), on="0xh100")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"rows": 0, "length": 8}, "--rows is 0; give at least 1"),
+        ({"rows": "x", "length": 8}, "--rows is 'x'; give a whole number"),
+        ({"rows": 4, "length": 1}, "--length is 1; give at least 2"),
+        ({"rows": 4, "length": 8, "processes": 0}, "--processes is 0; give at least 1"),
+    ],
+)
+def test_bad_numbers_are_refused_in_python_too(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingError, match=said):
+        plan(model="planted:0", **given)
+
+
+@pytest.mark.slow
+def test_edges_by_place_are_planned_by_the_default_method() -> None:
+    found = plan(model="demo", task="ioi", n=2, on="l4", positions="spans")
+    assert found.size.edges == 8 * load_model("demo").graph.n_edges

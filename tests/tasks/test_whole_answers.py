@@ -11,10 +11,10 @@ import torch
 from bruteforce import scores as oracle
 from bruteforce.from_hf import from_hf
 from edgewise import load_model, score_edges
-from edgewise.errors import DataError, SettingError
+from edgewise.errors import DataError, MetricError, SettingError
 from edgewise.runs.config import RunConfig
 from edgewise.runs.data_checks import check_data
-from edgewise.runs.prompts import read_prompts
+from edgewise.runs.prompts import prompts_of, read_prompts
 from edgewise.settings.conditions import Conditions
 from edgewise.tasks.prompts import PromptPair, PromptSet
 from tiny import FAMILIES
@@ -112,3 +112,14 @@ def test_tasks_and_first_tokens_go_without_it() -> None:
         RunConfig("demo", task="ioi", answer_tokens="all")
     with pytest.raises(SettingError, match="--first-token takes one token of an answer"):
         RunConfig("demo", data="x.jsonl", answer_tokens="all", first_token=True)
+
+
+@pytest.mark.parametrize("metric", ["log-prob", "logit-diff", "accuracy", "answer-log-prob", "kl-from-corrupted"])
+def test_metrics_of_a_set_of_answers_are_refused(metric: str, tmp_path: Path) -> None:
+    data = str(rows(tmp_path / "rows.jsonl"))
+    config = RunConfig("demo", data=data, answer_tokens="all", metric=metric)
+    if metric in ("answer-log-prob", "kl-from-corrupted"):
+        assert len(prompts_of(config, load_model("demo")))
+        return
+    with pytest.raises(MetricError, match=f"metric '{metric}' takes answers for words .* leave --metric out"):
+        prompts_of(config, load_model("demo"))

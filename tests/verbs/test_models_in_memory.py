@@ -123,6 +123,7 @@ def refused(stored: Path) -> list[tuple[dict[str, Any], type[EdgewiseError], str
         ({"model": trained, "tokenizer": tokenizer}, ModelError, "training mode"),
         ({"model": torch.nn.Linear(2, 2), "tokenizer": tokenizer}, ModelError, "Linear"),
         ({"model": torch.nn.Identity()}, SettingError, "model is a Identity without weights"),
+        ({"model": module, "tokenizer": "gpt2"}, SettingError, "tokenizer is str; give the loaded one"),
         ({"model": 3}, SettingError, "model is int; give a name, a folder, or a loaded model"),
         ({"model": stored, "tokenizer": tokenizer}, SettingError, "a named model brings its own"),
         ({"model": "memory:gone@123"}, ModelError, "is not here"),

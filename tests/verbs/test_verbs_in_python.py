@@ -12,7 +12,7 @@ import pytest
 
 import edgewise
 from edgewise.cli.main import run as command
-from edgewise.errors import EdgewiseWarning, RunError, SelectionError, SettingError
+from edgewise.errors import EdgewiseWarning, RunError, SelectionError, SettingError, UnknownNameError
 from edgewise.runs.config import RunConfig
 from edgewise.runs.steps import Progress
 from edgewise.runs.store.folder import Run
@@ -186,6 +186,20 @@ def test_a_comparison(found: Run, model: Path, data: Path, tmp_path: Path) -> No
         (lambda out: edgewise.verify(out, progress=False), RunError, "no such run folder"),
         (lambda out: edgewise.verify(out, edges=0, progress=False), SettingError, "at least 1"),
         (lambda out: edgewise.compare([out], out=out, progress=False), RunError, "1 run folder given"),
+        (lambda out: edgewise.compare(out, out=out, progress=False), RunError, "1 run folder given"),
+        (lambda out: edgewise.compare([], out=out, progress=False), SettingError, "runs is empty; give finished runs"),
+        (lambda out: edgewise.clusters([], progress=False), SettingError, "runs is empty; give finished runs"),
+        (lambda out: edgewise.clusters(3, progress=False), SettingError, "runs is int; give finished runs"),
+        (lambda out: edgewise.clusters([3], progress=False), SettingError, "runs has int in it; give finished runs"),
+        (lambda out: edgewise.clusters(out, clusters=1, progress=False), SettingError, "clusters is 1; give a whole"),
+        (lambda out: edgewise.specificity(out, prompts=0, progress=False), SettingError, "prompts is 0; give a whole"),
+        (lambda out: edgewise.specificity(str(out), tasks="ioi", progress=False), RunError, "run: no such run folder"),
+        (lambda out: edgewise.shared(str(out), out=out, progress=False), RunError, "1 run folder given"),
+        (
+            lambda out: edgewise.shared([out], together="median", out=out, progress=False),
+            UnknownNameError,
+            "unknown way 'median'; did you mean 'mean'",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_one_line(call: Any, error: type[Exception], said: str, tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ from edgewise.cli.data import refuse_unreadable
 from edgewise.cli.groups import BATCH, CIRCUIT, MEASURE, MEMORY, METHOD_SETTINGS, MODEL, PROCESSES, PROMPTS, SCORES
 from edgewise.cli.options import AsJson, Given, Overwrite, takes
 from edgewise.cli.sets import discover_sets, sets_of
-from edgewise.cli.shared import WAYS, Way
+from edgewise.cli.shared import Together
 from edgewise.errors import RunError
 from edgewise.settings import flag
+from edgewise.settings.together import WAYS
 
 EXAMPLES = """Examples:
 
@@ -65,7 +66,7 @@ def discover(
     given: Given,
     out: Annotated[Path, typer.Option("--out", help="Folder for the result; made if need be.")],
     overwrite: Overwrite = False,
-    together: Way = WAYS[0],
+    together: Together = WAYS[0],
     no_pictures: Annotated[bool, typer.Option("--no-pictures", help="Leave out report.html; for sweeps.")] = False,
     as_json: AsJson = False,
 ) -> None:

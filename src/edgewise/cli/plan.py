@@ -29,9 +29,9 @@ edgewise plan --model ./my-model --data prompts.csv --processes 4 --json
 def plan(
     given: Given,
     rows: Annotated[
-        int | None, typer.Option("--rows", help="So many prompts, in the place of a task or a file.", min=1)
+        int | None, typer.Option("--rows", help="So many prompts, in the place of a task or a file.")
     ] = None,
-    length: Annotated[int | None, typer.Option("--length", help="Tokens of each of these.", min=2)] = None,
+    length: Annotated[int | None, typer.Option("--length", help="Tokens of each of these.")] = None,
     on: Annotated[
         str | None,
         typer.Option("--on", help="An accelerator by name, h100 or 8xh100, in the place of this machine."),

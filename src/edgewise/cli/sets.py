@@ -11,8 +11,8 @@ from edgewise.cli.carried_out import carried_out
 from edgewise.cli.data import refuse_unreadable
 from edgewise.cli.groups import METHOD_SETTINGS
 from edgewise.cli.options import Given
-from edgewise.cli.shared import require_way
 from edgewise.errors import SettingError
+from edgewise.settings.together import require_way
 
 _OF_SETS = ("task", "data")
 

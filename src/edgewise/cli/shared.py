@@ -11,7 +11,7 @@ from edgewise.cli import output
 from edgewise.cli.carried_out import carried_out
 from edgewise.cli.groups import BATCH, CIRCUIT, MEMORY, METRIC_OF_RUN, MODEL, NUMBERS, PROCESSES
 from edgewise.cli.options import AsJson, Given, Overwrite, takes
-from edgewise.errors import UnknownNameError, did_you_mean
+from edgewise.settings.together import WAYS, require_way
 
 EXAMPLES = """Examples:
 
@@ -20,8 +20,7 @@ edgewise shared runs/ioi runs/capitals --out runs/shared
 edgewise shared runs/a runs/b runs/c --together mean --top 200 --json --out runs/shared
 """
 
-WAYS = ("min", "mean", "rank")
-Way = Annotated[
+Together = Annotated[
     str,
     typer.Option(
         "--together", help="min: the least of all sets; mean; or rank: the mean rank.", metavar="min|mean|rank"
@@ -42,7 +41,7 @@ def shared(
     given: Given,
     folders: Annotated[list[Path], typer.Argument(help="Finished runs of one model, one a set.", metavar="DIR...")],
     out: Annotated[Path, typer.Option("--out", help="Folder for the result; made if need be.")],
-    together: Way = WAYS[0],
+    together: Together = WAYS[0],
     no_evaluate: Annotated[bool, typer.Option("--no-evaluate", help="Do not run the model.")] = False,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
@@ -68,10 +67,3 @@ def shared(
     output.result(show_shared(found.results))
     output.result(f"\nPicture: {out / 'shared.svg'}\nPage of all: {out / PAGE}")
     output.result(f"{'Found the finished result in' if found.reused else 'Wrote'} {found.path}")
-
-
-def require_way(way: str) -> None:
-    """Refuse another word. Raises UnknownNameError."""
-    if way not in WAYS:
-        near = did_you_mean(way, WAYS) or "."
-        raise UnknownNameError(f"--together: unknown way '{way}'{near} Known ways: {', '.join(WAYS)}.")

@@ -15,7 +15,7 @@ Then, of every edge (or node) that all sets have scored:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -23,8 +23,8 @@ from edgewise.errors import ScoreError
 from edgewise.evaluation.weighted import mid_ranks
 from edgewise.graph import EdgeScores, NodeScores
 from edgewise.graph.arrays import FloatArray
+from edgewise.settings.together import Way
 
-Way: TypeAlias = Literal["min", "mean", "rank"]
 Scores: TypeAlias = EdgeScores | NodeScores
 
 

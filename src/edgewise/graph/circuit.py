@@ -163,6 +163,7 @@ class Circuit(ShownInNotebook):
             return False
         if other.graph != self.graph:
             raise SelectionError(
-                f"circuits of two graphs, {self.graph.spec} and {other.graph.spec}; take those of one model"
+                f"circuits of two graphs, {self.graph.in_words} and {other.graph.in_words}; take those of one model at"
+                " the same places"
             )
         return True

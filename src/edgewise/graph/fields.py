@@ -32,7 +32,7 @@ def entry(holder: Any, field: str, kind: type | tuple[type, ...], where: str) ->
     if not isinstance(holder, Mapping):
         raise FormatError(f"{where or 'the file'} is {type(holder).__name__}, expected a dict")
     if field not in holder:
-        raise FormatError(f"{name} is missing")
+        raise FormatError(f"{name} is missing; the file is of another kind or incomplete, write it again")
     value = holder[field]
     kinds = kind if isinstance(kind, tuple) else (kind,)
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):

@@ -191,6 +191,12 @@ class Graph(Layout):
         """Which pairs of ends a mask of edges has at any place, `[n_sources, n_destinations]`."""
         return np.asarray(mask.any(axis=tuple(range(2, mask.ndim))), dtype=np.bool_) if mask.ndim > 2 else mask
 
+    @property
+    def in_words(self) -> str:
+        """Its shape, and the places that keep its edges apart, for messages."""
+        apart = f" at {', '.join(self.places)}{' by reader' if self.readers else ''}" if self.places else ""
+        return f"{self.spec}{apart}"
+
     # How it is derived
 
     def _by_place(self, mask: BoolArray) -> BoolArray:

@@ -29,8 +29,9 @@ def to_networkx(circuit: Circuit, scores: EdgeScores | None = None) -> networkx.
     """Return a `networkx.DiGraph` with one edge for every edge of the circuit, named as in the circuit.
 
     Edges of the circuit carry ``kind="edge"``, where they are scored ``score``, and ``exact`` where exact effects were
-    measured (whether the score is one); the links from a head's
-    inputs to the head carry ``kind="reads"``. Nodes carry ``kind``: input, head, mlp, logits, or head-input.
+    measured (whether the score is one); the links from a head's inputs to the head carry ``kind="reads"``. Nodes carry
+    ``kind``: input, head, mlp, logits, or head-input. Of edges by place it is those kept at any place, with the sums of
+    their scores over places.
 
     Raises:
         SelectionError: scores of another graph.
@@ -43,6 +44,7 @@ def to_networkx(circuit: Circuit, scores: EdgeScores | None = None) -> networkx.
             "a networkx graph needs networkx; install it with: pip install 'edgewise[networkx]'"
         ) from error
 
+    circuit, scores = _over_positions(circuit, scores)
     drawn: networkx.DiGraph[str] = nx.DiGraph()
     for source, destination, score in _edges(circuit, scores):
         drawn.add_node(source, kind=_kind(source))
@@ -68,6 +70,7 @@ def to_dot(circuit: Circuit, scores: EdgeScores | None = None) -> str:
     Raises:
         SelectionError: scores of another graph.
     """
+    circuit, scores = _over_positions(circuit, scores)
     edges = list(_edges(circuit, scores))
     largest = max((abs(score) for *_, score in edges if score is not None), default=0.0) or 1.0
     lines = ["digraph circuit {", "  rankdir=BT;", '  node [shape=box, style=rounded, fontname="Helvetica"];']
@@ -86,11 +89,17 @@ def to_dot(circuit: Circuit, scores: EdgeScores | None = None) -> str:
     return "\n".join([*lines, "}", ""])
 
 
+def _over_positions(circuit: Circuit, scores: EdgeScores | None) -> tuple[Circuit, EdgeScores | None]:
+    """Both without places. Raises SelectionError for scores of another graph."""
+    graph = circuit.graph
+    if scores is not None and scores.graph != graph:
+        raise SelectionError(f"scores are of {scores.graph.in_words}, the circuit is of {graph.in_words}")
+    return (circuit.plain, None if scores is None else scores.plain) if graph.places else (circuit, scores)
+
+
 def _edges(circuit: Circuit, scores: EdgeScores | None) -> Iterator[tuple[str, str, float | None]]:
     """Source, destination and score of every edge of the circuit; None where there is no score."""
     graph = circuit.graph
-    if scores is not None and scores.graph != graph:
-        raise SelectionError(f"scores are of {scores.graph.spec}, the circuit is of {graph.spec}")
     for i, j in np.argwhere(circuit.mask).tolist():
         score = math.nan if scores is None else float(scores.values[i, j])
         yield graph.sources[i], graph.destinations[j], None if math.isnan(score) else score

@@ -114,7 +114,9 @@ def guarded(metric: Metric) -> Metric:
             return function(logits, batch)
         except EdgewiseError:
             raise
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # one that ends the program has no number either
             if is_out_of_memory(error):
                 raise
             raise MetricError(f"metric '{metric.name}' raised {_told(error, function)}{_hint(error)}") from error
@@ -198,7 +200,7 @@ def _told(error: BaseException, function: MetricFunction | None, file: str | Non
     return f"{said} (line {lines[-1]} of {Path(file).name})" if lines and file else said
 
 
-def _hint(error: Exception) -> str:
+def _hint(error: BaseException) -> str:
     if isinstance(error, AttributeError | TypeError) and "NoneType" in str(error):
         return (
             "; what compares with the clean or the corrupted run is a Metric with needs_clean_logits=True or"

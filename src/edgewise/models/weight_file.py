@@ -11,7 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
-from edgewise.errors import ModelError
+from edgewise.errors import ModelError, in_words
 
 PICKLED = (".pth", ".pt")
 SUFFIXES = (".safetensors", *PICKLED)
@@ -49,9 +49,9 @@ def read_tensors(path: Path, *, shapes_only: bool = False) -> dict[str, Tensor]:
             " safetensors.torch.save_model(m, 'model.safetensors')"
         ) from None
     except Exception as error:  # over damaged bytes the libraries raise errors of every kind
-        reason = " ".join(str(error).split()) or type(error).__name__
         raise ModelError(
-            f"weights {str(path)!r} cannot be read, they are cut off or damaged ({reason:.120}); get the file again"
+            f"weights {str(path)!r} cannot be read, they are cut off or damaged ({in_words(error, 120)}); get"
+            " the file again"
         ) from None
     if not isinstance(content, dict) or not content:
         raise ModelError(f"weights {str(path)!r} hold no dict of tensors; save the model's state_dict()")

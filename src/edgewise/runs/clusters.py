@@ -18,6 +18,7 @@ from edgewise.runs.steps import Execution, Progress
 from edgewise.runs.store.atomic import write_bytes
 from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.folder import Run, load_run
+from edgewise.settings.read import require_whole
 
 PERMUTING = "comparing with permuted scores"
 N_EDGES, N_TELLING = 200, 10
@@ -91,6 +92,11 @@ class Clusters:
     purity: float | None
     groups: tuple[PromptGroup, ...]
 
+    def __repr__(self) -> str:
+        """Show how many kinds there are, of how many prompts."""
+        kinds = f"{len(self.groups)} kinds" if self.several else "one kind"
+        return f"Clusters({kinds} of {self.n} prompts of {self.model}, silhouette {self.silhouette:.2f})"
+
 
 def clusters(
     folders: Sequence[str | Path],
@@ -115,8 +121,16 @@ def clusters(
 
     Raises:
         RunError: no finished run, one without per-prompt scores, or runs of several models.
+        SettingError: a number that it cannot be.
         DataError: too few prompts, or one that uses none of the edges.
     """
+    for name, value, least in (
+        ("considered", n_edges, 2),
+        ("clusters", 2 if n_groups is None else n_groups, 2),
+        ("most", most, 2),
+        ("permutations", permutations, 0),
+    ):
+        require_whole(name, value, least)
     runs = [load_run(folder, instead="leave --level neuron out, and give --per-prompt") for folder in folders]
     for run in runs[1:]:
         refuse_another_model(runs[0], run)
@@ -182,7 +196,7 @@ def _names(run: Run, places: Sequence[int]) -> list[str]:
     if not isinstance(run.scores, EdgeScores):
         return [graph.sources[place] for place in places]
     at = np.argwhere(graph.mask)
-    return [f"{graph.sources[at[place, 0]]}->{graph.destinations[at[place, 1]]}" for place in places]
+    return [graph.edge_name(*at[place].tolist()) for place in places]
 
 
 def _group(

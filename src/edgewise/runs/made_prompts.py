@@ -14,6 +14,7 @@ from edgewise.runs.prompts import DEFAULT_N, text_encoder
 from edgewise.runs.store.atomic import write_through
 from edgewise.settings import described
 from edgewise.settings.model import ModelSettings
+from edgewise.tasks import require_drawable
 from edgewise.tasks.templates.draw import Made, draw
 from edgewise.tasks.templates.fit import described as told
 from edgewise.tasks.templates.fit import fit
@@ -76,6 +77,7 @@ def make_prompts(
     if out.suffix.lower() != ENDING:
         raise DataError(f"--out {out}: prompts are written as JSON lines; give a name that ends in {ENDING}")
     found = find_template(template)
+    require_drawable(found.name, n, split)
     asked = {one.name: getattr(settings, one.name) for one in described(ModelSettings)}
     encoder = text_encoder(open_model(asked.pop("model"), **asked).reader, bos)
     fitted = fit(found, encoder)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from edgewise import tasks
-from edgewise.errors import DataError
+from edgewise.errors import DataError, MetricError
 from edgewise.metrics import get_metric
 from edgewise.models import Model, Reader
 from edgewise.runs.config import RunConfig
@@ -149,6 +149,7 @@ def _words_at_places(pair: PromptPair, model: Model | Reader) -> dict[str, str]:
 def _prompts_of(config: RunConfig, model: Model | Reader) -> PromptSet:
     chat = _chat(config, model) if config.in_chat else None
     if config.data is not None:
+        _refuse_sets_of_answers(config)
         rows = read_prompts(
             config.data,
             model,
@@ -199,6 +200,18 @@ def require_data(config: RunConfig) -> None:
     if config.data is not None:
         task_files.require_readable(
             config.data, n=config.n, require_answers=_needs_answers(config), columns=config.columns
+        )
+
+
+def _refuse_sets_of_answers(config: RunConfig) -> None:
+    """A metric of any right token at every position means nothing where they are the tokens of one answer in order."""
+    if config.answer_tokens != "all" or config.metric is None:
+        return
+    metric = get_metric(config.metric)
+    if {"answers", "wrong_answers"} & set(metric.needs) and not metric.one_a_position:
+        raise MetricError(
+            f"metric '{metric.name}' takes answers for words any of which is right, and --answer-tokens all for one"
+            " answer's tokens; leave --metric out, or --answer-tokens"
         )
 
 

@@ -20,6 +20,7 @@ from edgewise.runs.steps import Execution, Progress, Steps
 from edgewise.runs.store.atomic import write_through
 from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.folder import Run, load_run
+from edgewise.settings.read import require_whole
 from edgewise.tasks import TASKS, PromptSet, load_task
 
 MEASURING = "measuring circuits on other tasks"
@@ -61,6 +62,12 @@ class Specificity:
     random: int
     cells: tuple[Cell, ...]
 
+    def __repr__(self) -> str:
+        """Show of how many circuits and tasks it tells."""
+        return (
+            f"Specificity({len(self.runs)} circuits of {self.model} on {len(self.tasks)} tasks, {self.n} prompts each)"
+        )
+
 
 def specificity(
     folders: Sequence[Path],
@@ -83,8 +90,11 @@ def specificity(
 
     Raises:
         RunError: runs of several models, or none of the tasks can be made.
+        SettingError: a number that it cannot be.
         EdgewiseError: no finished run there, unknown tasks.
     """
+    require_whole("prompts", n, 1)
+    require_whole("circuits", random, 0)
     runs = [load_run(folder, instead=_INSTEAD) for folder in folders]
     _require_one_model(runs)
     for task in tasks or ():

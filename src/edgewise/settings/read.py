@@ -60,6 +60,12 @@ def check(settings: Any) -> None:
             object.__setattr__(settings, one.name, fitted)
 
 
+def require_whole(name: str, value: Any, least: int) -> None:
+    """Check a number that is no setting of a run, such as how many groups. Raises SettingError."""
+    if type(value) is not int or value < least:
+        raise SettingError(f"{name} is {value!r}; give a whole number, at least {least}")
+
+
 def checked(one: Described, value: Any, where: str = "") -> Any:
     """One value, as its setting has it: a whole number where a number is asked for becomes one, a list a tuple.
 

@@ -32,6 +32,7 @@ __all__ = [
     "Validated",
     "load_task",
     "make_task",
+    "require_drawable",
     "validate",
 ]
 
@@ -119,15 +120,20 @@ def make_task(
     make = load_task(name)
     if tokenizer is None:
         raise DataError(f"task {name!r} is text and the model has no tokenizer; name one, or give token ids in a file")
-    if n < 1:
-        raise DataError(f"task {name!r}, n: {n} prompts asked for; ask for at least 1")
-    if split not in get_args(Split):
-        raise DataError(f"task {name!r}, split: {split!r} is not one of {', '.join(get_args(Split))}")
+    require_drawable(name, n, split)
     own = dict(options or {})
     _refuse_unknown_options(name, make, own)
     prompts = _made(make, TextEncoder(tokenizer, bos), chat, {"n": n, "seed": seed, "split": split, **own})
     recorded = {"task": name, "n": n, "seed": seed, "split": split, **own}
     return replace(prompts, info={**recorded, **prompts.info}, tokenizer=tokenizer)
+
+
+def require_drawable(name: str, n: int, split: str) -> None:
+    """Raise DataError for a number or a split of which no task has prompts."""
+    if n < 1:
+        raise DataError(f"task {name!r}, n: {n} prompts asked for; ask for at least 1")
+    if split not in get_args(Split):
+        raise DataError(f"task {name!r}, split: {split!r} is not one of {', '.join(get_args(Split))}")
 
 
 def _made(make: Any, plain: TextEncoder, chat: ChatEncoder | None, asked: dict[str, Any]) -> PromptSet:

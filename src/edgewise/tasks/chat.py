@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from edgewise.errors import DataError
+from edgewise.errors import DataError, in_words
 from edgewise.tasks.contrast import contrast
 from edgewise.tasks.encode import TextEncoder
 from edgewise.tasks.places import END, with_end
@@ -45,7 +45,7 @@ class ChatEncoder(TextEncoder):
             said = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)  # type: ignore[attr-defined]
         except Exception as error:  # a template is a program of the model's makers, and raises what it likes
             fix = "; leave --system out" if self._before else "; leave --chat out"
-            raise DataError(f"--chat: the chat template refuses ({' '.join(str(error).split())[:160]}){fix}") from error
+            raise DataError(f"--chat: the chat template refuses ({in_words(error)}){fix}") from error
         return str(said)
 
     def _whole(self, text: str) -> str:

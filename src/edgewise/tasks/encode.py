@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from edgewise.errors import DataError
+from edgewise.errors import DataError, in_words
 from edgewise.json_text import shown
 from edgewise.tasks.answer_tokens import Split, alone, one_token
 from edgewise.tasks.prompts import Span
@@ -185,10 +185,9 @@ class TextEncoder:
             encoded = self.tokenizer(list(texts), padding=False, truncation=False, verbose=False, **options)
             return [list(ids) for ids in encoded["input_ids"]]
         except Exception as error:  # a damaged tokenizer loads, and then raises what its library likes
-            said = " ".join(str(error).split()) or type(error).__name__
             raise DataError(
-                f"the model's tokenizer cannot read text such as {shown(texts[0], 40)} ({said:.160}); get the model's"
-                " tokenizer files again, or give token ids"
+                f"the model's tokenizer cannot read text such as {shown(texts[0], 40)} ({in_words(error)}); get the"
+                " model's tokenizer files again, or give token ids"
             ) from error
 
     def _default_prefix(self) -> tuple[int, ...]:

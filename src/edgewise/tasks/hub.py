@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from edgewise.errors import DataError, did_you_mean
+from edgewise.errors import DataError, did_you_mean, in_words
 from edgewise.tasks.tables import FileTable, Record, Records
 
 HUB, MIB = "hub:", "mib/"
@@ -97,8 +97,9 @@ def _rows(source: str) -> Any:
     try:
         splits = datasets.load_dataset(wanted.name, wanted.config)
     except Exception as error:  # of the network, of the hub, of the files: whatever its library raises
-        said = " ".join(str(error).split())[:200] or type(error).__name__
-        raise DataError(f"{source}: cannot be read ({said}); check the name and the connection") from error
+        raise DataError(
+            f"{source}: cannot be read ({in_words(error, 200)}); check the name and the connection"
+        ) from error
     split = wanted.split or (_USUAL if _USUAL in splits or len(splits) != 1 else next(iter(splits)))
     if split not in splits:
         raise DataError(f"{source}: no split {split!r}; name one of {', '.join(splits)} behind a colon")

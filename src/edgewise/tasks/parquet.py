@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from edgewise.errors import DataError
+from edgewise.errors import DataError, in_words
 
 # More than prompts ever take.
 MOST_ROWS, MOST_VALUES, MOST_BYTES = 10_000_000, 2**27, 2**31
@@ -37,8 +37,7 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
     except DataError:
         raise
     except Exception as error:  # over damaged bytes: errors of Arrow, of Python's text and numbers, of memory
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(f"{path}: not a readable Parquet file ({reason:.160}); write it again") from None
+        raise DataError(f"{path}: not a readable Parquet file ({in_words(error)}); write it again") from None
 
 
 def _require_bounded(path: Path, metadata: Any) -> int:

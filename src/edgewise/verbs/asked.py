@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from edgewise.errors import SettingError
 from edgewise.methods import ESTIMATES, SEARCHES, settings_class
 from edgewise.runs.config import RunConfig
 from edgewise.runs.store.either import AnyRun
 from edgewise.settings import Described, described
 from edgewise.settings.selection import Selection
 
+_RUNS = "give finished runs, or their folders"
 RULE = tuple(one.name for one in described(Selection))
 
 
@@ -57,6 +59,21 @@ def config_of(given: Mapping[str, Any], settings: Mapping[str, Any] | None = Non
 def folder_of(run: str | Path | AnyRun) -> Path:
     """Return a run's folder."""
     return run.folder if isinstance(run, AnyRun) else Path(run)
+
+
+def folders_of(runs: str | Path | AnyRun | Sequence[str | Path | AnyRun]) -> list[Path]:
+    """Return the folders of runs; one that stands alone is a list of one.
+
+    Raises:
+        SettingError: no runs, or something else.
+    """
+    several = [runs] if isinstance(runs, str | Path | AnyRun) else runs
+    if not isinstance(several, Sequence) or not several:
+        raise SettingError(f"runs is {'empty' if isinstance(several, Sequence) else type(runs).__name__}; {_RUNS}")
+    other = next((one for one in several if not isinstance(one, str | Path | AnyRun)), None)
+    if other is not None:
+        raise SettingError(f"runs has {type(other).__name__} in it; {_RUNS}")
+    return list(map(folder_of, several))
 
 
 def _was_given(one: Described, value: Any) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from edgewise.runs.clusters import Clusters, write_clusters
 from edgewise.runs.clusters import clusters as find
 from edgewise.runs.store.folder import Run
-from edgewise.verbs.asked import folder_of
+from edgewise.verbs.asked import folders_of
 from edgewise.verbs.carried_out import carried_out
 
 
@@ -49,10 +49,9 @@ def clusters(
     Example:
         ``edgewise.clusters(edgewise.discover(..., per_prompt=True)).groups``
     """
-    several = [runs] if isinstance(runs, str | Path | Run) else runs
     with carried_out({}, overwrite=False, progress=progress, stop="nothing is kept") as execution:
         found = find(
-            list(map(folder_of, several)),
+            folders_of(runs),
             n_edges=considered,
             n_groups=clusters,
             most=most,

@@ -19,7 +19,7 @@ from edgewise.runs.store.analysis import StoredResults
 from edgewise.runs.store.folder import Run, load_run
 from edgewise.settings.conditions import MemorySettings
 from edgewise.settings.evaluation import Ablation, EvaluationRequest
-from edgewise.verbs.asked import folder_of, given_of
+from edgewise.verbs.asked import folders_of, given_of
 from edgewise.verbs.carried_out import carried_out, tell
 from edgewise.verbs.given_model import model_of_runs
 from edgewise.verbs.pictures import draw_result, show_beside
@@ -80,7 +80,7 @@ def compare(
     given = given_of(locals(), RunConfig, EvaluationRequest, MemorySettings)
     with carried_out(given, overwrite=overwrite, progress=progress, tokenizer=tokenizer) as execution:
         asked = None if circuit is None else str(circuit)
-        found = hold_together(list(map(folder_of, runs)), Path(out), given, execution, asked).results
+        found = hold_together(folders_of(runs), Path(out), given, execution, asked).results
     tell(found.warnings)
     return found
 

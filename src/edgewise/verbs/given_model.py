@@ -51,6 +51,10 @@ def name_model(given: dict[str, Any], tokenizer: Any | None) -> None:
                 f"{name} is {given[name]!r}, and the model in memory has {own[name]}; leave {name} out, or call"
                 " model.to(...) yourself"
             )
+    if tokenizer is not None and not callable(tokenizer):
+        raise SettingError(
+            f"tokenizer is {type(tokenizer).__name__}; give the loaded one, such as AutoTokenizer.from_pretrained(NAME)"
+        )
     if isinstance(model, Model) and _by_query_head(model, given.get("ignore_config", ())):
         given["kv_heads"] = "query"
     given |= own | {"model": in_memory.hold(model, tokenizer)}

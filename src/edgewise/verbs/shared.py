@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgewise.evaluation.shared import Way
 from edgewise.metrics import Metric, MetricFunction
 from edgewise.runs.config import RunConfig
 from edgewise.runs.contest.shared import share
@@ -17,7 +16,8 @@ from edgewise.runs.store.folder import Run, load_run
 from edgewise.settings.conditions import MemorySettings
 from edgewise.settings.evaluation import EvaluationRequest
 from edgewise.settings.selection import Selection
-from edgewise.verbs.asked import RULE, folder_of, given_of
+from edgewise.settings.together import Way
+from edgewise.verbs.asked import RULE, folders_of, given_of
 from edgewise.verbs.carried_out import carried_out, tell
 from edgewise.verbs.pictures import draw_result, write_page_of
 
@@ -77,7 +77,7 @@ def shared(
     """
     given = given_of(locals(), RunConfig, Selection, EvaluationRequest, MemorySettings)
     with carried_out(given, overwrite=overwrite, progress=progress) as execution:
-        folders = list(map(folder_of, runs))
+        folders = folders_of(runs)
         found = hold_in_common(folders, Path(out), together, evaluate, given, execution).results
     tell(found.warnings)
     return found

@@ -9,14 +9,14 @@ from edgewise.runs.specificity import Specificity, write_specificity
 from edgewise.runs.specificity import specificity as measure
 from edgewise.runs.store.folder import Run
 from edgewise.settings.conditions import MemorySettings
-from edgewise.verbs.asked import folder_of, given_of
+from edgewise.verbs.asked import folders_of, given_of
 from edgewise.verbs.carried_out import carried_out
 
 
 def specificity(
     runs: str | Path | Run | Sequence[str | Path | Run],
     *,
-    tasks: Sequence[str] | None = None,
+    tasks: str | Sequence[str] | None = None,
     prompts: int = 50,
     circuits: int = 3,
     out: str | Path | None = None,
@@ -49,12 +49,11 @@ def specificity(
     Example:
         ``edgewise.specificity(run, tasks=["ioi", "greater-than"]).cells``
     """
-    several = [runs] if isinstance(runs, str | Path | Run) else runs
     given = given_of(locals(), MemorySettings)
     with carried_out(given, overwrite=False, progress=progress, stop="nothing is kept") as execution:
         found = measure(
-            list(map(folder_of, several)),
-            tasks,
+            folders_of(runs),
+            [tasks] if isinstance(tasks, str) else tasks,
             n=prompts,
             random=circuits,
             execution=execution,

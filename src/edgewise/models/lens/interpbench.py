@@ -16,7 +16,7 @@ import huggingface_hub
 from huggingface_hub import try_to_load_from_cache
 from huggingface_hub.errors import HfHubHTTPError
 
-from edgewise.errors import ModelError, UnknownNameError
+from edgewise.errors import ModelError, UnknownNameError, in_words
 
 PREFIX, REPOSITORY = "interpbench:", "cybershiptrooper/InterpBench"
 CONFIG, EDGES = "ll_model_cfg*.pkl", "edges.pkl"
@@ -35,9 +35,8 @@ def folder_of(name: str) -> Path:
     try:
         place = huggingface_hub.snapshot_download(REPOSITORY, allow_patterns=[f"{case}/{file}" for file in _FILES])
     except _TROUBLE as error:
-        reason = " ".join(str(error).split())
         raise UnknownNameError(
-            f"model {name!r}: the hub did not give {REPOSITORY!r} (check the network): {reason:.160}"
+            f"model {name!r}: the hub did not give {REPOSITORY!r} (check the network): {in_words(error)}"
         ) from error
     folder = Path(place) / case
     if not folder.is_dir():

@@ -14,7 +14,7 @@ from typing import Any
 import huggingface_hub
 from huggingface_hub.errors import HfHubHTTPError
 
-from edgewise.errors import ModelError, UnknownNameError
+from edgewise.errors import ModelError, UnknownNameError, in_words
 from edgewise.models.catalogue import LENS_MODELS, hub_name
 from edgewise.models.lens import interpbench
 from edgewise.models.lens.dialects import is_lens_config, read_json
@@ -162,8 +162,9 @@ def _from_hub(name: str, weights: bool) -> Source | None:
 
 
 def _not_given(name: str, repository: str, error: Exception) -> UnknownNameError:
-    reason = " ".join(str(error).split())
-    return UnknownNameError(f"model {name!r}: the hub did not give {repository!r} (check the network): {reason:.160}")
+    return UnknownNameError(
+        f"model {name!r}: the hub did not give {repository!r} (check the network): {in_words(error)}"
+    )
 
 
 def _values(path: Path) -> dict[str, Any]:

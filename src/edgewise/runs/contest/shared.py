@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from edgewise.errors import RunError, ScoreError
 from edgewise.evaluation.comparison import likeness
-from edgewise.evaluation.shared import Way, elsewhere, parts, shared
+from edgewise.evaluation.shared import elsewhere, parts, shared
 from edgewise.graph import Circuit, EdgeScores, NodeScores
 from edgewise.graph.arrays import FloatArray
 from edgewise.runs.contest.comparison import refuse_places, runs_of_one_model
@@ -35,6 +35,7 @@ from edgewise.runs.store.files import write_circuit
 from edgewise.runs.store.folder import CIRCUIT, SCORES, Run
 from edgewise.runs.trust import require_trust
 from edgewise.settings.selection import Selection
+from edgewise.settings.together import Way, require_way
 
 NAME = "shared"
 N_TOP, N_SPECIFIC = 20, 20
@@ -90,6 +91,7 @@ def share(
         RunConflictError: ``out`` holds another result, another process is writing to it, or files have changed.
         EdgewiseError: anything wrong with the model, the prompts, the metric or the selection.
     """
+    require_way(way)
     names, out = [Path(folder) for folder in folders], Path(out)
     runs = _runs(names, out)
     for run in runs if evaluate else ():

@@ -126,3 +126,8 @@ class Shared:
     top: tuple[SharedEdge, ...]
     kept: tuple[KeptOfSet, ...]
     warnings: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        """Show how many edges how many sets share."""
+        size = f"{self.circuit_edges:,} of {self.edges:,} {self.level}s"
+        return f"Shared({size} of {len(self.sets)} sets of {self.model}, by {self.way})"

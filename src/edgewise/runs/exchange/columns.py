@@ -6,7 +6,7 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
-from edgewise.errors import FormatError
+from edgewise.errors import FormatError, in_words
 from edgewise.graph import Graph
 from edgewise.runs.exchange.format import Column, Exchanged, Format
 from edgewise.runs.exchange.rows import LOST, columns_of, from_columns
@@ -32,7 +32,7 @@ def read(content: bytes, graph: Graph) -> Exchanged:
         table = parquet.read_table(arrow.BufferReader(content))
         columns = {name: column.to_pylist() for name, column in zip(table.column_names, table.columns, strict=True)}
     except (arrow.ArrowException, OSError, ValueError) as error:  # text that is not UTF-8 is the last
-        raise FormatError(f"not Parquet, or damaged ({' '.join(str(error).split()):.120}); write it again") from None
+        raise FormatError(f"not Parquet, or damaged ({in_words(error, 120)}); write it again") from None
     return from_columns(columns, graph, lambda: ((f"row {at}", row) for at, row in enumerate(table.to_pylist(), 1)))
 
 

@@ -22,7 +22,7 @@ from edgewise.runs.config import RunConfig
 from edgewise.runs.discover import discover
 from edgewise.runs.exchange import FORMATS
 from edgewise.runs.exchange.format import Exchanged
-from edgewise.runs.methods.imported import digest, read_as
+from edgewise.runs.methods.imported import digest, read_as, reading
 from edgewise.runs.steps import Execution
 from edgewise.runs.store.files import write_circuit, write_scores
 from edgewise.runs.store.folder import CIRCUIT, RUN, SCORES, Run, load_run, read_record
@@ -93,6 +93,7 @@ def take_in(
     """
     path, out = Path(path), Path(out)
     name = name or _by_suffix(path)
+    reading(name)
     content, base = path.read_bytes(), _base(graph)
     asked: dict[str, Any] = {"model": graph} if base is None else _of_run(base, given)
     asked |= given

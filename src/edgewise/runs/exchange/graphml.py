@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
-from edgewise.errors import FormatError
+from edgewise.errors import FormatError, in_words
 from edgewise.graph import Graph
 from edgewise.graph.views import to_networkx
 from edgewise.runs.exchange.format import Exchanged, Format, text_of
@@ -32,7 +32,7 @@ def read(content: bytes, graph: Graph) -> Exchanged:
         raise
     # Of a file that is none it raises these, and those of what it looks up and converts.
     except (ParseError, library.NetworkXError, KeyError, ValueError, TypeError, AttributeError, StopIteration) as error:
-        raise FormatError(f"not GraphML ({' '.join(str(error).split()):.120}); write it again") from None
+        raise FormatError(f"not GraphML ({in_words(error, 120)}); write it again") from None
     found = from_rows(_rows(drawn), graph)
     return Exchanged(graph, found.whole_circuit(), found.scores)
 

@@ -14,7 +14,7 @@ from edgewise.runs.store.atomic import write_bytes
 from edgewise.runs.store.examples import read_examples
 from edgewise.runs.store.files import read_circuit
 from edgewise.runs.store.folder import CIRCUIT, Run, load_run
-from edgewise.runs.store.hub_file import local
+from edgewise.runs.store.hub_file import is_of_hub, local
 from edgewise.runs.store.neurons import EDGE_TABLE, holds_neurons, load_neuron_run
 from edgewise.tasks.known import node_classes
 
@@ -78,7 +78,7 @@ def export(source: str | Path, name: str, out: str | Path) -> Written:
 
 def exchanged(source: Path) -> Exchanged:
     """What is written: the scores and the circuit of a run, or of a file; raises as `export`."""
-    if source.is_dir():
+    if source.is_dir() or not (source.suffix or is_of_hub(source)):
         run = load_run(source)
         return Exchanged(run.circuit.graph, run.circuit, run.scores, about(run))
     circuit, scores = read_circuit(local(source, CIRCUIT))

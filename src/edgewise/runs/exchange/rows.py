@@ -65,6 +65,8 @@ def from_rows(rows: Iterable[Placed], graph: Graph) -> Exchanged:
             value of the wrong kind.
     """
     rows = list(rows)
+    if not rows:
+        raise FormatError("has no rows; give a row for each edge (or node)")
     table = _Table(_graph_with(graph, [str(row[PLACE]) for _, row in rows if row.get(PLACE)]))
     for where, row in rows:
         table.put(where, row)

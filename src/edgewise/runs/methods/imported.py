@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -100,14 +100,30 @@ def read_as(path: Path, name: str, content: bytes, graph: Graph) -> Exchanged:
     Raises:
         FormatError: it is not in the format, or the format is only written.
     """
+    form, read = reading(name)
+    try:
+        return read(content, graph if form.by_place else graph.plain)
+    except FormatError as error:
+        raise FormatError(f"{path}: {error}{_or_another(form, name)}") from error
+
+
+def _or_another(form: Format, name: str) -> str:
+    """What else a file of such a suffix may be; nothing where its suffix says it."""
+    others = [one for one in FORMATS if one != name and _is_read(FORMATS.load(one), form.suffix)]
+    return f"; it was read as {name}, and may be {' or '.join(others)} (--format)" if others else ""
+
+
+def _is_read(form: Format, suffix: str | None) -> bool:
+    return form.read is not None and form.suffix == suffix
+
+
+def reading(name: str) -> tuple[Format, Callable[[bytes, Graph], Exchanged]]:
+    """A format, and what reads it. Raises FormatError for one that is only written."""
     form: Format = FORMATS.load(name)
     if form.read is None:
         known = ", ".join(other for other in FORMATS if FORMATS.load(other).read is not None)
         raise FormatError(f"format {name} is only written; those that are read: {known}")
-    try:
-        return form.read(content, graph if form.by_place else graph.plain)
-    except FormatError as error:
-        raise FormatError(f"{path}: {error}") from error
+    return form, form.read
 
 
 @lru_cache(maxsize=2)

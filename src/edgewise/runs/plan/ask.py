@@ -12,7 +12,9 @@ from edgewise.runs.plan.plan import Plan
 from edgewise.runs.plan.rows import Rows
 from edgewise.runs.prompts import prompts_of, require_data
 from edgewise.runs.setup import opened_model
+from edgewise.settings.conditions import ProcessSettings
 from edgewise.settings.device import AUTO
+from edgewise.settings.read import check
 
 
 def settle(
@@ -51,6 +53,7 @@ def ask(
     Raises:
         EdgewiseError: anything wrong with the model, the prompts or the settings.
     """
+    check(ProcessSettings(n_processes))
     devices = None if on is None else named(on)
     if rows is None:
         require_data(config)

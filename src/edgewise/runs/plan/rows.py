@@ -8,6 +8,8 @@ from typing import Any
 
 from edgewise.errors import SettingError
 from edgewise.models import Reader
+from edgewise.settings.read import check
+from edgewise.settings.setting import setting
 from edgewise.tasks import PromptPair, PromptSet
 
 
@@ -20,8 +22,12 @@ class Rows:
         length: tokens of each.
     """
 
-    number: int
-    length: int
+    number: int = setting(least=1, help="So many prompts, in the place of a task or a file.", flag="--rows")
+    length: int = setting(least=2, help="Tokens of each of these.")
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        check(self)
 
     @classmethod
     def asked(cls, given: Mapping[str, Any], number: int | None, length: int | None) -> Rows | None:

@@ -175,7 +175,10 @@ def by_level(
 def circuit_suffix(path: Path) -> str:
     """The suffix of a circuit's file. Raises FormatError for one that is none."""
     if path.suffix not in _CIRCUIT_SUFFIXES:
-        raise FormatError(f"{path}: a circuit file ends in {' or '.join(_CIRCUIT_SUFFIXES)}")
+        raise FormatError(
+            f"{path}: a circuit file ends in {' or '.join(_CIRCUIT_SUFFIXES)}; a run's is circuit.json in its folder,"
+            " and `edgewise import` takes in other files"
+        )
     return path.suffix
 
 

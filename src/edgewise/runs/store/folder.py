@@ -43,6 +43,8 @@ FAITHFULNESS = "faithfulness"
 SIZES = "sizes"
 READ_NEURONS = "see it with `edgewise show` or `open`, in Python read it with load_neuron_run"
 _FIX = "run again with --overwrite"
+# So many runs are named of a folder of them.
+_NAMED = 5
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -279,4 +281,8 @@ def _unfinished_differences(folder: Path, config: RunConfig) -> tuple[str, ...]:
 def _unfinished(folder: Path) -> str:
     if load_checkpoint(folder) is not None:
         return "holds an unfinished run; start the same `edgewise discover` command again to finish it"
+    within = sorted(one.name for one in folder.iterdir() if (one / RUN).is_file() or holds_neurons(one))
+    if within:
+        more = f" and {len(within) - _NAMED} more" if len(within) > _NAMED else ""
+        return f"holds no run itself; give one of those in it: {', '.join(within[:_NAMED])}{more}"
     return "holds no run; give the --out of a finished `edgewise discover`"

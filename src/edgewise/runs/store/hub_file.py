@@ -20,7 +20,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from edgewise.errors import RunError
+from edgewise.errors import RunError, in_words
 from edgewise.models.pretrained.hub import asked_where_reachable
 
 HUB = "hub:"
@@ -28,6 +28,11 @@ _FORM = re.compile(r"hub:(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
 _LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
 # Its bases are the errors of the HTTP library, whichever this version of huggingface_hub uses.
 _TROUBLE: tuple[type[Exception], ...] = (OSError, ValueError, RuntimeError, *HfHubHTTPError.__bases__)
+
+
+def is_of_hub(path: str | Path) -> bool:
+    """Whether a repository of the hub is meant."""
+    return str(path).startswith(HUB)
 
 
 def local(path: str | Path, name: str) -> Path:
@@ -41,7 +46,7 @@ def local(path: str | Path, name: str) -> Path:
         RunError: not of the form ``hub:OWNER/NAME[@REVISION]``, no such repository, or one that cannot be reached.
     """
     asked = str(path)
-    if not asked.startswith(HUB):
+    if not is_of_hub(path):
         return Path(path)
     found = _FORM.fullmatch(asked)
     if found is None:
@@ -88,4 +93,4 @@ def _said(error: Exception) -> str:
         return "not a name of a repository; write OWNER/NAME"
     if status in (401, 403):
         return f"the hub refuses the token; {_LOG_IN} as one that may write there"
-    return f"the hub did not take part ({' '.join(str(error).split())[:160]}); check the network and the name"
+    return f"the hub did not take part ({in_words(error)}); check the network and the name"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from edgewise.errors import FormatError
+from edgewise.errors import FormatError, in_words
 from edgewise.graph.fields import tensor_array
 
 
@@ -33,8 +33,7 @@ def torch_content(content: bytes) -> Any:
             " tensors alone"
         ) from error
     except Exception as error:  # of damaged bytes torch raises anything, OSError too
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise FormatError(f"not a torch file, or damaged ({reason:.120}); write it again") from error
+        raise FormatError(f"not a torch file, or damaged ({in_words(error, 120)}); write it again") from error
 
 
 def tensor_of(value: Any, shape: tuple[int, ...], where: str) -> np.ndarray[Any, Any]:

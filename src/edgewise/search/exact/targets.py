@@ -154,11 +154,11 @@ def cost_of(graph: Graph, chosen: BoolArray) -> float:
 
     Args:
         graph: the model's graph.
-        chosen: ``[n_sources, n_destinations]``, or of nodes ``[n_sources]``.
+        chosen: ``[n_sources, n_destinations]``, of edges at places with the places behind, or of nodes ``[n_sources]``.
     """
     if chosen.ndim > 1:
         places = [graph.reader(column) for column in range(graph.n_destinations)]
-        counts = chosen.sum(0)
+        counts = chosen.sum(axis=(0, *range(2, chosen.ndim)))
     else:
         writers = map(graph.writer, range(graph.n_sources))
         places, counts = [(layer, head is None) for layer, head in writers], chosen

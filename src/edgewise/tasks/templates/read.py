@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from edgewise.errors import DataError, did_you_mean
+from edgewise.errors import DataError, did_you_mean, in_words
 from edgewise.json_text import shown
 from edgewise.metric_names import METRICS
 from edgewise.tasks.templates import ENDINGS
@@ -59,7 +59,7 @@ def _document(path: Path) -> Mapping[str, Any]:
     except UnicodeDecodeError as error:
         raise DataError("not UTF-8; save the file as UTF-8") from error
     except (tomllib.TOMLDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
-        raise DataError(f"not {path.suffix[1:].upper()} ({' '.join(str(error).split())[:200]})") from error
+        raise DataError(f"not {path.suffix[1:].upper()} ({in_words(error, 200)})") from error
     if not isinstance(found, dict):
         raise DataError("a template is names with values, such as clean = ...; see docs/prompts.md")
     return found

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from edgewise.errors import ModelError
+from edgewise.errors import ModelError, in_words
 
 MAGIC = b"GGUF"
 _POINTER = b"version https://git-lfs"
@@ -115,10 +115,9 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         reader = HeaderReader(path)
         fields = {name: _value(field) for name, field in reader.fields.items()}
     except Exception as error:  # over bytes that are not what their place says the package raises errors of every kind
-        reason = " ".join(str(error).split())
         raise ModelError(
             f"GGUF file {str(path)!r} cannot be read to its end; it is cut short or damaged, download it again:"
-            f" {reason:.120}"
+            f" {in_words(error, 120)}"
         ) from error
     return fields, {tensor.name: tensor for tensor in reader.tensors}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import huggingface_hub
 from huggingface_hub.errors import HfHubHTTPError
 
-from edgewise.errors import ModelError, UnknownNameError, did_you_mean
+from edgewise.errors import ModelError, UnknownNameError, did_you_mean, in_words
 from edgewise.models.pretrained.gguf.header import is_gguf
 
 _SPLIT = re.compile(r"-\d{5}-of-(\d{5})\.gguf$", re.IGNORECASE)
@@ -87,10 +87,9 @@ def _on_hub(name: str, gguf_file: str | None, weights: bool) -> Path | None:
     try:
         return Path(huggingface_hub.hf_hub_download(name, gguf_file))
     except _HUB_ERRORS as error:
-        reason = " ".join(str(error).split())
         raise UnknownNameError(
             f"model {name!r}: it is no folder here, and the hub did not give {gguf_file!r} of it (check both names and"
-            f" the network): {reason:.160}"
+            f" the network): {in_words(error)}"
         ) from error
 
 
