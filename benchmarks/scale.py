@@ -29,6 +29,19 @@ SHOWN = {
     "export mib-circuits": "MIB's nine circuits",
 }
 
+# The cases of `eap.py`, as the page calls them.
+BOUND_CASES = {
+    "batch8": "GPT-2 small's shape, 32 pairs of 15 tokens, micro-batches of 8",
+    "batch32": "the same, micro-batches of 32",
+    "shared-prefix": "the same, pairs of 64 tokens that share the first 48",
+    "attn-only": "attn-only-4l's shape, 40 pairs of 41 tokens",
+    "llama-gqa": "8 Llama layers of width 1024, grouped heads, 16 pairs of 32 tokens",
+    "gemma2": "the same with Gemma 2's layers",
+    "qwen3": "the same with Qwen 3's layers",
+    "smollm2-ioi": "SmolLM2-135M-Instruct, 32 pairs of IOI, micro-batches of 16",
+    "gemma3-ioi": "Gemma 3 270M, likewise",
+}
+
 
 def stored(name: str) -> Any:
     """The measurements of a script."""
@@ -94,7 +107,22 @@ def _exponent(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}".replace("-0.00", "0.00")
 
 
-TABLES = {"large_graphs": graphs, "cost_curves": curves, "many_prompts": prompts, "large_model": model}
+def bound() -> Iterator[str]:
+    """Time and memory by the lower bound's, the worse of one thread and of two."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in stored("bound"):
+        found.setdefault(row["case"], []).append(row)
+    header = ["", "time by the bound's", "quartiles of repeats", "peak memory by the bound's"]
+    rows = []
+    for case, measured in found.items():
+        worst = max(measured, key=lambda row: row["ratio"])
+        low, high = worst["quartiles"]
+        peak = max(row["peak_ratio"] for row in measured)
+        rows.append([BOUND_CASES[case], f"{worst['ratio']:.2f}", f"{low:.2f} to {high:.2f}", f"{peak:.2f}"])
+    yield from lines(header, rows)
+
+
+TABLES = {"bound": bound, "large_graphs": graphs, "cost_curves": curves, "many_prompts": prompts, "large_model": model}
 
 
 def main() -> None:
