@@ -18,7 +18,7 @@ PAGE = (HOME / "docs" / "scale.md").read_text(encoding="utf-8")
 @pytest.mark.parametrize("name", scale.TABLES)
 def test_a_table_is_that_of_the_stored_measurements(name: str) -> None:
     written = "\n".join(scale.TABLES[name]())
-    assert len(written.splitlines()) > 3
+    assert len(written.splitlines()) > 2
     assert written in PAGE, "write it anew: python benchmarks/scale.py"
 
 
