@@ -71,7 +71,7 @@ def test_the_verb_marks_its_own_task_and_says_what_else_is_kept(cli: Cli, folder
     assert said.code == 0, said
     assert "ioi (its own)" in said.out
     assert "capitals: " in said.out, "the demo model has not its words"
-    assert f"{folder}: of 0 other tasks the circuit keeps half of none of them" in said.out
+    assert f"{folder}: on no other task can what the circuit keeps be told" in said.out
     stored = json.loads(out.read_text())
     assert stored["edges"] == [60]
     assert [cell["refused"] == "" for cell in stored["cells"]] == [True, False]

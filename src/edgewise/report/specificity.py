@@ -35,6 +35,10 @@ def _notes(found: Specificity) -> Iterator[str]:
     """Of each circuit: which other tasks it keeps at least half as well as the whole model does."""
     for run in found.runs:
         others = [cell for cell in found.cells if cell.run == run and not cell.own and cell.carried is not None]
+        if not others:
+            yield f"{run}: on no other task can what the circuit keeps be told"
+            continue
         kept = [c.task for c in others if c.carried and c.carried.faithfulness and c.carried.faithfulness >= 0.5]
-        what = f"keeps half or more of {', '.join(kept)} too" if kept else "keeps half of none of them"
-        yield f"{run}: of {len(others)} other tasks the circuit {what}"
+        of = f"of {len(others)} other tasks" if len(others) != 1 else "of the one other task"
+        what = f"keeps half or more of {', '.join(kept)} too" if kept else "keeps less than half of any"
+        yield f"{run}: {of} the circuit {what}"

@@ -86,17 +86,18 @@ def span_problem(spans: Sequence[Span], length: int) -> str | None:
 
 def _all(prompts: PromptSet) -> list[Located]:
     lengths = sorted({len(pair) for pair in prompts})
+    instead = "use --positions spans" + ("" if any(pair.spans for pair in prompts) else f": {HOW}")
     if len(lengths) > 1:
         number, other = 1, next(at for at, pair in enumerate(prompts, start=1) if len(pair) != len(prompts[0]))
         rows = rows_named([prompts[0].row or number, prompts[other - 1].row or other])
         raise DataError(
             f"{prompts.name}: --positions all needs prompts of one length, and these have {lengths[0]} to {lengths[-1]}"
-            f" tokens ({rows} differ); use --positions spans: {HOW}"
+            f" tokens ({rows} differ); {instead}"
         )
     if lengths[0] > MOST_PLACES:
         raise DataError(
             f"{prompts.name}: --positions all of prompts of {lengths[0]} tokens, and {MOST_PLACES} places are the most;"
-            f" use --positions spans: {HOW}"
+            f" {instead}"
         )
     places = tuple(range(lengths[0]))
     return [Located(tuple(map(str, places)), places)] * len(prompts)
