@@ -65,8 +65,6 @@ def from_rows(rows: Iterable[Placed], graph: Graph) -> Exchanged:
             value of the wrong kind.
     """
     rows = list(rows)
-    if not rows:
-        raise FormatError("has no rows; give a row for each edge (or node)")
     table = _Table(_graph_with(graph, [str(row[PLACE]) for _, row in rows if row.get(PLACE)]))
     for where, row in rows:
         table.put(where, row)
@@ -82,12 +80,15 @@ def from_columns(columns: Mapping[str, Sequence[Any]], graph: Graph, rows: Calla
         rows: the same as rows.
 
     Raises:
-        FormatError: as `from_rows`.
+        FormatError: no rows at all; else as `from_rows`.
     """
     there = _graph_with(graph, dict.fromkeys(str(where) for where in columns.get(PLACE) or () if where))
     found = arrays_of(columns, there)
     if found is None:
-        return from_rows(rows(), graph)
+        listed = list(rows())
+        if not listed:
+            raise FormatError("has no rows; give a row for each edge (or node)")
+        return from_rows(listed, graph)
     kept, known = found
     circuit = None if kept is None else Circuit(there, kept)
     return Exchanged(there, circuit, _scores(there, "edge", known))
