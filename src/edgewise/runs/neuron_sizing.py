@@ -6,9 +6,7 @@ default size are stored, and the curve that was measured on the way is kept, as 
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from typing import Any
 
 from edgewise.errors import EdgewiseError, RunConflictError
 from edgewise.evaluation.neuron_runs import NeuronRuns
@@ -17,16 +15,14 @@ from edgewise.evaluation.smallest.target import target_of
 from edgewise.graph.neurons import NeuronCircuit
 from edgewise.runs.neuron_selection import NEURONS_AND_HEADS, select_neurons
 from edgewise.runs.neuron_unseen import Measuring
-from edgewise.runs.resume import run_to_end
 from edgewise.runs.setup import Setup
-from edgewise.runs.sized import Sized, sized
-from edgewise.runs.sizing import SIZING, UNIT
+from edgewise.runs.sized import Sized
+from edgewise.runs.sizing import searched, size_file
 from edgewise.runs.steps import Execution, Steps
-from edgewise.runs.store.analysis import ASKED, FORMAT, Analysis
+from edgewise.runs.store.analysis import Analysis
 from edgewise.runs.store.codec import to_json
 from edgewise.runs.store.lock import writing
 from edgewise.runs.store.neurons import SIZES, NeuronRun, load_neuron_run, with_neuron_circuit
-from edgewise.runs.store.record import versions
 from edgewise.settings.selection import Selection
 
 
@@ -77,30 +73,11 @@ def measured_size(measuring: Measuring, selection: Selection, analysis: Analysis
         runs=lambda model, _, metric, kept: NeuronRuns(model, metric, kept, with_accuracy=False),
     )
     asked = measuring.asked | {"selection": to_json(selection)}
-    state, _ = run_to_end(
-        lambda stored: search.states(conditions=execution.conditions(measuring.config.batch_size), stored=stored),
-        analysis.folder,
-        {ASKED: asked, "prompts": ready.prompts.fingerprint(), "versions": versions()},
-        execution.report,
-        SIZING,
-        name=analysis.progress,
-        unit=UNIT,
-    )
-    return sized(
-        target,
-        *search.result(state),
-        state.points,
-        metric=search.metric.name,
-        counted=NEURONS_AND_HEADS,
-        prompts=measuring.about(ready),
-        versions=versions(),
-    )
+    return searched(search, ready, target, NEURONS_AND_HEADS, asked, measuring.about(ready), analysis, execution)
 
 
 def _replace(run: NeuronRun, found: Sized) -> None:
     selection = run.config.selection
     circuit: NeuronCircuit = select_neurons(run.scores, selection.of_size(found.size))
     rule = f"{selection.describe(run.config.level)}: {found.size:,}"
-    values: dict[str, Any] = {"format": FORMAT, ASKED: to_json(selection), **to_json(found)}
-    text = f"{json.dumps(values, indent=2, allow_nan=False)}\n"
-    with_neuron_circuit(run, run.config, circuit, rule, {f"{SIZES}.json": text.encode()})
+    with_neuron_circuit(run, run.config, circuit, rule, {f"{SIZES}.json": size_file(selection, found)})

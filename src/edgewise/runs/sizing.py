@@ -8,14 +8,16 @@ where it fails or is stopped. The curve that was measured on the way is stored b
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from edgewise.errors import EdgewiseError, RunConflictError
 from edgewise.evaluation.smallest.search import Sizes, SmallestSearch
-from edgewise.evaluation.smallest.target import target_of
+from edgewise.evaluation.smallest.target import Target, target_of
 from edgewise.graph import EdgeScores
 from edgewise.runs.evaluate import evaluated_prompts
+from edgewise.runs.evaluated import EvaluatedPrompts
 from edgewise.runs.evaluated_circuit import EvaluatedCircuit
 from edgewise.runs.reselect import with_circuit
 from edgewise.runs.resume import run_to_end
@@ -96,32 +98,62 @@ def _search(
     sizes = Sizes(lambda n: select(run.scores, selection.of_size(n)).mask, max(1, most(run.scores, selection)), counted)
     target = target_of(selection)
     search = SmallestSearch(setup.model, setup.prompts, sizes, target, metric=setup.config.metric)
+    asked, about = _asked(selection, subject), evaluated_prompts(subject, setup)
+    return searched(search, setup, target, counted, asked, about, analysis, execution)
+
+
+def searched(
+    search: SmallestSearch,
+    setup: Setup,
+    target: Target,
+    counted: str,
+    asked: Mapping[str, Any],
+    about: EvaluatedPrompts,
+    analysis: Analysis,
+    execution: Execution,
+) -> Sized:
+    """Carry a search to its end, from where it was stopped; the caller holds the folder's lock.
+
+    Args:
+        search: of circuits of edges, of nodes, or of neurons and heads.
+        setup: its model and prompts.
+        target: what is good enough.
+        counted: what sizes count.
+        asked: all that decides the size, as JSON values.
+        about: what is stored of the prompts.
+        analysis: where the state is kept.
+        execution: how it is carried out, `Execution`.
+    """
     state, _ = run_to_end(
         lambda stored: search.states(conditions=execution.conditions(setup.config.batch_size), stored=stored),
         analysis.folder,
-        {"asked": _asked(selection, subject), "prompts": setup.prompts.fingerprint(), "versions": versions()},
+        {ASKED: dict(asked), "prompts": setup.prompts.fingerprint(), "versions": versions()},
         execution.report,
         SIZING,
         name=analysis.progress,
         unit=UNIT,
     )
-    prompts = evaluated_prompts(subject, setup)
     return sized(
         target,
         *search.result(state),
         state.points,
         metric=search.metric.name,
         counted=counted,
-        prompts=prompts,
+        prompts=about,
         versions=versions(),
     )
 
 
+def size_file(selection: Selection, found: Sized) -> bytes:
+    """What is stored beside a circuit of its size: the rule that asked for it, and the curve."""
+    values = {"format": FORMAT, ASKED: to_json(selection), **to_json(found)}
+    return f"{json.dumps(values, indent=2, allow_nan=False)}\n".encode()
+
+
 def _replace(run: Run, found: Sized) -> None:
-    config = run.config
-    text = json.dumps({"format": FORMAT, ASKED: to_json(config.selection), **to_json(found)}, indent=2, allow_nan=False)
-    rule = f"{config.selection.describe(config.level)}: {found.size:,}"
-    with_circuit(run, config, config.selection.of_size(found.size), rule, {f"{SIZES}.json": f"{text}\n".encode()})
+    config, selection = run.config, run.config.selection
+    rule = f"{selection.describe(config.level)}: {found.size:,}"
+    with_circuit(run, config, selection.of_size(found.size), rule, {f"{SIZES}.json": size_file(selection, found)})
 
 
 def _asked(selection: Selection, subject: EvaluatedCircuit) -> dict[str, Any]:

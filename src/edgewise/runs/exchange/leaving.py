@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgewise.errors import FormatError, RunError
-from edgewise.graph import Graph
 from edgewise.runs.exchange import FORMATS
 from edgewise.runs.exchange.format import About, Exchanged, Files, Format
 from edgewise.runs.exchange.neurons import neuron_table
@@ -97,8 +96,3 @@ def about(run: Run) -> About:
         read_at=0 if first is None else max(first.positions),
         classes=node_classes(config.task, config.model, run.circuit.graph.spec),
     )
-
-
-def graph_of_run(folder: Path) -> Graph:
-    """The graph of a finished run."""
-    return load_run(folder).circuit.graph
